@@ -1,0 +1,23 @@
+//! The agent: reports what a machine is and how it does. It reports facts and decides nothing.
+//!
+//! Reading order: [`host`] is the only way to the machine; [`probe`] turns what it says into readings; [`schedule`]
+//! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`report`] is the
+//! only file that knows what is inside the wire's messages; [`spool`] and [`alive`] keep what nobody has heard yet;
+//! [`identity`] holds the key; [`uplink`] is the stream; [`app`] wires them.
+//!
+//! Nothing here judges a reading, and nothing but `host` opens a file of the machine.
+
+pub mod alive;
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod doctor;
+pub mod gather;
+pub mod host;
+pub mod identity;
+pub mod probe;
+pub mod report;
+pub mod schedule;
+pub mod spool;
+pub mod telemetry;
+pub mod uplink;

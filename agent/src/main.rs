@@ -1,0 +1,3 @@
+//! `muster-agent`: see `muster-agent --help`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The fleet: problems, incidents, cuts, pages. (to come)

@@ -1,0 +1,1 @@
+//! Runs the host machines and the desk. (to come)

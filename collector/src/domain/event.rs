@@ -1,0 +1,374 @@
+//! What happens to the engine, and what it wants done (decisions 13).
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{HostId, HostNo, IncidentNo, PageId, SessionId},
+    labels::{Admission, Class, Profile},
+    record::{Page, Row},
+    time::Timestamp,
+    watch::Watch,
+};
+
+/// Everything that reaches the engine.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something about one host.
+    Host(HostNo, HostEvent),
+    /// A host enrolled or its profile was changed by the identity side (already durable).
+    Enrolled(Box<Profile>),
+    /// A person's or a program's command.
+    Operator {
+        /// Who.
+        by: Principal,
+        /// What.
+        command: Command,
+        /// Where the answer goes.
+        reply: ReplyId,
+    },
+    /// A page was tried.
+    Delivered {
+        /// Which page.
+        page: PageId,
+        /// How it went.
+        outcome: Outcome,
+    },
+    /// Time passes; due things are looked at.
+    Tick,
+    /// The collector itself was suspended or starved for this time.
+    Stalled {
+        /// Last instant at which it ran.
+        from: Timestamp,
+        /// First instant at which it runs again.
+        to: Timestamp,
+    },
+    /// Something about the collector itself: disk low, certificate expiring. `None` clears it.
+    SelfCheck {
+        /// Which check, such as `state_disk`.
+        what: String,
+        /// What is wrong, with severity.
+        trouble: Option<(Severity, String)>,
+    },
+}
+
+/// What happens to a host.
+#[derive(Debug, Clone)]
+pub enum HostEvent {
+    /// A session was accepted.
+    Opened {
+        /// Its number.
+        session: SessionId,
+        /// Boot id of the machine.
+        boot_id: [u8; 16],
+        /// Address it came from.
+        peer: IpAddr,
+        /// Proofs of life from the time nobody listened, converted to collector time.
+        alive: Vec<AliveProof>,
+        /// What it said of itself.
+        facts: Box<super::labels::Facts>,
+    },
+    /// First Readings of the session, or any message after `Silent`: it is up.
+    Heard {
+        /// On which session.
+        session: SessionId,
+    },
+    /// No message for the level's `suspect` time. Sent once per silence.
+    Silent {
+        /// On which session.
+        session: SessionId,
+        /// The last message heard.
+        proof: Timestamp,
+    },
+    /// The stream ended.
+    Ended {
+        /// Which session.
+        session: SessionId,
+        /// How.
+        how: Ending,
+        /// The last message heard.
+        proof: Timestamp,
+    },
+    /// Answer of a look.
+    Looked {
+        /// Which look this answers.
+        look: i64,
+        /// What was seen.
+        answer: Look,
+    },
+    /// Judgements that changed, from the slot or from records.
+    Judged {
+        /// The last record judged, if these come from records.
+        through: Option<Position>,
+        /// What changed.
+        judgements: Vec<Judgement>,
+    },
+    /// Its admission changed (already durable).
+    Admitted(Admission),
+    /// Its scope (site or the collector's own network) is cut, as the desk sees it.
+    Cut {
+        /// The scope's name.
+        scope: String,
+    },
+    /// Its scope healed.
+    Healed,
+}
+
+/// A proof of life kept by the agent, in collector time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AliveProof {
+    /// Boot id of the time it proves.
+    pub boot_id: [u8; 16],
+    /// Alive from here.
+    pub from: Timestamp,
+    /// Until here.
+    pub to: Timestamp,
+    /// Whether it ended with a clean shutdown.
+    pub clean_end: bool,
+}
+
+/// A record's place in the life of a spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The spool's life.
+    pub epoch: [u8; 16],
+    /// The record's number in it.
+    pub sequence: u64,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The peer's kernel closed it.
+    Fin,
+    /// The peer's kernel reset it.
+    Reset,
+    /// Nothing came back: keep-alive or user time-out.
+    TimedOut,
+    /// We asked the agent to move, or a newer session took over.
+    Drained,
+    /// The agent said goodbye.
+    Goodbye(Why),
+}
+
+/// Why an agent said goodbye.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The machine is shutting down.
+    Shutdown,
+    /// The machine is rebooting.
+    Reboot,
+    /// The machine goes to sleep.
+    Sleep,
+    /// The agent was stopped.
+    AgentStop,
+    /// The agent restarts.
+    AgentRestart,
+    /// The agent is being removed.
+    Uninstall,
+    /// It did not say.
+    Unknown,
+}
+
+/// What a look at a silent host saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// Something answered, a refusal included.
+    Answers,
+    /// Nothing answered.
+    Silent,
+    /// Shared address, filtered since ever, or no right to look.
+    CannotTell,
+}
+
+/// How bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing; opens no incident.
+    Info,
+    /// Low urgency; wakes nobody by default.
+    Warning,
+    /// Wakes somebody.
+    Critical,
+}
+
+impl Severity {
+    /// The severity's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// One judged fact about a component: what a rule says of a part now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// Which component, such as `/var` or `nginx.service`.
+    pub part: String,
+    /// Which rule, such as `filesystem_space`.
+    pub rule: &'static str,
+    /// What it says.
+    pub verdict: Verdict,
+}
+
+/// What a rule says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The trouble holds.
+    Holds {
+        /// How bad.
+        severity: Severity,
+        /// In words with figures and units: `/var: 3.1 GiB of 100 GiB free (3 %), below 5 %`.
+        evidence: String,
+    },
+    /// The trouble is over.
+    Cleared {
+        /// In words with figures.
+        evidence: String,
+    },
+    /// No way to say.
+    CannotTell(String),
+}
+
+/// Who commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// A person's or token's name, or `uid:0` on the unix socket.
+    pub name: String,
+    /// Through which door: `socket`, `web`, `api`.
+    pub via: String,
+    /// The address it came from, if any.
+    pub address: Option<IpAddr>,
+}
+
+/// A command that changes what the engine owns. Who may give it is settled before.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Set class, site, watch level or labels; `None` leaves as is, an empty site or label value removes.
+    Label {
+        /// Which host.
+        host: HostId,
+        /// New class.
+        class: Option<Class>,
+        /// New site.
+        site: Option<String>,
+        /// New level.
+        watch: Option<Watch>,
+        /// Labels to set.
+        labels: Vec<(String, String)>,
+    },
+    /// Change whether a host may speak.
+    Admit {
+        /// Which host.
+        host: HostId,
+        /// To what.
+        admission: Admission,
+    },
+    /// Somebody has it.
+    Acknowledge {
+        /// Which incident.
+        incident: IncidentNo,
+        /// What they say.
+        note: String,
+    },
+    /// Close by hand.
+    Resolve {
+        /// Which incident.
+        incident: IncidentNo,
+        /// Why.
+        note: String,
+    },
+    /// Send a test page to a receiver.
+    TestPage {
+        /// Which receiver.
+        receiver: String,
+    },
+}
+
+/// Where an answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReplyId(pub u64);
+
+/// Answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Done (and durable).
+    Done,
+    /// No such thing; names it.
+    NotFound(String),
+    /// Cannot be done; says why and the remedy.
+    Refused(String),
+}
+
+/// How a delivery went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver took it.
+    Accepted {
+        /// Its own id for it, if it gave one.
+        provider_id: Option<String>,
+    },
+    /// It failed and is tried again.
+    Retrying {
+        /// What went wrong.
+        error: String,
+    },
+    /// It is given up.
+    Failed {
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// What the engine wants done. Everything else waits until the `Record`s of its batch are durable.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Make this durable.
+    Record(Row),
+    /// Send this page.
+    Notify(Box<Page>),
+    /// Let the edges see the new state ([`super::engine::Engine::snapshot`]).
+    Publish,
+    /// Look at a silent host.
+    Look {
+        /// Which host.
+        host: HostNo,
+        /// Echoed in the answer.
+        look: i64,
+        /// Where it was last.
+        peer: IpAddr,
+        /// How many up hosts share that address (more than one cannot tell).
+        sharing: usize,
+        /// Give up after this long, in milliseconds.
+        within_ms: i64,
+    },
+    /// Push this host's settings (watch level) to its agent.
+    Settings {
+        /// On which session.
+        session: SessionId,
+        /// The level.
+        watch: Watch,
+    },
+    /// End a stream.
+    Close(SessionId, CloseReason),
+    /// Answer a command.
+    Reply(ReplyId, Answer),
+}
+
+/// Why we end a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// A newer session of the same host took over.
+    Superseded,
+    /// The host was revoked, suspended or retired.
+    NotAdmitted,
+}

@@ -1,0 +1,1 @@
+//! One host decided: liveness, findings, its ledger entries. (to come)

@@ -1,0 +1,135 @@
+//! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
+
+pub mod dictionary;
+pub mod machine;
+pub mod slot;
+pub mod slots;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Ending, Look, Why};
+
+/// The observed axis: is it there? (decisions 5)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// We were not watching.
+    Unknown,
+    /// Heard of within its level's time.
+    Up,
+    /// Silent or lost for a moment; extends what was before.
+    Suspect,
+    /// Silent, and nothing answers for it.
+    Down,
+    /// Its agent is gone, the machine answers.
+    AgentLost,
+    /// Its scope is cut off from here.
+    Unreachable,
+    /// It said that it shuts down.
+    Shutdown,
+    /// It said that it reboots.
+    Rebooting,
+    /// It said that it goes to sleep.
+    Asleep,
+}
+
+impl State {
+    /// All states, in the order in which views list them.
+    pub const ALL: [Self; 9] = [
+        Self::Down,
+        Self::AgentLost,
+        Self::Unreachable,
+        Self::Suspect,
+        Self::Unknown,
+        Self::Rebooting,
+        Self::Shutdown,
+        Self::Asleep,
+        Self::Up,
+    ];
+
+    /// The state's word, as in `muster_host_liveness{state}`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::AgentLost => "agent_lost",
+            Self::Unreachable => "unreachable",
+            Self::Shutdown => "shutdown",
+            Self::Rebooting => "rebooting",
+            Self::Asleep => "asleep",
+        }
+    }
+
+    /// Whether `muster_host_up` is 1: up, or suspect (not yet believed gone).
+    #[must_use]
+    pub const fn counts_as_up(self) -> bool {
+        matches!(self, Self::Up | Self::Suspect)
+    }
+}
+
+/// Why a host is in its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Never heard of yet.
+    Enrolled,
+    /// A session reports.
+    Reporting,
+    /// The stream ended.
+    Stream(Ending),
+    /// No message for the level's time.
+    Silence,
+    /// A look was made.
+    Looked(Look),
+    /// It said goodbye.
+    Goodbye(Why),
+    /// Its scope is cut.
+    Cut(String),
+    /// A reboot took too long.
+    RebootOverdue,
+    /// The collector started or was suspended; hosts are given time to come back.
+    CollectorAway,
+    /// It did not come back after the collector's start.
+    NotBack,
+    /// It was suspended, revoked or retired.
+    NotAdmitted,
+    /// Proven by the host's own alive log.
+    AliveLog,
+}
+
+impl Cause {
+    /// In words, for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Enrolled => "enrolled, not heard of yet".into(),
+            Self::Reporting => "reporting".into(),
+            Self::Stream(Ending::Fin) => "its connection was closed by the machine".into(),
+            Self::Stream(Ending::Reset) => "its connection was reset by the machine".into(),
+            Self::Stream(Ending::TimedOut) => "its connection timed out".into(),
+            Self::Stream(Ending::Drained) => "its session was moved".into(),
+            Self::Stream(Ending::Goodbye(why)) | Self::Goodbye(why) => match why {
+                Why::Shutdown => "it said that it shuts down".into(),
+                Why::Reboot => "it said that it reboots".into(),
+                Why::Sleep => "it said that it goes to sleep".into(),
+                Why::AgentStop => "its agent was stopped".into(),
+                Why::AgentRestart => "its agent restarts".into(),
+                Why::Uninstall => "its agent was removed".into(),
+                Why::Unknown => "it said goodbye".into(),
+            },
+            Self::Silence => "silent".into(),
+            Self::Looked(Look::Answers) => "its agent is silent, the machine answers".into(),
+            Self::Looked(Look::Silent) => "silent, and nothing answers at its address".into(),
+            Self::Looked(Look::CannotTell) => "silent, and its address cannot be looked at".into(),
+            Self::Cut(scope) => format!("{scope} is cut off from here"),
+            Self::RebootOverdue => "it said that it reboots and did not come back in time".into(),
+            Self::CollectorAway => "the collector was not watching; waiting for it to report".into(),
+            Self::NotBack => "it did not come back after the collector's start".into(),
+            Self::NotAdmitted => "it may not report".into(),
+            Self::AliveLog => "its own alive log proves it".into(),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a host is called and how it is classed (decisions 7).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ids::HostId, ids::HostNo, watch::Watch};
+
+/// What kind of machine it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Serves others; watched at the normal level by default.
+    Server,
+    /// Somebody's machine; watched at the relaxed level by default.
+    Workstation,
+    /// Something without an agent.
+    Device,
+}
+
+impl Class {
+    /// The class's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Workstation => "workstation",
+            Self::Device => "device",
+        }
+    }
+
+    /// The class named by `word`, if there is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Server, Self::Workstation, Self::Device].into_iter().find(|class| class.word() == word)
+    }
+
+    /// The watch level of hosts of this class that name none.
+    #[must_use]
+    pub const fn default_watch(self) -> Watch {
+        match self {
+            Self::Server | Self::Device => Watch::Normal,
+            Self::Workstation => Watch::Relaxed,
+        }
+    }
+}
+
+/// Whether the host may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Admission {
+    /// Heard and judged.
+    Active,
+    /// Not heard for now; its history stays.
+    Suspended,
+    /// Its certificates are void; it may not enrol again with a batch token.
+    Revoked,
+    /// Gone for good; kept for the records.
+    Retired,
+}
+
+/// A host's identity and labels, as stored and as edges see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Inside number.
+    pub no: HostNo,
+    /// Outside id.
+    pub id: HostId,
+    /// Unique display name; `host` and Prometheus' `instance`.
+    pub name: String,
+    /// Server, workstation or device.
+    pub class: Class,
+    /// Where it stands; `unsorted` views list those without.
+    pub site: Option<String>,
+    /// How closely it is watched.
+    pub watch: Watch,
+    /// Free labels, `department`, `owner`, `environment` among them.
+    pub labels: BTreeMap<String, String>,
+    /// Which source each of `class`, `site`, `watch` and the labels came from (`token`, `person`, `agent`, `guess`, `rule`).
+    pub sources: BTreeMap<String, String>,
+    /// Whether it may speak.
+    pub admission: Admission,
+    /// What it last said of itself.
+    pub facts: Facts,
+}
+
+/// What a host says of itself; shown, never trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Its own host name.
+    pub name: String,
+    /// `linux`, `windows`, `macos`.
+    pub os: String,
+    /// The release's pretty name.
+    pub os_release: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Machine architecture.
+    pub architecture: String,
+    /// `server`, `desktop`, `laptop`, `vm`, `container`, `unknown`.
+    pub chassis: String,
+    /// The agent's version.
+    pub agent_version: String,
+}

@@ -1,0 +1,17 @@
+//! The decisions and their words. No tokio, no IO, no clock: `now` is always an argument.
+//!
+//! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
+//! where the readings are, in the host's slot. [`record`] is what must be durable before anybody hears of it,
+//! [`snapshot`] what the edges may read.
+
+pub mod desk;
+pub mod engine;
+pub mod event;
+pub mod host;
+pub mod ids;
+pub mod labels;
+pub mod record;
+pub mod rules;
+pub mod snapshot;
+pub mod time;
+pub mod watch;

@@ -1,0 +1,354 @@
+//! What is durable before anybody hears of it: the rows of `state.db` that the engine owns (decisions 14).
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    event::Severity,
+    host::{Cause, State},
+    ids::{HostNo, IncidentNo, PageId},
+    labels::Profile,
+    time::Timestamp,
+};
+
+/// One row to write. Upserts replace by key; appends never change what is there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    /// Upsert by `no`.
+    Host(Box<Profile>),
+    /// Upsert by host.
+    Liveness(LivenessRow),
+    /// Append; entry `n` of a subject.
+    Span(SpanRow),
+    /// Upsert by (host, part, rule).
+    Finding(FindingRow),
+    /// Upsert by key; gone when cleared.
+    Problem(ProblemRow),
+    /// The problem with this key is over.
+    ProblemCleared(String),
+    /// Upsert by number.
+    Incident(IncidentRow),
+    /// Append.
+    IncidentEvent(IncidentEventRow),
+    /// Upsert by id.
+    Page(Box<Page>),
+    /// Append.
+    Attempt(AttemptRow),
+    /// Append to the audit log.
+    Audit(AuditRow),
+}
+
+/// Where a host's liveness stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivenessRow {
+    /// Which host.
+    pub host: HostNo,
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub cause: Cause,
+    /// Boot id of the machine at its last session.
+    pub boot_id: Option<[u8; 16]>,
+    /// Last proof of life.
+    pub proof: Timestamp,
+    /// The address of its last session.
+    pub peer: Option<String>,
+}
+
+/// One entry of a subject's ledger: what was observed from `from` to `to` (half-open), learned at `learned`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanRow {
+    /// Which host.
+    pub host: HostNo,
+    /// Entry number of this subject: 1, 2, 3...
+    pub n: i64,
+    /// Begins.
+    pub from: Timestamp,
+    /// Ends.
+    pub to: Timestamp,
+    /// What was observed: `up`, `down`, `unreachable`, `collector_down`, `unknown`.
+    pub state: Observed,
+    /// Why.
+    pub cause: Cause,
+    /// What proves it.
+    pub evidence: String,
+    /// When it was learned.
+    pub learned: Timestamp,
+    /// The entry that this one corrects, if any.
+    pub replaces: Option<i64>,
+}
+
+/// What the ledger can say of an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observed {
+    /// Proven alive.
+    Up,
+    /// Proven or taken as not alive.
+    Down,
+    /// Cut off from here, no proof either way.
+    Unreachable,
+    /// The collector did not run.
+    CollectorDown,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// A judged fact about a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingRow {
+    /// Which host.
+    pub host: HostNo,
+    /// Which component.
+    pub part: String,
+    /// Which rule.
+    pub rule: String,
+    /// Open or cleared.
+    pub open: bool,
+    /// How bad.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Timestamp,
+    /// In words with figures.
+    pub evidence: String,
+}
+
+/// Anything wrong that the desk knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemRow {
+    /// `kind/subject/what`: stable over restarts, the dedup key everywhere outside.
+    pub key: String,
+    /// Which host, unless it is about a scope or the collector.
+    pub host: Option<HostNo>,
+    /// `liveness`, `finding`, `self`.
+    pub kind: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Timestamp,
+    /// One line with names and figures.
+    pub summary: String,
+    /// What shows it.
+    pub evidence: String,
+    /// The scope whose incident it joins.
+    pub part_of: Option<String>,
+    /// The incident it belongs to, once it has one.
+    pub incident: Option<IncidentNo>,
+    /// When it may open an incident (fold) if nothing explained it.
+    pub fold_until: Timestamp,
+}
+
+/// The state of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentState {
+    /// Nobody has it.
+    Open,
+    /// Somebody has it.
+    Acknowledged,
+    /// It is over.
+    Resolved,
+}
+
+impl IncidentState {
+    /// The state's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// One cause's problems.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentRow {
+    /// `#1042`.
+    pub no: IncidentNo,
+    /// UUID v7 outside.
+    pub id: String,
+    /// The dedup key, the same from opened to resolved: the key of its first problem or scope.
+    pub key: String,
+    /// Open, acknowledged, resolved.
+    pub state: IncidentState,
+    /// The worst severity it has had.
+    pub severity: Severity,
+    /// One line.
+    pub title: String,
+    /// Which host, unless it is about several.
+    pub host: Option<HostNo>,
+    /// Which component.
+    pub component: String,
+    /// When the trouble began.
+    pub since: Timestamp,
+    /// When the incident was opened.
+    pub opened: Timestamp,
+    /// When it was resolved.
+    pub resolved: Option<Timestamp>,
+    /// Who has it.
+    pub acknowledged_by: Option<String>,
+    /// When pages go out if it is still open (page_after).
+    pub page_at: Timestamp,
+    /// Whether pages have gone out, so that its end is told to the same receivers.
+    pub paged: bool,
+    /// Whether it was taken over by a scope's incident, whose number this is.
+    pub part_of: Option<IncidentNo>,
+}
+
+/// One line of an incident's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentEventRow {
+    /// Which incident.
+    pub incident: IncidentNo,
+    /// Its number: 1, 2, 3...
+    pub n: i64,
+    /// When.
+    pub at: Timestamp,
+    /// `opened`, `problem`, `cleared`, `paged`, `acknowledged`, `resolved`, `joined`.
+    pub kind: String,
+    /// In words.
+    pub text: String,
+    /// Who, if a person.
+    pub by: Option<String>,
+}
+
+/// What a page tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageKind {
+    /// The incident was opened.
+    Opened,
+    /// It grew or changed.
+    Updated,
+    /// Somebody has it.
+    Acknowledged,
+    /// It is over.
+    Resolved,
+    /// A test.
+    Test,
+}
+
+impl PageKind {
+    /// The generic webhook's `type`: `incident.opened` and so on.
+    #[must_use]
+    pub const fn event_type(self) -> &'static str {
+        match self {
+            Self::Opened => "incident.opened",
+            Self::Updated => "incident.updated",
+            Self::Acknowledged => "incident.acknowledged",
+            Self::Resolved => "incident.resolved",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// One call to one receiver about one incident, complete: edges need nothing else to send it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Its number.
+    pub id: PageId,
+    /// Stable over retries and restarts: `webhook-id`, `Message-ID`.
+    pub message_id: String,
+    /// Which receiver.
+    pub receiver: String,
+    /// Which incident; `None` for a test.
+    pub incident: Option<IncidentNo>,
+    /// Counts the pages of this incident to this receiver: 1, 2, 3... sent in this order.
+    pub n: i64,
+    /// What it tells.
+    pub kind: PageKind,
+    /// The dedup key.
+    pub key: String,
+    /// The incident's state.
+    pub state: IncidentState,
+    /// How bad.
+    pub severity: Severity,
+    /// One line.
+    pub title: String,
+    /// Display name of the host, empty when about several.
+    pub host: String,
+    /// Which component.
+    pub component: String,
+    /// When the trouble began.
+    pub since: Timestamp,
+    /// When this page was decided.
+    pub decided: Timestamp,
+    /// More words: evidence, list of hosts; lines separated by `\n`.
+    pub details: String,
+    /// Path of the incident's view, such as `/incidents/1042`.
+    pub path: String,
+    /// Whether it is still to be sent.
+    pub delivery: Delivery,
+}
+
+/// Where a page stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// To be sent.
+    Queued,
+    /// Taken by the receiver.
+    Accepted,
+    /// Given up.
+    Failed,
+}
+
+/// One try to deliver a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// Which page.
+    pub page: PageId,
+    /// 1, 2, 3...
+    pub n: i64,
+    /// When it ended.
+    pub at: Timestamp,
+    /// `accepted`, `retrying`, `failed`.
+    pub outcome: String,
+    /// Error or provider id.
+    pub detail: String,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: String,
+    /// From where: `socket`, `web 10.0.0.7`.
+    pub from: String,
+    /// What, such as `host.label`.
+    pub action: String,
+    /// On what.
+    pub subject: String,
+    /// Old and new, in words; never a secret.
+    pub detail: String,
+}
+
+/// What a starting engine is given back.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// All hosts.
+    pub hosts: Vec<Profile>,
+    /// Their liveness.
+    pub liveness: Vec<LivenessRow>,
+    /// Last ledger entry of each host.
+    pub last_spans: Vec<SpanRow>,
+    /// Open findings.
+    pub findings: Vec<FindingRow>,
+    /// Open problems.
+    pub problems: Vec<ProblemRow>,
+    /// Incidents that are open or were resolved in the last 24 h, with their timelines.
+    pub incidents: Vec<(IncidentRow, Vec<IncidentEventRow>)>,
+    /// Pages not yet accepted or failed, and those of the incidents above.
+    pub pages: Vec<Page>,
+    /// Highest incident number ever given.
+    pub last_incident: i64,
+    /// Highest page number ever given.
+    pub last_page: i64,
+    /// Last instant at which a collector is known to have run on this store.
+    pub last_ran: Option<Timestamp>,
+}

@@ -1,0 +1,66 @@
+//! What the edges may read: an immutable picture of the engine's state after its last durable batch.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use super::{
+    host::{Cause, State},
+    ids::{HostNo, IncidentNo, SessionId},
+    labels::Profile,
+    record::{FindingRow, IncidentEventRow, IncidentRow, Page},
+    time::Timestamp,
+};
+
+/// The fleet as of `at`. Cloning is cheap: every part is shared.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// When this collector started.
+    pub started: Timestamp,
+    /// Until when hosts that were up before a restart are given time to come back.
+    pub settling_until: Option<Timestamp>,
+    /// All hosts.
+    pub hosts: Arc<BTreeMap<HostNo, Arc<HostView>>>,
+    /// Open and recently resolved incidents.
+    pub incidents: Arc<BTreeMap<IncidentNo, Arc<IncidentView>>>,
+    /// Scopes that are cut now: name and since.
+    pub cuts: Arc<BTreeMap<String, Timestamp>>,
+}
+
+/// One host.
+#[derive(Debug, Clone)]
+pub struct HostView {
+    /// Identity and labels.
+    pub profile: Profile,
+    /// Observed axis.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub cause: Cause,
+    /// Last proof of life known to the engine (the slot knows the last message).
+    pub proof: Timestamp,
+    /// Where it was last.
+    pub peer: Option<IpAddr>,
+    /// Its live session.
+    pub session: Option<SessionId>,
+    /// Health axis: open findings.
+    pub findings: Vec<FindingRow>,
+    /// Its open incident.
+    pub incident: Option<IncidentNo>,
+}
+
+/// One incident with its timeline and pages.
+#[derive(Debug, Clone)]
+pub struct IncidentView {
+    /// The incident.
+    pub row: IncidentRow,
+    /// Display name of its host, empty when about several.
+    pub host_name: String,
+    /// Names of all hosts it is about.
+    pub hosts: Vec<String>,
+    /// Its timeline.
+    pub events: Vec<IncidentEventRow>,
+    /// Its pages.
+    pub pages: Vec<Page>,
+}

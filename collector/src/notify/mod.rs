@@ -1,0 +1,2 @@
+//! Telling people: the outbox and the receivers. (to come)
+pub mod receiver;

@@ -1,42 +1,48 @@
 //! The only file of the collector that reads a clock.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::time::Timestamp;
 
-/// The engine's clock: wall time at start plus boot time elapsed since (decisions 9). It never jumps.
-#[derive(Debug, Clone, Copy)]
+/// The engine's clock: wall time at start plus boot time elapsed since (decisions 9). It never jumps by itself; a step
+/// of the wall clock is applied once, by whoever records it. Clones share it.
+#[derive(Debug, Clone)]
 pub struct Clock {
-    wall_at_start_ms: i64,
-    boot_at_start_ms: i64,
+    wall_minus_boot_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
     /// Starts the clock at the present wall time.
     #[must_use]
     pub fn start() -> Self {
-        Self { wall_at_start_ms: read(ClockId::Realtime), boot_at_start_ms: read(ClockId::Boottime) }
+        let difference = read(ClockId::Realtime) - read(ClockId::Boottime);
+        Self { wall_minus_boot_ms: Arc::new(AtomicI64::new(difference)) }
     }
 
     /// The present instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_ms(self.wall_at_start_ms + read(ClockId::Boottime) - self.boot_at_start_ms)
+        Timestamp::from_ms(read(ClockId::Boottime) + self.wall_minus_boot_ms.load(Ordering::Relaxed))
     }
 
-    /// How far the wall clock has left this clock, in milliseconds; a step of more than 2 000 is applied once.
+    /// How far the wall clock has left this clock, in milliseconds.
     #[must_use]
     pub fn wall_ahead_ms(&self) -> i64 {
         read(ClockId::Realtime) - self.now().ms()
     }
 
     /// Applies a step of the wall clock.
-    pub fn step(&mut self, ahead_ms: i64) {
-        self.wall_at_start_ms += ahead_ms;
+    pub fn step(&self, ahead_ms: i64) {
+        self.wall_minus_boot_ms.fetch_add(ahead_ms, Ordering::Relaxed);
     }
 }
 
-/// Wall time, milliseconds since the Unix epoch, for what only needs the calendar (certificates, tokens, file names).
+/// Wall time for what only needs the calendar (certificates, tokens, file names).
 #[must_use]
 pub fn wall() -> Timestamp {
     Timestamp::from_ms(read(ClockId::Realtime))

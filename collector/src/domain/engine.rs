@@ -1,1 +1,416 @@
-//! Runs the host machines and the desk. (to come)
+//! Runs the host machines and the desk: `apply(event, now) -> effects`. One writer, synchronous, no clock.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{
+    desk::{Desk, DeskStep, Route},
+    event::{Answer, Command, Effect, Event, HostEvent, Principal},
+    host::{
+        Cause, State,
+        machine::{Host, HostChange, Step},
+    },
+    ids::{HostId, HostNo, IncidentNo},
+    labels::{Admission, Profile},
+    record::{AuditRow, Loaded, Row},
+    snapshot::{HostView, IncidentView, Snapshot},
+    time::Timestamp,
+};
+
+/// Hosts are waited for at least this long after the collector was away.
+const SETTLE_MS: i64 = 10_000;
+/// And at most this long.
+const SETTLE_MOST_MS: i64 = 60_000;
+/// So many hosts a second are expected to come back (decisions 5).
+const BACK_PER_SECOND: i64 = 500;
+/// Free labels of one host.
+const LABELS_MOST: usize = 30;
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    hosts: BTreeMap<HostNo, Host>,
+    by_id: BTreeMap<HostId, HostNo>,
+    due: BTreeSet<(Timestamp, HostNo)>,
+    at_address: BTreeMap<IpAddr, usize>,
+    desk: Desk,
+    settling_until: Option<Timestamp>,
+    snapshot: Snapshot,
+    dirty_hosts: BTreeSet<HostNo>,
+    dirty_incidents: BTreeSet<IncidentNo>,
+}
+
+impl Engine {
+    /// An engine as loaded. Its effects are to be carried out like those of any event.
+    #[must_use]
+    pub fn new(loaded: &Loaded, routes: Vec<Route>, now: Timestamp) -> (Self, Vec<Effect>) {
+        let mut engine = Self {
+            hosts: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            due: BTreeSet::new(),
+            at_address: BTreeMap::new(),
+            desk: Desk::loaded(loaded, routes),
+            settling_until: None,
+            snapshot: Snapshot { at: now, started: now, ..Snapshot::default() },
+            dirty_hosts: BTreeSet::new(),
+            dirty_incidents: BTreeSet::new(),
+        };
+        let mut effects = Vec::new();
+        for profile in &loaded.hosts {
+            let mut step = Step::default();
+            let host = Host::loaded(profile.clone(), loaded, now, &mut step);
+            engine.insert(host, now);
+            effects.append(&mut step.effects);
+        }
+        engine.desk.problems_without_hosts_go(&engine.hosts.keys().copied().collect(), &mut effects);
+        let unreachable: Vec<(HostNo, String)> = engine
+            .hosts
+            .iter()
+            .filter_map(|(no, host)| match host.standing() {
+                (State::Unreachable, _, Cause::Cut(scope), _) => Some((*no, scope.clone())),
+                _ => None,
+            })
+            .collect();
+        let step = engine.desk.reopen_cuts(&unreachable, now);
+        engine.desk_step(step, now, &mut effects);
+        let all: Vec<IncidentNo> = engine.desk.incidents().map(|incident| incident.row.no).collect();
+        engine.dirty_incidents.extend(all);
+        engine.settle(now);
+        effects.push(Effect::Publish);
+        engine.refresh(now);
+        (engine, effects)
+    }
+
+    /// Applies one event.
+    pub fn apply(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Host(no, event) => self.host(no, event, now, &mut effects),
+            Event::Enrolled(profile) => self.enrolled(*profile, now, &mut effects),
+            Event::Operator { by, command, reply } => {
+                let answer = self.command(&by, &command, now, &mut effects);
+                effects.push(Effect::Reply(reply, answer));
+            }
+            Event::Delivered { page, outcome } => {
+                let step = self.desk.delivered(page, &outcome, now);
+                self.desk_step(step, now, &mut effects);
+            }
+            Event::Tick => self.tick(now, &mut effects),
+            Event::Stalled { from, to } => self.stalled(from, to, &mut effects),
+            Event::SelfCheck { what, trouble } => {
+                let step = self.desk.self_check(&what, trouble, now);
+                self.desk_step(step, now, &mut effects);
+            }
+        }
+        self.refresh(now);
+        effects
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let hosts = self.due.first().map(|(at, _)| *at);
+        [hosts, self.desk.due(), self.settling_until].into_iter().flatten().min()
+    }
+
+    /// The present picture; publish it only after the records of its batch are durable.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.clone()
+    }
+
+    fn insert(&mut self, host: Host, now: Timestamp) {
+        let no = host.profile.no;
+        self.by_id.insert(host.profile.id, no);
+        self.desk.know(&host.profile, host.state(), now);
+        if let Some(peer) = host.peer().filter(|_| host.state().counts_as_up()) {
+            *self.at_address.entry(peer).or_insert(0) += 1;
+        }
+        if let Some(due) = host.due() {
+            self.due.insert((due, no));
+        }
+        self.hosts.insert(no, host);
+        self.dirty_hosts.insert(no);
+    }
+
+    fn settle(&mut self, now: Timestamp) {
+        let awaited = self.hosts.values().filter(|host| host.waited_for()).count();
+        if awaited == 0 {
+            return;
+        }
+        let spread_ms = i64::try_from(self.hosts.len()).unwrap_or(i64::MAX) * 1_000 / BACK_PER_SECOND;
+        let until = now.plus_ms((SETTLE_MS + spread_ms).min(SETTLE_MOST_MS));
+        self.settling_until = Some(until);
+        self.snapshot.settling_until = Some(until);
+        self.desk.hold(until);
+    }
+
+    fn settled(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.settling_until = None;
+        self.snapshot.settling_until = None;
+        self.desk.hold(now);
+        let waited: Vec<HostNo> = self.hosts.iter().filter(|(_, host)| host.waited_for()).map(|(no, _)| *no).collect();
+        for no in waited {
+            self.with_host(no, now, effects, |host, now| {
+                let mut step = Step::default();
+                host.not_back(now, &mut step);
+                step
+            });
+        }
+        effects.push(Effect::Publish);
+    }
+
+    fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let back = self.settling_until.is_some() && !self.hosts.values().any(Host::waited_for);
+        if back || self.settling_until.is_some_and(|until| until <= now) {
+            self.settled(now, effects);
+        }
+        while let Some((at, no)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, no));
+            self.with_host(no, now, effects, |host, now| host.tick(now));
+        }
+        let step = self.desk.tick(now);
+        self.desk_step(step, now, effects);
+    }
+
+    fn stalled(&mut self, from: Timestamp, to: Timestamp, effects: &mut Vec<Effect>) {
+        let all: Vec<HostNo> = self.hosts.keys().copied().collect();
+        for no in all {
+            self.with_host(no, to, effects, |host, now| {
+                let mut step = Step::default();
+                host.away(from, now, &mut step);
+                step
+            });
+        }
+        self.settle(to);
+        effects.push(Effect::Publish);
+    }
+
+    fn enrolled(&mut self, profile: Profile, now: Timestamp, effects: &mut Vec<Effect>) {
+        let no = profile.no;
+        if let Some(host) = self.hosts.get_mut(&no) {
+            host.profile = profile;
+            self.dirty_hosts.insert(no);
+        } else {
+            self.insert(Host::enrolled(profile, now), now);
+        }
+        effects.push(Effect::Publish);
+    }
+
+    fn host(&mut self, no: HostNo, event: HostEvent, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.with_host(no, now, effects, |host, now| host.step(event, now));
+    }
+
+    fn with_host(
+        &mut self,
+        no: HostNo,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+        apply: impl FnOnce(&mut Host, Timestamp) -> Step,
+    ) {
+        let Some(host) = self.hosts.get_mut(&no) else { return };
+        let (before, before_due) = (address(host), host.due());
+        host.set_sharing(host.peer().and_then(|peer| self.at_address.get(&peer)).copied().unwrap_or(1));
+        let step = apply(host, now);
+        let (after, after_due) = (address(host), host.due());
+        if before_due != after_due {
+            before_due.map(|due| self.due.remove(&(due, no)));
+        }
+        after_due.map(|due| self.due.insert((due, no)));
+        if before != after {
+            self.moved(before, after);
+        }
+        if !step.changes.is_empty() || !step.effects.is_empty() {
+            self.dirty_hosts.insert(no);
+        }
+        effects.extend(step.effects);
+        for change in step.changes {
+            self.tell_desk(no, &change, now, effects);
+        }
+    }
+
+    fn moved(&mut self, before: Option<IpAddr>, after: Option<IpAddr>) {
+        if let Some(count) = before.and_then(|peer| self.at_address.get_mut(&peer)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(peer) = before
+            && self.at_address.get(&peer) == Some(&0)
+        {
+            self.at_address.remove(&peer);
+        }
+        if let Some(peer) = after {
+            *self.at_address.entry(peer).or_insert(0) += 1;
+        }
+    }
+
+    fn tell_desk(&mut self, no: HostNo, change: &HostChange, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(host) = self.hosts.get(&no) else { return };
+        let step = self.desk.host_changed(&host.profile, change, now);
+        self.desk_step(step, now, effects);
+    }
+
+    fn desk_step(&mut self, step: DeskStep, now: Timestamp, effects: &mut Vec<Effect>) {
+        for no in step.touched {
+            self.dirty_hosts.extend(self.desk.hosts_of(no));
+            self.dirty_incidents.insert(no);
+        }
+        effects.extend(step.effects);
+        for order in step.for_hosts {
+            for no in order.hosts {
+                self.host(no, order.event.clone(), now, effects);
+            }
+        }
+    }
+
+    fn command(&mut self, by: &Principal, command: &Command, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
+        let answer = match command {
+            Command::Label { host, .. } | Command::Admit { host, .. } => {
+                let Some(no) = self.by_id.get(host).copied() else {
+                    return Answer::NotFound(format!("host {host}"));
+                };
+                match command {
+                    Command::Admit { admission, .. } => self.admit(no, *admission, now, effects),
+                    _ => self.label(no, command, now, effects),
+                }
+            }
+            _ => {
+                let (step, answer) = self.desk.command(by, command, now);
+                self.desk_step(step, now, effects);
+                answer
+            }
+        };
+        if answer == Answer::Done {
+            effects.push(Effect::Record(Row::Audit(audit(by, command, now))));
+        }
+        answer
+    }
+
+    fn admit(&mut self, no: HostNo, admission: Admission, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
+        self.host(no, HostEvent::Admitted(admission), now, effects);
+        if let Some(host) = self.hosts.get(&no) {
+            effects.push(Effect::Record(Row::Host(Box::new(host.profile.clone()))));
+        }
+        effects.push(Effect::Publish);
+        self.dirty_hosts.insert(no);
+        Answer::Done
+    }
+
+    fn label(&mut self, no: HostNo, command: &Command, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
+        let (Some(host), Command::Label { class, site, watch, labels, .. }) = (self.hosts.get_mut(&no), command) else {
+            return Answer::Refused("no such host".into());
+        };
+        let profile = &mut host.profile;
+        let before_watch = profile.watch;
+        let mut source = |name: &str| profile.sources.insert(name.to_owned(), "person".into());
+        if let Some(class) = class {
+            source("class");
+            profile.class = *class;
+        }
+        if let Some(site) = site {
+            source("site");
+            profile.site = Some(site.clone()).filter(|site| !site.is_empty());
+        }
+        if let Some(watch) = watch {
+            source("watch");
+            profile.watch = *watch;
+        }
+        for (name, value) in labels {
+            source(name);
+            if value.is_empty() {
+                profile.labels.remove(name);
+            } else if profile.labels.len() < LABELS_MOST || profile.labels.contains_key(name) {
+                profile.labels.insert(name.clone(), value.clone());
+            } else {
+                return Answer::Refused(format!("a host has at most {LABELS_MOST} labels: remove one first"));
+            }
+        }
+        effects.push(Effect::Record(Row::Host(Box::new(profile.clone()))));
+        if profile.watch != before_watch
+            && let Some(session) = host.session()
+        {
+            effects.push(Effect::Settings { session, watch: host.profile.watch });
+        }
+        self.desk.know(&host.profile, host.state(), now);
+        self.dirty_hosts.insert(no);
+        effects.push(Effect::Publish);
+        Answer::Done
+    }
+
+    /// Brings the picture up to date with what was touched.
+    fn refresh(&mut self, now: Timestamp) {
+        self.snapshot.at = now;
+        if !self.dirty_hosts.is_empty() {
+            let hosts = Arc::make_mut(&mut self.snapshot.hosts);
+            for no in std::mem::take(&mut self.dirty_hosts) {
+                if let Some(host) = self.hosts.get(&no) {
+                    hosts.insert(no, Arc::new(view(host, self.desk.incident_of(no))));
+                }
+            }
+            let cuts: BTreeMap<String, Timestamp> = self.desk.cuts().collect();
+            if *self.snapshot.cuts != cuts {
+                self.snapshot.cuts = Arc::new(cuts);
+            }
+        }
+        if !self.dirty_incidents.is_empty() {
+            let incidents = Arc::make_mut(&mut self.snapshot.incidents);
+            for no in std::mem::take(&mut self.dirty_incidents) {
+                let Some(incident) = self.desk.incident(no) else { continue };
+                let names = self.desk.host_names(no);
+                let view = IncidentView {
+                    row: incident.row.clone(),
+                    host_name: if names.len() == 1 {
+                        names.first().cloned().unwrap_or_default()
+                    } else {
+                        String::new()
+                    },
+                    hosts: names,
+                    events: incident.events.clone(),
+                    pages: incident.pages.values().cloned().collect(),
+                };
+                incidents.insert(no, Arc::new(view));
+            }
+            incidents.retain(|no, _| self.desk.incident(*no).is_some());
+        }
+    }
+}
+
+fn address(host: &Host) -> Option<IpAddr> {
+    host.peer().filter(|_| host.state().counts_as_up() || host.state() == State::AgentLost)
+}
+
+fn view(host: &Host, incident: Option<IncidentNo>) -> HostView {
+    let (state, since, cause, proof) = host.standing();
+    HostView {
+        profile: host.profile.clone(),
+        state,
+        since,
+        cause: cause.clone(),
+        proof,
+        peer: host.peer(),
+        session: host.session(),
+        findings: host.findings().cloned().collect(),
+        incident,
+    }
+}
+
+fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
+    let (action, subject, detail) = match command {
+        Command::Label { host, class, site, watch, labels } => {
+            let mut words = Vec::new();
+            words.extend(class.map(|class| format!("class={}", class.word())));
+            words.extend(site.as_ref().map(|site| format!("site={site}")));
+            words.extend(watch.map(|watch| format!("watch={}", watch.word())));
+            words.extend(labels.iter().map(|(name, value)| format!("{name}={value}")));
+            ("host.label", host.to_string(), words.join(" "))
+        }
+        Command::Admit { host, admission } => ("host.admit", host.to_string(), format!("{admission:?}").to_lowercase()),
+        Command::Acknowledge { incident, note } => ("incident.acknowledge", format!("#{incident}"), note.clone()),
+        Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
+        Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
+    };
+    let from = by.address.map_or_else(|| by.via.clone(), |address| format!("{} {address}", by.via));
+    AuditRow { at: now, who: by.name.clone(), from, action: action.into(), subject, detail }
+}

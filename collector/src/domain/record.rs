@@ -301,7 +301,7 @@ pub enum Delivery {
 pub struct AttemptRow {
     /// Which page.
     pub page: PageId,
-    /// 1, 2, 3...
+    /// Ascends; the milliseconds of its end unless two fall into one.
     pub n: i64,
     /// When it ended.
     pub at: Timestamp,

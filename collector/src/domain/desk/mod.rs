@@ -1,1 +1,341 @@
-//! The fleet: problems, incidents, cuts, pages. (to come)
+//! The fleet decided: problems become incidents, incidents become pages, mass silence becomes a cut.
+//!
+//! The desk hears nothing of hosts but their [`HostChange`]s. Maintenance, silence and acknowledgement act on incidents
+//! at the moment of paging, never on problems.
+
+pub mod cut;
+pub mod incident;
+pub mod pages;
+pub mod problem;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::{cut::Cuts, incident::Incident, problem::Problem};
+use super::{
+    event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
+    host::{Cause, State, machine::HostChange},
+    ids::{HostNo, IncidentNo, PageId},
+    labels::Profile,
+    record::{AttemptRow, Delivery, IncidentState, Loaded, Page, Row},
+    time::Timestamp,
+};
+
+/// Resolved incidents stay on the desk for this long, for views and mirrors.
+const KEEP_RESOLVED_MS: i64 = 24 * 3_600_000;
+
+/// A messenger that pages go to, as the desk needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The receiver's name.
+    pub receiver: String,
+    /// Incidents below this are not sent there.
+    pub least: Severity,
+}
+
+/// What the desk wants of the engine besides effects: an event for hosts of a scope.
+#[derive(Debug, Clone)]
+pub struct ForHosts {
+    /// Which hosts.
+    pub hosts: Vec<HostNo>,
+    /// What happens to them.
+    pub event: HostEvent,
+}
+
+/// What a step of the desk leads to.
+#[derive(Debug, Default)]
+pub struct DeskStep {
+    /// For the edges.
+    pub effects: Vec<Effect>,
+    /// For hosts.
+    pub for_hosts: Vec<ForHosts>,
+    /// Incidents whose views changed.
+    pub touched: BTreeSet<IncidentNo>,
+}
+
+/// The desk. One for the fleet.
+#[derive(Debug)]
+pub struct Desk {
+    routes: Vec<Route>,
+    problems: BTreeMap<String, Problem>,
+    incidents: BTreeMap<IncidentNo, Incident>,
+    pub(super) cuts: Cuts,
+    tests: BTreeMap<PageId, Page>,
+    last_incident: i64,
+    last_page: i64,
+    hold_until: Timestamp,
+}
+
+impl Desk {
+    /// A desk as loaded.
+    #[must_use]
+    pub fn loaded(loaded: &Loaded, routes: Vec<Route>) -> Self {
+        let mut incidents: BTreeMap<IncidentNo, Incident> = loaded
+            .incidents
+            .iter()
+            .map(|(row, events)| (row.no, Incident::loaded(row.clone(), events.clone())))
+            .collect();
+        for page in &loaded.pages {
+            if let Some(incident) = page.incident.and_then(|no| incidents.get_mut(&no)) {
+                incident.pages.insert(page.id, page.clone());
+            }
+        }
+        let problems = loaded.problems.iter().map(|row| (row.key.clone(), Problem { row: row.clone() })).collect();
+        Self {
+            routes,
+            problems,
+            incidents,
+            cuts: Cuts::default(),
+            tests: loaded
+                .pages
+                .iter()
+                .filter(|page| page.incident.is_none())
+                .map(|page| (page.id, page.clone()))
+                .collect(),
+            last_incident: loaded.last_incident,
+            last_page: loaded.last_page,
+            hold_until: Timestamp::default(),
+        }
+    }
+
+    /// No new page before this: hosts are given time to come back after the collector was away.
+    pub fn hold(&mut self, until: Timestamp) {
+        self.hold_until = until;
+    }
+
+    /// A host as it stands, so that names, levels and counts are right.
+    pub fn know(&mut self, profile: &Profile, state: State, now: Timestamp) {
+        self.cuts.know(profile, state, now);
+    }
+
+    /// Problems of hosts that the store knows no more are over.
+    pub fn problems_without_hosts_go(&mut self, hosts: &BTreeSet<HostNo>, effects: &mut Vec<Effect>) {
+        let known = |problem: &Problem| problem.row.host.is_none_or(|host| hosts.contains(&host));
+        let gone: Vec<String> =
+            self.problems.iter().filter(|(_, problem)| !known(problem)).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            self.problems.remove(&key);
+            effects.push(Effect::Record(Row::ProblemCleared(key)));
+        }
+    }
+
+    /// A host's change.
+    pub fn host_changed(&mut self, profile: &Profile, change: &HostChange, now: Timestamp) -> DeskStep {
+        let mut step = DeskStep::default();
+        self.cuts.heard(profile, change, now, &mut step);
+        match change {
+            HostChange::Suspected => {}
+            HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
+                self.join_cut(profile, scope, now, &mut step);
+            }
+            // A suspicion changes nothing: what was a problem before it stays one.
+            HostChange::Liveness { to: State::Suspect, .. } => {}
+            HostChange::Liveness { to, cause, since, .. } => {
+                let problem = problem::of_liveness(profile, *to, cause, *since, now);
+                self.weigh(problem::liveness_key(profile), problem, now, &mut step);
+            }
+            HostChange::Finding(finding) => {
+                let problem = finding.open.then(|| problem::of_finding(profile, finding, now));
+                self.weigh(problem::finding_key(profile, finding), problem, now, &mut step);
+            }
+        }
+        self.settle_cuts(now, &mut step);
+        step
+    }
+
+    /// Something about the collector itself.
+    pub fn self_check(&mut self, what: &str, trouble: Option<(Severity, String)>, now: Timestamp) -> DeskStep {
+        let mut step = DeskStep::default();
+        let problem = trouble.map(|(severity, text)| problem::of_self(what, severity, text, now));
+        self.weigh(problem::self_key(what), problem, now, &mut step);
+        step
+    }
+
+    /// Looks at what is due.
+    pub fn tick(&mut self, now: Timestamp) -> DeskStep {
+        let mut step = DeskStep::default();
+        self.cuts.tick(now, &mut step);
+        self.settle_cuts(now, &mut step);
+        let folded: Vec<String> = self
+            .problems
+            .values()
+            .filter(|problem| problem.row.incident.is_none() && problem.row.fold_until <= now)
+            .filter(|problem| problem.row.severity > Severity::Info)
+            .map(|problem| problem.row.key.clone())
+            .collect();
+        for key in folded {
+            self.open_or_join(&key, now, &mut step);
+        }
+        if now >= self.hold_until {
+            let ready: Vec<IncidentNo> = self
+                .incidents
+                .values()
+                .filter(|incident| incident.to_be_paged(now))
+                .map(|incident| incident.row.no)
+                .collect();
+            for no in ready {
+                self.page_open(no, now, &mut step);
+            }
+        }
+        self.incidents.retain(|_, incident| {
+            incident.row.resolved.is_none_or(|at| now.since_ms(at) < KEEP_RESOLVED_MS) || incident.has_queued()
+        });
+        step
+    }
+
+    /// When the desk wants to be looked at next.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let folds = self
+            .problems
+            .values()
+            .filter(|problem| problem.row.incident.is_none() && problem.row.severity > Severity::Info)
+            .map(|problem| problem.row.fold_until);
+        let pages = self.incidents.values().filter_map(Incident::page_due).map(|at| at.max(self.hold_until));
+        folds.chain(pages).chain(self.cuts.due()).min()
+    }
+
+    /// A page was tried.
+    pub fn delivered(&mut self, id: PageId, outcome: &Outcome, now: Timestamp) -> DeskStep {
+        let mut step = DeskStep::default();
+        let (word, detail, delivery) = match outcome {
+            Outcome::Accepted { provider_id } => {
+                ("accepted", provider_id.clone().unwrap_or_default(), Some(Delivery::Accepted))
+            }
+            Outcome::Retrying { error } => ("retrying", error.clone(), None),
+            Outcome::Failed { error } => ("failed", error.clone(), Some(Delivery::Failed)),
+        };
+        let attempt = |n| AttemptRow { page: id, n, at: now, outcome: word.into(), detail: detail.clone() };
+        let Some(incident) = self.incidents.values_mut().find(|incident| incident.pages.contains_key(&id)) else {
+            if let (Some(delivery), Some(mut page)) = (delivery, self.tests.remove(&id)) {
+                page.delivery = delivery;
+                step.effects.push(Effect::Record(Row::Page(Box::new(page))));
+            }
+            step.effects.push(Effect::Record(Row::Attempt(attempt(now.ms()))));
+            return step;
+        };
+        let n = incident.next_attempt(id, now);
+        step.effects.push(Effect::Record(Row::Attempt(attempt(n))));
+        if let (Some(delivery), Some(page)) = (delivery, incident.pages.get_mut(&id)) {
+            page.delivery = delivery;
+            step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
+            let text = format!(
+                "{} by {}{}",
+                word,
+                page.receiver,
+                if detail.is_empty() { String::new() } else { format!(": {detail}") }
+            );
+            step.effects.push(incident.note(now, "paged", text, None));
+        }
+        step.touched.insert(incident.row.no);
+        step.effects.push(Effect::Publish);
+        step
+    }
+
+    /// A person's command about an incident or a receiver.
+    pub fn command(&mut self, by: &Principal, command: &Command, now: Timestamp) -> (DeskStep, Answer) {
+        let mut step = DeskStep::default();
+        let answer = match command {
+            Command::Acknowledge { incident, note } => self.acknowledge(*incident, by, note, now, &mut step),
+            Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
+            Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
+            Command::Label { .. } | Command::Admit { .. } => Answer::Refused("not the desk's".into()),
+        };
+        (step, answer)
+    }
+
+    /// Scopes that are cut now: name and since.
+    pub fn cuts(&self) -> impl Iterator<Item = (String, Timestamp)> {
+        self.cuts.open()
+    }
+
+    /// One incident.
+    #[must_use]
+    pub fn incident(&self, no: IncidentNo) -> Option<&Incident> {
+        self.incidents.get(&no)
+    }
+
+    /// All incidents that are open or were resolved lately.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// Hosts that an incident is about.
+    #[must_use]
+    pub fn hosts_of(&self, no: IncidentNo) -> BTreeSet<HostNo> {
+        let own = self.incidents.get(&no).and_then(|incident| incident.row.host);
+        let problems = self.problems.values().filter(|problem| problem.row.incident == Some(no));
+        problems.filter_map(|problem| problem.row.host).chain(own).chain(self.cuts.members(no)).collect()
+    }
+
+    /// The open incident that a host is in.
+    #[must_use]
+    pub fn incident_of(&self, host: HostNo) -> Option<IncidentNo> {
+        let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(|incident| incident.is_open());
+        let problems = self.problems.values().filter(|problem| problem.row.host == Some(host));
+        problems.filter_map(|problem| problem.row.incident).find(open).or_else(|| self.cuts.incident_of(host))
+    }
+
+    /// The problem with this key is now so, or gone.
+    fn weigh(&mut self, key: String, problem: Option<Problem>, now: Timestamp, step: &mut DeskStep) {
+        match (self.problems.get_mut(&key), problem) {
+            (None, None) => {}
+            (None, Some(problem)) => {
+                step.effects.push(Effect::Record(Row::Problem(problem.row.clone())));
+                self.problems.insert(key.clone(), problem);
+                self.fold_now(&key, now, step);
+            }
+            (Some(known), Some(problem)) => {
+                if known.become_like(problem) {
+                    step.effects.push(Effect::Record(Row::Problem(known.row.clone())));
+                    let row = known.row.clone();
+                    self.changed(&row, now, step);
+                    self.fold_now(&key, now, step);
+                }
+            }
+            (Some(_), None) => {
+                let Some(gone) = self.problems.remove(&key) else { return };
+                step.effects.push(Effect::Record(Row::ProblemCleared(key)));
+                if let Some(no) = gone.row.incident {
+                    self.cleared(no, &gone.row.summary, now, step);
+                }
+            }
+        }
+    }
+
+    /// Where nothing has to be waited for the incident opens with the problem, and its page with it.
+    fn fold_now(&mut self, key: &str, now: Timestamp, step: &mut DeskStep) {
+        let ready = self.problems.get(key).is_some_and(|problem| {
+            problem.row.incident.is_none() && problem.row.fold_until <= now && problem.row.severity > Severity::Info
+        });
+        if ready {
+            self.open_or_join(key, now, step);
+        }
+    }
+
+    fn cleared(&mut self, no: IncidentNo, summary: &str, now: Timestamp, step: &mut DeskStep) {
+        let left = self.problems.values().any(|problem| problem.row.incident == Some(no));
+        let Some(incident) = self.incidents.get_mut(&no).filter(|incident| incident.is_open()) else { return };
+        step.effects.push(incident.note(now, "cleared", summary.to_owned(), None));
+        step.touched.insert(no);
+        step.effects.push(Effect::Publish);
+        if !left && incident.row.part_of.is_none() {
+            self.resolve(no, now, step);
+        }
+    }
+
+    fn resolve(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get_mut(&no).filter(|incident| incident.is_open()) else { return };
+        incident.row.state = IncidentState::Resolved;
+        incident.row.resolved = Some(now);
+        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        step.effects.push(incident.note(now, "resolved", "all its problems are over".into(), None));
+        step.touched.insert(no);
+        step.effects.push(Effect::Publish);
+        self.page_told(no, super::record::PageKind::Resolved, now, step);
+        let parts: Vec<IncidentNo> =
+            self.incidents.values().filter(|part| part.row.part_of == Some(no)).map(|part| part.row.no).collect();
+        for part in parts {
+            self.resolve(part, now, step);
+        }
+    }
+}

@@ -1,1 +1,532 @@
-//! One host decided: liveness, findings, its ledger entries. (to come)
+//! One host decided: its liveness by the transition table of decisions 5, its findings, its ledger entries.
+//!
+//! Synchronous and without a clock; `now` comes with each event. What the desk may hear of it are [`HostChange`]s.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::{Cause, State, ledger::Ledger, suspicion::Suspicion};
+use crate::domain::{
+    event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Judgement, Look, Severity, Verdict, Why},
+    ids::SessionId,
+    labels::{Admission, Facts, Profile},
+    record::{FindingRow, LivenessRow, Loaded, Row},
+    time::Timestamp,
+    watch::Watch,
+};
+
+/// A lost agent's machine is looked at this often.
+const LOOK_AGAIN_MS: i64 = 60_000;
+/// So many silent looks in a row turn a lost agent into a host that is down.
+const SILENT_LOOKS: u8 = 2;
+/// A host that is down for less than this joins its scope's cut.
+const JOINS_CUT_MS: i64 = 60_000;
+
+/// All that the desk ever hears of a host.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HostChange {
+    /// It became suspect by silence (or lost, and a look failed too): counts for the cuts.
+    Suspected,
+    /// Its liveness changed.
+    Liveness {
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+        /// Why.
+        cause: Cause,
+        /// Since when: the last proof of life for an outage.
+        since: Timestamp,
+    },
+    /// A finding opened, changed or cleared.
+    Finding(FindingRow),
+}
+
+/// What a step leads to.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// For the desk.
+    pub changes: Vec<HostChange>,
+    /// For the edges.
+    pub effects: Vec<Effect>,
+}
+
+/// One host, decided.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Identity and labels.
+    pub profile: Profile,
+    state: State,
+    since: Timestamp,
+    cause: Cause,
+    proof: Timestamp,
+    boot_id: Option<[u8; 16]>,
+    peer: Option<IpAddr>,
+    session: Option<SessionId>,
+    alive: Vec<AliveProof>,
+    suspicion: Option<Suspicion>,
+    silent_looks: u8,
+    sharing: usize,
+    due: Option<Timestamp>,
+    not_before: Timestamp,
+    ledger: Ledger,
+    findings: BTreeMap<(String, String), FindingRow>,
+}
+
+impl Host {
+    /// A host that has just enrolled.
+    #[must_use]
+    pub fn enrolled(profile: Profile, now: Timestamp) -> Self {
+        let ledger = Ledger::new(profile.no, 0, now, State::Unknown, Cause::Enrolled);
+        Self {
+            profile,
+            state: State::Unknown,
+            since: now,
+            cause: Cause::Enrolled,
+            proof: now,
+            boot_id: None,
+            peer: None,
+            session: None,
+            alive: Vec::new(),
+            suspicion: None,
+            silent_looks: 0,
+            sharing: 1,
+            due: None,
+            not_before: now,
+            ledger,
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// A host as loaded: what was up becomes unknown until it is heard again, all else is as it was. The time since
+    /// the last collector ran is nobody's.
+    pub fn loaded(profile: Profile, loaded: &Loaded, now: Timestamp, step: &mut Step) -> Self {
+        let no = profile.no;
+        let mut host = Self::enrolled(profile, now);
+        for finding in loaded.findings.iter().filter(|finding| finding.host == no && finding.open) {
+            host.findings.insert((finding.part.clone(), finding.rule.clone()), finding.clone());
+        }
+        let Some(row) = loaded.liveness.iter().find(|row| row.host == no) else {
+            return host;
+        };
+        let last = loaded.last_spans.iter().find(|span| span.host == no);
+        let (n, from) = last.map_or((0, row.since), |span| (span.n, span.to));
+        host.state = row.state;
+        host.since = row.since;
+        host.cause = row.cause.clone();
+        host.proof = row.proof;
+        host.boot_id = row.boot_id;
+        host.peer = row.peer.as_ref().and_then(|peer| peer.parse().ok());
+        host.ledger = Ledger::new(no, n, from, row.state, row.cause.clone());
+        host.away(loaded.last_ran.unwrap_or(row.since), now, step);
+        host
+    }
+
+    /// The collector did not watch from `from` to `now`.
+    pub fn away(&mut self, from: Timestamp, now: Timestamp, step: &mut Step) {
+        self.not_before = now;
+        self.suspicion = None;
+        let was_up = self.was_up();
+        if was_up {
+            self.proof = self.proof.max(from);
+        }
+        let away = self.ledger.turn(State::Unknown, &Cause::CollectorAway, from, &[], now);
+        step.effects.extend(away.into_iter().map(Effect::Record));
+        if was_up {
+            self.enter(State::Unknown, Cause::CollectorAway, now, now, step);
+        } else {
+            let back = self.ledger.turn(self.state, &self.cause, now, &[], now);
+            step.effects.extend(back.into_iter().map(Effect::Record));
+            self.schedule(now);
+        }
+    }
+
+    /// Whether this host is to be waited for after the collector was away.
+    #[must_use]
+    pub fn was_up(&self) -> bool {
+        self.state.counts_as_up() || self.waited_for()
+    }
+
+    /// Whether it is still being waited for.
+    #[must_use]
+    pub fn waited_for(&self) -> bool {
+        self.state == State::Unknown && self.cause == Cause::CollectorAway
+    }
+
+    /// Settling is over: whoever has not come back is suspect.
+    pub fn not_back(&mut self, now: Timestamp, step: &mut Step) {
+        if self.waited_for() {
+            self.suspect(Suspicion::silent(now, self.timers().agent_hold_silent_ms), Cause::NotBack, now, step);
+        }
+    }
+
+    /// When this host wants to be looked at next.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// How many up hosts share its address, as the engine counts them.
+    pub fn set_sharing(&mut self, sharing: usize) {
+        self.sharing = sharing;
+    }
+
+    /// Where it was last.
+    #[must_use]
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
+    /// Its observed state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Its live session.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// State, since, cause, proof: what views show.
+    #[must_use]
+    pub fn standing(&self) -> (State, Timestamp, &Cause, Timestamp) {
+        (self.state, self.since, &self.cause, self.proof)
+    }
+
+    /// Its open findings.
+    pub fn findings(&self) -> impl Iterator<Item = &FindingRow> {
+        self.findings.values()
+    }
+
+    /// Applies one event.
+    pub fn step(&mut self, event: HostEvent, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        match event {
+            HostEvent::Opened { session, boot_id, peer, alive, facts } => {
+                self.opened(session, boot_id, peer, alive, *facts, now, &mut step);
+            }
+            HostEvent::Heard { session } if self.session == Some(session) => self.up(now, &mut step),
+            HostEvent::Silent { session, proof } if self.session == Some(session) => self.silent(proof, now, &mut step),
+            HostEvent::Ended { session, how, proof } if self.session == Some(session) => {
+                self.ended(how, proof, now, &mut step);
+            }
+            HostEvent::Heard { .. } | HostEvent::Silent { .. } | HostEvent::Ended { .. } => {}
+            HostEvent::Looked { look, answer } => self.looked(look, answer, now, &mut step),
+            HostEvent::Judged { judgements, .. } => {
+                for judgement in judgements {
+                    self.judged(judgement, now, &mut step);
+                }
+            }
+            HostEvent::Admitted(admission) => self.admitted(admission, now, &mut step),
+            HostEvent::Cut { scope } => self.cut(scope, now, &mut step),
+            HostEvent::Healed => {
+                if self.state == State::Unreachable {
+                    let suspicion = Suspicion::silent(now, self.timers().agent_hold_silent_ms);
+                    self.suspect(suspicion, Cause::Silence, now, &mut step);
+                }
+            }
+        }
+        step
+    }
+
+    /// Looks at what is due.
+    pub fn tick(&mut self, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        if self.due.is_none_or(|due| due > now) {
+            return step;
+        }
+        self.due = None;
+        match self.state {
+            State::Suspect => self.decide(now, &mut step),
+            State::AgentLost => {
+                self.look(now, LOOK_AGAIN_MS / 20, &mut step);
+                self.due = Some(now.plus_ms(LOOK_AGAIN_MS));
+            }
+            State::Rebooting => self.enter(State::Down, Cause::RebootOverdue, self.since, now, &mut step),
+            _ => {}
+        }
+        step
+    }
+
+    fn timers(&self) -> &'static crate::domain::watch::Timers {
+        self.profile.watch.timers()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one event, named where it is taken apart")]
+    fn opened(
+        &mut self,
+        session: SessionId,
+        boot_id: [u8; 16],
+        peer: IpAddr,
+        alive: Vec<AliveProof>,
+        facts: Facts,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
+        self.session = Some(session);
+        self.alive = alive.into_iter().filter(|proof| Some(proof.boot_id) == self.boot_id).collect();
+        let moved = self.boot_id != Some(boot_id) || self.peer != Some(peer);
+        self.boot_id = Some(boot_id);
+        self.peer = Some(peer);
+        if self.profile.facts != facts {
+            self.profile.facts = facts;
+            step.effects.push(Effect::Record(Row::Host(Box::new(self.profile.clone()))));
+        }
+        if self.state == State::Suspect {
+            self.up(now, step);
+        }
+        if moved {
+            step.effects.push(Effect::Record(Row::Liveness(self.row())));
+        }
+    }
+
+    fn up(&mut self, now: Timestamp, step: &mut Step) {
+        let resumed = self.suspicion.take().and_then(|suspicion| suspicion.before_up);
+        if let Some((since, cause)) = resumed {
+            // A suspicion that came to nothing leaves no trace in the records.
+            self.state = State::Up;
+            self.since = since;
+            self.cause = cause;
+            self.proof = now;
+            self.due = None;
+            step.changes.push(HostChange::Liveness {
+                from: State::Suspect,
+                to: State::Up,
+                cause: Cause::Reporting,
+                since,
+            });
+            step.effects.push(Effect::Publish);
+        } else if self.state != State::Up {
+            self.proof = now;
+            self.enter(State::Up, Cause::Reporting, now, now, step);
+        }
+    }
+
+    fn silent(&mut self, proof: Timestamp, now: Timestamp, step: &mut Step) {
+        if self.state == State::Up && self.profile.watch != Watch::None {
+            self.proof = proof;
+            self.suspect(Suspicion::silent(now, self.timers().agent_hold_silent_ms), Cause::Silence, now, step);
+        }
+    }
+
+    fn ended(&mut self, how: Ending, proof: Timestamp, now: Timestamp, step: &mut Step) {
+        self.session = None;
+        let watched = self.profile.watch != Watch::None;
+        match how {
+            Ending::Goodbye(why @ (Why::Shutdown | Why::Reboot | Why::Sleep | Why::Uninstall)) => {
+                self.suspicion = None;
+                self.proof = proof;
+                let state = match why {
+                    Why::Reboot => State::Rebooting,
+                    Why::Sleep => State::Asleep,
+                    _ => State::Shutdown,
+                };
+                self.enter(state, Cause::Goodbye(why), now, now, step);
+            }
+            _ if self.state == State::Suspect => {
+                if matches!(how, Ending::Fin | Ending::Reset)
+                    && let Some(suspicion) = &mut self.suspicion
+                {
+                    suspicion.kernel_lives();
+                    self.decide(now, step);
+                }
+            }
+            _ if self.state != State::Up || !watched => {}
+            Ending::Goodbye(_) => {
+                self.proof = proof;
+                let hold_ms = if self.profile.watch == Watch::Fast { 10_000 } else { 60_000 };
+                self.suspect(Suspicion::lost(now, hold_ms), Cause::Stream(how), now, step);
+            }
+            Ending::Fin | Ending::Reset | Ending::Drained => {
+                self.proof = proof;
+                self.suspect(Suspicion::lost(now, self.timers().agent_hold_lost_ms), Cause::Stream(how), now, step);
+            }
+            Ending::TimedOut => {
+                self.proof = proof;
+                let hold_ms = self.timers().agent_hold_silent_ms;
+                self.suspect(Suspicion::silent(now, hold_ms), Cause::Stream(how), now, step);
+            }
+        }
+    }
+
+    fn suspect(&mut self, mut suspicion: Suspicion, cause: Cause, now: Timestamp, step: &mut Step) {
+        let from = self.state;
+        if from == State::Up {
+            suspicion.before_up = Some((self.since, self.cause.clone()));
+        }
+        if suspicion.is_silent() {
+            step.changes.push(HostChange::Suspected);
+        }
+        self.state = State::Suspect;
+        self.since = now;
+        self.cause = cause.clone();
+        self.suspicion = Some(suspicion);
+        step.changes.push(HostChange::Liveness { from, to: State::Suspect, cause, since: now });
+        step.effects.push(Effect::Publish);
+        self.decide(now, step);
+    }
+
+    /// Sends the looks that are due and draws the conclusion once there is one.
+    fn decide(&mut self, now: Timestamp, step: &mut Step) {
+        let timers = self.timers();
+        let Some(mut suspicion) = self.suspicion.take() else { return };
+        if suspicion.take_due_look(timers, now) {
+            self.suspicion = Some(suspicion);
+            let within_ms = timers.confirm_ms - timers.looks_at_ms.last().copied().unwrap_or(0);
+            self.look(now, within_ms, step);
+            let Some(again) = self.suspicion.take() else { return };
+            suspicion = again;
+        }
+        let conclusion = suspicion.conclusion(timers, self.proof, self.peer.is_some(), now);
+        match conclusion {
+            Ok((state, cause)) => {
+                self.suspicion = None;
+                let since = self.proof.max(self.not_before);
+                self.enter_from(State::Suspect, state, cause.unwrap_or_else(|| self.cause.clone()), since, now, step);
+            }
+            Err(due) => {
+                self.due = Some(due);
+                self.suspicion = Some(suspicion);
+            }
+        }
+    }
+
+    fn look(&self, now: Timestamp, within_ms: i64, step: &mut Step) {
+        if let Some(peer) = self.peer {
+            let look = self.suspicion.as_ref().map_or(now.ms(), Suspicion::look_id);
+            let sharing = self.sharing;
+            step.effects.push(Effect::Look { host: self.profile.no, look, peer, sharing, within_ms });
+        }
+    }
+
+    fn looked(&mut self, look: i64, answer: Look, now: Timestamp, step: &mut Step) {
+        match self.state {
+            State::Suspect => {
+                let Some(suspicion) = &mut self.suspicion else { return };
+                if !suspicion.answered(look, answer) {
+                    return;
+                }
+                if answer == Look::Silent && !suspicion.is_silent() {
+                    step.changes.push(HostChange::Suspected);
+                }
+                self.decide(now, step);
+            }
+            State::AgentLost => match answer {
+                Look::Silent => {
+                    self.silent_looks += 1;
+                    if self.silent_looks >= SILENT_LOOKS {
+                        self.enter(State::Down, Cause::Looked(Look::Silent), now, now, step);
+                    }
+                }
+                Look::Answers | Look::CannotTell => self.silent_looks = 0,
+            },
+            _ => {}
+        }
+    }
+
+    fn cut(&mut self, scope: String, now: Timestamp, step: &mut Step) {
+        let joins = match self.state {
+            State::Suspect => self.suspicion.as_ref().is_some_and(Suspicion::may_be_cut),
+            State::Down => now.since_ms(self.since) < JOINS_CUT_MS,
+            _ => false,
+        };
+        if joins {
+            let from = self.state;
+            self.suspicion = None;
+            let since = self.proof.max(self.not_before);
+            self.enter_from(from, State::Unreachable, Cause::Cut(scope), since, now, step);
+        }
+    }
+
+    fn admitted(&mut self, admission: Admission, now: Timestamp, step: &mut Step) {
+        self.profile.admission = admission;
+        if admission == Admission::Active {
+            return;
+        }
+        if let Some(session) = self.session.take() {
+            step.effects.push(Effect::Close(session, CloseReason::NotAdmitted));
+        }
+        self.suspicion = None;
+        self.enter(State::Unknown, Cause::NotAdmitted, now, now, step);
+        let open: Vec<FindingRow> = std::mem::take(&mut self.findings).into_values().collect();
+        for mut finding in open {
+            finding.open = false;
+            finding.evidence = Cause::NotAdmitted.words();
+            step.effects.push(Effect::Record(Row::Finding(finding.clone())));
+            step.changes.push(HostChange::Finding(finding));
+        }
+    }
+
+    fn judged(&mut self, judgement: Judgement, now: Timestamp, step: &mut Step) {
+        let key = (judgement.part.clone(), judgement.rule.to_owned());
+        let known = self.findings.get(&key);
+        let row = |open: bool, severity: Severity, since: Timestamp, evidence: String| FindingRow {
+            host: self.profile.no,
+            part: judgement.part.clone(),
+            rule: judgement.rule.to_owned(),
+            open,
+            severity,
+            since,
+            evidence,
+        };
+        let finding = match judgement.verdict {
+            Verdict::Holds { severity, evidence } => {
+                let since = known.map_or(now, |finding| finding.since);
+                row(true, severity, since, evidence)
+            }
+            Verdict::Cleared { evidence } => {
+                let Some(known) = known else { return };
+                row(false, known.severity, known.since, evidence)
+            }
+            Verdict::CannotTell(_) => return,
+        };
+        if finding.open {
+            self.findings.insert(key, finding.clone());
+        } else {
+            self.findings.remove(&key);
+        }
+        step.effects.push(Effect::Record(Row::Finding(finding.clone())));
+        step.effects.push(Effect::Publish);
+        step.changes.push(HostChange::Finding(finding));
+    }
+
+    fn enter(&mut self, state: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
+        self.enter_from(self.state, state, cause, since, now, step);
+    }
+
+    fn enter_from(&mut self, from: State, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
+        let alive = if to == State::Up { std::mem::take(&mut self.alive) } else { Vec::new() };
+        let spans = self.ledger.turn(to, &cause, since, &alive, now);
+        step.effects.extend(spans.into_iter().map(Effect::Record));
+        self.state = to;
+        self.since = since;
+        self.cause = cause.clone();
+        self.suspicion = None;
+        self.silent_looks = 0;
+        self.schedule(now);
+        step.effects.push(Effect::Record(Row::Liveness(self.row())));
+        step.effects.push(Effect::Publish);
+        step.changes.push(HostChange::Liveness { from, to, cause, since });
+    }
+
+    fn schedule(&mut self, now: Timestamp) {
+        self.due = match self.state {
+            State::AgentLost => Some(now.plus_ms(LOOK_AGAIN_MS)),
+            State::Rebooting if self.timers().reboot_ms > 0 => Some(self.since.plus_ms(self.timers().reboot_ms)),
+            _ => None,
+        };
+    }
+
+    fn row(&self) -> LivenessRow {
+        LivenessRow {
+            host: self.profile.no,
+            state: if self.state == State::Suspect { State::Up } else { self.state },
+            since: self.since,
+            cause: self.cause.clone(),
+            boot_id: self.boot_id,
+            proof: self.proof,
+            peer: self.peer.map(|peer| peer.to_string()),
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
 pub mod dictionary;
+pub mod ledger;
 pub mod machine;
 pub mod slot;
 pub mod slots;
+pub mod suspicion;
 
 use serde::{Deserialize, Serialize};
 

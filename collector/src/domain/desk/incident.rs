@@ -1,0 +1,240 @@
+//! Incidents: one cause's problems, their timeline, and who was told.
+
+use std::collections::BTreeMap;
+
+use super::{Desk, DeskStep};
+use crate::domain::{
+    event::{Answer, Effect, Principal},
+    ids::{IncidentNo, PageId},
+    record::{Delivery, IncidentEventRow, IncidentRow, IncidentState, Page, PageKind, ProblemRow, Row},
+    time::Timestamp,
+    watch::Watch,
+};
+
+/// Lines of a timeline that are kept; a flapping incident does not grow without bound.
+const EVENTS_KEPT: usize = 500;
+
+/// One incident.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// As stored.
+    pub row: IncidentRow,
+    /// Its timeline.
+    pub events: Vec<IncidentEventRow>,
+    /// Its pages.
+    pub pages: BTreeMap<PageId, Page>,
+    attempts: BTreeMap<PageId, i64>,
+    last_event: i64,
+}
+
+impl Incident {
+    /// As loaded.
+    #[must_use]
+    pub fn loaded(row: IncidentRow, events: Vec<IncidentEventRow>) -> Self {
+        let last_event = events.last().map_or(0, |event| event.n);
+        Self { row, events, pages: BTreeMap::new(), attempts: BTreeMap::new(), last_event }
+    }
+
+    /// Whether it is not over.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.row.state != IncidentState::Resolved
+    }
+
+    /// Whether pages are to go out now.
+    #[must_use]
+    pub fn to_be_paged(&self, now: Timestamp) -> bool {
+        self.page_due().is_some_and(|at| at <= now)
+    }
+
+    /// When pages are to go out, if they have not. An acknowledged incident has somebody: nobody is called.
+    #[must_use]
+    pub fn page_due(&self) -> Option<Timestamp> {
+        let waits = self.row.state == IncidentState::Open && !self.row.paged && self.row.part_of.is_none();
+        waits.then_some(self.row.page_at)
+    }
+
+    /// Whether a page is still to be sent.
+    #[must_use]
+    pub fn has_queued(&self) -> bool {
+        self.pages.values().any(|page| page.delivery == Delivery::Queued)
+    }
+
+    /// Numbers the attempts of a page: ascending, also over restarts (which forget how many there were).
+    pub fn next_attempt(&mut self, page: PageId, now: Timestamp) -> i64 {
+        let n = self.attempts.entry(page).or_insert(0);
+        *n = now.ms().max(*n + 1);
+        *n
+    }
+
+    /// Adds a line to the timeline.
+    pub fn note(&mut self, at: Timestamp, kind: &str, text: String, by: Option<String>) -> Effect {
+        self.last_event += 1;
+        let event = IncidentEventRow { incident: self.row.no, n: self.last_event, at, kind: kind.into(), text, by };
+        if self.events.len() >= EVENTS_KEPT {
+            self.events.remove(1);
+        }
+        self.events.push(event.clone());
+        Effect::Record(Row::IncidentEvent(event))
+    }
+}
+
+impl Desk {
+    /// A problem joins the open incident of its cause, or opens one.
+    pub(super) fn open_or_join(&mut self, key: &str, now: Timestamp, step: &mut DeskStep) {
+        let Some(problem) = self.problems.get(key).map(|problem| problem.row.clone()) else { return };
+        let joins = self.cause_of(&problem);
+        let no = match joins {
+            Some(no) => {
+                if let Some(incident) = self.incidents.get_mut(&no) {
+                    step.effects.push(incident.note(now, "problem", problem.summary.clone(), None));
+                }
+                no
+            }
+            None => self.open(&problem, now, step),
+        };
+        if let Some(problem) = self.problems.get_mut(key) {
+            problem.row.incident = Some(no);
+            step.effects.push(Effect::Record(Row::Problem(problem.row.clone())));
+        }
+        step.touched.insert(no);
+        step.effects.push(Effect::Publish);
+        if joins.is_some() {
+            self.changed(&problem, now, step);
+        } else if now >= self.hold_until && self.incidents.get(&no).is_some_and(|incident| incident.to_be_paged(now)) {
+            self.page_open(no, now, step);
+        }
+    }
+
+    /// A finding on a host that is down belongs to that; everything else is its own cause.
+    fn cause_of(&self, problem: &ProblemRow) -> Option<IncidentNo> {
+        let host = problem.host?;
+        let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
+        let mut same_host = self.problems.values().filter(|other| other.row.host == Some(host));
+        same_host.find(|other| other.row.kind == "liveness").and_then(|other| other.row.incident).filter(open)
+    }
+
+    fn open(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) -> IncidentNo {
+        self.last_incident += 1;
+        let no = IncidentNo(self.last_incident);
+        let page_after_ms = problem.host.map_or(0, |host| self.page_after_ms(host));
+        let component = match problem.kind.as_str() {
+            "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
+            "self" => "collector".into(),
+            _ => "host".into(),
+        };
+        let row = IncidentRow {
+            no,
+            id: incident_uuid(no, now),
+            key: problem.key.clone(),
+            state: IncidentState::Open,
+            severity: problem.severity,
+            title: problem.summary.clone(),
+            host: problem.host,
+            component,
+            since: problem.since,
+            opened: now,
+            resolved: None,
+            acknowledged_by: None,
+            page_at: now.plus_ms(page_after_ms),
+            paged: false,
+            part_of: None,
+        };
+        let mut incident = Incident::loaded(row.clone(), Vec::new());
+        step.effects.push(Effect::Record(Row::Incident(row)));
+        step.effects.push(incident.note(now, "opened", format!("{} ({})", problem.summary, problem.evidence), None));
+        self.incidents.insert(no, incident);
+        no
+    }
+
+    fn page_after_ms(&self, host: crate::domain::ids::HostNo) -> i64 {
+        self.cuts.watch_of(host).unwrap_or(Watch::Normal).timers().page_after_ms
+    }
+
+    /// A problem of an incident changed: title, severity; who was told hears of it when it got worse.
+    pub(super) fn changed(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) {
+        let no = problem.incident.or_else(|| self.problems.get(&problem.key).and_then(|known| known.row.incident));
+        let Some(incident) = no.and_then(|no| self.incidents.get_mut(&no)).filter(|incident| incident.is_open()) else {
+            return;
+        };
+        let worse = problem.severity > incident.row.severity;
+        if incident.row.key == problem.key {
+            incident.row.title.clone_from(&problem.summary);
+        }
+        incident.row.severity = incident.row.severity.max(problem.severity);
+        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        step.touched.insert(incident.row.no);
+        step.effects.push(Effect::Publish);
+        if worse {
+            let text = format!("{} ({})", problem.summary, problem.severity.word());
+            step.effects.push(incident.note(now, "problem", text, None));
+            let no = incident.row.no;
+            if incident.row.paged {
+                self.page_open(no, now, step);
+                self.page_told(no, PageKind::Updated, now, step);
+            }
+        }
+    }
+
+    /// Somebody has it.
+    pub(super) fn acknowledge(
+        &mut self,
+        no: IncidentNo,
+        by: &Principal,
+        note: &str,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) -> Answer {
+        let Some(incident) = self.incidents.get_mut(&no) else {
+            return Answer::NotFound(format!("incident #{no}"));
+        };
+        match incident.row.state {
+            IncidentState::Resolved => return Answer::Refused(format!("incident #{no} is already resolved")),
+            IncidentState::Acknowledged => return Answer::Done,
+            IncidentState::Open => {}
+        }
+        incident.row.state = IncidentState::Acknowledged;
+        incident.row.acknowledged_by = Some(by.name.clone());
+        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        let text = if note.is_empty() { format!("{} has it", by.name) } else { format!("{} has it: {note}", by.name) };
+        step.effects.push(incident.note(now, "acknowledged", text, Some(by.name.clone())));
+        step.touched.insert(no);
+        step.effects.push(Effect::Publish);
+        self.page_told(no, PageKind::Acknowledged, now, step);
+        Answer::Done
+    }
+
+    /// Closed by hand.
+    pub(super) fn resolve_by_hand(
+        &mut self,
+        no: IncidentNo,
+        by: &Principal,
+        note: &str,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) -> Answer {
+        let Some(incident) = self.incidents.get_mut(&no) else {
+            return Answer::NotFound(format!("incident #{no}"));
+        };
+        if !incident.is_open() {
+            return Answer::Done;
+        }
+        let text = format!("closed by {}: {}", by.name, if note.is_empty() { "no reason given" } else { note });
+        step.effects.push(incident.note(now, "resolved", text, Some(by.name.clone())));
+        self.resolve(no, now, step);
+        Answer::Done
+    }
+}
+
+/// `finding/<host>/<rule>:<part>` -> `<part>`; the part itself may hold slashes and colons.
+fn component_of(key: &str) -> &str {
+    key.splitn(3, '/').nth(2).and_then(|rest| rest.split_once(':')).map_or("", |(_, part)| part)
+}
+
+/// A UUID v7 of the incident: its opening time and its number, so that the same events give the same id.
+fn incident_uuid(no: IncidentNo, opened: Timestamp) -> String {
+    let mut bytes = [0_u8; 10];
+    bytes[2..].copy_from_slice(&no.0.to_be_bytes());
+    let ms = u64::try_from(opened.ms()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(ms, &bytes).into_uuid().as_hyphenated().to_string()
+}

@@ -1,0 +1,140 @@
+//! Pages: who is told what of an incident. Whoever was told of the outage is told of its end.
+
+use std::collections::BTreeSet;
+
+use super::{Desk, DeskStep};
+use crate::domain::{
+    event::{Answer, Effect, Severity},
+    ids::{IncidentNo, PageId},
+    record::{Delivery, IncidentState, Page, PageKind, Row},
+    time::Timestamp,
+};
+
+/// Host names listed in a page; more are counted.
+const NAMES_LISTED: usize = 20;
+
+impl Desk {
+    /// Tells every receiver that wants this severity and has not been told yet.
+    pub(super) fn page_open(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get_mut(&no) else { return };
+        if !incident.row.paged {
+            incident.row.paged = true;
+            step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            step.touched.insert(no);
+            step.effects.push(Effect::Publish);
+        }
+        let severity = incident.row.severity;
+        let told: BTreeSet<String> = incident.pages.values().map(|page| page.receiver.clone()).collect();
+        let receivers: Vec<String> = self
+            .routes
+            .iter()
+            .filter(|route| severity >= route.least && !told.contains(&route.receiver))
+            .map(|route| route.receiver.clone())
+            .collect();
+        for receiver in receivers {
+            self.page(no, &receiver, PageKind::Opened, now, step);
+        }
+    }
+
+    /// Tells everybody who was told of this incident.
+    pub(super) fn page_told(&mut self, no: IncidentNo, kind: PageKind, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get(&no) else { return };
+        let fresh = |page: &Page| page.kind == PageKind::Opened && page.decided == now && kind == PageKind::Updated;
+        let told: BTreeSet<String> =
+            incident.pages.values().filter(|page| !fresh(page)).map(|page| page.receiver.clone()).collect();
+        for receiver in told {
+            self.page(no, &receiver, kind, now, step);
+        }
+    }
+
+    fn page(&mut self, no: IncidentNo, receiver: &str, kind: PageKind, now: Timestamp, step: &mut DeskStep) {
+        let details = self.details(no);
+        let names = self.host_names(no);
+        let Some(incident) = self.incidents.get_mut(&no) else { return };
+        self.last_page += 1;
+        let id = PageId(self.last_page);
+        let n =
+            1 + incident.pages.values().filter(|page| page.receiver == receiver).map(|page| page.n).max().unwrap_or(0);
+        let row = &incident.row;
+        let page = Page {
+            id,
+            message_id: format!("{}-{n}-{receiver}", row.id),
+            receiver: receiver.to_owned(),
+            incident: Some(no),
+            n,
+            kind,
+            key: row.key.clone(),
+            state: row.state,
+            severity: row.severity,
+            title: row.title.clone(),
+            host: if names.len() == 1 { names.first().cloned().unwrap_or_default() } else { String::new() },
+            component: row.component.clone(),
+            since: row.since,
+            decided: now,
+            details,
+            path: format!("/incidents/{no}"),
+            delivery: Delivery::Queued,
+        };
+        incident.pages.insert(id, page.clone());
+        step.touched.insert(no);
+        step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
+        step.effects.push(Effect::Notify(Box::new(page)));
+    }
+
+    /// A page that is no incident.
+    pub(super) fn test_page(&mut self, receiver: &str, now: Timestamp, step: &mut DeskStep) -> Answer {
+        if !self.routes.iter().any(|route| route.receiver == receiver) {
+            let known: Vec<&str> = self.routes.iter().map(|route| route.receiver.as_str()).collect();
+            return Answer::NotFound(format!("receiver {receiver:?}; configured are: {}", known.join(", ")));
+        }
+        self.last_page += 1;
+        let id = PageId(self.last_page);
+        let page = Page {
+            id,
+            message_id: format!("test-{id}-{}-{receiver}", now.ms()),
+            receiver: receiver.to_owned(),
+            incident: None,
+            n: 1,
+            kind: PageKind::Test,
+            key: "test/collector/page".into(),
+            state: IncidentState::Open,
+            severity: Severity::Info,
+            title: "Test page from Muster: nothing is wrong".into(),
+            host: String::new(),
+            component: "test".into(),
+            since: now,
+            decided: now,
+            details: "Somebody asked whether pages arrive here. They do.".into(),
+            path: "/settings".into(),
+            delivery: Delivery::Queued,
+        };
+        self.tests.insert(id, page.clone());
+        step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
+        step.effects.push(Effect::Notify(Box::new(page)));
+        Answer::Done
+    }
+
+    fn details(&self, no: IncidentNo) -> String {
+        let problems = self.problems.values().filter(|problem| problem.row.incident == Some(no));
+        let mut lines: Vec<String> =
+            problems.map(|problem| format!("{}: {}", problem.row.summary, problem.row.evidence)).collect();
+        let names = self.host_names(no);
+        if names.len() > 1 {
+            let more = names.len().saturating_sub(NAMES_LISTED);
+            let listed: Vec<&str> = names.iter().take(NAMES_LISTED).map(String::as_str).collect();
+            let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+            lines.push(format!("hosts: {}{tail}", listed.join(", ")));
+        }
+        if lines.is_empty() {
+            let last = self.incidents.get(&no).and_then(|incident| incident.events.last());
+            lines.extend(last.map(|event| event.text.clone()));
+        }
+        lines.join("\n")
+    }
+
+    /// Display names of the hosts of an incident.
+    #[must_use]
+    pub fn host_names(&self, no: IncidentNo) -> Vec<String> {
+        self.hosts_of(no).into_iter().filter_map(|host| self.cuts.name_of(host)).collect()
+    }
+}

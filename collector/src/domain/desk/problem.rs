@@ -1,0 +1,142 @@
+//! Problems: anything wrong that the desk knows, from whatever source, with the key that is the same everywhere.
+
+use crate::domain::{
+    event::Severity,
+    host::{Cause, State},
+    labels::Profile,
+    record::{FindingRow, ProblemRow},
+    time::Timestamp,
+    watch::Watch,
+};
+
+/// One problem.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// As stored.
+    pub row: ProblemRow,
+}
+
+impl Problem {
+    /// Takes over severity, summary and evidence; true when something changed.
+    pub fn become_like(&mut self, other: Self) -> bool {
+        let before = self.row.clone();
+        self.row.severity = other.row.severity;
+        self.row.summary = other.row.summary;
+        self.row.evidence = other.row.evidence;
+        self.row.since = self.row.since.min(other.row.since);
+        self.row != before
+    }
+}
+
+/// `liveness/<host id>/host`
+#[must_use]
+pub fn liveness_key(profile: &Profile) -> String {
+    format!("liveness/{}/host", profile.id)
+}
+
+/// `finding/<host id>/<rule>:<part>`
+#[must_use]
+pub fn finding_key(profile: &Profile, finding: &FindingRow) -> String {
+    format!("finding/{}/{}:{}", profile.id, finding.rule, finding.part)
+}
+
+/// `self/collector/<what>`
+#[must_use]
+pub fn self_key(what: &str) -> String {
+    format!("self/collector/{what}")
+}
+
+/// The problem that a liveness is, if it is one.
+#[must_use]
+pub fn of_liveness(
+    profile: &Profile,
+    state: State,
+    cause: &Cause,
+    since: Timestamp,
+    now: Timestamp,
+) -> Option<Problem> {
+    let severity = match (state, profile.watch) {
+        (_, Watch::None) => return None,
+        (State::Down, _) | (State::AgentLost, Watch::Fast) => Severity::Critical,
+        (State::AgentLost, _) => Severity::Warning,
+        // Suspect and unknown change nothing: what was a problem before stays one until the host is seen up.
+        _ => return None,
+    };
+    let what = if state == State::Down { "is down" } else { "has lost its agent" };
+    Some(Problem {
+        row: ProblemRow {
+            key: liveness_key(profile),
+            host: Some(profile.no),
+            kind: "liveness".into(),
+            severity,
+            since,
+            summary: format!("{} {what}", profile.name),
+            evidence: format!("{}; last heard {since}", cause.words()),
+            part_of: None,
+            incident: None,
+            fold_until: if profile.watch.timers().agent_hold_lost_ms == 0 && state == State::AgentLost {
+                // The FIN of a living kernel is no cut: nothing to wait for.
+                now
+            } else {
+                now.plus_ms(profile.watch.timers().fold_ms)
+            },
+        },
+    })
+}
+
+/// The problem that an open finding is.
+#[must_use]
+pub fn of_finding(profile: &Profile, finding: &FindingRow, now: Timestamp) -> Problem {
+    Problem {
+        row: ProblemRow {
+            key: finding_key(profile, finding),
+            host: Some(profile.no),
+            kind: "finding".into(),
+            severity: if profile.watch == Watch::None { Severity::Info } else { finding.severity },
+            since: finding.since,
+            summary: format!("{}: {}", profile.name, finding.evidence),
+            evidence: finding.evidence.clone(),
+            part_of: None,
+            incident: None,
+            fold_until: now,
+        },
+    }
+}
+
+/// The problem that a trouble of the collector is.
+#[must_use]
+pub fn of_self(what: &str, severity: Severity, text: String, now: Timestamp) -> Problem {
+    Problem {
+        row: ProblemRow {
+            key: self_key(what),
+            host: None,
+            kind: "self".into(),
+            severity,
+            since: now,
+            summary: format!("collector: {text}"),
+            evidence: text,
+            part_of: None,
+            incident: None,
+            fold_until: now,
+        },
+    }
+}
+
+/// The problem that a cut is.
+#[must_use]
+pub fn of_cut(scope: &str, names: usize, since: Timestamp, now: Timestamp, fold_ms: i64) -> Problem {
+    Problem {
+        row: ProblemRow {
+            key: format!("liveness/{scope}/cut"),
+            host: None,
+            kind: "liveness".into(),
+            severity: Severity::Critical,
+            since,
+            summary: format!("{scope}: {names} hosts cut off from here"),
+            evidence: format!("{names} hosts fell silent together; nothing answers for them"),
+            part_of: None,
+            incident: None,
+            fold_until: now.plus_ms(fold_ms),
+        },
+    }
+}

@@ -23,6 +23,9 @@ const SITE_HOSTS: usize = 5;
 const CUT_HOSTS: usize = 3;
 /// Share of a scope's up hosts, in percent.
 const CUT_PERCENT: usize = 30;
+/// The same for those that did not come back after the collector was away: they fall due at once by our own doing, so
+/// only the absence of half of a scope speaks for a cut.
+const NOT_BACK_PERCENT: usize = 50;
 /// They must fall silent within this time.
 const WINDOW_MS: i64 = 5_000;
 /// Those that are not back this long after the scope healed are suspect again.
@@ -44,6 +47,7 @@ struct Member {
     watch: Watch,
     state: State,
     since: Timestamp,
+    proof: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -70,13 +74,18 @@ impl Cuts {
             watch: profile.watch,
             state: State::Unknown,
             since: now,
+            proof: now,
         });
         member.name.clone_from(&profile.name);
         member.site.clone_from(&profile.site);
         member.watch = profile.watch;
         match change {
             HostChange::Finding(_) => {}
-            HostChange::Suspected => self.suspected(profile.no, now, step),
+            HostChange::Suspected { not_back, proof } => {
+                member.proof = *proof;
+                let percent = if *not_back { NOT_BACK_PERCENT } else { CUT_PERCENT };
+                self.suspected(profile.no, percent, now, step);
+            }
             HostChange::Liveness { to, cause, since, .. } => {
                 member.state = *to;
                 member.since = *since;
@@ -95,8 +104,14 @@ impl Cuts {
 
     /// A host as loaded, so that counts and names are right from the start.
     pub fn know(&mut self, profile: &Profile, state: State, now: Timestamp) {
-        let member =
-            Member { name: profile.name.clone(), site: profile.site.clone(), watch: profile.watch, state, since: now };
+        let member = Member {
+            name: profile.name.clone(),
+            site: profile.site.clone(),
+            watch: profile.watch,
+            state,
+            since: now,
+            proof: now,
+        };
         self.hosts.insert(profile.no, member);
     }
 
@@ -106,7 +121,7 @@ impl Cuts {
         self.scopes.entry(name.to_owned()).or_default().cut = Some(cut);
     }
 
-    fn suspected(&mut self, host: HostNo, now: Timestamp, step: &mut DeskStep) {
+    fn suspected(&mut self, host: HostNo, percent: usize, now: Timestamp, step: &mut DeskStep) {
         for name in self.scopes_of(host) {
             let up = self.up_in(&name);
             let scope = self.scopes.entry(name.clone()).or_default();
@@ -119,7 +134,7 @@ impl Cuts {
                 scope.suspects.pop_front();
             }
             let suspects: BTreeSet<HostNo> = scope.suspects.iter().map(|(_, host)| *host).collect();
-            let enough = suspects.len() >= CUT_HOSTS.max((up * CUT_PERCENT).div_ceil(100));
+            let enough = suspects.len() >= CUT_HOSTS.max((up * percent).div_ceil(100));
             if enough && (name != COLLECTOR || self.more_than_a_site(&suspects)) {
                 self.declare(&name, &suspects, now, step);
                 return;
@@ -128,7 +143,7 @@ impl Cuts {
     }
 
     fn declare(&mut self, name: &str, suspects: &BTreeSet<HostNo>, now: Timestamp, step: &mut DeskStep) {
-        let since = suspects.iter().filter_map(|host| self.hosts.get(host)).map(|member| member.since).min();
+        let since = suspects.iter().filter_map(|host| self.hosts.get(host)).map(|member| member.proof).min();
         let recently_down = |member: &Member| member.state == State::Down && now.since_ms(member.since) < HEAL_MS;
         let scoped: Vec<HostNo> = self
             .hosts
@@ -195,6 +210,15 @@ impl Cuts {
     pub fn incident_of(&self, host: HostNo) -> Option<IncidentNo> {
         let mut cuts = self.scopes.values().filter_map(|scope| scope.cut.as_ref());
         cuts.find(|cut| cut.healed.is_none() && cut.members.contains(&host)).and_then(|cut| cut.incident)
+    }
+
+    /// How long the page of a cut waits: as long as that of its most closely watched host.
+    #[must_use]
+    pub fn page_after_ms(&self, key: &str) -> Option<i64> {
+        let scope = key.strip_prefix("liveness/")?.strip_suffix("/cut")?;
+        let cut = self.scopes.get(scope)?.cut.as_ref()?;
+        let levels = cut.members.iter().filter_map(|host| self.hosts.get(host)).map(|member| member.watch.timers());
+        levels.map(|timers| timers.fold_ms + timers.page_after_ms).min()
     }
 
     /// A host's display name.

@@ -117,7 +117,10 @@ impl Desk {
     fn open(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) -> IncidentNo {
         self.last_incident += 1;
         let no = IncidentNo(self.last_incident);
-        let page_after_ms = problem.host.map_or(0, |host| self.page_after_ms(host));
+        let page_after_ms = match problem.host {
+            Some(host) => self.page_after_ms(host),
+            None => self.cuts.page_after_ms(&problem.key).unwrap_or(0),
+        };
         let component = match problem.kind.as_str() {
             "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
             "self" => "collector".into(),

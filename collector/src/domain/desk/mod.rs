@@ -123,7 +123,7 @@ impl Desk {
         let mut step = DeskStep::default();
         self.cuts.heard(profile, change, now, &mut step);
         match change {
-            HostChange::Suspected => {}
+            HostChange::Suspected { .. } => {}
             HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
                 self.join_cut(profile, scope, now, &mut step);
             }

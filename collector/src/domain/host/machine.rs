@@ -25,7 +25,12 @@ const JOINS_CUT_MS: i64 = 60_000;
 #[derive(Debug, Clone, PartialEq)]
 pub enum HostChange {
     /// It became suspect by silence (or lost, and a look failed too): counts for the cuts.
-    Suspected,
+    Suspected {
+        /// It did not come back after the collector was away: that many fall due at once proves little.
+        not_back: bool,
+        /// Its last proof of life.
+        proof: Timestamp,
+    },
     /// Its liveness changed.
     Liveness {
         /// From.
@@ -356,7 +361,7 @@ impl Host {
             suspicion.before_up = Some((self.since, self.cause.clone()));
         }
         if suspicion.is_silent() {
-            step.changes.push(HostChange::Suspected);
+            step.changes.push(HostChange::Suspected { not_back: cause == Cause::NotBack, proof: self.proof });
         }
         self.state = State::Suspect;
         self.since = now;
@@ -408,7 +413,7 @@ impl Host {
                     return;
                 }
                 if answer == Look::Silent && !suspicion.is_silent() {
-                    step.changes.push(HostChange::Suspected);
+                    step.changes.push(HostChange::Suspected { not_back: false, proof: self.proof });
                 }
                 self.decide(now, step);
             }

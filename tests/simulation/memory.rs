@@ -1,0 +1,68 @@
+//! A store in memory: applies rows like the real one, so that an engine can be loaded from it after a crash.
+
+use std::collections::BTreeMap;
+
+use muster_collector::domain::{
+    ids::{HostNo, IncidentNo, PageId},
+    labels::Profile,
+    record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
+    time::Timestamp,
+};
+
+/// The tables, and every row ever committed in order.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) journal: Vec<Row>,
+    pub(crate) hosts: BTreeMap<HostNo, Profile>,
+    liveness: BTreeMap<HostNo, LivenessRow>,
+    pub(crate) spans: BTreeMap<HostNo, Vec<SpanRow>>,
+    findings: BTreeMap<(HostNo, String, String), FindingRow>,
+    problems: BTreeMap<String, ProblemRow>,
+    pub(crate) incidents: BTreeMap<IncidentNo, IncidentRow>,
+    events: BTreeMap<(IncidentNo, i64), IncidentEventRow>,
+    pages: BTreeMap<PageId, Page>,
+    pub(crate) last_ran: Option<Timestamp>,
+}
+
+impl Memory {
+    pub(crate) fn commit(&mut self, rows: Vec<Row>) {
+        for row in rows {
+            self.journal.push(row.clone());
+            match row {
+                Row::Host(profile) => drop(self.hosts.insert(profile.no, *profile)),
+                Row::Liveness(row) => drop(self.liveness.insert(row.host, row)),
+                Row::Span(row) => self.spans.entry(row.host).or_default().push(row),
+                Row::Finding(row) => {
+                    drop(self.findings.insert((row.host, row.part.clone(), row.rule.clone()), row));
+                }
+                Row::Problem(row) => drop(self.problems.insert(row.key.clone(), row)),
+                Row::ProblemCleared(key) => drop(self.problems.remove(&key)),
+                Row::Incident(row) => drop(self.incidents.insert(row.no, row)),
+                Row::IncidentEvent(row) => {
+                    assert!(self.events.insert((row.incident, row.n), row).is_none(), "an event number was used twice");
+                }
+                Row::Page(page) => drop(self.pages.insert(page.id, *page)),
+                Row::Attempt(_) | Row::Audit(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn load(&self) -> Loaded {
+        let with_events = |row: &IncidentRow| {
+            let events = self.events.values().filter(|event| event.incident == row.no).cloned().collect();
+            (row.clone(), events)
+        };
+        Loaded {
+            hosts: self.hosts.values().cloned().collect(),
+            liveness: self.liveness.values().cloned().collect(),
+            last_spans: self.spans.values().filter_map(|spans| spans.last().cloned()).collect(),
+            findings: self.findings.values().filter(|row| row.open).cloned().collect(),
+            problems: self.problems.values().cloned().collect(),
+            incidents: self.incidents.values().map(with_events).collect(),
+            pages: self.pages.values().cloned().collect(),
+            last_incident: self.incidents.keys().last().map_or(0, |no| no.0),
+            last_page: self.pages.keys().last().map_or(0, |id| id.0),
+            last_ran: self.last_ran,
+        }
+    }
+}

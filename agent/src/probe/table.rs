@@ -121,6 +121,19 @@ impl Section {
             .map(|(series, value)| (&self.families[series.family as usize], series, *value))
     }
 
+    /// The values alone, in the order of [`Section::samples`].
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The series at `index` in the order of [`Section::samples`].
+    #[must_use]
+    pub fn series(&self, index: usize) -> Option<(&Family, &Series)> {
+        let series = self.series.get(index)?;
+        Some((&self.families[series.family as usize], series))
+    }
+
     /// Retires every series: the source cannot say them any more.
     pub fn clear(&mut self) {
         if !self.series.is_empty() {

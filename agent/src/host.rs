@@ -259,6 +259,14 @@ impl Host {
         rustix::fs::stat(self.resolve(path).as_path()).is_ok()
     }
 
+    /// Opens a file for reading and closes it unread.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn may_open(&self, path: &str) -> Result<(), HostError> {
+        self.open(path).map(drop)
+    }
+
     /// Where a symbolic link points to, as written.
     ///
     /// # Errors

@@ -146,11 +146,11 @@ mod tests {
     fn a_source_of_once_a_minute_keeps_its_grid_when_reports_jitter() {
         let mut schedule = Schedule::new([60_000]);
         run(&mut schedule, 100_000, Outcome::Done);
-        assert_eq!(due(&schedule, 145_000), []);
-        assert_eq!(due(&schedule, 159_499), [], "one millisecond before the slack");
+        assert_eq!(due(&schedule, 145_000), Vec::<usize>::new());
+        assert_eq!(due(&schedule, 159_499), Vec::<usize>::new(), "one millisecond before the slack");
         assert_eq!(due(&schedule, 159_500), [0]);
         run(&mut schedule, 159_990, Outcome::Done);
-        assert_eq!(due(&schedule, 219_499), []);
+        assert_eq!(due(&schedule, 219_499), Vec::<usize>::new());
         assert_eq!(due(&schedule, 219_500), [0], "the early run did not shift the grid");
     }
 
@@ -160,7 +160,7 @@ mod tests {
         let mut now_ms = 1_000_000;
         for wait_ms in [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000] {
             run(&mut schedule, now_ms, Outcome::Failed);
-            assert_eq!(due(&schedule, now_ms + wait_ms - SLACK_MS - 1), []);
+            assert_eq!(due(&schedule, now_ms + wait_ms - SLACK_MS - 1), Vec::<usize>::new());
             now_ms += wait_ms - SLACK_MS;
             assert_eq!(due(&schedule, now_ms), [0]);
         }
@@ -172,7 +172,7 @@ mod tests {
     fn what_hangs_is_not_asked_again_until_it_returns() {
         let mut schedule = Schedule::new([0]);
         schedule.started(0, 5);
-        assert_eq!(due(&schedule, 1_000_000), [], "one reading in flight, ever");
+        assert_eq!(due(&schedule, 1_000_000), Vec::<usize>::new(), "one reading in flight, ever");
         schedule.stuck(0, 2005);
         assert_eq!((due(&schedule, u64::MAX / 2), schedule.stuck_since(0)), (vec![], Some(5)));
         schedule.finished(0, 9000, Outcome::Failed);

@@ -102,7 +102,9 @@ fn troubled(what: &str, error: &ProbeError) -> Finding {
             Standing::Limited,
             "run the agent under its shipped systemd unit, which grants what it needs, or give its user this right",
         ),
-        ProbeError::Failed(_) => (Standing::Limited, "the message above is the system's own; it is tried again with growing pauses"),
+        ProbeError::Failed(_) => {
+            (Standing::Limited, "the message above is the system's own; it is tried again with growing pauses")
+        }
         ProbeError::Stuck(_) => (
             Standing::Limited,
             "bring its server or device back, or `umount -l` the mount point; nothing else waits for it",

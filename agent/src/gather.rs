@@ -159,7 +159,7 @@ impl Gatherer {
                 break;
             }
             if now_ns >= wake_ns {
-                self.abandon(&reader, now);
+                self.abandon_if_overdue(&reader, now_ns, now);
                 continue;
             }
             // A time-out is not an error here: the loop looks again.
@@ -240,8 +240,12 @@ impl Gatherer {
         let desk = reader.desk();
         match desk.running {
             Some((source, since_ns)) => Some(until_ns.min(since_ns + self.sources[source].deadline_ms * 1_000_000)),
-            None if desk.queue.is_empty() && desk.done.is_empty() => None,
-            None => Some(until_ns),
+            None => {
+                // Not begun yet: were it to begin now, it could not be overdue before this.
+                let next = desk.queue.front().map(|job| job.read.deadline_ms * 1_000_000);
+                let next = next.or_else(|| (!desk.done.is_empty()).then_some(0))?;
+                Some(until_ns.min(clock::boottime_ns() + next))
+            }
         }
     }
 
@@ -262,10 +266,13 @@ impl Gatherer {
         }
     }
 
-    /// The source being read hangs: the reader stays with it, another goes on.
-    fn abandon(&mut self, reader: &Arc<Reader>, now: Moment) {
+    /// Where the source being read hangs, the reader stays with it and another goes on.
+    fn abandon_if_overdue(&mut self, reader: &Arc<Reader>, now_ns: u64, now: Moment) {
         let mut desk = reader.desk();
-        let Some((source, _)) = desk.running else { return };
+        let overdue = |(source, since_ns): &(usize, u64)| {
+            now_ns >= since_ns.saturating_add(self.sources[*source].deadline_ms * 1_000_000)
+        };
+        let Some((source, _)) = desk.running.filter(overdue) else { return };
         desk.closed = true;
         let rest = std::mem::take(&mut desk.queue);
         drop(desk);

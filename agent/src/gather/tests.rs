@@ -112,7 +112,12 @@ async fn each_source_says_whether_and_how_long_it_was_read() {
 async fn the_live_machine_is_collected_twice_with_the_same_series() {
     let mut gatherer = Gatherer::start(Host::live());
     let ids = |gathered: &Gathered| -> Vec<u32> {
-        gathered.table.samples().filter(|(family, ..)| family.name.starts_with("node_memory")).map(|(_, s, _)| s.id).collect()
+        gathered
+            .table
+            .samples()
+            .filter(|(family, ..)| family.name.starts_with("node_memory"))
+            .map(|(_, s, _)| s.id)
+            .collect()
     };
     let first = gatherer.collect(clock::now(), PATIENT).await;
     let second = gatherer.collect(clock::now(), PATIENT).await;

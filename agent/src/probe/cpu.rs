@@ -30,11 +30,7 @@ fn say(sink: &mut Sink<'_>, cpu: &str, fields: &str) {
     for (mode, seconds) in MODES.iter().zip(seconds.by_ref()) {
         sink.sample(&[("cpu", cpu), ("mode", mode)], seconds);
     }
-    sink.family(
-        "node_cpu_guest_seconds_total",
-        Kind::Counter,
-        "Seconds the CPUs spent in guests (VMs) for each mode.",
-    );
+    sink.family("node_cpu_guest_seconds_total", Kind::Counter, "Seconds the CPUs spent in guests (VMs) for each mode.");
     for (mode, seconds) in ["user", "nice"].iter().zip(seconds) {
         sink.sample(&[("cpu", cpu), ("mode", mode)], seconds);
     }

@@ -45,12 +45,7 @@ const COLUMNS: [(&str, Kind, f64, &str); 17] = [
         MILLISECOND,
         "This is the total number of seconds spent by all discards.",
     ),
-    (
-        "node_disk_flush_requests_total",
-        Kind::Counter,
-        1.0,
-        "The total number of flush requests completed successfully",
-    ),
+    ("node_disk_flush_requests_total", Kind::Counter, 1.0, "The total number of flush requests completed successfully"),
     (
         "node_disk_flush_requests_time_seconds_total",
         Kind::Counter,
@@ -135,7 +130,8 @@ mod tests {
         for device in ["ram0", "loop12", "fd0", "sda1", "hdb12", "xvda3", "vdz9", "nvme0n1p1", "nvme12n34p56"] {
             assert!(super::excluded(device), "{device}");
         }
-        for device in ["sda", "sdaa1", "vda", "nvme0n1", "nvmen1p1", "dm-0", "md127", "zram0", "mmcblk0", "sr0", "loop"] {
+        for device in ["sda", "sdaa1", "vda", "nvme0n1", "nvmen1p1", "dm-0", "md127", "zram0", "mmcblk0", "sr0", "loop"]
+        {
             assert!(!super::excluded(device), "{device}");
         }
     }

@@ -13,9 +13,30 @@ const LATE_MS: u64 = 20;
 
 /// `node_exporter`'s default `--collector.filesystem.fs-types-exclude`.
 const TYPES_LEFT_OUT: [&str; 24] = [
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "fusectl",
-    "hugetlbfs", "iso9660", "mqueue", "nsfs", "overlay", "proc", "procfs", "pstore", "rpc_pipefs", "securityfs",
-    "selinuxfs", "squashfs", "sysfs", "tracefs",
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "fusectl",
+    "hugetlbfs",
+    "iso9660",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "procfs",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tracefs",
 ];
 
 /// One mount of `/proc/1/mountinfo`.
@@ -50,8 +71,7 @@ pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are shown as doubles, as Prometheus does")]
 fn say(sink: &mut Sink<'_>, mount: &Mount, stat: Option<FsStat>) {
-    let labels =
-        [("device", &*mount.device), ("fstype", &*mount.kind), ("mountpoint", &*mount.point)];
+    let labels = [("device", &*mount.device), ("fstype", &*mount.kind), ("mountpoint", &*mount.point)];
     let mut gauge = |name: &str, help: &str, value: f64| {
         sink.family(name, Kind::Gauge, help);
         sink.sample(&labels, value);
@@ -110,7 +130,8 @@ fn parse_line(line: &str) -> Option<Mount> {
 /// `^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)`.
 /// (Debian's package leaves out all of `/run`, `/mnt` and `/media`; disks there fill up too.)
 fn point_left_out(point: &str) -> bool {
-    let within = |directory: &str| point.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let within =
+        |directory: &str| point.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let below = |directory: &str| point.strip_prefix(directory).is_some_and(|rest| rest.len() > 1);
     within("/dev")
         || within("/proc")

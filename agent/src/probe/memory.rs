@@ -55,10 +55,11 @@ fn wanted(key: &str) -> bool {
 mod tests {
     #[test]
     fn vmstat_fields_are_those_of_the_default_filter() {
-        let wanted: Vec<&str> = ["oom_kill", "pgpgin", "pswpout", "pgmajfault", "pgfree", "numa_hint_faults", "xpgfault"]
-            .into_iter()
-            .filter(|key| super::wanted(key))
-            .collect();
+        let wanted: Vec<&str> =
+            ["oom_kill", "pgpgin", "pswpout", "pgmajfault", "pgfree", "numa_hint_faults", "xpgfault"]
+                .into_iter()
+                .filter(|key| super::wanted(key))
+                .collect();
         assert_eq!(wanted, ["oom_kill", "pgpgin", "pswpout", "pgmajfault"]);
     }
 }

@@ -9,10 +9,7 @@ use crate::host::Host;
 const RESOURCES: [(&str, (&str, &str), Option<(&str, &str)>); 3] = [
     (
         "/proc/pressure/cpu",
-        (
-            "node_pressure_cpu_waiting_seconds_total",
-            "Total time in seconds that processes have waited for CPU time",
-        ),
+        ("node_pressure_cpu_waiting_seconds_total", "Total time in seconds that processes have waited for CPU time"),
         None,
     ),
     (
@@ -28,10 +25,7 @@ const RESOURCES: [(&str, (&str, &str), Option<(&str, &str)>); 3] = [
     ),
     (
         "/proc/pressure/memory",
-        (
-            "node_pressure_memory_waiting_seconds_total",
-            "Total time in seconds that processes have waited for memory",
-        ),
+        ("node_pressure_memory_waiting_seconds_total", "Total time in seconds that processes have waited for memory"),
         Some((
             "node_pressure_memory_stalled_seconds_total",
             "Total time in seconds no process could make progress due to memory congestion",

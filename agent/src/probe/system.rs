@@ -37,11 +37,9 @@ pub(super) fn stat(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
                 "processes" => ("node_forks_total", Kind::Counter, "Total number of forks."),
                 "btime" => ("node_boot_time_seconds", Kind::Gauge, "Node boot time, in unixtime."),
                 "procs_running" => ("node_procs_running", Kind::Gauge, "Number of processes in runnable state."),
-                "procs_blocked" => (
-                    "node_procs_blocked",
-                    Kind::Gauge,
-                    "Number of processes blocked waiting for I/O to complete.",
-                ),
+                "procs_blocked" => {
+                    ("node_procs_blocked", Kind::Gauge, "Number of processes blocked waiting for I/O to complete.")
+                }
                 _ => continue,
             };
             sink.single(name, kind, help, value);

@@ -62,21 +62,19 @@ async fn a_mount_that_hangs_is_said_to_be_stuck_and_all_else_is_on_time() {
     };
     let host = Host::with_statfs(Some(root), Box::new(ask));
     let mut gatherer = Gatherer::start(host);
-    let reasons: Vec<String> = [
-        gatherer.collect(NOW, PATIENT).await,
-        gatherer.collect(NOW, PATIENT).await,
-    ]
-    .iter()
-    .map(|gathered| {
-        let stuck = gathered.sources.iter().find(|one| one.source == "filesystem/mnt/gone").unwrap();
-        assert_eq!(stuck.state, SourceState::Stuck);
-        let errors = gathered.table.family("node_filesystem_device_error");
-        let errors: Vec<(&str, f64)> = errors.map(|(one, value)| (one.label("mountpoint").unwrap(), value)).collect();
-        assert_eq!(errors, [("/", 0.0), ("/mnt/read only", 0.0), ("/mnt/gone", 1.0)]);
-        assert_eq!(gathered.table.family("node_filesystem_size_bytes").count(), 2);
-        assert!(gathered.table.family("node_memory_MemTotal_bytes").next().is_some());
-        stuck.reason.clone()
-    })
-    .collect();
+    let reasons: Vec<String> = [gatherer.collect(NOW, PATIENT).await, gatherer.collect(NOW, PATIENT).await]
+        .iter()
+        .map(|gathered| {
+            let stuck = gathered.sources.iter().find(|one| one.source == "filesystem/mnt/gone").unwrap();
+            assert_eq!(stuck.state, SourceState::Stuck);
+            let errors = gathered.table.family("node_filesystem_device_error");
+            let errors: Vec<(&str, f64)> =
+                errors.map(|(one, value)| (one.label("mountpoint").unwrap(), value)).collect();
+            assert_eq!(errors, [("/", 0.0), ("/mnt/read only", 0.0), ("/mnt/gone", 1.0)]);
+            assert_eq!(gathered.table.family("node_filesystem_size_bytes").count(), 2);
+            assert!(gathered.table.family("node_memory_MemTotal_bytes").next().is_some());
+            stuck.reason.clone()
+        })
+        .collect();
     assert_eq!(reasons[0], reasons[1], "since when does not move");
 }

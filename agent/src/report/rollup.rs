@@ -127,7 +127,7 @@ impl RollupMinute {
         ] {
             let real = |device: Option<&str>| device != Some("lo");
             let samples = table.family(family).filter(|(series, _)| real(series.label("device")));
-            let total = samples.map(|(_, value)| value).sum();
+            let Some(total) = samples.map(|(_, value)| value).reduce(|sum, value| sum + value) else { continue };
             let rate = self.rate((name, "", String::new()), total, now_ms);
             rate.into_iter().for_each(|(key, value)| self.add(key, value));
         }

@@ -68,7 +68,10 @@ impl Decoder {
     /// What is known, by family and labels, values as bits.
     fn shown(&self) -> BTreeMap<(String, Vec<String>), u64> {
         let value = |id: &u32| self.values[id].to_bits();
-        self.series.iter().map(|(id, (family, labels))| ((self.families[family].clone(), labels.clone()), value(id))).collect()
+        self.series
+            .iter()
+            .map(|(id, (family, labels))| ((self.families[family].clone(), labels.clone()), value(id)))
+            .collect()
     }
 }
 

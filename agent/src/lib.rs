@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod gather;
 pub mod host;
 pub mod identity;
+pub mod once;
 pub mod probe;
 pub mod report;
 pub mod schedule;

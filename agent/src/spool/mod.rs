@@ -164,30 +164,29 @@ impl Spool {
 
     /// Begins a new epoch and gives what was not acknowledged new numbers in it: the machine was put back to an earlier
     /// state and its old numbers are taken.
-    #[must_use]
-    pub fn begin_again(mut self, now: Moment) -> Self {
+    pub fn begin_again(&mut self, now: Moment) {
         self.sync(now);
         let old_dir = self.dir.with_extension(format!("rolled-back-{}", now.wall_ms));
         let renamed = std::fs::rename(&self.dir, &old_dir);
         let mut old_segments = std::mem::take(&mut self.segments);
         let (old_epoch, acked, memory) = (self.epoch, self.acked, std::mem::take(&mut self.memory));
-        let mut fresh = Self::open(&self.dir, self.limits, self.hook, now);
+        let hook = std::mem::replace(&mut self.hook, Box::new(|_| Ok(())));
+        *self = Self::open(&self.dir, self.limits, hook, now);
         if renamed.is_ok() {
             for segment in &mut old_segments {
                 segment.move_to(&old_dir);
                 for frame in segment.frames(&old_epoch).into_iter().filter(|frame| frame.sequence > acked) {
-                    fresh.keep(Frame { sequence: fresh.next, ..frame }, now);
+                    self.keep(Frame { sequence: self.next, ..frame }, now);
                 }
             }
         }
         for frame in memory {
-            fresh.keep(Frame { sequence: fresh.next, ..frame }, now);
+            self.keep(Frame { sequence: self.next, ..frame }, now);
         }
-        fresh.sync(now);
-        if fresh.retry_at_ms.is_none() {
+        self.sync(now);
+        if self.retry_at_ms.is_none() {
             let _ = std::fs::remove_dir_all(&old_dir);
         }
-        fresh
     }
 
     /// Which life of the spool this is.

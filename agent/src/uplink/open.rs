@@ -91,7 +91,7 @@ pub(super) fn describe(status: &Status) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    match status.source() {
+    match std::error::Error::source(status) {
         Some(_) => innermost.to_string(),
         None => format!("{} ({})", status.message(), status.code()),
     }

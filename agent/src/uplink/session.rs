@@ -28,7 +28,8 @@ const BACKLOG_CALM: usize = 16;
 
 /// One open stream.
 pub(super) struct Session {
-    outbound: mpsc::Sender<v1::AgentMessage>,
+    /// Gone once the farewell is handed over.
+    outbound: Option<mpsc::Sender<v1::AgentMessage>>,
     inbound: Streaming<v1::CollectorMessage>,
     pub(super) channel: Channel,
     pub(super) socket: OwnedFd,
@@ -51,7 +52,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(opened: Opened, now: Moment) -> Self {
         Self {
-            outbound: opened.outbound,
+            outbound: Some(opened.outbound),
             inbound: opened.inbound,
             channel: opened.channel,
             socket: opened.socket,
@@ -71,19 +72,14 @@ impl Session {
         }
     }
 
-    /// The next message of the collector.
-    pub(super) async fn next_message(&mut self) -> Result<Option<v1::CollectorMessage>, Status> {
-        self.inbound.message().await
-    }
-
     /// The two halves that are waited on at once: what comes in, and room for what waits to go out.
     pub(super) async fn progress(&mut self) -> Progress {
         let Self { outbound, inbound, backlog, .. } = self;
         tokio::select! {
             message = inbound.message() => Progress::Message(message),
-            room = outbound.reserve(), if !backlog.is_empty() => match room {
-                Ok(_) => Progress::Room,
-                Err(_) => Progress::Message(Ok(None)),
+            room = room(outbound.as_ref()), if !backlog.is_empty() => match room {
+                true => Progress::Room,
+                false => Progress::Message(Ok(None)),
             },
         }
     }
@@ -111,8 +107,14 @@ impl Session {
             let Some(kept) = spool.next_unsent() else { break };
             self.send_record(kept);
         }
+        self.hand_over();
+    }
+
+    /// Moves what fits from the backlog to the transport.
+    pub(super) fn hand_over(&mut self) {
+        let Some(outbound) = &self.outbound else { return };
         while let Some(message) = self.backlog.pop_front() {
-            match self.outbound.try_send(message) {
+            match outbound.try_send(message) {
                 Ok(()) => self.last_sent = Instant::now(),
                 Err(mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message)) => {
                     self.backlog.push_front(message);
@@ -177,9 +179,20 @@ impl Session {
         Duration::from_millis(now.boottime_ms.saturating_sub(self.opened.boottime_ms))
     }
 
-    /// Gives up what waits: only the farewell is worth sending now.
-    pub(super) fn drop_backlog(&mut self) {
+    /// Says goodbye instead of all that still waits, closes the sending side and waits until the collector has, too.
+    pub(super) async fn leave(&mut self, why: u32) {
         self.backlog.clear();
+        self.say(Body::Goodbye(v1::Goodbye { why }));
+        loop {
+            self.hand_over();
+            if self.backlog.is_empty() {
+                self.outbound = None;
+            }
+            match self.progress().await {
+                Progress::Room | Progress::Message(Ok(Some(_))) => {}
+                Progress::Message(_) => return,
+            }
+        }
     }
 
     fn may_send_record(&self) -> bool {
@@ -200,6 +213,14 @@ impl Session {
             *left -= 1;
         }
         self.say(Body::Record(v1::Record { sequence: kept.sequence, ..record }));
+    }
+}
+
+/// Waits until the transport takes more; false when it never will.
+async fn room(outbound: Option<&mpsc::Sender<v1::AgentMessage>>) -> bool {
+    match outbound {
+        Some(outbound) => outbound.reserve().await.is_ok(),
+        None => false,
     }
 }
 

@@ -8,7 +8,7 @@ mod copy;
 mod enrol;
 mod renewal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 mod verify;
 

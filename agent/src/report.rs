@@ -36,13 +36,7 @@ pub fn fingerprint(_host: &Host) -> v1::Fingerprint {
 /// A gap.
 #[must_use]
 pub fn gap_record(what: &str, from: Moment, to: Moment, lost: u64, reason: &str) -> v1::record::Body {
-    v1::record::Body::Gap(v1::Gap {
-        what: what.into(),
-        from: clock(from),
-        to: clock(to),
-        lost,
-        reason: reason.into(),
-    })
+    v1::record::Body::Gap(v1::Gap { what: what.into(), from: clock(from), to: clock(to), lost, reason: reason.into() })
 }
 /// A clock step.
 #[must_use]

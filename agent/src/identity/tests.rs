@@ -1,9 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rcgen::PublicKeyData as _;
-use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::AsyncReadExt as _;
@@ -42,16 +40,16 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        (params.not_before, params.not_after) = (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
         let leaf = params.signed_by(&key, &self.issuer).unwrap().der().clone();
         let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(&[&rustls::version::TLS13])
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![leaf, self.root.clone()], key)
-                .unwrap();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf, self.root.clone()], key)
+            .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(config)
     }
@@ -94,7 +92,10 @@ struct Door {
 
 #[tonic::async_trait]
 impl v1::enrolment_server::Enrolment for Shared {
-    async fn enrol(&self, request: tonic::Request<v1::EnrolRequest>) -> Result<tonic::Response<v1::Enrolled>, tonic::Status> {
+    async fn enrol(
+        &self,
+        request: tonic::Request<v1::EnrolRequest>,
+    ) -> Result<tonic::Response<v1::Enrolled>, tonic::Status> {
         let request = request.into_inner();
         let door = &self.0;
         let chain = door.authority.chain_for(&request.csr);
@@ -111,7 +112,10 @@ impl v1::enrolment_server::Enrolment for Shared {
             name: "web-1".into(),
         }))
     }
-    async fn recover(&self, _: tonic::Request<v1::RecoverRequest>) -> Result<tonic::Response<v1::Enrolled>, tonic::Status> {
+    async fn recover(
+        &self,
+        _: tonic::Request<v1::RecoverRequest>,
+    ) -> Result<tonic::Response<v1::Enrolled>, tonic::Status> {
         Err(tonic::Status::unimplemented(""))
     }
     async fn renew(&self, _: tonic::Request<v1::RenewRequest>) -> Result<tonic::Response<v1::Enrolled>, tonic::Status> {
@@ -192,7 +196,13 @@ async fn lost_reply_is_repeated_with_the_same_nonce_and_key() {
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[0].nonce, requests[1].nonce);
     assert_eq!(requests[0].nonce.len(), 16);
-    let key = |n: usize| rcgen::CertificateSigningRequestParams::from_der(&requests[n].csr.clone().into()).unwrap().public_key.der_bytes().to_vec();
+    let key = |n: usize| {
+        rcgen::CertificateSigningRequestParams::from_der(&requests[n].csr.clone().into())
+            .unwrap()
+            .public_key
+            .der_bytes()
+            .to_vec()
+    };
     assert_eq!(key(0), key(1));
 }
 
@@ -246,11 +256,14 @@ async fn collector_is_known_by_its_name_and_dates_and_never_by_its_address() {
     let authority = Authority::new();
     let own = format!("collector.{}.muster.internal", hyphenated(&COLLECTOR_ID));
     let other = format!("collector.{}.muster.internal", hyphenated(&[1; 16]));
-    for (name, years, verdict) in [(&own, (2020, 2090), "ok"), (&other, (2020, 2090), "NotTrusted"), (&own, (2001, 2002), "ClockWrong")] {
+    for (name, years, verdict) in
+        [(&own, (2020, 2090), "ok"), (&other, (2020, 2090), "NotTrusted"), (&own, (2001, 2002), "ClockWrong")]
+    {
         let address = serve(authority.server(name, years), tonic::service::Routes::default()).await;
         let identity = authority.identity(address.clone());
         let path = crate::uplink::Watch::Normal.path();
-        let dialled = crate::dial::dial(&address, identity.client_config().unwrap(), identity.server_name(), path).await;
+        let dialled =
+            crate::dial::dial(&address, identity.client_config().unwrap(), identity.server_name(), path).await;
         let text = dialled.map_or_else(|error| format!("{error:?}"), |_| "ok".to_owned());
         assert!(text.starts_with(verdict), "{name} {years:?}: {text}");
     }

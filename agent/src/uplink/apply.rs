@@ -187,7 +187,11 @@ impl Uplink {
                 String::new()
             }
             Err(error) => {
-                tracing::warn!("settings {} of the collector are not applied: {}", settings.version, error.escape_debug());
+                tracing::warn!(
+                    "settings {} of the collector are not applied: {}",
+                    settings.version,
+                    error.escape_debug()
+                );
                 error
             }
         };

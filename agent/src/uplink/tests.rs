@@ -50,7 +50,10 @@ struct Collector(mpsc::Sender<Call>);
 #[tonic::async_trait]
 impl Service for Collector {
     type SessionStream = ReceiverStream<Result<v1::CollectorMessage, Status>>;
-    async fn session(&self, request: Request<Streaming<v1::AgentMessage>>) -> Result<Response<Self::SessionStream>, Status> {
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::AgentMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
         let (tell, told) = mpsc::channel(16);
         let call = Call { heard: request.into_inner(), tell };
         self.0.send(call).await.map_err(|_| Status::unavailable("the test is over"))?;
@@ -134,7 +137,10 @@ async fn accept(world: &mut World, through: u64) -> (Call, v1::Hello) {
 async fn session_begins_with_hello_then_records_oldest_first_and_takes_up_after_the_acknowledged() {
     play(3, async |world| {
         let (mut call, hello) = accept(world, 0).await;
-        assert_eq!((hello.protocol, hello.first_kept, hello.last_record, hello.starts), (muster_proto::PROTOCOL, 1, 3, 1));
+        assert_eq!(
+            (hello.protocol, hello.first_kept, hello.last_record, hello.starts),
+            (muster_proto::PROTOCOL, 1, 3, 1)
+        );
         for n in 1..=3 {
             assert_eq!(call.record().await.sequence, n);
         }
@@ -148,15 +154,32 @@ async fn session_begins_with_hello_then_records_oldest_first_and_takes_up_after_
 }
 
 #[tokio::test]
-async fn collector_that_forgot_acknowledged_records_is_told_of_the_gap() {
+async fn machine_put_back_to_an_earlier_state_numbers_its_records_anew() {
     play(3, async |world| {
         let (call, _) = accept(world, 3).await;
         call.tell(Told::Ack(v1::Ack { epoch: world.epoch.clone(), through: 3, ..Default::default() })).await;
         drop(call);
-        let (mut call, _) = accept(world, 9).await;
+        let (_rolled_back, _) = accept(world, 9).await;
         let hello = world.calls.recv().await.unwrap().hello().await;
         assert_ne!(hello.epoch, world.epoch, "numbers that are taken are left to their epoch");
-        assert!(call.heard.message().await.map_or(true, |message| message.is_none_or(|m| m.body.is_some())));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn collector_that_lost_acknowledged_records_gets_again_what_is_still_kept() {
+    play(3, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        while call.record().await.sequence < 3 {}
+        call.tell(Told::Ack(v1::Ack { epoch: world.epoch.clone(), through: 3, ..Default::default() })).await;
+        let answer = |body| if let Body::Answer(answer) = body { Some(answer) } else { None };
+        call.tell(Told::Ask(v1::Ask { id: 1, what: Some(v1::ask::What::AreYouThere(true)) })).await;
+        call.until(answer).await;
+        // Small segments stay until they are worth deleting, so what the collector lost is sent again.
+        drop(call);
+        let (mut call, _) = accept(world, 1).await;
+        assert_eq!(call.record().await.sequence, 2);
+        assert_eq!(call.record().await.sequence, 3);
     })
     .await;
 }
@@ -166,7 +189,11 @@ async fn settings_are_applied_whole_or_refused_with_a_reason_and_kept() {
     play(0, async |world| {
         let (mut call, _) = accept(world, 0).await;
         let applied = |body| if let Body::SettingsApplied(applied) = body { Some(applied) } else { None };
-        call.tell(Told::Settings(v1::Settings { version: 4, document: b"watch = \"fast\"\nreport_ms = 1000".to_vec() })).await;
+        call.tell(Told::Settings(v1::Settings {
+            version: 4,
+            document: b"watch = \"fast\"\nreport_ms = 1000".to_vec(),
+        }))
+        .await;
         assert_eq!(call.until(applied).await, v1::SettingsApplied { version: 4, error: String::new() });
         assert_eq!(*world.report_every.borrow_and_update(), Duration::from_secs(1));
         call.tell(Told::Settings(v1::Settings { version: 5, document: b"beat_ms = 1".to_vec() })).await;
@@ -213,10 +240,11 @@ async fn drained_agent_opens_the_new_stream_before_it_closes_the_old_one() {
 async fn stopped_agent_says_goodbye() {
     play(0, async |world| {
         let (mut call, _) = accept(world, 0).await;
+        world.collected.send(Gathered { at: clock::now(), ..Default::default() }).await.unwrap();
+        call.readings().await;
         drop(world.stop.take());
         let goodbye = |body| if let Body::Goodbye(goodbye) = body { Some(goodbye) } else { None };
         assert_eq!(call.until(goodbye).await.why, 4);
     })
     .await;
-
 }

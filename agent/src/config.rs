@@ -153,15 +153,11 @@ impl Config {
     /// All mistakes at once.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut check = Check { file, text, mistakes: Vec::new() };
-        let table = match text.parse::<toml::Table>() {
-            Ok(table) => table,
-            Err(error) => {
-                check.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
-                return Err(ConfigError { mistakes: check.mistakes });
-            }
-        };
-        // serde stops at its first mistake: take the wrong keys away one by one, so that all are told.
-        let mut rest = toml::Table::clone(&table);
+        if let Err(error) = text.parse::<toml::Table>() {
+            check.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
+            return Err(ConfigError { mistakes: check.mistakes });
+        }
+        // serde stops at its first mistake: take the wrong lines away one by one, so that all are told.
         let mut source = text.to_owned();
         let raw = loop {
             match toml::from_str::<RawConfig>(&source) {
@@ -177,7 +173,6 @@ impl Config {
                 }
             }
         };
-        rest.clear();
         let config = check.config(raw);
         check.mistakes.sort_by_key(|mistake| mistake.line);
         if check.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: check.mistakes }) }

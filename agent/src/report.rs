@@ -60,9 +60,18 @@ impl RollupMinute {
         self.span = Some((from, gathered.at));
     }
     /// Finishes.
-    #[must_use]
-    pub fn finish(self) -> Option<v1::record::Body> {
-        let (from, to) = self.span?;
-        Some(v1::record::Body::Rollup(v1::Rollup { from: clock(from), to: clock(to), series: vec![] }))
+    pub fn finish(&mut self) -> Option<Minute> {
+        self.span.take().map(|(from, to)| Minute { from, to })
     }
+}
+/// A finished minute.
+#[derive(Debug)]
+pub struct Minute {
+    from: Moment,
+    to: Moment,
+}
+/// A minute's record.
+#[must_use]
+pub fn rollup_record(minute: &Minute) -> v1::record::Body {
+    v1::record::Body::Rollup(v1::Rollup { from: clock(minute.from), to: clock(minute.to), series: vec![] })
 }

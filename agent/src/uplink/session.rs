@@ -152,9 +152,7 @@ impl Session {
         if ack.epoch != epoch {
             return None;
         }
-        while let Some((sequence, bytes)) = self.in_flight.front().copied().filter(|(number, _)| *number <= ack.through)
-        {
-            debug_assert!(sequence > 0, "records are numbered from 1");
+        while let Some((_, bytes)) = self.in_flight.front().copied().filter(|(number, _)| *number <= ack.through) {
             self.in_flight_bytes -= bytes;
             self.in_flight.pop_front();
         }

@@ -122,6 +122,10 @@ async fn play(records: u64, story: impl AsyncFnOnce(&mut World)) {
         .expect("the story ends");
 }
 
+fn gathered() -> Gathered {
+    Gathered { at: clock::now() }
+}
+
 fn welcome(world: &World, through: u64) -> v1::Welcome {
     v1::Welcome { generation: 7, known_epoch: world.epoch.clone(), through, ..Default::default() }
 }
@@ -209,7 +213,7 @@ async fn settings_are_applied_whole_or_refused_with_a_reason_and_kept() {
 async fn readings_go_out_live_and_a_new_stream_begins_with_a_full_set() {
     play(0, async |world| {
         let (mut call, _) = accept(world, 0).await;
-        world.collected.send(Gathered { at: clock::now(), ..Default::default() }).await.unwrap();
+        world.collected.send(gathered()).await.unwrap();
         assert!(call.readings().await.full);
         drop(call);
         let (mut call, _) = accept(world, 0).await;
@@ -230,7 +234,7 @@ async fn drained_agent_opens_the_new_stream_before_it_closes_the_old_one() {
         assert_eq!(old.until(answer).await.id, 9, "the old stream still answers");
         new.tell(Told::Welcome(welcome(world, 0))).await;
         while let Ok(Some(_)) = old.heard.message().await {}
-        world.collected.send(Gathered { at: clock::now(), ..Default::default() }).await.unwrap();
+        world.collected.send(gathered()).await.unwrap();
         new.readings().await;
     })
     .await;
@@ -240,7 +244,7 @@ async fn drained_agent_opens_the_new_stream_before_it_closes_the_old_one() {
 async fn stopped_agent_says_goodbye() {
     play(0, async |world| {
         let (mut call, _) = accept(world, 0).await;
-        world.collected.send(Gathered { at: clock::now(), ..Default::default() }).await.unwrap();
+        world.collected.send(gathered()).await.unwrap();
         call.readings().await;
         drop(world.stop.take());
         let goodbye = |body| if let Body::Goodbye(goodbye) = body { Some(goodbye) } else { None };

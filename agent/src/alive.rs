@@ -100,13 +100,16 @@ impl AliveLog {
         }
     }
 
-    /// The whole log as text, two lines a span.
+    /// The whole log as text, two or three lines a span.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
         for span in &self.spans {
             text += &line('s', &span.boot_id, span.from);
-            text += &line(if span.end == End::Clean { 'c' } else { 'a' }, &span.boot_id, span.to);
+            text += &line('t', &span.boot_id, span.to);
+            if span.end == End::Clean {
+                text += &line('c', &span.boot_id, span.to);
+            }
         }
         text
     }
@@ -119,7 +122,7 @@ impl AliveLog {
             span.end == End::Open
                 && span.boot_id == boot_id
                 && at.boottime_ms >= span.to.boottime_ms
-                && at.boottime_ms - span.to.boottime_ms <= CONTINUOUS_MS
+                && (kind == 't' || at.boottime_ms - span.to.boottime_ms <= CONTINUOUS_MS)
         });
         if !continues {
             self.interrupt();
@@ -165,7 +168,8 @@ pub fn write(path: &Path, log: &AliveLog, line: &str) {
     }
 }
 
-/// `kind boot_id boottime_ms wall_ms checksum`. Kinds: `s` a span begins, `a` alive, `c` a clean end.
+/// `kind boot_id boottime_ms wall_ms checksum`. Kinds: `s` a span begins, `t` and reaches to here, `a` alive, `c` a
+/// clean end.
 fn line(kind: char, boot_id: &[u8; 16], at: Moment) -> String {
     let body = format!("{kind} {} {} {}", crate::identity::hex(boot_id), at.boottime_ms, at.wall_ms);
     let crc = crc32c::crc32c(body.as_bytes());
@@ -178,7 +182,7 @@ fn read_line(line: &str) -> Option<([u8; 16], Moment, char)> {
         return None;
     }
     let mut words = body.split(' ');
-    let kind = words.next()?.chars().next().filter(|kind| "sac".contains(*kind))?;
+    let kind = words.next()?.chars().next().filter(|kind| "stac".contains(*kind))?;
     let boot_id = crate::identity::unhex(words.next()?)?.try_into().ok()?;
     let boottime_ms = words.next()?.parse().ok()?;
     let wall_ms = words.next()?.parse().ok()?;
@@ -210,7 +214,10 @@ mod tests {
         let mut log = AliveLog::default();
         let mut text = log.note(BOOT, at(0)) + &log.note(BOOT, at(10_000));
         let read = AliveLog::parse(&text);
-        assert_eq!(read.spans().map(|span| (span.from, span.to, span.end)).collect::<Vec<_>>(), [(at(0), at(10_000), End::Unknown)]);
+        assert_eq!(
+            read.spans().map(|span| (span.from, span.to, span.end)).collect::<Vec<_>>(),
+            [(at(0), at(10_000), End::Unknown)]
+        );
         text += &log.finish(BOOT, at(12_000));
         assert_eq!(AliveLog::parse(&text).spans().next().unwrap().end, End::Clean);
     }

@@ -60,11 +60,12 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     tasks.spawn(collect(Gatherer::start(host.clone()), config.interval, told_every, collected));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), state = %config.state.display(), "the agent runs");
     telemetry::ready("not connected yet");
-    uplink.run(shutdown, async || {
-        telemetry::stopping();
-        why_stopping(&host)
-    })
-    .await;
+    uplink
+        .run(shutdown, async || {
+            telemetry::stopping();
+            why_stopping(&host)
+        })
+        .await;
     tasks.shutdown().await;
     tracing::info!("the agent has stopped");
     Ok(())

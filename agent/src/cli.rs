@@ -110,7 +110,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
-        Command::Run => runtime()?.block_on(async { app::run(config, Host::live(), asked_to_stop()?).await.map_err(anyhow::Error::from) })?,
+        Command::Run => runtime()?
+            .block_on(async { app::run(config, Host::live(), asked_to_stop()?).await.map_err(anyhow::Error::from) })?,
         Command::Once(args) => {
             let format = match args.format {
                 Format::Prometheus => once::Format::Prometheus,
@@ -206,7 +207,9 @@ fn read_token(file: Option<PathBuf>) -> anyhow::Result<Token> {
         }
         None => {
             text = std::env::var("MUSTER_TOKEN").map_err(|_| {
-                UsageError("no token is given; use --token-file FILE, --token-file - or the variable MUSTER_TOKEN".into())
+                UsageError(
+                    "no token is given; use --token-file FILE, --token-file - or the variable MUSTER_TOKEN".into(),
+                )
             })?;
         }
     }

@@ -153,15 +153,11 @@ impl Config {
     /// All mistakes at once.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut check = Check { file, text, mistakes: Vec::new() };
-        let table = match text.parse::<toml::Table>() {
-            Ok(table) => table,
-            Err(error) => {
-                check.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
-                return Err(ConfigError { mistakes: check.mistakes });
-            }
-        };
-        // serde stops at its first mistake: take the wrong keys away one by one, so that all are told.
-        let mut rest = toml::Table::clone(&table);
+        if let Err(error) = text.parse::<toml::Table>() {
+            check.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
+            return Err(ConfigError { mistakes: check.mistakes });
+        }
+        // serde stops at its first mistake: take the wrong lines away one by one, so that all are told.
         let mut source = text.to_owned();
         let raw = loop {
             match toml::from_str::<RawConfig>(&source) {
@@ -177,7 +173,6 @@ impl Config {
                 }
             }
         };
-        rest.clear();
         let config = check.config(raw);
         check.mistakes.sort_by_key(|mistake| mistake.line);
         if check.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: check.mistakes }) }
@@ -259,7 +254,11 @@ impl Check<'_> {
             if is_address(address.get_ref()) {
                 config.addresses.push(address.into_inner());
             } else {
-                self.expected("collector.addresses", &address, "\"host:port\", for example \"muster.example.org:7460\"");
+                self.expected(
+                    "collector.addresses",
+                    &address,
+                    "\"host:port\", for example \"muster.example.org:7460\"",
+                );
             }
         }
         config.labels = self.labels(raw.labels);
@@ -291,7 +290,10 @@ impl Check<'_> {
             let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             if name.get_ref().is_empty() || name.get_ref().len() > 63 || !name.get_ref().bytes().all(fits) {
                 let wrong = name.get_ref();
-                self.mistake(at, format!("labels: the name {wrong:?} is not valid, expected small letters, digits and _"));
+                self.mistake(
+                    at,
+                    format!("labels: the name {wrong:?} is not valid, expected small letters, digits and _"),
+                );
             }
             match value.get_ref().as_str() {
                 Some(text) if text.len() <= VALUE_BYTES_MAX && !text.chars().any(char::is_control) => {
@@ -299,7 +301,10 @@ impl Check<'_> {
                 }
                 _ => {
                     let (key, wrong) = (name.get_ref(), value.get_ref());
-                    self.mistake(at, format!("labels.{key} = {wrong}: expected a text of at most {VALUE_BYTES_MAX} bytes"));
+                    self.mistake(
+                        at,
+                        format!("labels.{key} = {wrong}: expected a text of at most {VALUE_BYTES_MAX} bytes"),
+                    );
                 }
             }
         }
@@ -348,7 +353,9 @@ mod tests {
     #[test]
     fn interval_is_taken_from_one_second_to_five_minutes() {
         let interval = |text: &str| {
-            Config::parse(Path::new("agent.toml"), &format!("interval = {text:?}")).ok().and_then(|config| config.interval)
+            Config::parse(Path::new("agent.toml"), &format!("interval = {text:?}"))
+                .ok()
+                .and_then(|config| config.interval)
         };
         assert_eq!(interval("1s"), Some(INTERVAL_MIN));
         assert_eq!(interval("5m"), Some(INTERVAL_MAX));
@@ -367,7 +374,8 @@ mod tests {
         let config = Config::load(Some(&path)).unwrap();
         assert_eq!(config, Config::default(), "the example states the defaults");
         let text = std::fs::read_to_string(path).unwrap();
-        let stated: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+        let stated: String =
+            text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
         let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
         assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
     }

@@ -64,7 +64,9 @@ pub enum DialError {
         source: rustls::Error,
     },
     /// The certificate's dates and our clock do not agree.
-    #[error("{address}: the collector's certificate is outside its dates; this machine's clock is probably wrong, check it with `timedatectl`")]
+    #[error(
+        "{address}: the collector's certificate is outside its dates; this machine's clock is probably wrong, check it with `timedatectl`"
+    )]
     ClockWrong {
         /// What was dialled.
         address: String,

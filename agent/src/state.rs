@@ -50,7 +50,9 @@ pub enum StateError {
         remedy: String,
     },
     /// Another agent holds the directory.
-    #[error("state directory {path} is in use by another agent (pid {pid}); stop it first or name another with --state")]
+    #[error(
+        "state directory {path} is in use by another agent (pid {pid}); stop it first or name another with --state"
+    )]
     InUse {
         /// The directory.
         path: PathBuf,
@@ -133,8 +135,7 @@ impl StateDir {
         let neighbour = self.file(&format!("{name}.new"));
         let failed = |source| StateError::File { path: path.clone(), did: "written", source };
         let _ = fs::remove_file(&neighbour);
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&neighbour).map_err(failed)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&neighbour).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         self.give(&neighbour);
         fs::rename(&neighbour, &path).and_then(|()| self.sync()).map_err(failed)
@@ -168,7 +169,8 @@ impl StateDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StateError::File { path, did: "read", source }),
         };
-        let refuse = |problem: String, remedy: String| Err(StateError::NotPrivate { path: path.clone(), problem, remedy });
+        let refuse =
+            |problem: String, remedy: String| Err(StateError::NotPrivate { path: path.clone(), problem, remedy });
         if !meta.is_file() {
             return refuse("is not a plain file".into(), "remove it and enrol again".into());
         }
@@ -208,9 +210,11 @@ impl StateDir {
     /// # Errors
     /// When the rename fails.
     pub fn promote(&self, from: &str, to: &str) -> Result<(), StateError> {
-        fs::rename(self.file(from), self.file(to))
-            .and_then(|()| self.sync())
-            .map_err(|source| StateError::File { path: self.file(to), did: "replaced", source })
+        fs::rename(self.file(from), self.file(to)).and_then(|()| self.sync()).map_err(|source| StateError::File {
+            path: self.file(to),
+            did: "replaced",
+            source,
+        })
     }
 
     /// Removes `name` if it is there.

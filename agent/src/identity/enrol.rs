@@ -51,7 +51,9 @@ pub enum EnrolError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The server's root is not the one in the token: nothing was sent.
-    #[error("{address}: the server is not the collector that made this token, nothing was sent to it; check the address, or make a new token on that collector")]
+    #[error(
+        "{address}: the server is not the collector that made this token, nothing was sent to it; check the address, or make a new token on that collector"
+    )]
     WrongPin {
         /// What was dialled.
         address: String,
@@ -272,7 +274,8 @@ fn accept(reply: v1::Enrolled, key: &rcgen::KeyPair, order: &Enrolment) -> Resul
 /// The chain in a reply, if its leaf certifies `key`.
 fn fitting_chain(bytes: &[u8], key: &rcgen::KeyPair) -> Result<Vec<CertificateDer<'static>>, EnrolError> {
     let chain = split_chain(bytes).ok_or(EnrolError::Reply("its certificate chain cannot be read"))?;
-    let leaf = ParsedCertificate::try_from(&chain[0]).map_err(|_| EnrolError::Reply("its certificate cannot be read"))?;
+    let leaf =
+        ParsedCertificate::try_from(&chain[0]).map_err(|_| EnrolError::Reply("its certificate cannot be read"))?;
     if leaf.subject_public_key_info().as_ref() != key.subject_public_key_info() {
         return Err(EnrolError::Reply("its certificate is for another key"));
     }

@@ -8,7 +8,7 @@ mod copy;
 mod enrol;
 mod renewal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 mod verify;
 
@@ -53,7 +53,9 @@ pub enum IdentityError {
         problem: String,
     },
     /// What TLS says of the key or the certificates.
-    #[error("the identity's key and certificates do not work together; enrol again with a new token: muster-agent enrol --force")]
+    #[error(
+        "the identity's key and certificates do not work together; enrol again with a new token: muster-agent enrol --force"
+    )]
     Tls(#[from] rustls::Error),
     /// A key could not be made.
     #[error("no private key could be made")]
@@ -168,8 +170,8 @@ impl Identity {
         }
         let key = rcgen::KeyPair::from_pem(&self.key_pem).map_err(|_| self.wrong("has an unreadable key"))?;
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_| self.wrong("has an unreadable key"))?;
-        let config = config_believing(Arc::new(CollectorVerifier::new(root)?))
-            .with_client_auth_cert(chain.to_vec(), key)?;
+        let config =
+            config_believing(Arc::new(CollectorVerifier::new(root)?)).with_client_auth_cert(chain.to_vec(), key)?;
         Ok(speaking_h2(config))
     }
 

@@ -18,7 +18,11 @@ pub fn next_attempt_ms(validity: Validity, host_id: &[u8; 16], last_attempt_ms: 
     let Some(last) = last_attempt_ms else { return first };
     let after_a_day = last.saturating_add(DAY_MS);
     let last_days = validity.to_ms.saturating_sub(LAST_DAYS_MS);
-    let again = if after_a_day < last_days { after_a_day } else { last_days.max(last.saturating_add(HOUR_MS)).min(after_a_day) };
+    let again = if after_a_day < last_days {
+        after_a_day
+    } else {
+        last_days.max(last.saturating_add(HOUR_MS)).min(after_a_day)
+    };
     again.max(first)
 }
 

@@ -288,9 +288,9 @@ impl Spool {
 
     /// The next record to send, oldest first; only what a crash cannot take back.
     pub fn next_unsent(&mut self) -> Option<Kept> {
-        let frame = self.next_on_disk().or_else(|| {
-            self.memory.iter().find(|frame| frame.sequence > self.handed_out).cloned()
-        })?;
+        let frame = self
+            .next_on_disk()
+            .or_else(|| self.memory.iter().find(|frame| frame.sequence > self.handed_out).cloned())?;
         self.handed_out = frame.sequence;
         Some(Kept { sequence: frame.sequence, payload: frame.payload })
     }
@@ -320,7 +320,12 @@ impl Spool {
             && let Some(oldest) = self.memory.pop_front()
         {
             let at = oldest.wall_ms;
-            self.lose(Loss { lost: 1, from_wall_ms: at, to_wall_ms: at, reason: "the disk refused and memory was full" });
+            self.lose(Loss {
+                lost: 1,
+                from_wall_ms: at,
+                to_wall_ms: at,
+                reason: "the disk refused and memory was full",
+            });
         }
         self.memory.push_back(frame);
     }

@@ -187,7 +187,11 @@ impl Uplink {
                 String::new()
             }
             Err(error) => {
-                tracing::warn!("settings {} of the collector are not applied: {}", settings.version, error.escape_debug());
+                tracing::warn!(
+                    "settings {} of the collector are not applied: {}",
+                    settings.version,
+                    error.escape_debug()
+                );
                 error
             }
         };
@@ -299,8 +303,8 @@ impl Uplink {
     }
 
     pub(super) fn finish_lull(&mut self, now: Moment) {
-        if let Some(rollup) = self.lull.take().and_then(|(_, minute)| minute.finish()) {
-            self.record(Kind::Rollup, now, rollup);
+        if let Some(minute) = self.lull.take().and_then(|(_, mut minute)| minute.finish()) {
+            self.record(Kind::Rollup, now, report::rollup_record(&minute));
         }
     }
 

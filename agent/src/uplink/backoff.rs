@@ -109,7 +109,10 @@ mod tests {
         let mut backoff = Backoff::new(SECOND);
         let spread = Duration::from_secs(20);
         let minute = Duration::from_secs(60);
-        assert_eq!(backoff.after_session(Ending::Vanished, minute, spread, Watch::Normal, 0.5), Duration::from_secs(10));
+        assert_eq!(
+            backoff.after_session(Ending::Vanished, minute, spread, Watch::Normal, 0.5),
+            Duration::from_secs(10)
+        );
         assert!(backoff.after_session(Ending::Moved, minute, spread, Watch::Normal, 0.99) < AT_ONCE);
         assert!(backoff.after_session(Ending::Vanished, minute, Duration::ZERO, Watch::Normal, 0.99) < AT_ONCE);
     }

@@ -147,17 +147,12 @@ impl Session {
             self.rate_per_second = ack.rate_per_second;
         }
         for refused in &ack.refused {
-            tracing::warn!(
-                "the collector put record {} aside: {}",
-                refused.sequence,
-                refused.reason.escape_debug()
-            );
+            tracing::warn!("the collector put record {} aside: {}", refused.sequence, refused.reason.escape_debug());
         }
         if ack.epoch != epoch {
             return None;
         }
-        while let Some((sequence, bytes)) = self.in_flight.front().copied().filter(|(number, _)| *number <= ack.through) {
-            debug_assert!(sequence > 0, "records are numbered from 1");
+        while let Some((_, bytes)) = self.in_flight.front().copied().filter(|(number, _)| *number <= ack.through) {
             self.in_flight_bytes -= bytes;
             self.in_flight.pop_front();
         }
@@ -171,7 +166,8 @@ impl Session {
 
     /// Whether the collector applied readings within `within`, or has had no occasion to.
     pub(super) fn is_heard(&self, now: Moment, within: Duration) -> bool {
-        self.heard >= self.readings_sent || now.boottime_ms.saturating_sub(self.heard_at_ms) <= within.as_millis() as u64
+        self.heard >= self.readings_sent
+            || now.boottime_ms.saturating_sub(self.heard_at_ms) <= within.as_millis() as u64
     }
 
     /// How long the session has lasted.

@@ -53,16 +53,12 @@ impl Watch {
     #[must_use]
     pub fn path(self) -> PathWatch {
         match self {
-            Self::Fast | Self::Normal => PathWatch {
-                keep_alive: Duration::from_secs(1),
-                probes: 3,
-                user_timeout: Duration::from_secs(3),
-            },
-            Self::Relaxed => PathWatch {
-                keep_alive: Duration::from_secs(30),
-                probes: 3,
-                user_timeout: Duration::from_secs(90),
-            },
+            Self::Fast | Self::Normal => {
+                PathWatch { keep_alive: Duration::from_secs(1), probes: 3, user_timeout: Duration::from_secs(3) }
+            }
+            Self::Relaxed => {
+                PathWatch { keep_alive: Duration::from_secs(30), probes: 3, user_timeout: Duration::from_secs(90) }
+            }
         }
     }
 }
@@ -162,7 +158,10 @@ mod tests {
 
     #[test]
     fn unfit_document_is_refused_whole_with_key_value_and_expectation() {
-        assert_eq!(Settings::parse(b"watch = \"fast\"\nbeat_ms = 99").unwrap_err(), "beat_ms = 99: expected 100 to 60000");
+        assert_eq!(
+            Settings::parse(b"watch = \"fast\"\nbeat_ms = 99").unwrap_err(),
+            "beat_ms = 99: expected 100 to 60000"
+        );
         for wrong in [&b"watch = \"lax\""[..], b"report_ms = 300001", b"\xff", &[b' '; DOCUMENT_BYTES_MAX + 1]] {
             assert!(Settings::parse(wrong).is_err());
         }

@@ -3,7 +3,7 @@
 //! The log goes to standard error, one event a line: RFC 3339 time in UTC, level, words, fields. Text from hosts may be
 //! among them, so control characters are escaped and no line can be forged.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use prometheus::{
     IntGaugeVec, Opts, Registry,
@@ -96,7 +96,11 @@ where
 fn escaped(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     text.chars().fold(String::with_capacity(text.len()), |mut all, c| {
-        if c.is_control() || turns(c) { all.extend(c.escape_default()) } else { all.push(c) }
+        if c.is_control() || turns(c) {
+            all.extend(c.escape_default())
+        } else {
+            all.push(c)
+        }
         all
     })
 }

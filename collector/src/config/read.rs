@@ -91,7 +91,8 @@ fn rules(mut section: Section<'_, '_>) -> Thresholds {
         }
     }
     if thresholds.filesystem_critical_ratio > thresholds.filesystem_warning_ratio {
-        filesystem.wrong("critical_free_percent", "no more than warning_free_percent, or nothing would ever warn first");
+        filesystem
+            .wrong("critical_free_percent", "no more than warning_free_percent, or nothing would ever warn first");
     }
     filesystem.finish();
     section.finish();

@@ -123,7 +123,8 @@ fn alertmanager(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {
 
 fn guard(section: &mut Section<'_, '_>) -> Guard {
     const NETWORK: &str = "an address or network such as 169.254.10.0/24";
-    let allow = section.texts("allow", NETWORK, ENTRIES, |text| text.parse::<Network>().map_err(|_| NETWORK.to_owned()));
+    let allow =
+        section.texts("allow", NETWORK, ENTRIES, |text| text.parse::<Network>().map_err(|_| NETWORK.to_owned()));
     Guard::new(allow.unwrap_or_default())
 }
 

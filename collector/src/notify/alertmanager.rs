@@ -44,8 +44,7 @@ const BATCH: usize = 500;
 const REFUSED_KEPT: usize = 1_000;
 
 /// The labels that Muster sets itself; the configuration's come besides.
-pub const OWN_LABELS: [&str; 8] =
-    ["alertname", "host", "instance", "severity", "key", "incident", "component", "job"];
+pub const OWN_LABELS: [&str; 8] = ["alertname", "host", "instance", "severity", "key", "incident", "component", "job"];
 
 /// Settings of `kind = "alertmanager"`.
 #[derive(Debug, Clone)]
@@ -91,8 +90,7 @@ impl Mirror {
         snapshots: &watch::Receiver<Snapshot>,
         stopped: &watch::Receiver<bool>,
     ) -> Result<(), ClientError> {
-        let client =
-            client::build(&self.receiver, &self.config.urls, self.config.ca.as_deref(), &self.config.guard)?;
+        let client = client::build(&self.receiver, &self.config.urls, self.config.ca.as_deref(), &self.config.guard)?;
         for url in &self.config.urls {
             let peer = Peer {
                 name: peer_name(url),

@@ -17,7 +17,9 @@ const RETRY_AFTER_MOST: Duration = Duration::from_secs(600);
 
 /// An HTTP client could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the HTTP client of receiver {receiver}: {detail}; is a certificate store (ca-certificates) installed, or ca_file set")]
+#[error(
+    "cannot make the HTTP client of receiver {receiver}: {detail}; is a certificate store (ca-certificates) installed, or ca_file set"
+)]
 pub struct ClientError {
     receiver: String,
     detail: String,

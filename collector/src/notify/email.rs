@@ -197,7 +197,11 @@ impl Messenger for Email {
         }
         self.remember(page.id, None);
         if !never.is_empty() {
-            tracing::warn!("{} of {} recipients of a page were refused by the mail server", never.len(), self.config.to.len());
+            tracing::warn!(
+                "{} of {} recipients of a page were refused by the mail server",
+                never.len(),
+                self.config.to.len()
+            );
             never.extend(id);
             id = Some(format!("not taken for {}", never.join("; ")));
         }

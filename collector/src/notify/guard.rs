@@ -254,9 +254,13 @@ mod tests {
 
     #[test]
     fn disguised_addresses_are_refused() {
-        for url in
-            ["http://2130706433/", "http://0x7f.1/", "http://127.1:80/", "http://0177.0.0.1/", "http://%31%32%37.0.0.1/"]
-        {
+        for url in [
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://127.1:80/",
+            "http://0177.0.0.1/",
+            "http://%31%32%37.0.0.1/",
+        ] {
             assert_eq!(refused(url), GuardError::Disguised(Ipv4Addr::LOCALHOST), "{url}");
         }
     }

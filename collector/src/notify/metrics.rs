@@ -31,8 +31,11 @@ impl NotifyMetrics {
                 &["receiver", "outcome"],
             )?,
             seconds: HistogramVec::new(
-                HistogramOpts::new("muster_notification_seconds", "How long tries to deliver a page took, by receiver.")
-                    .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0]),
+                HistogramOpts::new(
+                    "muster_notification_seconds",
+                    "How long tries to deliver a page took, by receiver.",
+                )
+                .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0]),
                 &["receiver"],
             )?,
             queue: IntGaugeVec::new(

@@ -16,6 +16,7 @@ use tokio::{
     task::{self, JoinSet},
 };
 
+pub use super::queue::Patience;
 use super::{
     alertmanager,
     client::ClientError,
@@ -25,7 +26,6 @@ use super::{
     receiver::{Messenger, ReceiverConfig, ReceiverKind, Sent},
     webhook::Webhook,
 };
-pub use super::queue::Patience;
 use crate::{
     clock::Clock,
     domain::{

@@ -87,7 +87,12 @@ fn a_refused_page_is_tried_three_times_and_then_given_up() {
     let mut outcomes = Vec::new();
     for minute in 0..3 {
         let page = queue.take(at(minute * 60 * SECOND)).unwrap();
-        outcomes.push(queue.settle(&page, Sent::Refused { error: "it answered 404".into() }, at(minute * 60 * SECOND), 0.0));
+        outcomes.push(queue.settle(
+            &page,
+            Sent::Refused { error: "it answered 404".into() },
+            at(minute * 60 * SECOND),
+            0.0,
+        ));
     }
     assert!(matches!(outcomes[..], [Outcome::Retrying { .. }, Outcome::Retrying { .. }, Outcome::Failed { .. }]));
     assert_eq!(queue.len(), 0);

@@ -34,7 +34,9 @@ pub struct SigningKey(hmac::Key);
 
 /// Not a signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a file with whsec_ and the base64 of 24 to 64 bytes, such as printf 'whsec_%s' \"$(openssl rand -base64 32)\" makes")]
+#[error(
+    "a file with whsec_ and the base64 of 24 to 64 bytes, such as printf 'whsec_%s' \"$(openssl rand -base64 32)\" makes"
+)]
 pub struct NotAKey;
 
 impl SigningKey {

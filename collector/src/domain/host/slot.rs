@@ -165,6 +165,17 @@ pub struct Applied {
     pub tell_heard: bool,
 }
 
+/// A slot's own figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// When readings last arrived.
+    pub last_report: Option<Timestamp>,
+    /// How far the agent's clock was ahead then.
+    pub agent_clock_ahead_ms: i64,
+    /// Families left out over the caps.
+    pub families_left_out: u64,
+}
+
 impl Slot {
     pub(super) fn new(shared: Arc<Shared>, dictionary: Arc<Dictionary>) -> Self {
         let state = State {
@@ -346,6 +357,17 @@ impl Slot {
     #[must_use]
     pub fn last_report(&self) -> Option<Timestamp> {
         self.lock().last_report
+    }
+
+    /// What the fleet's page says of this slot, under one lock.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let state = self.lock();
+        Figures {
+            last_report: state.last_report,
+            agent_clock_ahead_ms: state.agent_ahead_ms,
+            families_left_out: state.omissions.families_total,
+        }
     }
 
     /// When anything last arrived on a session, if ever.

@@ -108,9 +108,16 @@ pub enum FamilyPlace {
 /// A sealed dictionary: series ids to places, places to text. Immutable and shared.
 #[derive(Debug)]
 pub struct Dictionary {
-    families: Box<[(u32, FamilyPlace)]>,
     /// Sorted by family name: the output order.
     blocks: Box<[Arc<Block>]>,
+    layout: Arc<Layout>,
+    rules: Index,
+}
+
+/// Which id is where: the same for hosts that differ only in what labels say.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    families: Box<[(u32, FamilyPlace)]>,
     /// Place of each block's first series.
     starts: Box<[u32]>,
     /// Ascending series ids, and beside them their places.
@@ -118,38 +125,17 @@ pub struct Dictionary {
     places: Box<[u32]>,
     size: usize,
     leaves_out: bool,
-    rules: Index,
 }
 
 impl Dictionary {
     /// The dictionary of a host that declared nothing.
     #[must_use]
     pub fn empty() -> Self {
-        Self::new(Vec::new(), Vec::new(), Vec::new())
+        Self::new(Arc::new(Layout::new(Vec::new(), &[], Vec::new())), Vec::new())
     }
 
-    fn new(families: Vec<(u32, FamilyPlace)>, blocks: Vec<Arc<Block>>, series: Vec<(u32, u32)>) -> Self {
-        let mut size = 0;
-        let starts: Box<[u32]> = blocks
-            .iter()
-            .map(|block| {
-                let start = size;
-                size += block.len();
-                u32::try_from(start).expect("series per host are capped far below 2^32")
-            })
-            .collect();
-        let (ids, places): (Vec<u32>, Vec<u32>) = series.into_iter().unzip();
-        let leaves_out = families.iter().any(|(_, place)| *place == FamilyPlace::LeftOut);
-        let mut dictionary = Self {
-            families: families.into(),
-            blocks: blocks.into(),
-            starts,
-            ids: ids.into(),
-            places: places.into(),
-            size,
-            leaves_out,
-            rules: Index::default(),
-        };
+    fn new(layout: Arc<Layout>, blocks: Vec<Arc<Block>>) -> Self {
+        let mut dictionary = Self { blocks: blocks.into(), layout, rules: Index::default() };
         dictionary.rules = Index::of(&dictionary);
         dictionary
     }
@@ -157,7 +143,7 @@ impl Dictionary {
     /// How many series are shown; values are kept for these, by place.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.size
+        self.layout.size
     }
 
     /// The place of the series with this id: [`HIDDEN`] for one that is not shown, `None` for an unknown one.
@@ -166,13 +152,13 @@ impl Dictionary {
         // Agents number from 0 or 1 without holes as a rule: try where the id would then be.
         let guess = id as usize;
         for at in [Some(guess), guess.checked_sub(1)].into_iter().flatten() {
-            if self.ids.get(at) == Some(&id) {
-                return Some(self.places[at]);
+            if self.layout.ids.get(at) == Some(&id) {
+                return Some(self.layout.places[at]);
             }
         }
-        match self.ids.binary_search(&id) {
-            Ok(at) => Some(self.places[at]),
-            Err(_) if self.leaves_out => Some(HIDDEN),
+        match self.layout.ids.binary_search(&id) {
+            Ok(at) => Some(self.layout.places[at]),
+            Err(_) if self.layout.leaves_out => Some(HIDDEN),
             Err(_) => None,
         }
     }
@@ -180,10 +166,10 @@ impl Dictionary {
     /// Name of the family, suffix and labels of the series at `place`.
     #[must_use]
     pub fn series(&self, place: u32) -> (&str, &str, &Labels) {
-        let at = self.starts.partition_point(|start| *start <= place) - 1;
+        let at = self.layout.starts.partition_point(|start| *start <= place) - 1;
         // Blocks without series share their start with the next; the last of equals has the series.
         let block = &self.blocks[at];
-        let (suffix, labels) = block.series((place - self.starts[at]) as usize);
+        let (suffix, labels) = block.series((place - self.layout.starts[at]) as usize);
         (block.name(), suffix, labels)
     }
 
@@ -196,7 +182,7 @@ impl Dictionary {
 
     /// Calls `f` with place and labels of each series of `metric` (family name and suffix), in output order.
     pub fn each(&self, metric: &str, f: &mut dyn FnMut(u32, &Labels)) {
-        for (block, start) in self.blocks.iter().zip(&self.starts) {
+        for (block, start) in self.blocks.iter().zip(&self.layout.starts) {
             let Some(wanted) = metric.strip_prefix(block.name()) else { continue };
             for n in 0..block.len() {
                 let (suffix, labels) = block.series(n);
@@ -221,7 +207,7 @@ impl Dictionary {
 
     /// Appends the whole exposition, version 0.0.4, with `values` by place.
     pub fn render(&self, values: &[f64], out: &mut Vec<u8>) {
-        for (block, start) in self.blocks.iter().zip(&self.starts) {
+        for (block, start) in self.blocks.iter().zip(&self.layout.starts) {
             let start = *start as usize;
             block.render(&values[start..start + block.len()], out);
         }
@@ -230,30 +216,46 @@ impl Dictionary {
     /// The values by place of this dictionary, taken over by series id from those of `other`.
     #[must_use]
     pub fn carry_over(&self, other: &Self, values: &[f64]) -> Vec<f64> {
-        let mut carried = vec![ABSENT; self.size];
-        for (id, place) in self.ids.iter().zip(&self.places) {
-            let before = other.ids.binary_search(id).map_or(HIDDEN, |at| other.places[at]);
+        let mut carried = vec![ABSENT; self.layout.size];
+        for (id, place) in self.layout.ids.iter().zip(&self.layout.places) {
+            let before = other.layout.ids.binary_search(id).map_or(HIDDEN, |at| other.layout.places[at]);
             if *place != HIDDEN && before != HIDDEN && self.series(*place) == other.series(before) {
                 carried[*place as usize] = values[before as usize];
             }
         }
         carried
     }
+}
 
-    fn digest(&self, blocks: &[[u8; 32]]) -> [u8; 32] {
+impl Layout {
+    fn new(families: Vec<(u32, FamilyPlace)>, blocks: &[Block], series: Vec<(u32, u32)>) -> Self {
+        let mut size = 0;
+        let start_of = |block: &Block| {
+            let start = size;
+            size += block.len();
+            u32::try_from(start).expect("series per host are capped far below 2^32")
+        };
+        let starts = blocks.iter().map(start_of).collect();
+        let (ids, places): (Vec<u32>, Vec<u32>) = series.into_iter().unzip();
+        let leaves_out = families.iter().any(|(_, place)| *place == FamilyPlace::LeftOut);
+        Self { families: families.into(), starts, ids: ids.into(), places: places.into(), size, leaves_out }
+    }
+
+    fn digest(&self) -> [u8; 32] {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        for length in [self.families.len(), self.starts.len(), self.ids.len()] {
+            context.update(&length.to_le_bytes());
+        }
         let mut number = |n: u32| context.update(&n.to_le_bytes());
         for (id, place) in &self.families {
             number(*id);
-            match place {
-                FamilyPlace::Block(n) => number(*n),
-                FamilyPlace::Invalid => number(u32::MAX - 1),
-                FamilyPlace::LeftOut => number(u32::MAX),
-            }
+            number(match place {
+                FamilyPlace::Block(n) => *n,
+                FamilyPlace::Invalid => u32::MAX - 1,
+                FamilyPlace::LeftOut => u32::MAX,
+            });
         }
-        number(u32::MAX);
-        self.ids.iter().chain(&self.places).for_each(|n| number(*n));
-        blocks.iter().for_each(|digest| context.update(digest));
+        self.starts.iter().chain(&self.ids).chain(&self.places).for_each(|n| number(*n));
         digest_bytes(context)
     }
 }
@@ -266,6 +268,7 @@ fn digest_bytes(context: ring::digest::Context) -> [u8; 32] {
 #[derive(Debug, Default)]
 pub struct Interner {
     blocks: Pool<Block>,
+    layouts: Pool<Layout>,
     dictionaries: Pool<Dictionary>,
 }
 
@@ -277,20 +280,28 @@ impl Interner {
     }
 
     fn seal(&self, families: Vec<(u32, FamilyPlace)>, blocks: Vec<Block>, series: Vec<(u32, u32)>) -> Arc<Dictionary> {
-        let digests: Vec<[u8; 32]> = blocks.iter().map(Block::digest).collect();
-        let shared =
-            blocks.into_iter().zip(&digests).map(|(block, digest)| self.blocks.share(*digest, block)).collect();
-        let dictionary = Dictionary::new(families, shared, series);
-        let digest = dictionary.digest(&digests);
-        self.dictionaries.share(digest, dictionary)
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        let layout = Layout::new(families, &blocks, series);
+        let digest = layout.digest();
+        context.update(&digest);
+        let layout = self.layouts.share(digest, layout);
+        let share = |block: Block| {
+            let digest = block.digest();
+            context.update(&digest);
+            self.blocks.share(digest, block)
+        };
+        let blocks = blocks.into_iter().map(share).collect();
+        self.dictionaries.share(digest_bytes(context), Dictionary::new(layout, blocks))
     }
 }
 
 /// Things that are equal when their digests are, kept while somebody holds them.
 #[derive(Debug)]
 struct Pool<T> {
-    inner: Mutex<(HashMap<[u8; 32], Weak<T>>, usize)>,
+    inner: Mutex<(ByDigest<T>, usize)>,
 }
+
+type ByDigest<T> = HashMap<[u8; 32], Weak<T>>;
 
 impl<T> Default for Pool<T> {
     fn default() -> Self {

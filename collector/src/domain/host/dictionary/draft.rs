@@ -112,7 +112,7 @@ impl Draft {
     pub fn of(dictionary: &Dictionary) -> Self {
         let mut draft = Self::default();
         let mut owners = BTreeMap::new();
-        for (id, place) in &dictionary.families {
+        for (id, place) in &dictionary.layout.families {
             let (name, kind, help, state) = match place {
                 FamilyPlace::Block(n) => {
                     let block = &dictionary.blocks[*n as usize];
@@ -125,7 +125,7 @@ impl Draft {
             let (name, help) = (name.to_owned(), help.to_owned());
             draft.families.insert(*id, Family { name, kind, help, state, series: 0, label_bytes: 0 });
         }
-        for (id, place) in dictionary.ids.iter().zip(&dictionary.places) {
+        for (id, place) in dictionary.layout.ids.iter().zip(&dictionary.layout.places) {
             let series = if *place == HIDDEN {
                 Series { family: u32::MAX, suffix: String::new(), labels: Vec::new(), shown: false }
             } else {

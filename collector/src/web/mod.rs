@@ -126,6 +126,18 @@ impl Web {
     }
 }
 
+/// The API's description (OpenAPI 3.1).
+#[must_use]
+pub fn api_description() -> serde_json::Value {
+    api::openapi::describe()
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986) and `/`.
+#[must_use]
+pub fn encode(text: &str) -> String {
+    words::encode(text)
+}
+
 /// All that is served over HTTP: views, API and the given exposition routes, behind one guard.
 ///
 /// Every connection must carry a [`Door`] as request extension ([`serve_tcp`] and [`serve_unix`] do); without one

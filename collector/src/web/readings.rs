@@ -3,16 +3,31 @@
 use super::words;
 use crate::domain::{host::slot::Slot, time::Timestamp};
 
-/// One series as the slot keeps it.
-pub(super) struct Sample<'a> {
-    /// Family name with suffix, such as `node_load1`.
-    pub(super) name: &'a str,
+/// The families that views draw.
+const SHOWN: [&str; 11] = [
+    "node_load1",
+    "node_load5",
+    "node_load15",
+    "node_cpu_seconds_total",
+    "node_boot_time_seconds",
+    "node_network_receive_bytes_total",
+    "node_network_transmit_bytes_total",
+    "node_memory_MemTotal_bytes",
+    "node_memory_MemAvailable_bytes",
+    "node_filesystem_size_bytes",
+    "node_filesystem_avail_bytes",
+];
+
+/// One series with its latest value.
+pub(super) struct Sample {
+    /// Name of its family, such as `node_load1`.
+    pub(super) name: &'static str,
     /// Label names and values.
-    pub(super) labels: Vec<(&'a str, &'a str)>,
+    pub(super) labels: Vec<(String, String)>,
     pub(super) value: f64,
 }
 
-impl Sample<'_> {
+impl Sample {
     fn label(&self, name: &str) -> &str {
         self.labels.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
@@ -39,8 +54,12 @@ pub(super) struct HostReadings {
 }
 
 /// The latest readings of a host.
-pub(super) fn readings(_slot: &Slot, now: Timestamp) -> HostReadings {
-    pick(&[], now)
+pub(super) fn readings(slot: &Slot, now: Timestamp) -> HostReadings {
+    let mut samples = Vec::new();
+    for name in SHOWN {
+        slot.for_each(name, &mut |labels, value| samples.push(Sample { name, labels: labels.to_vec(), value }));
+    }
+    HostReadings { series: words::count(slot.series()), ..pick(&samples, now) }
 }
 
 /// Interfaces and file systems that are the kernel's own affair.
@@ -54,7 +73,7 @@ const WARNING_PERCENT: u8 = 90;
 const CRITICAL_PERCENT: u8 = 95;
 
 /// Picks and words the figures.
-pub(super) fn pick(samples: &[Sample<'_>], now: Timestamp) -> HostReadings {
+pub(super) fn pick(samples: &[Sample], now: Timestamp) -> HostReadings {
     let one = |name: &str| samples.iter().find(|sample| sample.name == name).map(|sample| sample.value);
     let mut figures = Vec::new();
     if let (Some(a), Some(b), Some(c)) = (one("node_load1"), one("node_load5"), one("node_load15")) {
@@ -80,14 +99,14 @@ pub(super) fn pick(samples: &[Sample<'_>], now: Timestamp) -> HostReadings {
         let total = format!("{} received, {} sent", words::bytes(received), words::bytes(sent));
         figures.push(("network since boot", total));
     }
-    HostReadings { figures, bars: bars(samples), series: words::count(samples.len()) }
+    HostReadings { figures, bars: bars(samples), series: String::new() }
 }
 
 fn is_quiet_device(device: &str) -> bool {
     QUIET_DEVICES.iter().any(|quiet| device.starts_with(quiet))
 }
 
-fn bars(samples: &[Sample<'_>]) -> Vec<Bar> {
+fn bars(samples: &[Sample]) -> Vec<Bar> {
     let one = |name: &str| samples.iter().find(|sample| sample.name == name).map(|sample| sample.value);
     let mut bars = Vec::new();
     if let (Some(total), Some(available)) = (one("node_memory_MemTotal_bytes"), one("node_memory_MemAvailable_bytes")) {
@@ -95,7 +114,7 @@ fn bars(samples: &[Sample<'_>]) -> Vec<Bar> {
     }
     let sizes = samples.iter().filter(|sample| sample.name == "node_filesystem_size_bytes");
     for size in sizes.filter(|size| !QUIET_FILE_SYSTEMS.contains(&size.label("fstype"))) {
-        let twin = |sample: &&Sample<'_>| {
+        let twin = |sample: &&Sample| {
             sample.name == "node_filesystem_avail_bytes"
                 && sample.label("mountpoint") == size.label("mountpoint")
                 && sample.label("device") == size.label("device")
@@ -131,12 +150,16 @@ fn bar(name: String, detail: String, total: f64, available: f64) -> Option<Bar> 
 mod tests {
     use super::*;
 
+    fn sample(name: &'static str, value: f64) -> Sample {
+        let labels = [("device", "/dev/sda1"), ("fstype", "ext4"), ("mountpoint", "/")];
+        Sample { name, labels: labels.map(|(name, value)| (name.into(), value.into())).to_vec(), value }
+    }
+
     #[test]
     fn a_file_system_shows_its_share_in_words_and_class() {
-        let labels = vec![("device", "/dev/sda1"), ("fstype", "ext4"), ("mountpoint", "/")];
-        let size = Sample { name: "node_filesystem_size_bytes", labels: labels.clone(), value: 100.0 * 1024.0_f64.powi(3) };
-        let free = Sample { name: "node_filesystem_avail_bytes", labels, value: 4.0 * 1024.0_f64.powi(3) };
-        let shown = pick(&[size, free], Timestamp::from_ms(0));
+        let gib = 1024.0_f64.powi(3);
+        let samples = [sample("node_filesystem_size_bytes", 100.0 * gib), sample("node_filesystem_avail_bytes", 4.0 * gib)];
+        let shown = pick(&samples, Timestamp::from_ms(0));
         assert_eq!(shown.bars.len(), 1);
         assert_eq!((shown.bars[0].used_percent, shown.bars[0].class), (96, "critical"));
         assert_eq!(shown.bars[0].words, "4.0 GiB of 100 GiB free");
@@ -144,10 +167,9 @@ mod tests {
 
     #[test]
     fn figures_that_are_senseless_draw_nothing() {
-        let sample = |name, value| Sample { name, labels: vec![("mountpoint", "/")], value };
         for total in [0.0, -1.0, f64::NAN] {
-            let shown = pick(&[sample("node_filesystem_size_bytes", total), sample("node_filesystem_avail_bytes", 1.0)], Timestamp::from_ms(0));
-            assert_eq!(shown.bars, []);
+            let samples = [sample("node_filesystem_size_bytes", total), sample("node_filesystem_avail_bytes", 1.0)];
+            assert_eq!(pick(&samples, Timestamp::from_ms(0)).bars, []);
         }
     }
 }

@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
 #[derive(Debug, Parser)]
-#[command(name = "muster-collector", version, after_help = "\
+#[command(
+    name = "muster-collector",
+    version,
+    after_help = "\
 Examples:
   muster-collector serve --config /etc/muster/collector.toml
   muster-collector token create --kind single          a token that lets one machine join
@@ -15,7 +18,8 @@ Examples:
   muster-collector --url https://muster.example:7461 --token-file token incident list
 
 Commands other than serve, check-config and openapi ask the running collector over the unix socket in its state
-directory (root, its owner and group muster may), or over --url with an API token.")]
+directory (root, its owner and group muster may), or over --url with an API token."
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) place: Place,
@@ -120,7 +124,9 @@ pub(super) enum TokenTask {
 #[derive(Debug, Subcommand)]
 pub(super) enum ApiTokenTask {
     /// Make an API token; its text is shown once
-    #[command(after_help = "Example:\n  muster-collector api-token create --role scrape --ttl 365d --note Prometheus > token")]
+    #[command(
+        after_help = "Example:\n  muster-collector api-token create --role scrape --ttl 365d --note Prometheus > token"
+    )]
     Create {
         /// What it may do
         #[arg(long, value_parser = ["scrape", "viewer", "operator", "admin"])]

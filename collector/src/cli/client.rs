@@ -36,7 +36,12 @@ impl Client {
         };
         let socket = state.join(SOCKET);
         let shown = socket.display().to_string();
-        Ok(Self { http: built(builder.unix_socket(socket))?, base: "http://localhost".into(), place: shown, token: None })
+        Ok(Self {
+            http: built(builder.unix_socket(socket))?,
+            base: "http://localhost".into(),
+            place: shown,
+            token: None,
+        })
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, CliError> {

@@ -110,7 +110,9 @@ impl Desk {
                 self.secret("/api-tokens", json!({ "role": role, "ttl_seconds": ttl, "note": note }), "token").await
             }
             ApiTokenTask::List => self.list("/api-tokens", "", &API_TOKENS).await,
-            ApiTokenTask::Revoke { id } => self.done(Method::DELETE, &format!("/api-tokens/{}", encode(&id)), None).await,
+            ApiTokenTask::Revoke { id } => {
+                self.done(Method::DELETE, &format!("/api-tokens/{}", encode(&id)), None).await
+            }
         }
     }
 

@@ -10,7 +10,8 @@ use super::CliError;
 pub(super) type Column = (&'static str, &'static str);
 
 pub(super) fn line(text: &str) -> Result<(), CliError> {
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| CliError::Failed(format!("nothing can be written: {error}")))
+    writeln!(std::io::stdout().lock(), "{text}")
+        .map_err(|error| CliError::Failed(format!("nothing can be written: {error}")))
 }
 
 pub(super) fn json(value: &Value) -> Result<(), CliError> {

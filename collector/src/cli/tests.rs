@@ -32,7 +32,8 @@ fn the_place_may_stand_before_or_after_the_command() {
 
 #[test]
 fn labels_are_removed_by_an_empty_value() {
-    let Task::Host(HostTask::Label { labels, .. }) = parse("muster-collector host label web-3 rack=").unwrap().task else {
+    let Task::Host(HostTask::Label { labels, .. }) = parse("muster-collector host label web-3 rack=").unwrap().task
+    else {
         panic!("another task");
     };
     assert_eq!(labels, [("rack".into(), String::new())]);

@@ -27,7 +27,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
     for file in [STATE_FILE, FACTS_FILE] {
         let target = to.join(file);
         files::open_for_reading(&from.join(file))?
-            .backup("main", &target, None)
+            .backup("main", &target, None::<fn(rusqlite::backup::Progress)>)
             .map_err(|error| storage_error(&target.display().to_string(), &error))?;
         sync(&target)?;
     }

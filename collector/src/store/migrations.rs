@@ -38,7 +38,9 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[Migrati
         return Ok(());
     }
     if current > 0 {
-        connection.backup("main", set_aside_path(path, newest), None).map_err(failed)?;
+        connection
+            .backup("main", set_aside_path(path, newest), None::<fn(rusqlite::backup::Progress)>)
+            .map_err(failed)?;
     }
     for step in steps.iter().filter(|step| step.version > current) {
         let transaction = connection.transaction().map_err(failed)?;

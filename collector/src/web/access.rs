@@ -145,7 +145,9 @@ fn may_look_without_sign_in(http: &Http, door: Door, headers: &HeaderMap) -> boo
 pub(super) fn session_cookie(door: Door, headers: &HeaderMap) -> Option<String> {
     let name = cookie_name(door);
     headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|line| {
-        line.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name)
+        line.split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| *key == name)
             .map(|(_, value)| value.to_owned())
     })
 }

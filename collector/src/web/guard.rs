@@ -121,7 +121,10 @@ fn check_host(web: &Web, request: &Request) -> Result<(), Problem> {
     }
     let shown = host.unwrap_or("(none)");
     let remedy = "use a loopback address or add the name to `names` under [http] in collector.toml";
-    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, format!("the name {shown:?} is not one of this collector's: {remedy}")))
+    Err(Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        format!("the name {shown:?} is not one of this collector's: {remedy}"),
+    ))
 }
 
 fn unknown_caller(request: &Request, door: Door) -> Refusal {
@@ -141,7 +144,8 @@ fn too_little(request: &Request, caller: &Caller, role: crate::store::people::Ro
         if request.method() == Method::GET && is_for_people(request.uri().path()) {
             return Refusal::SignIn(request.uri().path().to_owned());
         }
-        let detail = format!("this needs the role {}: sign in or send an API token; loopback alone may only look", role.word());
+        let detail =
+            format!("this needs the role {}: sign in or send an API token; loopback alone may only look", role.word());
         return Problem::new(StatusCode::UNAUTHORIZED, detail).into();
     }
     let detail = format!("this needs the role {}; {} has {}", role.word(), caller.name, caller.role.word());

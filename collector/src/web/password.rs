@@ -64,8 +64,7 @@ impl Passwords {
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let turn =
-            Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Problem::internal("no turn to hash"))?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Problem::internal("no turn to hash"))?;
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work()

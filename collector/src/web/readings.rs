@@ -79,13 +79,19 @@ pub(super) fn pick(samples: &[Sample], now: Timestamp) -> HostReadings {
     if let (Some(a), Some(b), Some(c)) = (one("node_load1"), one("node_load5"), one("node_load15")) {
         figures.push(("load 1, 5, 15 min", format!("{a:.2}  {b:.2}  {c:.2}")));
     }
-    let cpus: std::collections::BTreeSet<&str> =
-        samples.iter().filter(|sample| sample.name == "node_cpu_seconds_total").map(|sample| sample.label("cpu")).collect();
+    let cpus: std::collections::BTreeSet<&str> = samples
+        .iter()
+        .filter(|sample| sample.name == "node_cpu_seconds_total")
+        .map(|sample| sample.label("cpu"))
+        .collect();
     if !cpus.is_empty() {
         figures.push(("processors", cpus.len().to_string()));
     }
     if let Some(boot) = one("node_boot_time_seconds") {
-        #[expect(clippy::cast_possible_truncation, reason = "float to integer saturates; a senseless boot time shows as such")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "float to integer saturates; a senseless boot time shows as such"
+        )]
         let booted = Timestamp::from_ms((boot * 1000.0) as i64);
         figures.push(("running for", words::duration(now.since_ms(booted).max(0))));
     }
@@ -158,7 +164,8 @@ mod tests {
     #[test]
     fn a_file_system_shows_its_share_in_words_and_class() {
         let gib = 1024.0_f64.powi(3);
-        let samples = [sample("node_filesystem_size_bytes", 100.0 * gib), sample("node_filesystem_avail_bytes", 4.0 * gib)];
+        let samples =
+            [sample("node_filesystem_size_bytes", 100.0 * gib), sample("node_filesystem_avail_bytes", 4.0 * gib)];
         let shown = pick(&samples, Timestamp::from_ms(0));
         assert_eq!(shown.bars.len(), 1);
         assert_eq!((shown.bars[0].used_percent, shown.bars[0].class), (96, "critical"));

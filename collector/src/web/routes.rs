@@ -121,7 +121,8 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
 
 /// All our routes, without state and guard.
 pub(super) fn build() -> Router<Shared> {
-    let views = VIEWS.iter().fold(Router::new(), |router, ViewRoute(_, path, _, handler)| router.route(path, handler()));
+    let views =
+        VIEWS.iter().fold(Router::new(), |router, ViewRoute(_, path, _, handler)| router.route(path, handler()));
     API_ROUTES.iter().fold(views, |router, route| router.route(&full_path(route), (route.handler)()))
 }
 
@@ -138,7 +139,8 @@ pub(super) fn need(method: &Method, path: Option<&str>) -> Need {
         let views = VIEWS.iter().map(|ViewRoute(method, path, need, _)| (method, *path, *need));
         let views = views.filter(|(_, known, _)| *known == path).map(|(method, _, need)| (method, need));
         let below = path.strip_prefix(API);
-        let api = API_ROUTES.iter().filter(move |route| below == Some(route.path)).map(|route| (&route.method, route.need));
+        let api =
+            API_ROUTES.iter().filter(move |route| below == Some(route.path)).map(|route| (&route.method, route.need));
         views.chain(api)
     };
     if let Some((_, need)) = known().find(|(known, _)| *known == method) {

@@ -21,7 +21,9 @@ pub(super) fn new_secret() -> Result<String, Problem> {
 /// Random bytes from the operating system.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Problem> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Problem::internal("the operating system gives no random bytes"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Problem::internal("the operating system gives no random bytes"))?;
     Ok(bytes)
 }
 

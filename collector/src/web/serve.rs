@@ -176,11 +176,7 @@ struct Connections {
 
 impl Connections {
     fn new(shutdown: &watch::Receiver<bool>) -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            tasks: JoinSet::new(),
-            shutdown: shutdown.clone(),
-        }
+        Self { turns: Arc::new(Semaphore::new(MAX_CONNECTIONS)), tasks: JoinSet::new(), shutdown: shutdown.clone() }
     }
 
     /// Waits for a free place.

@@ -98,7 +98,8 @@ pub(super) async fn form(Query(query): Query<Next>) -> Result<Response, PageProb
 }
 
 fn show(status: StatusCode, trouble: &str, next: &str, name: &str) -> Result<Response, PageProblem> {
-    let page = SignInPage { trouble, next, name }.render().map_err(|_| Problem::internal("the view cannot be drawn"))?;
+    let page =
+        SignInPage { trouble, next, name }.render().map_err(|_| Problem::internal("the view cannot be drawn"))?;
     Ok((status, Html(page)).into_response())
 }
 

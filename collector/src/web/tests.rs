@@ -24,9 +24,7 @@ use crate::{
         host::{Cause, State, slots::Slots},
         ids::{HostId, HostNo, IncidentNo, PageId},
         labels::{Admission, Class, Facts, Profile},
-        record::{
-            AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, Page, PageKind,
-        },
+        record::{AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, Page, PageKind},
         snapshot::{HostView, IncidentView, Snapshot},
         time::Timestamp,
         watch::Watch,
@@ -240,7 +238,8 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
 #[tokio::test]
 async fn each_door_and_role_reaches_what_it_may_and_no_more() {
     let stage = Stage::plain();
-    let paths = [("/metrics", 0), ("/prometheus/sd", 0), ("/api/v1/status", 1), ("/nowhere/metrics", 1), ("/api/v1/people", 3)];
+    let paths =
+        [("/metrics", 0), ("/prometheus/sd", 0), ("/api/v1/status", 1), ("/nowhere/metrics", 1), ("/api/v1/people", 3)];
     let roles = [Role::Scrape, Role::Viewer, Role::Operator, Role::Admin];
     for door in [loopback(), elsewhere()] {
         for (rank, role) in roles.into_iter().enumerate() {
@@ -408,14 +407,16 @@ async fn a_person_signs_in_with_their_password_and_the_sixth_try_waits() {
     let socket = Door::Unix { uid: 0, trusted: true };
     let person = r#"{"name":"ann","role":"operator","password":"correct horse battery"}"#;
     assert_eq!(stage.ask(socket, request(&Method::POST, "/api/v1/people", &[], person)).await.status(), StatusCode::OK);
-    let headers =
-        [("origin", "https://localhost:7461"), ("content-type", "application/x-www-form-urlencoded")];
+    let headers = [("origin", "https://localhost:7461"), ("content-type", "application/x-www-form-urlencoded")];
     let attempt = |password: &str| {
         let body = format!("name=ann&next=/incidents&password={password}");
         stage.ask(elsewhere(), request(&Method::POST, "/sign-in", &headers, &body))
     };
     let good = attempt("correct+horse+battery").await;
-    assert_eq!((good.status(), &good.headers()[header::LOCATION]), (StatusCode::SEE_OTHER, &"/incidents".parse().unwrap()));
+    assert_eq!(
+        (good.status(), &good.headers()[header::LOCATION]),
+        (StatusCode::SEE_OTHER, &"/incidents".parse().unwrap())
+    );
     assert!(good.headers()[header::SET_COOKIE].to_str().unwrap().starts_with("__Host-muster_session="));
     for _ in 0..4 {
         assert_eq!(attempt("wrong").await.status(), StatusCode::UNAUTHORIZED);

@@ -26,9 +26,7 @@ const MAX_NOTE_BYTES: usize = 200;
 
 pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
     let rows = web.context.store.api_tokens(web.now()).await?;
-    let item = |row: &ApiTokenRow| {
-        json!({ "id": row.id, "role": row.role.word(), "note": row.note, "expires": row.expires.to_string() })
-    };
+    let item = |row: &ApiTokenRow| json!({ "id": row.id, "role": row.role.word(), "note": row.note, "expires": row.expires.to_string() });
     Ok(page_of(rows.iter().map(item).collect(), None))
 }
 

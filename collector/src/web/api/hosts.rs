@@ -67,7 +67,7 @@ pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query
 }
 
 pub(in crate::web) async fn show(State(web): State<Shared>, Path(host): Path<String>) -> Answered {
-    Ok(Json(to_json(&find(&web.snapshot(), &host)?)))
+    Ok(Json(to_json(find(&web.snapshot(), &host)?.as_ref())))
 }
 
 /// The host with this id or name.
@@ -128,12 +128,14 @@ impl HostChange {
 }
 
 pub(in crate::web) fn class_of(word: Option<&str>) -> Result<Option<Class>, Problem> {
-    let parse = |word| Class::from_word(word).ok_or_else(|| Problem::invalid("class", word, "server, workstation or device"));
+    let parse =
+        |word| Class::from_word(word).ok_or_else(|| Problem::invalid("class", word, "server, workstation or device"));
     word.map(parse).transpose()
 }
 
 pub(in crate::web) fn watch_of(word: Option<&str>) -> Result<Option<Watch>, Problem> {
-    let parse = |word| Watch::from_word(word).ok_or_else(|| Problem::invalid("watch", word, "fast, normal, relaxed or none"));
+    let parse =
+        |word| Watch::from_word(word).ok_or_else(|| Problem::invalid("watch", word, "fast, normal, relaxed or none"));
     word.map(parse).transpose()
 }
 

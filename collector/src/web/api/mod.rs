@@ -46,7 +46,9 @@ fn limit_of(limit: Option<usize>) -> usize {
 /// The cursor's number; a cursor that is none begins at the start's far side and so names the field.
 fn cursor_of(after: Option<&str>) -> Result<Option<i64>, problem::Problem> {
     after
-        .map(|text| text.parse().map_err(|_| problem::Problem::invalid("after", text, "the `next` of an earlier answer")))
+        .map(|text| {
+            text.parse().map_err(|_| problem::Problem::invalid("after", text, "the `next` of an earlier answer"))
+        })
         .transpose()
 }
 

@@ -49,7 +49,8 @@ fn operation(route: &ApiRoute) -> Value {
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
     parameters.extend(route.query.iter().map(|name| {
-        let schema = if *name == "limit" { json!({ "type": "integer", "minimum": 0 }) } else { json!({ "type": "string" }) };
+        let schema =
+            if *name == "limit" { json!({ "type": "integer", "minimum": 0 }) } else { json!({ "type": "string" }) };
         json!({ "name": name, "in": "query", "required": false, "schema": schema })
     }));
     let role = match route.need {
@@ -102,7 +103,10 @@ fn closed(required: &[&str], properties: Value) -> Value {
 }
 
 fn list_of(item: Value) -> Value {
-    object(&["items", "next"], json!({ "items": { "type": "array", "items": item }, "next": { "type": ["string", "null"] } }))
+    object(
+        &["items", "next"],
+        json!({ "items": { "type": "array", "items": item }, "next": { "type": ["string", "null"] } }),
+    )
 }
 
 fn schemas() -> Value {
@@ -118,12 +122,21 @@ fn answers() -> Map<String, Value> {
     let maybe_text = json!({ "type": ["string", "null"] });
     let words = json!({ "type": "object", "additionalProperties": { "type": "string" } });
     let severity = json!({ "enum": ["info", "warning", "critical"] });
-    let finding = object(&["part", "rule", "severity", "since", "evidence"], json!({
-        "part": text, "rule": text, "severity": severity, "since": time, "evidence": text }));
-    let event = object(&["n", "at", "kind", "text"], json!({ "n": whole, "at": time, "kind": text, "text": text, "by": maybe_text }));
-    let page = object(&["id", "receiver", "n", "type", "decided", "delivery"], json!({
+    let finding = object(
+        &["part", "rule", "severity", "since", "evidence"],
+        json!({
+        "part": text, "rule": text, "severity": severity, "since": time, "evidence": text }),
+    );
+    let event = object(
+        &["n", "at", "kind", "text"],
+        json!({ "n": whole, "at": time, "kind": text, "text": text, "by": maybe_text }),
+    );
+    let page = object(
+        &["id", "receiver", "n", "type", "decided", "delivery"],
+        json!({
         "id": whole, "receiver": text, "n": whole, "type": text, "decided": time,
-        "delivery": { "enum": ["queued", "accepted", "failed"] } }));
+        "delivery": { "enum": ["queued", "accepted", "failed"] } }),
+    );
     let described = json!({
         "Object": { "type": "object" },
         "Done": object(&["done"], json!({ "done": flag })),
@@ -203,7 +216,8 @@ mod tests {
                 assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
             }
         }
-        let described: usize = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+        let described: usize =
+            document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
         assert_eq!(described, API_ROUTES.len());
     }
 }

@@ -37,10 +37,11 @@ pub(in crate::web) async fn status(State(web): State<Shared>) -> Answered {
         *states.entry(host.state.word()).or_default() += 1;
     }
     let open = snapshot.incidents.values().filter(|view| view.row.state != IncidentState::Resolved).count();
-    let cuts: BTreeMap<&str, String> = snapshot.cuts.iter().map(|(scope, at)| (scope.as_str(), at.to_string())).collect();
+    let cuts: BTreeMap<&str, String> =
+        snapshot.cuts.iter().map(|(scope, at)| (scope.as_str(), at.to_string())).collect();
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "collector_id": web.context.identity.collector_id(),
+        "collector_id": web.context.identity.collector_id().to_string(),
         "ready": web.context.ready.load(Ordering::Acquire),
         "started": snapshot.started.to_string(),
         "as_of": snapshot.at.to_string(),

@@ -74,13 +74,19 @@ pub(in crate::web) async fn make(web: &Web, caller: &Caller, asked: NewToken) ->
     let (default_s, max_s, max_uses) = limits(kind);
     let uses = asked.uses.unwrap_or(max_uses);
     if uses == 0 || uses > max_uses {
-        return Err(Problem::invalid("uses", &uses.to_string(), &format!("1 to {max_uses} for a {} token", asked.kind)));
+        return Err(Problem::invalid(
+            "uses",
+            &uses.to_string(),
+            &format!("1 to {max_uses} for a {} token", asked.kind),
+        ));
     }
     let host = match (kind, &asked.host) {
         (TokenKind::Replace, Some(host)) => Some(hosts::find(&web.snapshot(), host)?.profile.id),
         (TokenKind::Replace, None) => return Err(Problem::invalid("host", "", "the host that is installed anew")),
         (_, None) => None,
-        (_, Some(host)) => return Err(Problem::invalid("host", host, "nothing: only replace tokens are bound to a host")),
+        (_, Some(host)) => {
+            return Err(Problem::invalid("host", host, "nothing: only replace tokens are bound to a host"));
+        }
     };
     hosts::check_labels(&asked.labels)?;
     let spec = TokenSpec {

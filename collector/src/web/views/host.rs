@@ -160,7 +160,11 @@ fn facts(host: &HostView) -> Vec<(&'static str, String)> {
 }
 
 /// What happened to it, newest first, from the incidents of the last day and those still open.
-fn timeline(snapshot: &Snapshot, host: HostNo, when: impl Fn(crate::domain::time::Timestamp) -> When) -> Vec<TimelineLine> {
+fn timeline(
+    snapshot: &Snapshot,
+    host: HostNo,
+    when: impl Fn(crate::domain::time::Timestamp) -> When,
+) -> Vec<TimelineLine> {
     let about = snapshot.incidents.values().filter(|view| view.row.host == Some(host));
     let mut events: Vec<_> = about.flat_map(|view| &view.events).collect();
     events.sort_by_key(|event| std::cmp::Reverse((event.at, event.n)));

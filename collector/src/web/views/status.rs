@@ -143,7 +143,11 @@ pub(in crate::web) async fn view(
     let rows = shown.map(|host| row(host, &snapshot, |at| When::new(at, now, &web.zone))).collect();
     let to_page = |page: usize| asked.url(|asked| asked.page = page.to_string());
     let sort_entry = |word: &'static str, key: &str| {
-        (word, asked.url(|asked| asked.sort = key.to_owned()), asked.sort == key || (key.is_empty() && !is_sort(&asked.sort)))
+        (
+            word,
+            asked.url(|asked| asked.sort = key.to_owned()),
+            asked.sort == key || (key.is_empty() && !is_sort(&asked.sort)),
+        )
     };
     show(&StatusView {
         frame: Frame::new(&web, &caller, "status", "Status"),

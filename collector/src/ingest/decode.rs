@@ -1,7 +1,7 @@
 //! What is inside the wire's messages, turned into words of the domain. The only file of the collector (with its part
-//! [`records`]) that knows. Everything is limited here; past this line nobody checks again.
+//! [`records`]) that knows. Everything is limited here; past this line nobody checks
+//! sizes again. (Metric names and labels are the dictionary's business: a bad one is left out there, the rest stays.)
 
-pub mod left_out;
 pub mod records;
 #[cfg(test)]
 mod tests;
@@ -24,10 +24,8 @@ use crate::{
 
 /// Strings of the wire, in bytes, unless said otherwise (decisions 12).
 pub const STRING_BYTES: usize = 256;
-/// Labels of one series (spec part c).
+/// Labels in one agent.toml (as of one series, spec part c).
 pub const LABELS: usize = 30;
-/// A metric's or label's name, in bytes (spec part c).
-pub const NAME_BYTES: usize = 128;
 /// Help text of a family, in bytes; longer ones are cut.
 pub const HELP_BYTES: usize = 1_024;
 /// Values in one readings message: the cap of 20 000 series (decisions 8) and what it leaves out.

@@ -37,7 +37,7 @@ use crate::{
         labels::Profile,
         time::Timestamp,
     },
-    identity::{Denied, Known, Presented, Standing},
+    identity::{Denied, Presented, Standing},
 };
 
 /// Hello must arrive within this.
@@ -74,10 +74,15 @@ impl v1::uplink_server::Uplink for UplinkDoor {
             self.context.metrics().refuse("no_certificate");
             return Err(Status::unauthenticated("a session needs a client certificate: enrol this host first"));
         };
-        let known = self.context.rooms.identity.known(&certificate, self.context.now()).await;
-        let (known, profile) = known.map_err(|denied| refused(&self.context, &info, &denied))?;
+        let identity = &self.context.rooms.identity;
+        let known = identity.known(&certificate, self.context.now()).await;
+        let (_, profile) = known.map_err(|denied| refused(&self.context, &info, &denied))?;
+        if let Some(recovered) = identity.take_recovered(profile.no) {
+            let told = self.context.rooms.mailbox.send(Event::Enrolled(Box::new(recovered))).await;
+            told.map_err(|closed| unavailable(&closed.to_string()))?;
+        }
         let outbox = Outbox::default();
-        let visitor = Visitor { context: self.context.clone(), info, certificate, known, profile };
+        let visitor = Visitor { context: self.context.clone(), info, certificate, profile };
         let life = Box::pin(visitor.live(request.into_inner(), outbox.clone()));
         Ok(Response::new(SessionStream { outbox, life: Some(life), end: None }))
     }
@@ -121,7 +126,6 @@ struct Visitor {
     context: Arc<Context>,
     info: ConnectInfo,
     certificate: Arc<[u8]>,
-    known: Known,
     profile: Profile,
 }
 
@@ -263,7 +267,6 @@ impl Visitor {
         );
         // When the engine is gone the collector stops, and the refusal is all that matters.
         let _ = context.rooms.mailbox.send(Event::SelfCheck { what, trouble: Some((Severity::Warning, text)) }).await;
-        let _ = self.known;
         refused(context, &self.info, &denied)
     }
 

@@ -17,7 +17,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::{
     Context, IngestMetrics,
-    decode::{self, DecodeError, Heard, left_out::LeftOut, records::Recorded},
+    decode::{self, DecodeError, Heard, records::Recorded},
     lane::{Lane, Taken},
     limits::HostRate,
     refusal,
@@ -104,7 +104,6 @@ pub(crate) struct Running {
     epoch: [u8; 16],
     lane: Lane,
     rate: HostRate,
-    left_out: LeftOut,
     bytes_seen: u64,
     heard: u64,
     acked: u64,
@@ -141,7 +140,6 @@ impl Running {
             epoch,
             lane,
             rate: HostRate::default(),
-            left_out: LeftOut::default(),
             bytes_seen: 0,
             heard: 0,
             acked: 0,
@@ -230,11 +228,7 @@ impl Running {
             self.tell(HostEvent::Heard { session: self.session }).await?;
         }
         match heard {
-            Heard::Dictionary(mut dictionary) => {
-                let left_out = self.left_out.from_dictionary(&mut dictionary).map_err(|error| self.unreadable(&error))?;
-                if left_out > 0 {
-                    self.metrics().refused.with_label_values(&["bad_name"]).inc_by(left_out as u64);
-                }
+            Heard::Dictionary(dictionary) => {
                 self.slot.grow(self.session, dictionary, now).map_err(|error| self.slot_refused(&error))?;
             }
             Heard::Record(record) => self.on_record(record, now)?,
@@ -269,8 +263,7 @@ impl Running {
         })
     }
 
-    async fn on_readings(&mut self, mut readings: ReadingsUpdate, now: Timestamp) -> Result<(), Status> {
-        self.left_out.from_readings(&mut readings);
+    async fn on_readings(&mut self, readings: ReadingsUpdate, now: Timestamp) -> Result<(), Status> {
         let samples = readings.whole_gaps.len() + readings.real_gaps.len();
         let applied = self.slot.apply(self.session, &readings, now).map_err(|error| self.slot_refused(&error))?;
         self.metrics().reports.inc();

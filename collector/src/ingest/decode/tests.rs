@@ -2,7 +2,7 @@ use muster_proto::v1::{self, agent_message::Body, record};
 use proptest::prelude::*;
 use prost::Message as _;
 
-use super::{left_out::LeftOut, *};
+use super::*;
 
 fn envelope(body: Body) -> v1::AgentMessage {
     v1::AgentMessage { body: Some(body) }
@@ -47,41 +47,6 @@ fn more_values_than_the_cap_are_refused_with_the_limit() {
     let readings = v1::Readings { whole_diffs: vec![0; gaps.len()], whole_gaps: gaps, ..v1::Readings::default() };
     let error = message(envelope(Body::Readings(readings))).unwrap_err();
     assert_eq!(error, DecodeError::TooLong { what: "readings", size: VALUES + 1, limit: VALUES });
-}
-
-#[test]
-fn series_with_bad_names_are_left_out_and_their_values_with_them() {
-    let family = |id, name: &str| FamilyEntry { id, name: name.into(), kind: FamilyType::Gauge, help: String::new() };
-    let series = |id, family, labels: &[&str]| SeriesEntry {
-        id,
-        family,
-        suffix: String::new(),
-        labels: labels.iter().map(ToString::to_string).collect(),
-    };
-    let long = "x".repeat(STRING_BYTES + 1);
-    let mut update = DictionaryUpdate {
-        families: vec![family(1, "node_load1"), family(2, "bad name\n")],
-        series: vec![
-            series(1, 1, &[]),
-            series(2, 1, &["device", "a\"b\n"]),
-            series(3, 2, &[]),
-            series(4, 1, &["instance", "me"]),
-            series(5, 1, &["device", &long]),
-            series(6, 1, &["odd"]),
-            series(7, 1, &["device", "c"]),
-        ],
-        retired: vec![],
-    };
-    let mut left_out = LeftOut::default();
-    assert_eq!(left_out.from_dictionary(&mut update), Ok(5));
-    assert_eq!(update.series.iter().map(|series| series.id).collect::<Vec<_>>(), [1, 2, 7]);
-    let mut readings = ReadingsUpdate {
-        whole_gaps: vec![1, 1, 1, 1, 1, 1, 1],
-        whole_diffs: vec![10, 20, 30, 40, 50, 60, 70],
-        ..ReadingsUpdate::default()
-    };
-    left_out.from_readings(&mut readings);
-    assert_eq!((readings.whole_gaps, readings.whole_diffs), (vec![1, 1, 5], vec![10, 20, 70]));
 }
 
 #[test]
@@ -166,28 +131,5 @@ proptest! {
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
         let decoded = v1::AgentMessage::decode(&bytes[..]).ok().map(message);
         prop_assert!(decoded.is_none_or(|heard| heard.is_ok() || heard.is_err()));
-    }
-
-    #[test]
-    fn what_is_left_out_never_moves_another_series(
-        gaps in proptest::collection::vec(1u32..5, 0..60),
-        bad in proptest::collection::hash_set(1u32..120, 0..40),
-    ) {
-        let ids = |gaps: &[u32]| gaps.iter().scan(0u32, |id, gap| { *id += gap; Some(*id) }).collect::<Vec<_>>();
-        let before = ids(&gaps);
-        let mut left_out = LeftOut::default();
-        let series = bad.iter().map(|id| SeriesEntry {
-            id: *id, family: 1, suffix: String::new(), labels: vec!["odd".into()],
-        });
-        let mut dictionary = DictionaryUpdate { series: series.collect(), ..DictionaryUpdate::default() };
-        left_out.from_dictionary(&mut dictionary).unwrap();
-        let mut update = ReadingsUpdate {
-            whole_diffs: before.iter().map(|id| i64::from(*id)).collect(), whole_gaps: gaps, ..ReadingsUpdate::default()
-        };
-        left_out.from_readings(&mut update);
-        let kept = ids(&update.whole_gaps);
-        let expected: Vec<u32> = before.into_iter().filter(|id| !bad.contains(id)).collect();
-        prop_assert_eq!(&kept, &expected);
-        prop_assert_eq!(kept.iter().map(|id| i64::from(*id)).collect::<Vec<_>>(), update.whole_diffs);
     }
 }

@@ -3,7 +3,7 @@
 //! The log goes to standard error, one event a line: RFC 3339 time in UTC, level, words, fields. Text from hosts may be
 //! among them, so control characters are escaped and no line can be forged.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use prometheus::{
     IntGaugeVec, Opts, Registry,
@@ -53,6 +53,36 @@ pub fn start(level: &str) -> Result<(), TelemetryError> {
         .event_format(line())
         .finish();
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Started)
+}
+
+/// Tells systemd that the service is ready and, where it asks for that, that it lives.
+#[derive(Debug)]
+pub struct Watchdog {
+    every: Option<Duration>,
+}
+
+impl Watchdog {
+    /// Ready.
+    #[must_use]
+    pub fn ready() -> Self {
+        // Outside systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        Self { every: sd_notify::watchdog_enabled().map(|limit| limit / 2) }
+    }
+
+    /// Tells at half the asked interval, for ever.
+    pub async fn keep(&self) {
+        let Some(every) = self.every else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(every).await;
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Tells systemd that the service stops.
+pub fn stopping() {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
 }
 
 fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {

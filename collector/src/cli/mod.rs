@@ -95,6 +95,7 @@ fn serve(place: &arguments::Place) -> Result<(), CliError> {
     if let Some(state) = &place.state {
         config.state.clone_from(state);
     }
+    crate::telemetry::start(&config.log_level).map_err(|error| CliError::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;
     // The whole chain once: this is where it is handled.

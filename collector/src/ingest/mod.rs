@@ -27,7 +27,7 @@ mod tests;
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicI64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicI64},
 };
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -41,6 +41,7 @@ use self::{
 use crate::{
     clock::Clock,
     domain::{
+        event::Look,
         host::slots::Slots,
         ids::{HostNo, SessionId},
         snapshot::Snapshot,
@@ -100,7 +101,7 @@ pub struct Context {
     pub(crate) enrolling: Semaphore,
     pub(crate) departures: Departures,
     next_session: AtomicI64,
-    tls: RwLock<Arc<rustls::ServerConfig>>,
+    tls: Arc<rustls::ServerConfig>,
     clones: Mutex<HashMap<HostNo, (String, Timestamp)>>,
     newcomers: mpsc::Sender<IpAddr>,
     arrivals: Mutex<Option<mpsc::Receiver<IpAddr>>>,
@@ -122,7 +123,7 @@ impl Context {
     /// [`IngestError::Tls`] when there is no server certificate.
     pub fn with_limits(rooms: Rooms, limits: ConnectionLimits) -> Result<Arc<Self>, IngestError> {
         let now = rooms.clock.now();
-        let tls = RwLock::new(Arc::new(rooms.identity.agent_tls(now)?));
+        let tls = Arc::new(rooms.identity.agent_tls(now)?);
         let (newcomers, arrivals) = mpsc::channel(NEWCOMERS_WAITING);
         Ok(Arc::new(Self {
             rooms,
@@ -140,18 +141,19 @@ impl Context {
         }))
     }
 
-    /// Takes a fresh server certificate for the handshakes to come.
-    ///
-    /// # Errors
-    /// [`IngestError::Tls`]; the present one stays in use.
-    pub fn renew_tls(&self) -> Result<(), IngestError> {
-        let fresh = Arc::new(self.rooms.identity.agent_tls(self.now())?);
-        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+    /// Its certificate is exchanged by the identity side while it serves.
+    pub(crate) fn tls(&self) -> Arc<rustls::ServerConfig> {
+        self.tls.clone()
     }
 
-    pub(crate) fn tls(&self) -> Arc<rustls::ServerConfig> {
-        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Counts the answer of a look.
+    pub fn count_look(&self, answer: Look) {
+        let word = match answer {
+            Look::Answers => "answers",
+            Look::Silent => "silent",
+            Look::CannotTell => "cannot_tell",
+        };
+        self.rooms.metrics.looks.with_label_values(&[word]).inc();
     }
 
     pub(crate) fn now(&self) -> Timestamp {

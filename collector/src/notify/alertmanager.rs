@@ -8,6 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -87,7 +88,7 @@ impl Mirror {
     pub(super) fn start(
         self,
         tasks: &mut JoinSet<()>,
-        snapshots: &watch::Receiver<Snapshot>,
+        snapshots: &watch::Receiver<Arc<Snapshot>>,
         stopped: &watch::Receiver<bool>,
     ) -> Result<(), ClientError> {
         let client = client::build(&self.receiver, &self.config.urls, self.config.ca.as_deref(), &self.config.guard)?;
@@ -193,7 +194,7 @@ struct Peer {
 }
 
 impl Peer {
-    async fn run(mut self, mut snapshots: watch::Receiver<Snapshot>, mut stopped: watch::Receiver<bool>) {
+    async fn run(mut self, mut snapshots: watch::Receiver<Arc<Snapshot>>, mut stopped: watch::Receiver<bool>) {
         let mut said: Option<(Timestamp, BTreeMap<IncidentNo, Alert>)> = None;
         loop {
             let snapshot = snapshots.borrow_and_update().clone();

@@ -138,13 +138,13 @@ async fn a_change_is_told_at_once_and_the_end_too() {
     let (url, mut said, _down, _server) = alertmanager().await;
     let mirror = mirror(url.as_str());
     let now = mirror.clock.now();
-    let (snapshots, watching) = watch::channel(snapshot([]));
+    let (snapshots, watching) = watch::channel(Arc::new(snapshot([])));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     mirror.start(&mut tasks, &watching, &stopped).unwrap();
-    snapshots.send(snapshot([incident(1, IncidentState::Open, now, None)])).unwrap();
+    snapshots.send(Arc::new(snapshot([incident(1, IncidentState::Open, now, None)]))).unwrap();
     let opened = said.recv().await.unwrap();
-    snapshots.send(snapshot([incident(1, IncidentState::Resolved, now, Some(now.plus_ms(5)))])).unwrap();
+    snapshots.send(Arc::new(snapshot([incident(1, IncidentState::Resolved, now, Some(now.plus_ms(5)))]))).unwrap();
     let resolved = said.recv().await.unwrap();
     assert_eq!(opened[0]["labels"], resolved[0]["labels"]);
     assert_eq!(resolved[0]["endsAt"], now.plus_ms(5).to_string());

@@ -55,7 +55,7 @@ pub struct Setup {
     /// The engine's clock.
     pub clock: Clock,
     /// The engine's state: for mirrors, and to fetch pages that did not fit into a queue.
-    pub snapshots: watch::Receiver<Snapshot>,
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Pages of the record that are still to be sent.
     pub pending: Vec<Page>,
     /// How long to wait between tries.
@@ -112,7 +112,7 @@ impl Outbox {
                         config: config.clone(),
                         base_url: setup.base_url.clone(),
                         metrics: setup.metrics.clone(),
-                        clock: setup.clock,
+                        clock: setup.clock.clone(),
                     };
                     mirror.start(&mut tasks, &setup.snapshots, &stopped)?;
                 }
@@ -181,7 +181,7 @@ fn open<M: Messenger>(
         tray,
         messenger: Arc::new(messenger),
         mailbox: setup.mailbox.clone(),
-        clock: setup.clock,
+        clock: setup.clock.clone(),
         snapshots: setup.snapshots.clone(),
         random: SystemRandom::new(),
     };
@@ -227,7 +227,7 @@ struct Worker<M> {
     messenger: Arc<M>,
     mailbox: Mailbox,
     clock: Clock,
-    snapshots: watch::Receiver<Snapshot>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
     random: SystemRandom,
 }
 

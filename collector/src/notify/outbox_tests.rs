@@ -91,7 +91,7 @@ struct World {
     workers: Workers,
     metrics: NotifyMetrics,
     _server: JoinSet<()>,
-    _snapshots: watch::Sender<Snapshot>,
+    _snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
 fn hook(name: &str, url: &str) -> ReceiverConfig {
@@ -112,7 +112,7 @@ async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -
         axum::serve(listener, Router::new().route("/hook", post(take)).with_state(sink)).await.unwrap();
     });
     let (mailbox, events) = Mailbox::new();
-    let (snapshots, watching) = watch::channel(Snapshot::default());
+    let (snapshots, watching) = watch::channel(Arc::new(Snapshot::default()));
     let metrics = NotifyMetrics::register(&prometheus::Registry::new()).unwrap();
     let mut receivers = vec![hook("hook", &url)];
     receivers.extend(others);

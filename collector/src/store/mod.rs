@@ -62,6 +62,19 @@ pub enum StoreError {
     Broken(String),
 }
 
+impl StoreError {
+    /// A bounded word for logs and counters.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Fenced => "fenced",
+            Self::Full(_) => "full",
+            Self::Busy(_) => "busy",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
 /// A fact from an agent, self-contained, as committed before it is acknowledged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 
 pub use self::{
     access::Door,
-    serve::{MAX_CONNECTIONS, SocketError, serve_tcp, serve_unix},
+    serve::{MAX_CONNECTIONS, OwnTlsError, SocketError, serve_tcp, serve_unix, tls_from_files},
 };
 use crate::{
     clock::Clock,

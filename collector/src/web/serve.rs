@@ -58,6 +58,30 @@ pub enum SocketError {
     },
 }
 
+/// The administrator's own certificate and key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{file} cannot be used for HTTPS: {why}")]
+pub struct OwnTlsError {
+    file: PathBuf,
+    why: String,
+}
+
+/// HTTPS with the administrator's own certificate chain and key (PEM files).
+///
+/// # Errors
+/// [`OwnTlsError`] names the file and what is wrong with it.
+pub fn tls_from_files(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, OwnTlsError> {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let wrong = |file: &Path, why: String| OwnTlsError { file: file.to_owned(), why };
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(|error| wrong(certificate, error.to_string()))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = versions.map_err(|error| wrong(certificate, error.to_string()))?.with_no_client_auth();
+    builder.with_single_cert(chain, private).map_err(|error| wrong(certificate, error.to_string()))
+}
+
 /// Serves people and Prometheus over TCP until `shutdown` turns true (or its sender is gone).
 pub async fn serve_tcp(
     listener: TcpListener,

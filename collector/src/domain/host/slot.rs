@@ -244,6 +244,11 @@ impl Slot {
         Some(Silence { host, session: SessionId(session), proof: Timestamp::from_ms(heard) })
     }
 
+    /// Nobody was watching: the next message is told to the engine, as after a silence.
+    pub(super) fn ask_again(&self) {
+        self.silence_told.store(true, SeqCst);
+    }
+
     /// Notes that any message arrived. True when the engine must be told (it was silent).
     pub fn heard(&self, session: SessionId, now: Timestamp) -> bool {
         if self.session.load(SeqCst) != session.0 {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::domain::{
     ids::{HostNo, SessionId},
+    record::FindingRow,
     rules::Thresholds,
     time::Timestamp,
     watch::Watch,
@@ -52,13 +53,17 @@ impl Slots {
 
     /// A new session has this host's slot; its readings start anew. Until they come, the last ones stay for views.
     pub fn open(&self, host: HostNo, session: SessionId, watch: Watch, now: Timestamp) -> Arc<Slot> {
-        let slot = self.find(host).unwrap_or_else(|| {
+        let slot = self.slot(host);
+        slot.begin(session, watch, now);
+        slot
+    }
+
+    fn slot(&self, host: HostNo) -> Arc<Slot> {
+        self.find(host).unwrap_or_else(|| {
             let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
             let new = || Arc::new(Slot::new(Arc::clone(&self.shared), Arc::clone(&self.empty)));
             Arc::clone(slots.entry(host).or_insert_with(new))
-        });
-        slot.begin(session, watch, now);
-        slot
+        })
     }
 
     /// The watch level changed.
@@ -86,6 +91,16 @@ impl Slots {
         let mut silences: Vec<_> = slots.iter().filter_map(|(host, slot)| slot.silence(*host, now)).collect();
         silences.sort_unstable_by_key(|silence| silence.host);
         silences
+    }
+
+    /// The collector itself was away: every host's next message is told, whether or not it was silent.
+    pub fn ask_again(&self) {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|slot| slot.ask_again());
+    }
+
+    /// Tells a host's slot, before its first session here, which findings are open.
+    pub fn adopt(&self, host: HostNo, open: &[FindingRow]) {
+        self.slot(host).adopt(open);
     }
 
     /// The slot of a host, if it ever reported to this collector.

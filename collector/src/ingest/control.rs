@@ -146,8 +146,7 @@ pub(crate) fn tune(socket: &TcpStream, timers: &Timers) -> io::Result<()> {
     let socket = socket2::SockRef::from(socket);
     // The kernel counts keep-alive in whole seconds.
     let every = Duration::from_secs(u64::from(timers.keep_alive_ms.div_ceil(1000)));
-    let keep_alive =
-        socket2::TcpKeepalive::new().with_time(every).with_interval(every).with_retries(KEEP_ALIVE_PROBES);
+    let keep_alive = socket2::TcpKeepalive::new().with_time(every).with_interval(every).with_retries(KEEP_ALIVE_PROBES);
     socket.set_tcp_keepalive(&keep_alive)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(Duration::from_millis(u64::from(timers.user_timeout_ms))))?;

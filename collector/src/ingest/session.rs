@@ -65,10 +65,7 @@ impl UplinkDoor {
 impl v1::uplink_server::Uplink for UplinkDoor {
     type SessionStream = SessionStream;
 
-    async fn session(
-        &self,
-        request: Request<Streaming<v1::AgentMessage>>,
-    ) -> Result<Response<SessionStream>, Status> {
+    async fn session(&self, request: Request<Streaming<v1::AgentMessage>>) -> Result<Response<SessionStream>, Status> {
         let info = connect_info(&request)?;
         let Some(certificate) = info.certificate.clone() else {
             self.context.metrics().refuse("no_certificate");
@@ -98,10 +95,7 @@ pub(crate) struct SessionStream {
 impl Stream for SessionStream {
     type Item = Result<v1::CollectorMessage, Status>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
         use std::task::Poll;
         // What is to be sent goes first, so that the outbox never holds more than one step's messages.
         if let Some(message) = self.outbox.take() {
@@ -140,12 +134,7 @@ impl Visitor {
         let greeting = self.greeting(inbound).await?;
         let now = self.context.now();
         let session = self.context.next_session();
-        let seat = Seat {
-            session,
-            boot_id: greeting.boot_id,
-            line: Arc::default(),
-            control: self.info.control.clone(),
-        };
+        let seat = Seat { session, boot_id: greeting.boot_id, line: Arc::default() };
         let line = seat.line.clone();
         self.take_seat(seat).await?;
         let mut presence = Presence::new(&self.context, &self.info, self.profile.no, session, now);
@@ -183,7 +172,18 @@ impl Visitor {
         let ahead_ms = time.ahead_ms();
         tracing::debug!(host.id = %profile.id, session = %session, ahead_ms, "host {name:?} is connected");
         let lane = Lane::new(same_epoch, greeting.last_record);
-        Ok(Running::new(self.context.clone(), profile, session, slot, line, presence, outbox, time, greeting.epoch, lane))
+        Ok(Running::new(
+            self.context.clone(),
+            profile,
+            session,
+            slot,
+            line,
+            presence,
+            outbox,
+            time,
+            greeting.epoch,
+            lane,
+        ))
     }
 
     async fn greeting(&self, inbound: &mut Streaming<v1::AgentMessage>) -> Result<Box<Greeting>, Status> {

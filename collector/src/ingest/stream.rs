@@ -66,12 +66,8 @@ impl Outbox {
 /// The settings of a level, as agents read them.
 pub(crate) fn settings(watch: Watch, now: Timestamp) -> v1::Settings {
     let timers = watch.timers();
-    let document = format!(
-        "watch = \"{}\"\nreport_ms = {}\nbeat_ms = {}\n",
-        watch.word(),
-        timers.report_ms,
-        timers.beat_ms
-    );
+    let document =
+        format!("watch = \"{}\"\nreport_ms = {}\nbeat_ms = {}\n", watch.word(), timers.report_ms, timers.beat_ms);
     // Time as the version: it grows, over restarts too.
     v1::Settings { version: u64::try_from(now.ms()).unwrap_or(1), document: document.into_bytes() }
 }

@@ -106,7 +106,8 @@ fn a_hello_needs_its_sixteen_bytes() {
 #[test]
 fn an_enrolment_keeps_its_limits() {
     let peer = IpAddr::from([192, 0, 2, 1]);
-    let request = v1::EnrolRequest { token: "mu1_x".into(), csr: vec![0; 4_096], nonce: vec![1; 16], ..Default::default() };
+    let request =
+        v1::EnrolRequest { token: "mu1_x".into(), csr: vec![0; 4_096], nonce: vec![1; 16], ..Default::default() };
     assert!(enrolment(request.clone(), peer).is_ok());
     for broken in [
         v1::EnrolRequest { csr: vec![0; 4_097], ..request.clone() },

@@ -494,6 +494,8 @@ async fn zz_measure() {
     let first = world.enrol(&world.token(TokenKind::Single, 1).await, 1).await.unwrap();
     let der = leaf(&first);
     let begun = std::time::Instant::now();
-    for _ in 0..2000 { world.identity.known(&der, NOW).await.unwrap(); }
+    for _ in 0..2000 {
+        world.identity.known(&der, NOW).await.unwrap();
+    }
     println!("KNOWN ns {}", begun.elapsed().as_nanos() / 2000);
 }

@@ -134,8 +134,7 @@ impl Visitor {
         let greeting = self.greeting(inbound).await?;
         let now = self.context.now();
         let session = self.context.next_session();
-        let seat =
-            Seat { session, boot_id: greeting.boot_id, line: Arc::default(), control: self.info.control.clone() };
+        let seat = Seat { session, boot_id: greeting.boot_id, line: Arc::default() };
         let line = seat.line.clone();
         self.take_seat(seat).await?;
         let mut presence = Presence::new(&self.context, &self.info, self.profile.no, session, now);

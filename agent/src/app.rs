@@ -1,1 +1,120 @@
-//! (to come)
+//! Wires the agent: one thread, one loop for the collector, one for collecting.
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::config::Config;
+use crate::gather::{Gathered, Gatherer};
+use crate::host::Host;
+use crate::spool::{Limits, Spool};
+use crate::state::{StateDir, StateError};
+use crate::telemetry;
+use crate::uplink::{Pace, Parts, READINGS_MAX, Uplink, UplinkError, Watch};
+
+/// A collection that takes longer than this says which source is late; the rest is on time.
+const COLLECT_DEADLINE: Duration = Duration::from_secs(1);
+/// `Goodbye.why`.
+const SHUTDOWN: u32 = 1;
+const REBOOT: u32 = 2;
+const AGENT_STOP: u32 = 4;
+
+/// Why the agent cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The uplink.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+}
+
+/// Runs the agent until `shutdown`, then says goodbye.
+///
+/// # Errors
+/// When the state directory cannot be used or holds no usable identity. An absent collector is no error.
+pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
+    let state = StateDir::open(&config.state)?;
+    let _lock = state.lock()?;
+    let spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(|_| Ok(())), clock::now());
+    let (collected, readings) = mpsc::channel(READINGS_MAX);
+    let (report_every, told_every) = watch::channel(Watch::default().settings().report);
+    let uplink = Uplink::new(Parts {
+        state,
+        host: host.clone(),
+        labels: config.labels,
+        addresses: config.addresses,
+        spool,
+        readings,
+        report_every,
+        now: clock::now,
+        pace: Pace::default(),
+    })?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(collect(Gatherer::start(host.clone()), config.interval, told_every, collected));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), state = %config.state.display(), "the agent runs");
+    telemetry::ready("not connected yet");
+    uplink
+        .run(shutdown, async || {
+            telemetry::stopping();
+            why_stopping(&host)
+        })
+        .await;
+    tasks.shutdown().await;
+    tracing::info!("the agent has stopped");
+    Ok(())
+}
+
+/// Collects at the interval of this machine's own file, else at what the collector says.
+async fn collect(
+    mut gatherer: Gatherer,
+    own: Option<Duration>,
+    mut told: watch::Receiver<Duration>,
+    collected: mpsc::Sender<Gathered>,
+) {
+    let mut due = Instant::now();
+    loop {
+        let gathered = gatherer.collect(clock::now(), COLLECT_DEADLINE).await;
+        if collected.try_send(gathered).is_err() && collected.is_closed() {
+            return;
+        }
+        let every = own.unwrap_or_else(|| *told.borrow_and_update());
+        due = (due + every).max(Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep_until(due) => {}
+            changed = told.changed(), if own.is_none() => match changed {
+                Ok(()) => due = Instant::now(),
+                Err(_) => return,
+            },
+        }
+    }
+}
+
+/// Whether only the agent stops or the machine with it: systemd's queue of jobs names the target it is on the way to.
+fn why_stopping(host: &Host) -> u32 {
+    let jobs = host
+        .run("systemctl", &["list-jobs", "--no-legend", "--plain"], 500)
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    match jobs {
+        Ok(jobs) if jobs.contains("reboot.target") || jobs.contains("kexec.target") => REBOOT,
+        Ok(jobs) if ["poweroff.target", "halt.target", "shutdown.target"].iter().any(|name| jobs.contains(name)) => {
+            SHUTDOWN
+        }
+        _ => AGENT_STOP,
+    }
+}
+
+/// Where the state directory is: the command line wins over the file.
+#[must_use]
+pub fn with_state(mut config: Config, state: Option<&Path>) -> Config {
+    if let Some(state) = state {
+        config.state = state.to_path_buf();
+    }
+    config
+}

@@ -1,1 +1,392 @@
-//! (to come)
+//! `agent.toml`: what the file says ([`RawConfig`]) and what the agent may rely on ([`Config`]).
+//!
+//! Every mistake is reported at once, with file, line, key, value and what was expected. What is written here wins over
+//! what the collector sends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// Where the file is looked for.
+pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
+/// Where the agent keeps its state.
+pub const DEFAULT_STATE: &str = "/var/lib/muster/agent";
+/// Labels of one host.
+const LABELS_MAX: usize = 30;
+/// Bytes of a label's value; the wire's limit for strings.
+const VALUE_BYTES_MAX: usize = 256;
+/// The configuration file is at most this long.
+const FILE_BYTES_MAX: usize = 256 * 1024;
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+const INTERVAL_MAX: Duration = Duration::from_secs(300);
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// Directory for identity, spool and settings. Default "/var/lib/muster/agent".
+    state: Option<Spanned<String>>,
+    /// How often readings are reported, as "15s" or "1m"; 1 s to 5 min. Default: what the collector says, else 15 s.
+    interval: Option<Spanned<String>>,
+    /// Where the collector is.
+    #[serde(default)]
+    collector: RawCollector,
+    /// What this host is, for views and rules: name = "value". At most 30.
+    #[serde(default)]
+    labels: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+    /// Which checks the collector may ask for: "none", "built_in" or "named_plugins". Default "built_in".
+    remote_checks: Option<Spanned<String>>,
+    /// What is logged.
+    #[serde(default)]
+    log: RawLog,
+}
+
+/// `[collector]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCollector {
+    /// "host:port", tried in turn. Default: the addresses learnt when the host enrolled.
+    #[serde(default)]
+    addresses: Vec<Spanned<String>>,
+}
+
+/// `[log]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    /// "error", "warn", "info", "debug" or "trace". Default "info".
+    level: Option<Spanned<String>>,
+}
+
+/// Which checks the collector may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RemoteChecks {
+    /// None at all.
+    None,
+    /// Those that are part of the agent, with bounded arguments.
+    #[default]
+    BuiltIn,
+    /// Also plugins that this machine's own files name.
+    NamedPlugins,
+}
+
+/// The configuration, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The state directory.
+    pub state: PathBuf,
+    /// How often readings are reported, when this machine insists.
+    pub interval: Option<Duration>,
+    /// Where the collector is, `host:port`; empty: as learnt at enrolment.
+    pub addresses: Vec<String>,
+    /// The host's own labels, sorted by name.
+    pub labels: Vec<(String, String)>,
+    /// Which checks the collector may ask for.
+    pub remote_checks: RemoteChecks,
+    /// The log level.
+    pub log_level: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state: DEFAULT_STATE.into(),
+            interval: None,
+            addresses: Vec::new(),
+            labels: Vec::new(),
+            remote_checks: RemoteChecks::BuiltIn,
+            log_level: "info".into(),
+        }
+    }
+}
+
+/// One mistake in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, with key, value and expectation.
+    pub text: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file.display(), self.line, self.text)
+    }
+}
+
+/// All mistakes of a configuration file, one per line.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError {
+    /// In the order of their lines.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Config {
+    /// Reads the file at `path`; without a path the default one, which may be absent.
+    ///
+    /// # Errors
+    /// All mistakes at once, or that the file cannot be read.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+        match std::fs::read(file) {
+            Ok(bytes) if bytes.len() <= FILE_BYTES_MAX => match String::from_utf8(bytes) {
+                Ok(text) => Self::parse(file, &text),
+                Err(_) => Err(Self::unreadable(file, "is not UTF-8 text")),
+            },
+            Ok(_) => Err(Self::unreadable(file, &format!("is longer than {FILE_BYTES_MAX} bytes"))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => Ok(Self::default()),
+            Err(error) => Err(Self::unreadable(file, &format!("cannot be read: {error}"))),
+        }
+    }
+
+    /// Reads a configuration from text; `file` is only named in mistakes.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut check = Check { file, text, mistakes: Vec::new() };
+        if let Err(error) = text.parse::<toml::Table>() {
+            check.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
+            return Err(ConfigError { mistakes: check.mistakes });
+        }
+        // serde stops at its first mistake: take the wrong lines away one by one, so that all are told.
+        let mut source = text.to_owned();
+        let raw = loop {
+            match toml::from_str::<RawConfig>(&source) {
+                Ok(raw) => break raw,
+                Err(error) => {
+                    let at = error.span().map_or(0, |span| span.start);
+                    check.mistake(at, error.message().lines().collect::<Vec<_>>().join(" "));
+                    let Some(without) = blank_statement(&source, at) else { break RawConfig::default() };
+                    if check.mistakes.len() > LABELS_MAX {
+                        break RawConfig::default();
+                    }
+                    source = without;
+                }
+            }
+        };
+        let config = check.config(raw);
+        check.mistakes.sort_by_key(|mistake| mistake.line);
+        if check.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: check.mistakes }) }
+    }
+
+    fn unreadable(file: &Path, text: &str) -> ConfigError {
+        ConfigError { mistakes: vec![Mistake { file: file.to_path_buf(), line: 1, text: text.to_owned() }] }
+    }
+}
+
+/// `15s`, `500ms`, `5m`, `1h`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.checked_mul(ms)?))
+}
+
+/// The statement that covers byte `at`, replaced by spaces so that lines keep their numbers.
+fn blank_statement(text: &str, at: usize) -> Option<String> {
+    let at = at.min(text.len());
+    let start = text[..at].rfind('\n').map_or(0, |found| found + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |found| at + found);
+    if text[start..end].trim().is_empty() {
+        return None;
+    }
+    Some(format!("{}{}{}", &text[..start], " ".repeat(end - start), &text[end..]))
+}
+
+/// Whether `text` is `host:port` (IPv6 in brackets).
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host_is_fine = match bare {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
+    };
+    host_is_fine && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+struct Check<'a> {
+    file: &'a Path,
+    text: &'a str,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check<'_> {
+    fn mistake(&mut self, at: usize, text: String) {
+        let line = self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+        self.mistakes.push(Mistake { file: self.file.to_path_buf(), line, text });
+    }
+
+    fn config(&mut self, raw: RawConfig) -> Config {
+        let mut config = Config::default();
+        if let Some(state) = raw.state {
+            if state.get_ref().starts_with('/') {
+                config.state = state.into_inner().into();
+            } else {
+                self.expected("state", &state, "an absolute path");
+            }
+        }
+        if let Some(interval) = raw.interval {
+            config.interval =
+                parse_duration(interval.get_ref()).filter(|value| (INTERVAL_MIN..=INTERVAL_MAX).contains(value));
+            if config.interval.is_none() {
+                self.expected("interval", &interval, "a time from \"1s\" to \"5m\"");
+            }
+        }
+        for address in raw.collector.addresses {
+            if is_address(address.get_ref()) {
+                config.addresses.push(address.into_inner());
+            } else {
+                self.expected(
+                    "collector.addresses",
+                    &address,
+                    "\"host:port\", for example \"muster.example.org:7460\"",
+                );
+            }
+        }
+        config.labels = self.labels(raw.labels);
+        if let Some(checks) = raw.remote_checks {
+            match checks.get_ref().as_str() {
+                "none" => config.remote_checks = RemoteChecks::None,
+                "built_in" => config.remote_checks = RemoteChecks::BuiltIn,
+                "named_plugins" => config.remote_checks = RemoteChecks::NamedPlugins,
+                _ => self.expected("remote_checks", &checks, "\"none\", \"built_in\" or \"named_plugins\""),
+            }
+        }
+        if let Some(level) = raw.log.level {
+            if ["error", "warn", "info", "debug", "trace"].contains(&level.get_ref().as_str()) {
+                config.log_level = level.into_inner();
+            } else {
+                self.expected("log.level", &level, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"");
+            }
+        }
+        config
+    }
+
+    fn labels(&mut self, raw: BTreeMap<Spanned<String>, Spanned<toml::Value>>) -> Vec<(String, String)> {
+        if raw.len() > LABELS_MAX {
+            self.mistake(0, format!("labels: {} are given, expected at most {LABELS_MAX}", raw.len()));
+        }
+        let mut labels = Vec::new();
+        for (name, value) in raw {
+            let at = name.span().start;
+            let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if name.get_ref().is_empty() || name.get_ref().len() > 63 || !name.get_ref().bytes().all(fits) {
+                let wrong = name.get_ref();
+                self.mistake(
+                    at,
+                    format!("labels: the name {wrong:?} is not valid, expected small letters, digits and _"),
+                );
+            }
+            match value.get_ref().as_str() {
+                Some(text) if text.len() <= VALUE_BYTES_MAX && !text.chars().any(char::is_control) => {
+                    labels.push((name.into_inner(), text.to_owned()));
+                }
+                _ => {
+                    let (key, wrong) = (name.get_ref(), value.get_ref());
+                    self.mistake(
+                        at,
+                        format!("labels.{key} = {wrong}: expected a text of at most {VALUE_BYTES_MAX} bytes"),
+                    );
+                }
+            }
+        }
+        labels
+    }
+
+    fn expected(&mut self, key: &str, value: &Spanned<String>, expectation: &str) {
+        self.mistake(value.span().start, format!("{key} = {:?}: expected {expectation}", value.get_ref()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        Config::parse(Path::new("agent.toml"), text).unwrap_err().mistakes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn five_mistakes_are_reported_at_once_with_file_line_key_value_and_expectation() {
+        let told = mistakes(
+            "state = \"here\"\ninterval = \"2h\"\ncolour = 1\nremote_checks = \"all\"\n[collector]\naddresses = [\"nowhere\"]\n",
+        );
+        assert_eq!(told.len(), 5, "{told:#?}");
+        assert!(told[0].starts_with("agent.toml:1: state = \"here\": expected an absolute path"), "{told:#?}");
+        assert!(told[1].contains("agent.toml:2: interval = \"2h\""), "{told:#?}");
+        assert!(told[2].contains("agent.toml:3:") && told[2].contains("colour"), "{told:#?}");
+        assert!(told[3].contains("agent.toml:4: remote_checks = \"all\""), "{told:#?}");
+        assert!(told[4].contains("agent.toml:6: collector.addresses = \"nowhere\""), "{told:#?}");
+    }
+
+    #[test]
+    fn wrong_types_and_unknown_tables_are_told_together() {
+        let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
+        assert_eq!(told.len(), 4, "{told:#?}");
+    }
+
+    #[test]
+    fn text_that_is_not_toml_is_one_mistake_with_its_line() {
+        let told = mistakes("interval = \"15s\"\nlabels = [\n");
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("agent.toml:"), "{told:?}");
+    }
+
+    #[test]
+    fn interval_is_taken_from_one_second_to_five_minutes() {
+        let interval = |text: &str| {
+            Config::parse(Path::new("agent.toml"), &format!("interval = {text:?}"))
+                .ok()
+                .and_then(|config| config.interval)
+        };
+        assert_eq!(interval("1s"), Some(INTERVAL_MIN));
+        assert_eq!(interval("5m"), Some(INTERVAL_MAX));
+        assert_eq!(interval("999ms"), None);
+        assert_eq!(interval("301s"), None);
+    }
+
+    #[test]
+    fn absent_file_is_fine_unless_it_was_named() {
+        assert!(Config::load(Some(Path::new("/nonexistent/agent.toml"))).is_err());
+    }
+
+    #[test]
+    fn example_file_is_loaded_and_names_every_key() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/agent.example.toml");
+        let config = Config::load(Some(&path)).unwrap();
+        assert_eq!(config, Config::default(), "the example states the defaults");
+        let text = std::fs::read_to_string(path).unwrap();
+        let stated: String =
+            text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+        let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
+        assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
+    }
+
+    #[test]
+    fn addresses_are_host_and_port() {
+        for fine in ["a.example.org:7460", "10.0.0.1:1", "[::1]:7460"] {
+            assert!(is_address(fine), "{fine}");
+        }
+        for wrong in ["a.example.org", "http://a:7460", ":7460", "::1:7460", "a:0", "a:70000", "a b:1"] {
+            assert!(!is_address(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,1 +1,205 @@
-//! (to come)
+//! What can be read on this machine, what cannot, and the exact remedy. It changes nothing and judges no reading.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::Access;
+
+use crate::clock;
+use crate::host::{Host, HostError};
+use crate::probe::{ProbeError, SOURCES, Scratch, Section, Sink, Source};
+
+/// How one thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It can be read.
+    Fine,
+    /// This machine has no such thing; nothing is to be done.
+    Absent,
+    /// It works without, but something will be missing.
+    Limited,
+    /// The agent cannot do its work.
+    Broken,
+}
+
+/// One thing examined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was examined.
+    pub what: String,
+    /// How it is.
+    pub standing: Standing,
+    /// What was seen.
+    pub detail: String,
+    /// What to do about it; empty when nothing is.
+    pub remedy: String,
+}
+
+impl Finding {
+    fn new(what: &str, standing: Standing, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), standing, detail: detail.into(), remedy: remedy.into() }
+    }
+}
+
+/// Files that only some may read: what they are for, where, and which right opens them.
+const GUARDED: [(&str, &str, &str); 3] = [
+    ("product uuid", "/sys/class/dmi/id/product_uuid", "CAP_DAC_READ_SEARCH"),
+    ("product serial", "/sys/class/dmi/id/product_serial", "CAP_DAC_READ_SEARCH"),
+    ("kernel messages", "/dev/kmsg", "CAP_SYSLOG"),
+];
+
+/// Examines every source, what recognises the machine, and the state directory.
+#[must_use]
+pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for source in SOURCES {
+        findings.extend(examine_source(host, source));
+    }
+    findings.push(examine_machine_id(host));
+    findings.extend(GUARDED.iter().map(|(what, path, right)| examine_guarded(host, what, path, right)));
+    findings.push(examine_state_directory(state_dir));
+    findings
+}
+
+/// One line per finding, its remedy below it.
+#[must_use]
+pub fn render(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for finding in findings {
+        let mark = match finding.standing {
+            Standing::Fine => "ok     ",
+            Standing::Absent => "absent ",
+            Standing::Limited => "limited",
+            Standing::Broken => "BROKEN ",
+        };
+        text.push_str(&format!("{mark}  {:width$}  {}\n", finding.what, finding.detail));
+        if !finding.remedy.is_empty() {
+            text.push_str(&format!("         {:width$}  -> {}\n", "", finding.remedy));
+        }
+    }
+    text
+}
+
+fn examine_source(host: &Host, source: &Source) -> Vec<Finding> {
+    let mut section = Section::new(source.name, Arc::default());
+    let mut scratch = Scratch::default();
+    let mut sink = Sink::new(&mut section, &mut scratch, clock::now());
+    let outcome = (source.read)(host, &mut sink);
+    let (notes, outcome) = sink.finish(outcome);
+    let mut findings = vec![match &outcome {
+        Ok(()) => Finding::new(source.name, Standing::Fine, format!("{} series", section.values().len()), ""),
+        Err(error) => troubled(source.name, error),
+    }];
+    findings.extend(notes.iter().map(|note| troubled(&note.part, &note.error)));
+    findings
+}
+
+fn troubled(what: &str, error: &ProbeError) -> Finding {
+    let (standing, remedy) = match error {
+        ProbeError::Absent(_) => (Standing::Absent, ""),
+        ProbeError::Unreadable(_) => (
+            Standing::Limited,
+            "run the agent under its shipped systemd unit, which grants what it needs, or give its user this right",
+        ),
+        ProbeError::Failed(_) => {
+            (Standing::Limited, "the message above is the system's own; it is tried again with growing pauses")
+        }
+        ProbeError::Stuck(_) => (
+            Standing::Limited,
+            "bring its server or device back, or `umount -l` the mount point; nothing else waits for it",
+        ),
+        ProbeError::Crowded { .. } => (Standing::Limited, "remove what is not needed on this host"),
+    };
+    Finding::new(what, standing, error.to_string(), remedy)
+}
+
+fn examine_machine_id(host: &Host) -> Finding {
+    const WHAT: &str = "machine id";
+    match host.read_text("/etc/machine-id") {
+        Ok(id) if id.len() == 32 => Finding::new(WHAT, Standing::Fine, "/etc/machine-id", ""),
+        Ok(_) => Finding::new(
+            WHAT,
+            Standing::Limited,
+            "/etc/machine-id is not 32 digits",
+            "`rm /etc/machine-id && systemd-machine-id-setup` (a machine image must ship it empty)",
+        ),
+        Err(error) => Finding::new(
+            WHAT,
+            Standing::Limited,
+            error.to_string(),
+            "`systemd-machine-id-setup` or `dbus-uuidgen --ensure=/etc/machine-id`",
+        ),
+    }
+}
+
+fn examine_guarded(host: &Host, what: &str, path: &str, right: &str) -> Finding {
+    // Reading /dev/kmsg would take messages; opening anything else for one short read is harmless.
+    let outcome = if path.starts_with("/dev/") { host.may_open(path) } else { host.read_text(path).map(|_| ()) };
+    match outcome {
+        Ok(()) => Finding::new(what, Standing::Fine, path, ""),
+        Err(HostError::NotPresent(_)) => Finding::new(what, Standing::Absent, format!("{path} is not present"), ""),
+        Err(error) => Finding::new(
+            what,
+            Standing::Limited,
+            error.to_string(),
+            format!("`systemctl edit muster-agent` and add `AmbientCapabilities={right}` below `[Service]`"),
+        ),
+    }
+}
+
+fn examine_state_directory(state_dir: &Path) -> Finding {
+    const WHAT: &str = "state directory";
+    let shown = state_dir.display();
+    let writable = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    match rustix::fs::access(state_dir, writable) {
+        Ok(()) if state_dir.is_dir() => Finding::new(WHAT, Standing::Fine, shown.to_string(), ""),
+        Ok(()) => Finding::new(
+            WHAT,
+            Standing::Broken,
+            format!("{shown} is not a directory"),
+            format!("move it away and `install -d -m 0700 -o muster-agent {shown}`"),
+        ),
+        Err(rustix::io::Errno::NOENT) => Finding::new(
+            WHAT,
+            Standing::Broken,
+            format!("{shown} does not exist"),
+            format!("`install -d -m 0700 -o muster-agent {shown}`"),
+        ),
+        Err(errno) => Finding::new(
+            WHAT,
+            Standing::Broken,
+            format!("{shown} may not be written: {errno}"),
+            format!("`chown -R muster-agent {shown}`, or run this as that user"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_machine_is_absent_not_broken_and_a_missing_state_directory_is_named_with_its_remedy() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::captured(root.path().into(), None);
+        let findings = examine(&host, &root.path().join("state"));
+        let of = |what: &str| findings.iter().find(|finding| finding.what == what).unwrap();
+        assert_eq!(of("meminfo").standing, Standing::Absent);
+        assert_eq!(of("systemd").standing, Standing::Absent);
+        assert_eq!(of("time").standing, Standing::Fine);
+        assert_eq!(of("state directory").standing, Standing::Broken);
+        let text = render(&findings);
+        assert!(text.contains("-> `install -d -m 0700 -o muster-agent"), "{text}");
+    }
+
+    #[test]
+    fn the_machine_that_runs_this_can_be_read() {
+        let state = tempfile::tempdir().unwrap();
+        let findings = examine(&Host::live(), state.path());
+        let fine = |what: &str| findings.iter().any(|one| one.what == what && one.standing == Standing::Fine);
+        for what in ["stat", "cpu", "meminfo", "diskstats", "netdev", "filesystem", "process", "state directory"] {
+            assert!(fine(what), "{what}: {findings:?}");
+        }
+    }
+}

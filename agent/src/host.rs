@@ -1,1 +1,405 @@
-//! (to come)
+//! EDGE: the only way to the machine. Every file read, external tool, `statfs` and `uname` goes through [`Host`].
+//!
+//! It exists so that a captured machine (`--root`, `--commands`) is read exactly like a live one, so that files asked
+//! at every report keep their descriptor, and so that whatever may hang (a mount, a tool) hangs in a place of its own.
+//! It parses nothing and judges nothing.
+
+mod command;
+mod mounts;
+
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+pub use command::{CommandError, Output};
+pub use mounts::{FsStat, MountError};
+
+/// Descriptors kept open per reading thread; beyond it a file is opened, read and closed.
+const KEPT_MAX: usize = 256;
+/// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].
+const FACTS_MAX: usize = 4096;
+/// Longest file read whole, in bytes. The largest `/proc` file read here (`/proc/stat` of 1 000 CPUs) has 100 KiB.
+const READ_MAX: usize = 4 * 1024 * 1024;
+/// First size of a read buffer, in bytes: holds every `/proc` file of a small machine in one read.
+const READ_FIRST: usize = 16 * 1024;
+/// A first answer shorter than this is the whole file: the kernel's seq_file answers short only when the next record
+/// does not fit into the rest of its page (fs/seq_file.c), and no record read here has 3 KiB.
+const WHOLE_BELOW: usize = 1024;
+/// Where tools of a live machine are looked up, in this order; the caller's `PATH` is not trusted.
+const TOOL_DIRECTORIES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+/// Size of a page where the machine does not say (`/proc/self/auxv` missing in a capture).
+const PAGE_BYTES: u64 = 4096;
+/// `AT_PAGESZ`, include/uapi/linux/auxvec.h.
+const AT_PAGESZ: u64 = 6;
+
+/// Why something could not be read. Absence is a fact, not a failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// There is no such thing on this machine.
+    #[error("{0} is not present")]
+    NotPresent(String),
+    /// It is there, but this process may not look.
+    #[error("{path} may not be read: {reason}")]
+    Unreadable {
+        /// What was asked for.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Reading it failed.
+    #[error("{path} could not be read: {reason}")]
+    Failed {
+        /// What was asked for.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl HostError {
+    fn from_errno(path: &str, errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO | Errno::SRCH => {
+                Self::NotPresent(path.to_owned())
+            }
+            Errno::ACCESS | Errno::PERM => Self::Unreadable { path: path.to_owned(), reason: errno.to_string() },
+            other => Self::Failed { path: path.to_owned(), reason: other.to_string() },
+        }
+    }
+}
+
+/// What `uname` says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uname {
+    /// Kernel name, `Linux`.
+    pub sysname: String,
+    /// Host name.
+    pub nodename: String,
+    /// Kernel release.
+    pub release: String,
+    /// Kernel build.
+    pub version: String,
+    /// Architecture as the kernel names it, `x86_64`.
+    pub machine: String,
+    /// NIS domain, `(none)` where there is none.
+    pub domainname: String,
+}
+
+/// The machine. Clones share what hangs (mounts, tools) and have descriptors of their own, so that a clone given to a
+/// new reading thread never waits for the old one.
+pub struct Host {
+    root: Option<PathBuf>,
+    commands: Option<PathBuf>,
+    kept: Mutex<HashMap<Box<str>, OwnedFd>>,
+    facts: Mutex<HashMap<Box<str>, Option<Arc<str>>>>,
+    page_bytes: OnceLock<u64>,
+    mounts: Arc<mounts::Mounts>,
+    tools: Arc<command::Tools>,
+}
+
+impl Clone for Host {
+    fn clone(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            commands: self.commands.clone(),
+            kept: Mutex::default(),
+            facts: Mutex::default(),
+            page_bytes: OnceLock::new(),
+            mounts: Arc::clone(&self.mounts),
+            tools: Arc::clone(&self.tools),
+        }
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("root", &self.root).field("commands", &self.commands).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// This very machine.
+    #[must_use]
+    pub fn live() -> Self {
+        Self::new(None, None, Box::new(mounts::live))
+    }
+
+    /// A captured machine: `root` holds `proc`, `sys`, `etc`, ...; what is no file (`statfs`, `uname`) comes from
+    /// `ROOT/.muster/{statfs,uname}.json`, else is absent. Tools are looked up in `commands` only.
+    #[must_use]
+    pub fn captured(root: PathBuf, commands: Option<PathBuf>) -> Self {
+        let answers = root.join(".muster/statfs.json");
+        Self::new(Some(root), commands, Box::new(move |path: &str| mounts::captured(&answers, path)))
+    }
+
+    /// The live machine with another `statfs`, so that a test can make a mount hang.
+    #[cfg(test)]
+    pub(crate) fn with_statfs(root: Option<PathBuf>, ask: Box<mounts::Ask>) -> Self {
+        Self::new(root, None, ask)
+    }
+
+    fn new(root: Option<PathBuf>, commands: Option<PathBuf>, ask: Box<mounts::Ask>) -> Self {
+        Self {
+            root,
+            commands,
+            kept: Mutex::default(),
+            facts: Mutex::default(),
+            page_bytes: OnceLock::new(),
+            mounts: Arc::new(mounts::Mounts::new(ask)),
+            tools: Arc::default(),
+        }
+    }
+
+    /// Whether this is the machine we run on, not a capture.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Reads a whole file once (at most 4 MiB), replacing what is in `into`.
+    ///
+    /// # Errors
+    /// When it is absent, may not be read, or reading fails.
+    pub fn read(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
+        let descriptor = self.open(path)?;
+        fill(&descriptor, into).map_err(|errno| HostError::from_errno(path, errno))
+    }
+
+    /// Reads a whole file as text, trimmed; bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn read_text(&self, path: &str) -> Result<String, HostError> {
+        let mut bytes = Vec::new();
+        self.read(path, &mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    /// Reads a file that is asked at every report: its descriptor stays open and is read from the start each time.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn read_kept(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
+        let mut kept = lock(&self.kept);
+        if let Some(descriptor) = kept.get(path) {
+            match fill(descriptor, into) {
+                Ok(()) => return Ok(()),
+                // The device behind it is gone, perhaps replaced: only a new descriptor can tell.
+                Err(_) => drop(kept.remove(path)),
+            }
+        }
+        let descriptor = self.open(path)?;
+        fill(&descriptor, into).map_err(|errno| HostError::from_errno(path, errno))?;
+        if kept.len() < KEPT_MAX {
+            kept.insert(path.into(), descriptor);
+        }
+        Ok(())
+    }
+
+    /// The trimmed content of a small file that hardly ever changes, read once until [`Host::forget_facts`].
+    /// `None` when it cannot be read.
+    #[must_use]
+    pub fn fact(&self, path: &str) -> Option<Arc<str>> {
+        let mut facts = lock(&self.facts);
+        if let Some(known) = facts.get(path) {
+            return known.clone();
+        }
+        let fact: Option<Arc<str>> = self.read_text(path).ok().map(Into::into);
+        if facts.len() < FACTS_MAX {
+            facts.insert(path.into(), fact.clone());
+        }
+        fact
+    }
+
+    /// Forgets all facts, and descriptors whose device may be gone: the next asking reads anew.
+    pub fn forget_facts(&self) {
+        lock(&self.facts).clear();
+        lock(&self.kept).clear();
+    }
+
+    /// Calls `visit` with the name of each entry of a directory, in the kernel's order.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn visit(&self, directory: &str, mut visit: impl FnMut(&str)) -> Result<(), HostError> {
+        let descriptor = self.open(directory)?;
+        let mut buffer = [MaybeUninit::uninit(); 2048];
+        let mut entries = RawDir::new(&descriptor, &mut buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(|errno| HostError::from_errno(directory, errno))?;
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                visit(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in a directory, sorted.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn list(&self, directory: &str) -> Result<Vec<String>, HostError> {
+        let mut names = Vec::new();
+        self.visit(directory, |name| names.push(name.to_owned()))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Whether something stands at `path`.
+    #[must_use]
+    pub fn exists(&self, path: &str) -> bool {
+        rustix::fs::stat(self.resolve(path).as_path()).is_ok()
+    }
+
+    /// Opens a file for reading and closes it unread.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn may_open(&self, path: &str) -> Result<(), HostError> {
+        self.open(path).map(drop)
+    }
+
+    /// Where a symbolic link points to, as written.
+    ///
+    /// # Errors
+    /// As [`Host::read`]; a thing that is no link is `Failed`.
+    pub fn link_target(&self, path: &str) -> Result<String, HostError> {
+        rustix::fs::readlink(self.resolve(path).as_path(), Vec::new())
+            .map(|target| target.to_string_lossy().into_owned())
+            .map_err(|errno| HostError::from_errno(path, errno))
+    }
+
+    /// Sizes of the file system mounted at `path`, asked in a disposable worker: a mount that does not answer within
+    /// `deadline_ms` is stuck and not asked again until the hung call returns.
+    ///
+    /// # Errors
+    /// When it is stuck (since when), or as [`Host::read`].
+    pub fn statfs(&self, path: &str, deadline_ms: u64) -> Result<FsStat, MountError> {
+        self.mounts.statfs(path, deadline_ms)
+    }
+
+    /// Runs a tool without a shell, in a process group of its own, killed whole at the deadline; its output is capped.
+    ///
+    /// # Errors
+    /// When there is no such tool, it cannot be started, is still hanging from an earlier run, or missed its deadline.
+    pub fn run(&self, tool: &str, arguments: &[&str], deadline_ms: u64) -> Result<Output, CommandError> {
+        let program = self.tool(tool).ok_or_else(|| CommandError::NotPresent(tool.to_owned()))?;
+        self.tools.run(tool, &program, arguments, deadline_ms)
+    }
+
+    /// Where the tool is, if it is there. A captured machine has no tools but those in `--commands`.
+    #[must_use]
+    pub fn tool(&self, tool: &str) -> Option<PathBuf> {
+        let present = |directory: &Path| Some(directory.join(tool)).filter(|program| program.is_file());
+        match (&self.commands, &self.root) {
+            (Some(directory), _) => present(directory),
+            (None, Some(_)) => None,
+            (None, None) => TOOL_DIRECTORIES.iter().find_map(|directory| present(Path::new(directory))),
+        }
+    }
+
+    /// What `uname` says.
+    ///
+    /// # Errors
+    /// On a captured machine without `.muster/uname.json`.
+    pub fn uname(&self) -> Result<Uname, HostError> {
+        if self.root.is_some() {
+            let text = self.read_text("/.muster/uname.json")?;
+            return serde_json::from_str(&text).map_err(|error| HostError::Failed {
+                path: "/.muster/uname.json".to_owned(),
+                reason: error.to_string(),
+            });
+        }
+        let uname = rustix::system::uname();
+        let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
+        Ok(Uname {
+            sysname: text(uname.sysname()),
+            nodename: text(uname.nodename()),
+            release: text(uname.release()),
+            version: text(uname.version()),
+            machine: text(uname.machine()),
+            domainname: text(uname.domainname()),
+        })
+    }
+
+    /// The kernel's random id of this boot; zeros where it is not said.
+    #[must_use]
+    pub fn boot_id(&self) -> [u8; 16] {
+        let text = self.read_text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        parse_uuid(&text).unwrap_or_default()
+    }
+
+    /// Bytes of a memory page.
+    #[must_use]
+    pub fn page_bytes(&self) -> u64 {
+        *self.page_bytes.get_or_init(|| {
+            let mut auxv = Vec::new();
+            if self.read("/proc/self/auxv", &mut auxv).is_err() {
+                return PAGE_BYTES;
+            }
+            let word = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
+            let mut pairs = auxv.chunks_exact(16).map(|pair| (word(&pair[..8]), word(&pair[8..])));
+            pairs.find(|(key, _)| *key == AT_PAGESZ).map_or(PAGE_BYTES, |(_, bytes)| bytes)
+        })
+    }
+
+    fn open(&self, path: &str) -> Result<OwnedFd, HostError> {
+        // Never waits for a writer of a FIFO and never takes a terminal.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let opened = match &self.root {
+            None => rustix::fs::open(path, flags, Mode::empty()),
+            Some(_) => rustix::fs::open(self.resolve(path).as_path(), flags, Mode::empty()),
+        };
+        opened.map_err(|errno| HostError::from_errno(path, errno))
+    }
+
+    fn resolve(&self, path: &str) -> PathBuf {
+        match &self.root {
+            None => PathBuf::from(path),
+            Some(root) => root.join(path.trim_start_matches('/')),
+        }
+    }
+}
+
+fn fill(descriptor: &OwnedFd, into: &mut Vec<u8>) -> Result<(), Errno> {
+    into.clear();
+    into.reserve(READ_FIRST);
+    loop {
+        let offset = into.len();
+        let count = rustix::io::pread(descriptor, spare_capacity(into), offset as u64)?;
+        if count == 0 || (offset == 0 && count < WHOLE_BELOW) || into.len() >= READ_MAX {
+            return Ok(());
+        }
+        if into.spare_capacity_mut().len() < READ_FIRST {
+            into.reserve(into.len().max(READ_FIRST));
+        }
+    }
+}
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    let mut id = [0; 16];
+    if digits.len() != 32 {
+        return None;
+    }
+    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(id)
+}
+
+/// A panic elsewhere must not take the reader down: the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

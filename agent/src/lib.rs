@@ -3,7 +3,8 @@
 //! Reading order: [`host`] is the only way to the machine; [`probe`] turns what it says into readings; [`schedule`]
 //! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`report`] is the
 //! only file that knows what is inside the wire's messages; [`spool`] and [`alive`] keep what nobody has heard yet;
-//! [`identity`] holds the key; [`uplink`] is the stream; [`app`] wires them.
+//! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
+//! stream; [`app`] wires them.
 //!
 //! Nothing here judges a reading, and nothing but `host` opens a file of the machine.
 
@@ -11,13 +12,16 @@ pub mod alive;
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod dial;
 pub mod doctor;
 pub mod gather;
 pub mod host;
 pub mod identity;
+pub mod once;
 pub mod probe;
 pub mod report;
 pub mod schedule;
 pub mod spool;
+pub mod state;
 pub mod telemetry;
 pub mod uplink;

@@ -1,1 +1,107 @@
-//! (to come)
+//! Readings: what the machine says of itself, under `node_exporter`'s names, types, help texts and labels.
+//!
+//! A source is a row of [`SOURCES`] and one synchronous function that reads through [`Host`] and says samples into a
+//! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
+
+mod cpu;
+mod disk;
+mod filesystem;
+mod interface;
+mod memory;
+mod network;
+mod own;
+mod pressure;
+mod system;
+mod systemd;
+mod table;
+
+use crate::host::Host;
+
+pub use table::{Family, Kind, Note, Scratch, Section, Series, Sink, Table, parse_number};
+
+/// Why a source said nothing, or not everything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// This machine has no such thing.
+    #[error("{0}")]
+    Absent(String),
+    /// It is there, but this process may not look.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Reading it failed, or it says what nobody understands.
+    #[error("{0}")]
+    Failed(String),
+    /// Something in it does not answer.
+    #[error("{0}")]
+    Stuck(String),
+    /// More series than are kept; the rest is left out.
+    #[error("more than {limit} series: {left_out} left out, reduce what this host has or watch fewer of it")]
+    Crowded {
+        /// Series kept of one source.
+        limit: usize,
+        /// Series not kept.
+        left_out: usize,
+    },
+}
+
+/// How often a source is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// At each report.
+    Report,
+    /// Once a minute: it starts a tool or is dear.
+    Minute,
+}
+
+/// A row of the table of sources.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// The name of `node_exporter`'s collector for the same.
+    pub name: &'static str,
+    /// Says what there is into the sink.
+    pub read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>,
+    /// How often.
+    pub every: Every,
+    /// After this many milliseconds the reading thread is given up.
+    pub deadline_ms: u64,
+}
+
+/// Milliseconds that reading `/proc` and `/sys` may take.
+const FILES_MS: u64 = 2000;
+/// Milliseconds that all mounts together may take; more than [`filesystem::PASS_MS`].
+const MOUNTS_MS: u64 = 4000;
+/// Milliseconds that a tool may take with what is around it; more than [`systemd::TOOL_MS`].
+const TOOL_MS: u64 = 12_000;
+
+/// Every source, in the order in which they are asked: cheap and certain first.
+pub const SOURCES: &[Source] = &[
+    report("time", system::time),
+    report("loadavg", system::load),
+    report("stat", system::stat),
+    report("cpu", cpu::read),
+    report("meminfo", memory::meminfo),
+    report("vmstat", memory::vmstat),
+    report("pressure", pressure::read),
+    report("diskstats", disk::read),
+    report("netdev", network::netdev),
+    report("sockstat", network::sockstat),
+    report("filefd", system::file_descriptors),
+    report("uname", system::uname),
+    report("netclass", interface::read),
+    report("process", own::process),
+    report("build_info", own::build_info),
+    Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
+    Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
+];
+
+const fn report(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
+    Source { name, read, every: Every::Report, deadline_ms: FILES_MS }
+}
+
+/// The source could be read but not understood.
+fn strange(path: &str, what: &str) -> ProbeError {
+    ProbeError::Failed(format!("{path}: {what}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,107 @@
-//! (to come)
+//! What an operator types. Serves and checks by itself; all else asks a running collector through its API.
+//!
+//! Exit codes: 0 ok, 1 failed, 64 usage or configuration.
+
+mod arguments;
+mod client;
+mod commands;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::{ffi::OsString, io::Write, process::ExitCode};
+
+use clap::{Parser, error::ErrorKind};
+
+use self::arguments::{Arguments, Task};
+
+/// Usage or configuration is wrong (sysexits.h, `EX_USAGE`).
+const EXIT_USAGE: u8 = 64;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// What was typed or configured is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The collector said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The collector cannot be reached.
+    #[error("the collector does not answer at {place}: {why}")]
+    Unreachable {
+        /// Where it was looked for.
+        place: String,
+        /// What was seen, and the remedy.
+        why: String,
+    },
+    /// Something else went wrong.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => EXIT_USAGE,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the program with these arguments.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    match execute(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing better can be done when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "muster-collector: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(EXIT_USAGE),
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<(), CliError> {
+    match arguments.task {
+        Task::Serve => serve(&arguments.place),
+        Task::CheckConfig => {
+            let config = load(&arguments.place)?;
+            print::line(&format!("the configuration is fine; state in {}", config.state.display()))
+        }
+        Task::Openapi => print::json(&crate::web::api_description()),
+        task => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;
+            runtime.block_on(commands::ask(&arguments.place, arguments.json, task))
+        }
+    }
+}
+
+fn serve(place: &arguments::Place) -> Result<(), CliError> {
+    let mut config = load(place)?;
+    if let Some(state) = &place.state {
+        config.state.clone_from(state);
+    }
+    crate::telemetry::start(&config.log_level).map_err(|error| CliError::Usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;
+    // The whole chain once: this is where it is handled.
+    runtime.block_on(crate::app::serve(config)).map_err(|error| CliError::Failed(format!("{error:#}")))
+}
+
+fn load(place: &arguments::Place) -> Result<crate::config::Config, CliError> {
+    crate::config::load(place.config.as_deref()).map_err(|errors| CliError::Usage(errors.to_string()))
+}

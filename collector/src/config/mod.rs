@@ -1,6 +1,24 @@
-//! What the administrator may set: `collector.toml`. (parsing to come; these types are what the rooms rely on)
+//! What the administrator may set: `collector.toml`, documented key by key in `deploy/collector.example.toml`.
+//!
+//! [`load`] reports every mistake at once. What is not set has a default that is right for most; a missing default file
+//! is a configuration without any setting. Secrets are never in the file, only the paths of the files that hold them.
 
-use std::{net::SocketAddr, path::PathBuf};
+mod read;
+mod receivers;
+mod section;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Where the configuration is read from when nobody names a file.
+pub const DEFAULT_PATH: &str = "/etc/muster/collector.toml";
+/// Largest configuration file, in bytes; real ones have some kilobytes.
+const FILE_BYTES: u64 = 1 << 20;
 
 /// The checked configuration.
 #[derive(Debug, Clone)]
@@ -17,7 +35,7 @@ pub struct Config {
     pub host_rules: Vec<HostRule>,
     /// Thresholds of the everyday rules.
     pub rules: crate::domain::rules::Thresholds,
-    /// Log level: `error`, `warn`, `info`, `debug`.
+    /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
 }
 
@@ -28,6 +46,14 @@ pub struct Grpc {
     pub listen: SocketAddr,
     /// `HOST:PORT`s that agents are told to dial; default: this machine's host name with the port.
     pub addresses: Vec<String>,
+}
+
+impl Grpc {
+    /// The addresses for agents once the port is known: an address with port 0 gets that of `bound`.
+    #[must_use]
+    pub fn addresses_when_bound(&self, bound: SocketAddr) -> Vec<String> {
+        self.addresses.iter().map(|address| with_port(address, bound.port())).collect()
+    }
 }
 
 /// `[http]`
@@ -41,8 +67,22 @@ pub struct Http {
     pub require_authentication: bool,
     /// Own certificate and key (PEM files); default: issued by our CA.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// The address people reach the views under, for links in pages; default `http://` + listen.
+    /// The address people reach the views under, for links in pages, without a slash at its end; default: `http://` and
+    /// the listen address on loopback, else `https://` and the first name (or this machine's) with the port.
     pub url: String,
+}
+
+impl Http {
+    /// The views' address once the port is known: port 0 becomes that of `bound`.
+    #[must_use]
+    pub fn url_when_bound(&self, bound: SocketAddr) -> String {
+        with_port(&self.url, bound.port())
+    }
+}
+
+/// `address` with its port replaced by `port` where it says 0.
+fn with_port(address: &str, port: u16) -> String {
+    address.strip_suffix(":0").map_or_else(|| address.to_owned(), |host| format!("{host}:{port}"))
 }
 
 /// `[[host_rule]]`: labels for hosts whose name matches.
@@ -58,4 +98,96 @@ pub struct HostRule {
     pub watch: Option<crate::domain::watch::Watch>,
     /// Labels to give.
     pub labels: Vec<(String, String)>,
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// In which file.
+    pub file: PathBuf,
+    /// On which line, from 1.
+    pub line: Option<usize>,
+    /// Which key, such as `http.listen`; empty where the file itself is wrong.
+    pub key: String,
+    /// What it says, shortened; `(hidden)` for secrets; `None` where it is missing.
+    pub value: Option<String>,
+    /// What was expected.
+    pub expected: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        if let Some(value) = &self.value {
+            write!(f, " = {value}")?;
+        }
+        let expected = if self.key.is_empty() { "" } else { "expected " };
+        write!(f, ": {expected}{}", self.expected)
+    }
+}
+
+/// Everything that is wrong with the configuration, in the order of the file. One line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors {
+    /// At least one.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, mistake) in self.mistakes.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            mistake.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads and checks the configuration in `path`, or in [`DEFAULT_PATH`] if that exists, or takes all defaults.
+///
+/// # Errors
+/// Every mistake in the file, or that it cannot be read.
+pub fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
+    let file = path.unwrap_or_else(|| Path::new(DEFAULT_PATH));
+    match read_file(file) {
+        Ok(text) => parse(&text, file),
+        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => parse("", file),
+        Err(error) => Err(ConfigErrors {
+            mistakes: vec![Mistake {
+                file: file.to_owned(),
+                line: None,
+                key: String::new(),
+                value: None,
+                expected: format!("cannot be read as a configuration: {error}"),
+            }],
+        }),
+    }
+}
+
+fn read_file(file: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES {
+        return Err(std::io::Error::other("larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// Checks `text` as the configuration that stands in `file`, which is only named in messages.
+///
+/// # Errors
+/// Every mistake in the text.
+pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
+    read::document(text, file)
 }

@@ -1,1 +1,106 @@
-//! (to come)
+//! What Prometheus reads: our own figures, the fleet's, where the hosts are, and what each host's own exporter would say.
+//!
+//! Everything is built at the scrape from the snapshot and the slots, so that what is gone vanishes. Who may ask and
+//! under which name (`Host` header) is the web guard's business, which stands before this router. Text format 0.0.4 only.
+
+mod discovery;
+mod fleet;
+mod host;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::sync::watch;
+
+use crate::domain::{
+    host::slots::Slots,
+    ids::{HostId, HostNo},
+    snapshot::{HostView, Snapshot},
+    time::Timestamp,
+};
+
+/// The type of what `/metrics` and the hosts' pages answer.
+pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Tells the present instant; the engine's clock in production.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the exposition reads.
+#[derive(Clone)]
+pub struct ExpositionContext {
+    /// The fleet.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The hosts' readings.
+    pub slots: Arc<Slots>,
+    /// Our own figures.
+    pub registry: prometheus::Registry,
+    /// `host:port` under which Prometheus reaches this server; without it, the one that it asked for.
+    pub address: Option<String>,
+    /// Whether this server speaks HTTPS.
+    pub tls: bool,
+    /// The clock.
+    pub now: Now,
+    /// Host numbers by id, as found so far: a host keeps its number for ever.
+    pub numbers: Numbers,
+}
+
+/// Host numbers by id, as found so far.
+pub type Numbers = Arc<Mutex<HashMap<HostId, HostNo>>>;
+
+impl fmt::Debug for ExpositionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExpositionContext")
+            .field("address", &self.address)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ExpositionContext {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// The snapshot, unless the collector has not taken one yet: an empty fleet would then be a lie.
+    fn taken_snapshot(&self) -> Option<Arc<Snapshot>> {
+        Some(self.snapshot()).filter(|snapshot| snapshot.at != Timestamp::default())
+    }
+
+    fn host(&self, snapshot: &Snapshot, id: HostId) -> Option<Arc<HostView>> {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = numbers.get(&id).and_then(|no| snapshot.hosts.get(no)).filter(|view| view.profile.id == id);
+        let found = known.or_else(|| snapshot.hosts.values().find(|view| view.profile.id == id))?;
+        numbers.insert(id, found.profile.no);
+        Some(Arc::clone(found))
+    }
+}
+
+/// The routes: `/metrics`, `/prometheus/sd`, `/hosts/{host_id}/metrics`.
+pub fn router(context: ExpositionContext) -> Router {
+    Router::new()
+        .route("/metrics", get(fleet::metrics))
+        .route("/prometheus/sd", get(discovery::targets))
+        .route("/hosts/{host_id}/metrics", get(host::metrics))
+        .with_state(context)
+}
+
+fn text_page(body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, TEXT_FORMAT)], body).into_response()
+}
+
+/// An answer other than 200, in words.
+fn refusal(status: StatusCode, reason: String) -> Response {
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], reason + "\n").into_response()
+}
+
+#[cfg(test)]
+mod tests;

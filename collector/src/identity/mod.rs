@@ -1,266 +1,220 @@
-//! Who may come in: the certificate authority, join tokens, host certificates, revocation. (bodies to come)
+//! Who may come in: the certificate authority, join tokens, host certificates, revocation.
+//!
+//! A host is who its certificate says, found by serial on every stream; the token decides once, at enrolment. All is
+//! durable in the store before anybody is answered. What must survive a lost database (revocations, tokens, voided
+//! certificates) is also in [`ledger`] beside the CA's key.
 
-use std::net::IpAddr;
+mod authority;
+mod csr;
+mod enrol;
+mod fingerprint;
+mod known;
+mod labels;
+mod ledger;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod token;
+mod types;
 
-use crate::{
-    domain::{
-        ids::{HostId, HostNo},
-        labels::{Admission, Class, Facts, Profile},
-        record::AuditRow,
-        time::Timestamp,
-        watch::Watch,
-    },
-    store::{Store, StoreError},
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-/// Why somebody is not let in: a bounded kind for the counter and the remedy for people.
-#[derive(Debug, thiserror::Error)]
-pub enum Denied {
-    /// The token is not known (or was revoked).
-    #[error("this token is not known or was revoked: ask for a new one (muster-collector token create)")]
-    UnknownToken,
-    /// The token's time is over.
-    #[error("this token expired at {0}: ask for a new one (muster-collector token create)")]
-    ExpiredToken(Timestamp),
-    /// The token has no uses left.
-    #[error("this token has no uses left: ask for a new one (muster-collector token create)")]
-    UsedToken,
-    /// The request for a certificate is not acceptable.
-    #[error("the certificate request is refused: {0}")]
-    BadRequest(String),
-    /// The certificate is not of this collector, or not known.
-    #[error("the client certificate is not known here: enrol this host again")]
-    UnknownCertificate,
-    /// The host may not speak.
-    #[error("host {name} is {admission:?}")]
-    NotAdmitted {
-        /// Its name.
-        name: String,
-        /// Why.
-        admission: Admission,
+pub use self::types::{Denied, EnrolFacts, Enrolment, Known, Presented, Standing, TokenKind, TokenRow, TokenSpec};
+use self::{authority::Authority, ledger::LedgerFile, tls::ServerCertificate};
+use crate::{
+    config::HostRule,
+    domain::{
+        ids::HostNo,
+        labels::{Admission, Profile},
+        record::AuditRow,
+        time::Timestamp,
     },
-    /// The same identity is used by two machines.
-    #[error("this identity is in use on another machine ({0}): enrol this one with a token of its own")]
-    Clone(IpAddr),
-    /// The store failed.
-    #[error("cannot be recorded now")]
-    Store(#[from] StoreError),
-}
-
-/// An enrolment as decoded.
-#[derive(Debug, Clone)]
-pub struct EnrolFacts {
-    /// The join secret as sent.
-    pub token: String,
-    /// DER, <= 4 KiB.
-    pub csr: Vec<u8>,
-    /// 16 random bytes.
-    pub nonce: Vec<u8>,
-    /// Fingerprint parts: name and 16-byte HMAC.
-    pub fingerprint: Vec<(String, Vec<u8>)>,
-    /// What it says of itself.
-    pub facts: Facts,
-    /// Labels of its agent.toml.
-    pub labels: Vec<(String, String)>,
-    /// Where it came from.
-    pub peer: IpAddr,
-}
-
-/// A successful enrolment or renewal.
-#[derive(Debug, Clone)]
-pub struct Enrolment {
-    /// DER certificates each preceded by its length (4 bytes big endian), leaf first, root last.
-    pub chain: Vec<u8>,
-    /// The host.
-    pub profile: Profile,
-    /// False when the same nonce and key had enrolled before (lost reply) or a replace token was used.
-    pub created: bool,
-}
-
-/// A host known by its certificate.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The host.
-    pub no: HostNo,
-    /// Its id.
-    pub id: HostId,
-    /// Serial number of the certificate.
-    pub serial: Vec<u8>,
-    /// When the certificate ends.
-    pub expires: Timestamp,
-}
-
-/// What an agent presents when it opens a session.
-#[derive(Debug, Clone)]
-pub struct Presented {
-    /// The generation it echoes.
-    pub generation: u64,
-    /// Its boot id.
-    pub boot_id: [u8; 16],
-    /// Its fingerprint.
-    pub fingerprint: Vec<(String, Vec<u8>)>,
-    /// Where it came from.
-    pub peer: IpAddr,
-}
-
-/// The generation's word on a new session (decisions 8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Fine; here is the next generation.
-    Fine(u64),
-    /// Restored from a snapshot: fine, with a new epoch and a gap.
-    Restored(u64),
-    /// Generation too old and another fingerprint: a clone.
-    Clone,
-}
-
-/// What a new token gives.
-#[derive(Debug, Clone)]
-pub struct TokenSpec {
-    /// `single`, `batch`, `replace`.
-    pub kind: TokenKind,
-    /// Milliseconds of life.
-    pub ttl_ms: i64,
-    /// How many hosts may use it (1 for single and replace, <= 500 for batch).
-    pub uses: u32,
-    /// The host that a replace token is bound to.
-    pub host: Option<HostId>,
-    /// Labels it gives.
-    pub labels: Vec<(String, String)>,
-    /// Class it gives.
-    pub class: Option<Class>,
-    /// Site it gives.
-    pub site: Option<String>,
-    /// Watch level it gives.
-    pub watch: Option<Watch>,
-}
-
-/// The kinds of join token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    /// One machine, by hand: 1 h by default, at most 24 h.
-    Single,
-    /// Roll-out by script: 24 h by default, at most 7 d and 500 uses.
-    Batch,
-    /// Re-install of one known host that keeps its record: 1 h.
-    Replace,
-}
-
-/// A token as listed; never the secret.
-#[derive(Debug, Clone)]
-pub struct TokenRow {
-    /// Its 8 characters.
-    pub id: String,
-    /// Its kind.
-    pub kind: TokenKind,
-    /// When it ends.
-    pub expires: Timestamp,
-    /// Uses left.
-    pub uses_left: u32,
-    /// The host it is bound to.
-    pub host: Option<HostId>,
-    /// What it gives, in words.
-    pub gives: String,
-    /// Who made it.
-    pub made_by: String,
-}
+    store::{Store, StoreError, identity_rows::CertificateRecord},
+};
 
 /// The identity side; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Identity {
     store: Store,
+    core: Arc<Core>,
+    rules: Arc<[HostRule]>,
+}
+
+/// What its parts share; knows no store, so that the store's own thread may hold it.
+#[derive(Debug)]
+struct Core {
+    authority: Authority,
+    ledger: LedgerFile,
+    certificates: RwLock<HashMap<Vec<u8>, CertificateRecord>>,
+    /// Servers' certificates that are renewed while they serve.
+    servers: Mutex<Vec<Arc<ServerCertificate>>>,
+    /// Hosts known only by their certificate since their records were lost, until the engine was told.
+    recovered: Mutex<HashMap<HostNo, Profile>>,
 }
 
 impl Identity {
-    /// Opens the authority in `state/authority`, or creates it.
+    /// Opens the authority in `state/authority`, or creates it. Tokens and revocations that the store does not know
+    /// (any more) are taken from the ledger beside it.
     ///
     /// # Errors
     /// [`StoreError::Broken`] when key or certificate cannot be read or written.
-    pub fn open(_state: &std::path::Path, store: Store, _now: Timestamp) -> Result<Self, StoreError> {
-        Ok(Self { store })
+    pub fn open(state: &Path, store: Store, now: Timestamp) -> Result<Self, StoreError> {
+        let authority = Authority::open(state, now)?;
+        let (ledger, kept) = LedgerFile::open(&state.join(authority::DIRECTORY), &store, now)?;
+        let certificates = ledger.reconcile(&store, kept, now)?;
+        let core = Core {
+            authority,
+            ledger,
+            certificates: RwLock::new(certificates),
+            servers: Mutex::default(),
+            recovered: Mutex::default(),
+        };
+        Ok(Self { store, core: Arc::new(core), rules: Arc::default() })
+    }
+
+    /// With the configuration's `[[host_rule]]`s, which give labels at enrolment.
+    #[must_use]
+    pub fn with_rules(self, rules: Vec<HostRule>) -> Self {
+        Self { rules: rules.into(), ..self }
     }
 
     /// The collector's id.
     #[must_use]
     pub fn collector_id(&self) -> uuid::Uuid {
-        let _ = &self.store;
-        unimplemented!()
+        self.core.authority.collector()
+    }
+
+    /// The part of a token that pins the root: hex of the first 16 bytes of SHA-256 of its SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn pin(&self) -> &str {
+        self.core.authority.pin()
+    }
+
+    /// When the root certificate ends.
+    #[must_use]
+    pub fn root_expires(&self) -> Timestamp {
+        self.core.authority.root_expires()
     }
 
     /// TLS 1.3 for agents: client certificates of our root are optional in the handshake, demanded per method.
     ///
     /// # Errors
     /// [`StoreError::Broken`] when the server certificate cannot be made.
-    pub fn agent_tls(&self, _now: Timestamp) -> Result<rustls::ServerConfig, StoreError> {
-        unimplemented!()
+    pub fn agent_tls(&self, now: Timestamp) -> Result<rustls::ServerConfig, StoreError> {
+        let collector = self.collector_id();
+        let names = vec![format!("collector.{collector}.muster.internal"), "enrol.muster.internal".to_owned()];
+        let certificate = self.server_certificate(names, now)?;
+        tls::for_agents(&self.core.authority, certificate)
     }
 
     /// TLS for people, for these names and addresses.
     ///
     /// # Errors
     /// [`StoreError::Broken`] when the certificate cannot be made.
-    pub fn web_tls(&self, _names: &[String], _now: Timestamp) -> Result<rustls::ServerConfig, StoreError> {
-        unimplemented!()
+    pub fn web_tls(&self, names: &[String], now: Timestamp) -> Result<rustls::ServerConfig, StoreError> {
+        let certificate = self.server_certificate(names.to_vec(), now)?;
+        tls::for_people(certificate)
     }
 
-    /// Enrols a host, once per nonce and key.
+    /// Renews the servers' certificates that are past half of their life; handshakes from then on get the new ones.
+    /// Asked once a day. Returns how many were renewed.
     ///
     /// # Errors
-    /// [`Denied`].
-    pub async fn enrol(&self, _request: EnrolFacts, _now: Timestamp) -> Result<Enrolment, Denied> {
-        unimplemented!()
+    /// [`StoreError::Broken`] when one cannot be made; the present ones stay in use.
+    pub fn renew_server_certificates(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let servers = self.core.servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut renewed = 0;
+        for server in servers {
+            renewed += usize::from(server.renew_if_due(&self.core.authority, now)?);
+        }
+        Ok(renewed)
     }
 
-    /// Issues the next certificate for a known host; the present one stays valid until the new one has been used.
+    /// The host's admission changed (already committed): keeps revocations in the ledger too.
     ///
     /// # Errors
-    /// [`Denied`].
-    pub async fn renew(&self, _known: &Known, _csr: &[u8], _now: Timestamp) -> Result<Enrolment, Denied> {
-        unimplemented!()
+    /// [`StoreError`] when the ledger cannot be written; the store has the change all the same.
+    pub async fn admission_changed(&self, host: HostNo, admission: Admission) -> Result<(), StoreError> {
+        let revoked = if admission == Admission::Revoked {
+            let found = self.store.read(move |connection| ledger::revoked_host(connection, host)).await?;
+            Some(found.ok_or_else(|| StoreError::Broken(format!("host number {host} is not in the store")))?)
+        } else {
+            None
+        };
+        let Some(profile) = self.store.profile(host) else { return Ok(()) };
+        self.core.change_ledger(move |ledger| ledger.set_revoked(profile.id, revoked)).await
     }
 
-    /// Who this client certificate (DER, chain already verified by TLS) belongs to, if it may speak.
-    ///
-    /// # Errors
-    /// [`Denied`].
-    pub async fn known(&self, _certificate: &[u8], _now: Timestamp) -> Result<(Known, Profile), Denied> {
-        unimplemented!()
+    /// The profile of a host whose records had been lost, once: the engine is to be told `Enrolled` before anything else of it.
+    #[must_use]
+    pub fn take_recovered(&self, host: HostNo) -> Option<Profile> {
+        self.core.recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&host)
     }
 
-    /// A session begins: checks generation and fingerprint, remembers the next.
-    ///
-    /// # Errors
-    /// [`Denied::Store`].
-    pub async fn begin_session(
-        &self,
-        _known: &Known,
-        _presented: &Presented,
-        _now: Timestamp,
-    ) -> Result<Standing, Denied> {
-        unimplemented!()
+    fn server_certificate(&self, names: Vec<String>, now: Timestamp) -> Result<Arc<ServerCertificate>, StoreError> {
+        let certificate = Arc::new(ServerCertificate::new(&self.core.authority, names, now)?);
+        self.core.servers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&certificate));
+        Ok(certificate)
+    }
+}
+
+impl Core {
+    /// Changes the ledger where blocking is no harm.
+    async fn change_ledger(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut ledger::Ledger) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let core = Arc::clone(self);
+        tokio::task::spawn_blocking(move || core.ledger.change(change))
+            .await
+            .map_err(|error| StoreError::Broken(format!("the ledger was not written: {error}")))?
     }
 
-    /// Makes a token; the text is shown once.
-    ///
-    /// # Errors
-    /// [`Denied::BadRequest`] names the limit that is broken.
-    pub async fn create_token(&self, _spec: TokenSpec, _by: AuditRow, _now: Timestamp) -> Result<String, Denied> {
-        unimplemented!()
+    fn remember_certificate(&self, certificate: CertificateRecord) {
+        let mut certificates = self.certificates.write().unwrap_or_else(PoisonError::into_inner);
+        certificates.insert(certificate.serial.clone(), certificate);
     }
+}
 
-    /// Tokens that still work.
-    ///
-    /// # Errors
-    /// [`Denied::Store`].
-    pub async fn tokens(&self, _now: Timestamp) -> Result<Vec<TokenRow>, Denied> {
-        unimplemented!()
-    }
+/// Random bytes for keys, serials and secrets.
+fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; N];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| StoreError::Broken("the system gives no random bytes".into()))?;
+    Ok(bytes)
+}
 
-    /// Revokes a token at once. False when there is none.
-    ///
-    /// # Errors
-    /// [`Denied::Store`].
-    pub async fn revoke_token(&self, _id: &str, _by: AuditRow) -> Result<bool, Denied> {
-        unimplemented!()
+/// Bytes as lower case hex.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    hash
+}
+
+/// An audit line that a machine's enrolment leaves.
+fn audit_of_token(token: &str, from: std::net::IpAddr, action: &str, subject: &str, now: Timestamp) -> AuditRow {
+    AuditRow {
+        at: now,
+        who: format!("token {token}"),
+        from: format!("grpc {from}"),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+        detail: String::new(),
     }
 }

@@ -1,2 +1,16 @@
-//! Telling people: the outbox and the receivers. (to come)
+//! Telling people. Messengers (webhook, mail) drain the outbox, which never forgets; mirrors (Alertmanager) are sent the
+//! open and recently closed incidents at each change and each minute, with nothing queued (decisions 4).
+//!
+//! A page reaches this room only after it is durable, and arrives complete: nothing here asks the engine anything. How
+//! each try went goes back to the engine as an event.
+
+pub mod alertmanager;
+mod client;
+pub mod email;
+pub mod guard;
+pub mod metrics;
+pub mod outbox;
+mod queue;
 pub mod receiver;
+pub mod secret;
+pub mod webhook;

@@ -1,17 +1,52 @@
-//! EDGE. What the collector remembers: `state.db` and `facts.db` (decisions 10, 14). (bodies to come)
+//! EDGE. What the collector remembers: `state.db` (what the engine and the identity side own) and `facts.db` (what
+//! agents reported), beside a lock, a reserve and what was set aside (decisions 10, 14, 15).
+//!
+//! Each file has one thread that writes and one that reads; answers come after a commit with full sync. Nothing here
+//! decides anything: it writes rows, all or none, and gives them back as they were.
 
+mod backup;
+mod chain;
+mod engine_rows;
+mod facts;
+pub mod faults;
+mod files;
+pub(crate) mod identity_rows;
+mod lease;
+mod load;
+mod migrations;
 pub mod people;
+mod reserve;
+#[cfg(test)]
+mod tests;
+mod writer;
 
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread::JoinHandle,
+};
 
+use rusqlite::{Connection, ErrorCode, params};
+
+use self::{
+    faults::{Faults, NoFaults},
+    reserve::Reserve,
+    writer::{Reader, Writer, WriterSetup},
+};
+pub use self::{lease::Lease, reserve::DiskState};
 use crate::domain::{
     ids::HostNo,
+    labels::Profile,
     record::{AuditRow, Loaded, Row},
     time::Timestamp,
 };
 
+const STATE_FILE: &str = "state.db";
+const FACTS_FILE: &str = "facts.db";
+
 /// What can go wrong when storing.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another collector took over.
     #[error("another collector has taken over this store")]
@@ -27,6 +62,19 @@ pub enum StoreError {
     Broken(String),
 }
 
+impl StoreError {
+    /// A bounded word for logs and counters.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Fenced => "fenced",
+            Self::Full(_) => "full",
+            Self::Busy(_) => "busy",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
 /// A fact from an agent, self-contained, as committed before it is acknowledged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
@@ -40,17 +88,99 @@ pub struct Fact {
     pub body: String,
 }
 
-/// A handle to the store; cheap to clone. Writes go through one thread per file.
+/// A handle to the store; cheap to clone. Writes go through one thread per file. Dropping the last handle writes what
+/// is queued, closes both files and unlocks the directory.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// The profiles of all hosts as last committed.
+pub(crate) type Profiles = Arc<RwLock<HashMap<HostNo, Arc<Profile>>>>;
+
+struct Inner {
+    directory: PathBuf,
+    opened: Timestamp,
+    run: i64,
+    state: Option<Writer>,
+    state_reader: Option<Reader>,
+    facts: Option<Writer>,
+    facts_reader: Option<Reader>,
+    profiles: Profiles,
+    reserve: Arc<Reserve>,
+    reports: Mutex<Vec<String>>,
+    threads: Vec<JoinHandle<()>>,
+    lease: Lease,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("directory", &self.directory).field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Closing the queues ends the threads; the lock goes only after the files are closed.
+        (self.state, self.state_reader, self.facts, self.facts_reader) = (None, None, None, None);
+        for thread in self.threads.drain(..) {
+            if thread.thread().id() != std::thread::current().id() {
+                // A thread that panicked has told so itself.
+                let _ = thread.join();
+            }
+        }
+    }
+}
 
 impl Store {
     /// Opens or creates both files, migrating them (a copy is set aside first) and setting damaged ones aside.
     ///
     /// # Errors
     /// [`StoreError`] when the directory cannot be written, is locked by another collector, or is newer than this program.
-    pub fn open(_directory: &Path, _now: Timestamp) -> Result<Self, StoreError> {
-        unimplemented!()
+    pub fn open(directory: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        Self::open_with(directory, now, Arc::new(NoFaults))
+    }
+
+    /// The same with a say in which commits fail.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(directory: &Path, now: Timestamp, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
+        files::make_directory(directory)?;
+        let lock = lease::lock(directory)?;
+        let (state_path, facts_path) = (directory.join(STATE_FILE), directory.join(FACTS_FILE));
+        let mut state = files::open_for_writing(&state_path, migrations::STATE, now)?;
+        let facts = files::open_for_writing(&facts_path, migrations::FACTS, now)?;
+        let (run, lease, profiles) = begin_run(&mut state, &facts.connection, lock, now)?;
+        let reserve = Arc::new(Reserve::keep(directory));
+        let reports = [state.report, facts.report].into_iter().flatten().collect();
+
+        let setup = WriterSetup {
+            file: STATE_FILE,
+            faults: Arc::clone(&faults),
+            reserve: Some(Arc::clone(&reserve)),
+            term: Some(lease.term),
+        };
+        let (state, first) = Writer::start(state.connection, setup)?;
+        let setup = WriterSetup { file: FACTS_FILE, faults, reserve: None, term: None };
+        let (facts, second) = Writer::start(facts.connection, setup)?;
+        let (state_reader, third) = Reader::start(files::open_for_reading(&state_path)?, STATE_FILE)?;
+        let (facts_reader, fourth) = Reader::start(files::open_for_reading(&facts_path)?, FACTS_FILE)?;
+        let inner = Inner {
+            directory: directory.to_owned(),
+            opened: now,
+            run,
+            state: Some(state),
+            state_reader: Some(state_reader),
+            facts: Some(facts),
+            facts_reader: Some(facts_reader),
+            profiles: Arc::new(RwLock::new(profiles)),
+            reserve,
+            reports: Mutex::new(reports),
+            threads: vec![first, second, third, fourth],
+            lease,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What a starting engine is given back.
@@ -58,46 +188,236 @@ impl Store {
     /// # Errors
     /// [`StoreError::Broken`] when a row cannot be read.
     pub async fn load(&self) -> Result<Loaded, StoreError> {
-        unimplemented!()
+        let (run, opened) = (self.inner.run, self.inner.opened);
+        self.state_reader().read(move |connection| load::load(connection, run, opened)).await
     }
 
     /// Commits all rows in one transaction with full sync, or none.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was written.
-    pub async fn commit(&self, _rows: Vec<Row>) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn commit(&self, rows: Vec<Row>) -> Result<(), StoreError> {
+        let profiles = Arc::clone(&self.inner.profiles);
+        let rows = Arc::new(rows);
+        let written = Arc::clone(&rows);
+        let run = move |connection: &Connection| rows.iter().try_for_each(|row| engine_rows::write(connection, row));
+        self.state()
+            .write(run, move |()| {
+                for row in written.iter() {
+                    if let Row::Host(profile) = row {
+                        remember(&profiles, (**profile).clone());
+                    }
+                }
+            })
+            .await
     }
 
     /// Notes that this collector runs (each 5 s).
     ///
     /// # Errors
     /// [`StoreError`]; nothing was written.
-    pub async fn heartbeat(&self, _now: Timestamp) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn heartbeat(&self, now: Timestamp) -> Result<(), StoreError> {
+        let run = self.inner.run;
+        let write = move |connection: &Connection| {
+            connection
+                .execute("UPDATE collector_run SET to_ms = ?2 WHERE id = ?1 AND to_ms < ?2", params![run, now.ms()])
+                .map_err(in_state)?;
+            Ok(())
+        };
+        self.state().write(write, |()| {}).await
     }
 
     /// Commits facts with their position; returns the highest sequence stored of this epoch. Known ones are skipped.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was written.
-    pub async fn commit_facts(&self, _host: HostNo, _epoch: [u8; 16], _facts: Vec<Fact>) -> Result<u64, StoreError> {
-        unimplemented!()
+    pub async fn commit_facts(&self, host: HostNo, epoch: [u8; 16], facts: Vec<Fact>) -> Result<u64, StoreError> {
+        let write = move |connection: &Connection| facts::write(connection, host, epoch, &facts);
+        self.facts().write(write, |_| {}).await
     }
 
     /// The epoch and highest sequence received of a host.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be read.
-    pub async fn received(&self, _host: HostNo) -> Result<Option<([u8; 16], u64)>, StoreError> {
-        unimplemented!()
+    pub async fn received(&self, host: HostNo) -> Result<Option<([u8; 16], u64)>, StoreError> {
+        self.facts_reader().read(move |connection| facts::received(connection, host)).await
     }
 
     /// The last lines of the audit log, newest first.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be read.
-    pub async fn audit(&self, _limit: usize) -> Result<Vec<AuditRow>, StoreError> {
-        unimplemented!()
+    pub async fn audit(&self, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.state_reader().read(move |connection| engine_rows::last_audit(connection, limit)).await
     }
+
+    /// Checks the hash chains of the ledger and of the audit log; returns what does not fit, in words.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn verify_chains(&self) -> Result<Vec<String>, StoreError> {
+        self.state_reader().read(engine_rows::broken_links).await
+    }
+
+    /// What happened at opening that the operator must hear: files set aside.
+    #[must_use]
+    pub fn reports(&self) -> Vec<String> {
+        self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.inner.directory
+    }
+
+    /// The lease that this collector writes under.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.inner.lease
+    }
+
+    /// How much the disk has left; takes the reserve again when it had to be given back and there is room. Asked each 10 s.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the file system cannot be asked.
+    pub fn disk_state(&self) -> Result<DiskState, StoreError> {
+        self.inner.reserve.restore();
+        let space = reserve::disk_space(&self.inner.directory)?;
+        Ok(DiskState { reserve_held: self.inner.reserve.is_held(), ..space })
+    }
+
+    /// Adds to what [`Store::reports`] says.
+    pub(crate) fn report(&self, text: String) {
+        self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// The profile of a host as last committed.
+    pub(crate) fn profile(&self, host: HostNo) -> Option<Arc<Profile>> {
+        self.inner.profiles.read().unwrap_or_else(PoisonError::into_inner).get(&host).cloned()
+    }
+
+    pub(crate) fn profiles(&self) -> Profiles {
+        Arc::clone(&self.inner.profiles)
+    }
+
+    /// Writes to `state.db` in one transaction; `committed` runs after the commit, before the answer.
+    pub(crate) async fn write<T, R, C>(&self, run: R, committed: C) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        C: FnOnce(&T) + Send + 'static,
+    {
+        self.state().write(run, committed).await
+    }
+
+    /// The same at start-up, where nothing may be awaited.
+    pub(crate) fn write_blocking<T, R>(&self, run: R) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.state().write_blocking(run)
+    }
+
+    /// Reads one consistent state of `state.db`.
+    pub(crate) async fn read<T, R>(&self, run: R) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.state_reader().read(run).await
+    }
+
+    fn state(&self) -> &Writer {
+        self.inner.state.as_ref().expect("the queues are closed only in drop")
+    }
+
+    fn state_reader(&self) -> &Reader {
+        self.inner.state_reader.as_ref().expect("the queues are closed only in drop")
+    }
+
+    fn facts(&self) -> &Writer {
+        self.inner.facts.as_ref().expect("the queues are closed only in drop")
+    }
+
+    fn facts_reader(&self) -> &Reader {
+        self.inner.facts_reader.as_ref().expect("the queues are closed only in drop")
+    }
+}
+
+/// Keeps a committed profile at hand.
+pub(crate) fn remember(profiles: &Profiles, profile: Profile) {
+    profiles.write().unwrap_or_else(PoisonError::into_inner).insert(profile.no, Arc::new(profile));
+}
+
+/// Takes the lease and begins a run. A fresh `state.db` beside an older `facts.db` numbers its hosts above those that
+/// the facts know, so that no host inherits another's.
+fn begin_run(
+    state: &mut files::Opened,
+    facts: &Connection,
+    lock: std::fs::File,
+    now: Timestamp,
+) -> Result<(i64, Lease, HashMap<HostNo, Arc<Profile>>), StoreError> {
+    let transaction = state.connection.transaction().map_err(in_state)?;
+    if state.fresh {
+        let floor: i64 = facts
+            .query_row("SELECT coalesce(max(host), 0) FROM received", [], |row| row.get(0))
+            .map_err(|error| storage_error(FACTS_FILE, &error))?;
+        transaction
+            .execute(
+                "INSERT INTO meta (key, value) VALUES ('host_floor', ?1) ON CONFLICT (key) DO NOTHING",
+                [floor.to_string()],
+            )
+            .map_err(in_state)?;
+    }
+    let lease = lease::take(&transaction, lock, now)?;
+    let run: i64 = transaction
+        .query_row("SELECT coalesce(max(id), 0) + 1 FROM collector_run", [], |row| row.get(0))
+        .map_err(in_state)?;
+    transaction
+        .execute("INSERT INTO collector_run (id, from_ms, to_ms) VALUES (?1, ?2, ?2)", params![run, now.ms()])
+        .map_err(in_state)?;
+    let profiles = load::hosts(&transaction)?.into_iter().map(|profile| (profile.no, Arc::new(profile))).collect();
+    transaction.commit().map_err(in_state)?;
+    Ok((run, lease, profiles))
+}
+
+/// What an error of SQLite means for the caller.
+fn storage_error(file: &str, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full(file.to_owned()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(file.to_owned()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Broken(format!(
+            "{file} is damaged ({error}): restart the collector, it sets the file aside and begins a fresh one"
+        )),
+        _ => StoreError::Broken(format!("{file}: {error}")),
+    }
+}
+
+/// [`storage_error`] for `state.db`.
+pub(crate) fn in_state(error: rusqlite::Error) -> StoreError {
+    storage_error(STATE_FILE, &error)
+}
+
+/// A value as JSON text for a column.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Broken(format!("a row cannot be written: {error}")))
+}
+
+/// A value from a column's JSON text.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Broken(format!("state.db: a row cannot be read: {error}")))
+}
+
+/// The word of an enum without data.
+pub(crate) fn word<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    Ok(json(value)?.trim_matches('"').to_owned())
+}
+
+/// The enum without data named by a word.
+pub(crate) fn from_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, StoreError> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned()))
+        .map_err(|error| StoreError::Broken(format!("state.db: unknown word: {error}")))
 }

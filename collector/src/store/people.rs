@@ -1,6 +1,13 @@
-//! People, API tokens, web sessions. (bodies to come)
+//! People, API tokens, web sessions: secrets only as hashes.
 
-use super::{Store, StoreError};
+use rusqlite::{Connection, Row as Found, params};
+
+use super::{
+    Store, StoreError,
+    engine_rows::{append_audit, execute},
+    in_state,
+    load::{collect, column},
+};
 use crate::domain::{record::AuditRow, time::Timestamp};
 
 /// What somebody may do; each includes the ones before it.
@@ -79,12 +86,23 @@ pub struct WebSessionRow {
 }
 
 impl Store {
-    /// Adds or replaces a person.
+    /// Adds or replaces a person; one that may no longer sign in, or has a new role or password, is signed out everywhere.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put_person(&self, _person: Person, _by: AuditRow) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn put_person(&self, person: Person, by: AuditRow) -> Result<(), StoreError> {
+        let write = move |connection: &Connection| {
+            execute(
+                connection,
+                "INSERT INTO principal (name, role, password_hash, enabled) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (name) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash,
+                 enabled = excluded.enabled",
+                params![person.name, person.role.word(), person.password_hash, i64::from(person.enabled)],
+            )?;
+            execute(connection, "DELETE FROM web_session WHERE name = ?1", params![person.name])?;
+            append_audit(connection, &by)
+        };
+        self.write(write, |()| {}).await
     }
 
     /// All people.
@@ -92,70 +110,177 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
-        unimplemented!()
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT name, role, password_hash, enabled FROM principal ORDER BY name")
+                .map_err(in_state)?;
+            collect(statement.query([]), |row| {
+                Ok(Person {
+                    name: column(row, 0)?,
+                    role: role(row, 1)?,
+                    password_hash: column(row, 2)?,
+                    enabled: column::<i64>(row, 3)? != 0,
+                })
+            })
+        })
+        .await
     }
 
     /// Adds an API token.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put_api_token(&self, _token: ApiTokenRow, _by: AuditRow) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn put_api_token(&self, token: ApiTokenRow, by: AuditRow) -> Result<(), StoreError> {
+        let write = move |connection: &Connection| {
+            execute(
+                connection,
+                "INSERT INTO api_token (id, hash, role, note, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![token.id, token.hash, token.role.word(), token.note, token.expires.ms()],
+            )?;
+            append_audit(connection, &by)
+        };
+        self.write(write, |()| {}).await
     }
 
     /// All API tokens that still work.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn api_tokens(&self, _now: Timestamp) -> Result<Vec<ApiTokenRow>, StoreError> {
-        unimplemented!()
+    pub async fn api_tokens(&self, now: Timestamp) -> Result<Vec<ApiTokenRow>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT id, hash, role, note, expires_ms FROM api_token WHERE expires_ms > ?1 ORDER BY id";
+            let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
+            collect(statement.query([now.ms()]), api_token)
+        })
+        .await
     }
 
     /// Ends an API token at once. False when there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_api_token(&self, _id: &str, _by: AuditRow) -> Result<bool, StoreError> {
-        unimplemented!()
+    pub async fn end_api_token(&self, id: &str, by: AuditRow) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        let write = move |connection: &Connection| {
+            let ended = connection.execute("DELETE FROM api_token WHERE id = ?1", [&id]).map_err(in_state)? > 0;
+            if ended {
+                append_audit(connection, &by)?;
+            }
+            Ok(ended)
+        };
+        self.write(write, |_| {}).await
     }
 
     /// The API token with this hash, if it works.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn find_api_token(&self, _hash: &[u8], _now: Timestamp) -> Result<Option<ApiTokenRow>, StoreError> {
-        unimplemented!()
+    pub async fn find_api_token(&self, hash: &[u8], now: Timestamp) -> Result<Option<ApiTokenRow>, StoreError> {
+        let hash = hash.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT id, hash, role, note, expires_ms FROM api_token WHERE hash = ?1 AND expires_ms > ?2";
+            let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
+            Ok(collect(statement.query(params![hash, now.ms()]), api_token)?.pop())
+        })
+        .await
     }
 
-    /// Adds a web session or link.
+    /// Adds a web session or link; those that ended before the last heartbeat are forgotten on the way.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put_web_session(&self, _session: WebSessionRow) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn put_web_session(&self, session: WebSessionRow) -> Result<(), StoreError> {
+        let write = move |connection: &Connection| {
+            execute(
+                connection,
+                "DELETE FROM web_session WHERE expires_ms < (SELECT coalesce(max(to_ms), 0) FROM collector_run)",
+                [],
+            )?;
+            execute(
+                connection,
+                "INSERT INTO web_session (hash, name, role, expires_ms, link) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![session.hash, session.name, session.role.word(), session.expires.ms(), i64::from(session.link)],
+            )
+        };
+        self.write(write, |()| {}).await
     }
 
     /// The live web session with this hash.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn find_web_session(&self, _hash: &[u8], _now: Timestamp) -> Result<Option<WebSessionRow>, StoreError> {
-        unimplemented!()
+    pub async fn find_web_session(&self, hash: &[u8], now: Timestamp) -> Result<Option<WebSessionRow>, StoreError> {
+        let hash = hash.to_owned();
+        self.read(move |connection| web_session(connection, &hash, now, false)).await
     }
 
     /// Takes a one-time link: returns it once, then never again.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn take_link(&self, _hash: &[u8], _now: Timestamp) -> Result<Option<WebSessionRow>, StoreError> {
-        unimplemented!()
+    pub async fn take_link(&self, hash: &[u8], now: Timestamp) -> Result<Option<WebSessionRow>, StoreError> {
+        let hash = hash.to_owned();
+        let write = move |connection: &Connection| {
+            let found = web_session(connection, &hash, now, true)?;
+            if found.is_some() {
+                execute(connection, "DELETE FROM web_session WHERE hash = ?1", params![hash])?;
+            }
+            Ok(found)
+        };
+        self.write(write, |_| {}).await
     }
 
     /// Ends a web session, or all of a person's.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_web_sessions(&self, _hash: Option<&[u8]>, _name: Option<&str>) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn end_web_sessions(&self, hash: Option<&[u8]>, name: Option<&str>) -> Result<(), StoreError> {
+        let (hash, name) = (hash.map(<[u8]>::to_owned), name.map(str::to_owned));
+        let write = move |connection: &Connection| {
+            if let Some(hash) = &hash {
+                execute(connection, "DELETE FROM web_session WHERE hash = ?1", params![hash])?;
+            }
+            if let Some(name) = &name {
+                execute(connection, "DELETE FROM web_session WHERE name = ?1", params![name])?;
+            }
+            Ok(())
+        };
+        self.write(write, |()| {}).await
     }
+}
+
+fn role(row: &Found<'_>, index: usize) -> Result<Role, StoreError> {
+    let word: String = column(row, index)?;
+    Role::from_word(&word).ok_or_else(|| StoreError::Broken(format!("state.db: unknown role {word:?}")))
+}
+
+fn api_token(row: &Found<'_>) -> Result<ApiTokenRow, StoreError> {
+    Ok(ApiTokenRow {
+        id: column(row, 0)?,
+        hash: column(row, 1)?,
+        role: role(row, 2)?,
+        note: column(row, 3)?,
+        expires: Timestamp::from_ms(column(row, 4)?),
+    })
+}
+
+fn web_session(
+    connection: &Connection,
+    hash: &[u8],
+    now: Timestamp,
+    link: bool,
+) -> Result<Option<WebSessionRow>, StoreError> {
+    let sql =
+        "SELECT hash, name, role, expires_ms, link FROM web_session WHERE hash = ?1 AND expires_ms > ?2 AND link = ?3";
+    let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
+    let found = collect(statement.query(params![hash, now.ms(), i64::from(link)]), |row| {
+        Ok(WebSessionRow {
+            hash: column(row, 0)?,
+            name: column(row, 1)?,
+            role: role(row, 2)?,
+            expires: Timestamp::from_ms(column(row, 3)?),
+            link: column::<i64>(row, 4)? != 0,
+        })
+    })?;
+    Ok(found.into_iter().next())
 }

@@ -1,1 +1,153 @@
-//! (to come)
+//! EDGE. The door for people and programs: views, JSON API, sign-in. Everything is built from the same snapshot.
+//!
+//! Reading order: [`routes`] is the one table of paths with who may ask for them; `guard` stands before all of them;
+//! `api` and `views` answer; `serve` listens. It decides nothing about hosts: changes go through the mailbox.
+
+mod access;
+mod api;
+mod assets;
+mod guard;
+mod password;
+mod problem;
+mod readings;
+pub mod routes;
+mod secret;
+mod serve;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod views;
+mod words;
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use prometheus::{IntCounterVec, Opts, Registry};
+use tokio::sync::watch;
+
+pub use self::{
+    access::Door,
+    serve::{MAX_CONNECTIONS, OwnTlsError, SocketError, serve_tcp, serve_unix, tls_from_files},
+};
+use crate::{
+    clock::Clock,
+    config::Config,
+    domain::{host::slots::Slots, snapshot::Snapshot},
+    identity::Identity,
+    mailbox::Mailbox,
+    store::Store,
+};
+
+/// The largest request body; what people and the CLI send is far smaller.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What the views and the API read and command.
+#[derive(Debug, Clone)]
+pub struct WebContext {
+    /// The engine's state after its last durable batch.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// Latest readings.
+    pub slots: Arc<Slots>,
+    /// Join tokens.
+    pub identity: Identity,
+    /// People, API tokens, sessions, audit.
+    pub store: Store,
+    /// Where commands go.
+    pub mailbox: Mailbox,
+    /// The engine's clock.
+    pub clock: Clock,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Whether the collector has loaded its state and listens.
+    pub ready: Arc<AtomicBool>,
+    /// What is counted here.
+    pub metrics: WebMetrics,
+}
+
+/// What happens at this door, counted where it happens.
+#[derive(Debug, Clone)]
+pub struct WebMetrics {
+    /// Requests answered by status class, such as `2xx`.
+    pub requests: IntCounterVec,
+    /// Attempts to sign in by outcome: `accepted`, `refused`, `limited`.
+    pub sign_ins: IntCounterVec,
+}
+
+impl WebMetrics {
+    /// Registers the counters.
+    ///
+    /// # Errors
+    /// When a counter of that name is registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let requests = IntCounterVec::new(
+            Opts::new("muster_http_requests_total", "HTTP requests answered, by status class."),
+            &["status"],
+        )?;
+        let sign_ins = IntCounterVec::new(
+            Opts::new("muster_sign_ins_total", "Attempts of people to sign in, by outcome."),
+            &["outcome"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(sign_ins.clone()))?;
+        Ok(Self { requests, sign_ins })
+    }
+}
+
+/// The context with what only this door needs.
+#[derive(Debug)]
+struct Web {
+    context: WebContext,
+    sign_ins: sign_in::Limits,
+    passwords: password::Passwords,
+    hosts: access::HostNames,
+    zone: jiff::tz::TimeZone,
+}
+
+type Shared = Arc<Web>;
+
+impl Web {
+    fn new(context: WebContext) -> Self {
+        let hosts = access::HostNames::of(&context.config.http);
+        Self {
+            sign_ins: sign_in::Limits::default(),
+            passwords: password::Passwords::default(),
+            hosts,
+            zone: jiff::tz::TimeZone::system(),
+            context,
+        }
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.context.snapshot.borrow())
+    }
+
+    fn now(&self) -> crate::domain::time::Timestamp {
+        self.context.clock.now()
+    }
+}
+
+/// The API's description (OpenAPI 3.1).
+#[must_use]
+pub fn api_description() -> serde_json::Value {
+    api::openapi::describe()
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986) and `/`.
+#[must_use]
+pub fn encode(text: &str) -> String {
+    words::encode(text)
+}
+
+/// All that is served over HTTP: views, API and the given exposition routes, behind one guard.
+///
+/// Every connection must carry a [`Door`] as request extension ([`serve_tcp`] and [`serve_unix`] do); without one
+/// everything is refused.
+pub fn router(context: WebContext, exposition: Router) -> Router {
+    let web = Arc::new(Web::new(context));
+    routes::build()
+        .with_state(Arc::clone(&web))
+        .merge(exposition)
+        .fallback(problem::no_such_page)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(web, guard::guard))
+}

@@ -1,4 +1,20 @@
-//! What the numbers of a stream mean: families and series, shared between hosts that say the same. (to come)
+//! What the numbers of a stream mean: families and series, shared between hosts that say the same.
+//!
+//! While a stream declares, a [`draft`] grows; at the first readings after a change it is sealed into a [`Dictionary`]:
+//! prepared exposition text per family ([`block`]) in output order, the place of each series id in it, and the rules'
+//! index. Sealed ones are immutable and interned, whole and by family, so that a thousand alike machines cost one.
+
+pub mod block;
+pub mod draft;
+pub mod text;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use self::block::{Block, Labels};
+use crate::domain::rules::Index;
 
 /// The type of a family, as in the exposition format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +29,20 @@ pub enum FamilyType {
     Histogram,
     /// Quantiles, sum and count.
     Summary,
+}
+
+impl FamilyType {
+    /// The type's word in the exposition format.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Untyped => "untyped",
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+        }
+    }
 }
 
 /// A family as it came over the wire, names not yet checked.
@@ -50,4 +80,257 @@ pub struct DictionaryUpdate {
     pub series: Vec<SeriesEntry>,
     /// Series that exist no more.
     pub retired: Vec<u32>,
+}
+
+/// The place of a series that is declared but not shown: invalid or a duplicate. Its numbers are read over.
+pub const HIDDEN: u32 = u32::MAX;
+
+/// Stands for "no value": Prometheus' stale marker (a NaN of its own, `value.StaleNaN`), so that a host that sends it means the same.
+pub const ABSENT: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
+/// Whether `value` is [`ABSENT`].
+#[must_use]
+pub fn is_absent(value: f64) -> bool {
+    value.to_bits() == ABSENT.to_bits()
+}
+
+/// What became of a family's declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FamilyPlace {
+    /// It is this block.
+    Block(u32),
+    /// Its name is no metric name; nothing of it is shown.
+    Invalid,
+    /// It was left out because the host says too much.
+    LeftOut,
+}
+
+/// A sealed dictionary: series ids to places, places to text. Immutable and shared.
+#[derive(Debug)]
+pub struct Dictionary {
+    /// Sorted by family name: the output order.
+    blocks: Box<[Arc<Block>]>,
+    layout: Arc<Layout>,
+    rules: Index,
+}
+
+/// Which id is where: the same for hosts that differ only in what labels say.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    families: Box<[(u32, FamilyPlace)]>,
+    /// Place of each block's first series.
+    starts: Box<[u32]>,
+    /// Ascending series ids, and beside them their places.
+    ids: Box<[u32]>,
+    places: Box<[u32]>,
+    size: usize,
+    leaves_out: bool,
+}
+
+impl Dictionary {
+    /// The dictionary of a host that declared nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(Arc::new(Layout::new(Vec::new(), &[], Vec::new())), Vec::new())
+    }
+
+    fn new(layout: Arc<Layout>, blocks: Vec<Arc<Block>>) -> Self {
+        let mut dictionary = Self { blocks: blocks.into(), layout, rules: Index::default() };
+        dictionary.rules = Index::of(&dictionary);
+        dictionary
+    }
+
+    /// How many series are shown; values are kept for these, by place.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.layout.size
+    }
+
+    /// The place of the series with this id: [`HIDDEN`] for one that is not shown, `None` for an unknown one.
+    #[must_use]
+    pub fn place(&self, id: u32) -> Option<u32> {
+        // Agents number from 0 or 1 without holes as a rule: try where the id would then be.
+        let guess = id as usize;
+        for at in [Some(guess), guess.checked_sub(1)].into_iter().flatten() {
+            if self.layout.ids.get(at) == Some(&id) {
+                return Some(self.layout.places[at]);
+            }
+        }
+        match self.layout.ids.binary_search(&id) {
+            Ok(at) => Some(self.layout.places[at]),
+            Err(_) if self.layout.leaves_out => Some(HIDDEN),
+            Err(_) => None,
+        }
+    }
+
+    /// Name of the family, suffix and labels of the series at `place`.
+    #[must_use]
+    pub fn series(&self, place: u32) -> (&str, &str, &Labels) {
+        let at = self.layout.starts.partition_point(|start| *start <= place) - 1;
+        // Blocks without series share their start with the next; the last of equals has the series.
+        let block = &self.blocks[at];
+        let (suffix, labels) = block.series((place - self.layout.starts[at]) as usize);
+        (block.name(), suffix, labels)
+    }
+
+    /// The value of a label of the series at `place`, empty when it has none.
+    #[must_use]
+    pub fn label(&self, place: u32, name: &str) -> &str {
+        let (_, _, labels) = self.series(place);
+        labels.iter().find(|(label, _)| label == name).map_or("", |(_, value)| value)
+    }
+
+    /// Calls `f` with place and labels of each series of `metric` (family name and suffix), in output order.
+    pub fn each(&self, metric: &str, f: &mut dyn FnMut(u32, &Labels)) {
+        for (block, start) in self.blocks.iter().zip(&self.layout.starts) {
+            let Some(wanted) = metric.strip_prefix(block.name()) else { continue };
+            for n in 0..block.len() {
+                let (suffix, labels) = block.series(n);
+                if suffix == wanted {
+                    f(*start + u32::try_from(n).expect("series per host are capped far below 2^32"), labels);
+                }
+            }
+        }
+    }
+
+    /// The rules' index into this dictionary.
+    #[must_use]
+    pub fn rules(&self) -> &Index {
+        &self.rules
+    }
+
+    /// The families, sorted by name.
+    #[must_use]
+    pub fn blocks(&self) -> &[Arc<Block>] {
+        &self.blocks
+    }
+
+    /// Appends the whole exposition, version 0.0.4, with `values` by place.
+    pub fn render(&self, values: &[f64], out: &mut Vec<u8>) {
+        for (block, start) in self.blocks.iter().zip(&self.layout.starts) {
+            let start = *start as usize;
+            block.render(&values[start..start + block.len()], out);
+        }
+    }
+
+    /// The values by place of this dictionary, taken over by series id from those of `other`.
+    #[must_use]
+    pub fn carry_over(&self, other: &Self, values: &[f64]) -> Vec<f64> {
+        let mut carried = vec![ABSENT; self.layout.size];
+        for (id, place) in self.layout.ids.iter().zip(&self.layout.places) {
+            let before = other.layout.ids.binary_search(id).map_or(HIDDEN, |at| other.layout.places[at]);
+            if *place != HIDDEN && before != HIDDEN && self.series(*place) == other.series(before) {
+                carried[*place as usize] = values[before as usize];
+            }
+        }
+        carried
+    }
+}
+
+impl Layout {
+    fn new(families: Vec<(u32, FamilyPlace)>, blocks: &[Block], series: Vec<(u32, u32)>) -> Self {
+        let mut size = 0;
+        let start_of = |block: &Block| {
+            let start = size;
+            size += block.len();
+            u32::try_from(start).expect("series per host are capped far below 2^32")
+        };
+        let starts = blocks.iter().map(start_of).collect();
+        let (ids, places): (Vec<u32>, Vec<u32>) = series.into_iter().unzip();
+        let leaves_out = families.iter().any(|(_, place)| *place == FamilyPlace::LeftOut);
+        Self { families: families.into(), starts, ids: ids.into(), places: places.into(), size, leaves_out }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        for length in [self.families.len(), self.starts.len(), self.ids.len()] {
+            context.update(&length.to_le_bytes());
+        }
+        let mut number = |n: u32| context.update(&n.to_le_bytes());
+        for (id, place) in &self.families {
+            number(*id);
+            number(match place {
+                FamilyPlace::Block(n) => *n,
+                FamilyPlace::Invalid => u32::MAX - 1,
+                FamilyPlace::LeftOut => u32::MAX,
+            });
+        }
+        self.starts.iter().chain(&self.ids).chain(&self.places).for_each(|n| number(*n));
+        digest_bytes(context)
+    }
+}
+
+fn digest_bytes(context: ring::digest::Context) -> [u8; 32] {
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Sealed dictionaries and their families by digest, as long as a host uses them.
+#[derive(Debug, Default)]
+pub struct Interner {
+    blocks: Pool<Block>,
+    layouts: Pool<Layout>,
+    dictionaries: Pool<Dictionary>,
+}
+
+impl Interner {
+    /// How many distinct dictionaries and families are in use.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.dictionaries.live(), self.blocks.live())
+    }
+
+    fn seal(&self, families: Vec<(u32, FamilyPlace)>, blocks: Vec<Block>, series: Vec<(u32, u32)>) -> Arc<Dictionary> {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        let layout = Layout::new(families, &blocks, series);
+        let digest = layout.digest();
+        context.update(&digest);
+        let layout = self.layouts.share(digest, layout);
+        let share = |block: Block| {
+            let digest = block.digest();
+            context.update(&digest);
+            self.blocks.share(digest, block)
+        };
+        let blocks = blocks.into_iter().map(share).collect();
+        self.dictionaries.share(digest_bytes(context), Dictionary::new(layout, blocks))
+    }
+}
+
+/// Things that are equal when their digests are, kept while somebody holds them.
+#[derive(Debug)]
+struct Pool<T> {
+    inner: Mutex<(ByDigest<T>, usize)>,
+}
+
+type ByDigest<T> = HashMap<[u8; 32], Weak<T>>;
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self { inner: Mutex::new((HashMap::new(), Self::FIRST_PURGE)) }
+    }
+}
+
+impl<T> Pool<T> {
+    /// Below this many entries nobody looks for dead ones.
+    const FIRST_PURGE: usize = 1_024;
+
+    fn share(&self, digest: [u8; 32], thing: T) -> Arc<T> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pool, purge_at) = &mut *inner;
+        if let Some(known) = pool.get(&digest).and_then(Weak::upgrade) {
+            return known;
+        }
+        if pool.len() >= *purge_at {
+            pool.retain(|_, weak| weak.strong_count() > 0);
+            // Twice what lives: each purge is paid for by as many insertions.
+            *purge_at = Self::FIRST_PURGE.max(2 * pool.len());
+        }
+        let shared = Arc::new(thing);
+        pool.insert(digest, Arc::downgrade(&shared));
+        shared
+    }
+
+    fn live(&self) -> usize {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.0.values().filter(|weak| weak.strong_count() > 0).count()
+    }
 }

@@ -1,6 +1,39 @@
-//! The slot: the latest readings of one host, judged where they arrive. (bodies to come)
+//! The slot: the latest readings of one host, judged where they arrive.
+//!
+//! One per host, with its own lock: sessions of different hosts never wait for each other. What beats and the sweep
+//! need is beside the lock in atomics, so that a beat is a store and the sweep over all hosts takes no lock at all.
 
-use crate::domain::{event::Judgement, host::dictionary::DictionaryUpdate, ids::SessionId, time::Timestamp};
+mod readings;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst},
+};
+
+use self::readings::{commit, sources_after, stage};
+use super::{
+    dictionary::{
+        ABSENT, Dictionary, DictionaryUpdate, Interner,
+        block::Labels,
+        draft::{Allowance, Draft, Omissions},
+        is_absent,
+    },
+    slots::Silence,
+};
+use crate::domain::{
+    event::Judgement,
+    ids::{HostNo, SessionId},
+    record::FindingRow,
+    rules::{self, Thresholds},
+    time::Timestamp,
+    watch::Watch,
+};
+
+/// Most sources of a host whose states are kept; an agent has some thirty.
+pub const SOURCES: usize = 64;
+
+/// The session number of a slot that nobody reports to.
+const NOBODY: i64 = i64::MIN;
 
 /// One readings message, as decoded: gaps and differences as the wire's comments say.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +54,7 @@ pub struct ReadingsUpdate {
     pub sources: Vec<(String, u32, String)>,
 }
 
-/// Why an update was not applied (bounded kinds for the counter).
+/// Why an update was not applied (bounded kinds for the counter). Nothing of it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlotError {
     /// The stream breaks its own dictionary: unknown id, lists of unequal length.
@@ -32,9 +65,96 @@ pub enum SlotError {
     Superseded,
 }
 
+/// What a source of readings last said of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceState {
+    /// It answers.
+    Ok,
+    /// This machine has no such thing.
+    Absent,
+    /// It is there, but may not be looked at.
+    Unreadable,
+    /// It answered with an error.
+    Failed,
+    /// It missed its deadline.
+    Late,
+    /// It has not come back from a call.
+    Stuck,
+}
+
+impl SourceState {
+    /// By its number on the wire; unknown numbers are failures.
+    #[must_use]
+    pub const fn from_wire(number: u32) -> Self {
+        match number {
+            0 => Self::Ok,
+            1 => Self::Absent,
+            2 => Self::Unreadable,
+            4 => Self::Late,
+            5 => Self::Stuck,
+            _ => Self::Failed,
+        }
+    }
+
+    /// The state's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Absent => "absent",
+            Self::Unreadable => "unreadable",
+            Self::Failed => "failed",
+            Self::Late => "late",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+/// A source of readings, such as `filesystem`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it last said.
+    pub state: SourceState,
+    /// Why, if not ok; cleaned.
+    pub reason: Box<str>,
+}
+
 /// The latest readings of one host.
 #[derive(Debug)]
-pub struct Slot {}
+pub struct Slot {
+    heard_ms: AtomicI64,
+    session: AtomicI64,
+    silence_told: AtomicBool,
+    suspect_ms: AtomicI64,
+    report_ms: AtomicU32,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+/// What all slots share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) interner: Interner,
+    pub(super) thresholds: Thresholds,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Whether the session has not sent readings yet. Until then what the session before it said is shown.
+    fresh: bool,
+    draft: Option<Box<Draft>>,
+    dictionary: Arc<Dictionary>,
+    /// By place in the dictionary.
+    values: Vec<f64>,
+    sources: Vec<Source>,
+    allowance: Allowance,
+    omissions: Omissions,
+    last_report: Option<Timestamp>,
+    agent_ahead_ms: i64,
+    memory: rules::Memory,
+}
 
 /// What applying readings led to.
 #[derive(Debug, Default)]
@@ -45,25 +165,269 @@ pub struct Applied {
     pub tell_heard: bool,
 }
 
+/// A slot's own figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// When readings last arrived.
+    pub last_report: Option<Timestamp>,
+    /// How far the agent's clock was ahead then.
+    pub agent_clock_ahead_ms: i64,
+    /// Families left out over the caps.
+    pub families_left_out: u64,
+}
+
 impl Slot {
+    pub(super) fn new(shared: Arc<Shared>, dictionary: Arc<Dictionary>) -> Self {
+        let state = State {
+            fresh: true,
+            draft: None,
+            dictionary,
+            values: Vec::new(),
+            sources: Vec::new(),
+            allowance: Allowance::default(),
+            omissions: Omissions::default(),
+            last_report: None,
+            agent_ahead_ms: 0,
+            memory: rules::Memory::default(),
+        };
+        Self {
+            heard_ms: AtomicI64::new(i64::MIN),
+            session: AtomicI64::new(NOBODY),
+            silence_told: AtomicBool::new(false),
+            suspect_ms: AtomicI64::new(i64::MAX),
+            report_ms: AtomicU32::new(0),
+            shared,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// A new session takes the slot, unless a newer one has it.
+    pub(super) fn begin(&self, session: SessionId, watch: Watch, now: Timestamp) {
+        let mut state = self.lock();
+        if self.session.load(SeqCst) > session.0 {
+            return;
+        }
+        self.set_watch(watch);
+        self.heard_ms.store(now.ms(), SeqCst);
+        self.silence_told.store(false, SeqCst);
+        self.session.store(session.0, SeqCst);
+        state.fresh = true;
+        state.draft = Some(Box::default());
+        state.allowance = Allowance::default();
+        state.omissions = Omissions::default();
+        state.memory.forget_pending();
+    }
+
+    pub(super) fn set_watch(&self, watch: Watch) {
+        self.suspect_ms.store(watch.timers().suspect_ms, SeqCst);
+        self.report_ms.store(watch.timers().report_ms, SeqCst);
+    }
+
+    pub(super) fn end(&self, session: SessionId) {
+        // Fails when a newer session has it, which is then not to be ended.
+        let _ = self.session.compare_exchange(session.0, NOBODY, SeqCst, SeqCst);
+    }
+
+    /// The silence of this slot, if it has lasted for the level's time and was not told before.
+    pub(super) fn silence(&self, host: HostNo, now: Timestamp) -> Option<Silence> {
+        let session = self.session.load(SeqCst);
+        let heard = self.heard_ms.load(SeqCst);
+        if session == NOBODY || now.ms().saturating_sub(heard) < self.suspect_ms.load(SeqCst) {
+            return None;
+        }
+        self.silence_told.compare_exchange(false, true, SeqCst, SeqCst).ok()?;
+        if self.heard_ms.load(SeqCst) != heard || self.session.load(SeqCst) != session {
+            // Heard at this very moment. If that message saw the mark it tells `Heard`, which harms nobody.
+            self.silence_told.store(false, SeqCst);
+            return None;
+        }
+        Some(Silence { host, session: SessionId(session), proof: Timestamp::from_ms(heard) })
+    }
+
+    /// Nobody was watching: the next message is told to the engine, as after a silence.
+    pub(super) fn ask_again(&self) {
+        self.silence_told.store(true, SeqCst);
+    }
+
     /// Notes that any message arrived. True when the engine must be told (it was silent).
-    pub fn heard(&self, _session: SessionId, _now: Timestamp) -> bool {
-        unimplemented!()
+    pub fn heard(&self, session: SessionId, now: Timestamp) -> bool {
+        if self.session.load(SeqCst) != session.0 {
+            return false;
+        }
+        self.heard_ms.store(now.ms(), SeqCst);
+        // Read first: a plain load is free where a swap takes the cache line from the sweep.
+        self.silence_told.load(SeqCst) && self.silence_told.swap(false, SeqCst)
     }
 
     /// Grows or retires series. Over the caps whole families are left out and counted, never an error.
     ///
     /// # Errors
     /// [`SlotError`] when the stream is malformed or superseded.
-    pub fn grow(&self, _session: SessionId, _update: DictionaryUpdate, _now: Timestamp) -> Result<(), SlotError> {
-        unimplemented!()
+    pub fn grow(&self, session: SessionId, update: DictionaryUpdate, now: Timestamp) -> Result<(), SlotError> {
+        let mut state = self.lock_for(session)?;
+        let state = &mut *state;
+        let mut draft = state.draft.take().unwrap_or_else(|| Box::new(Draft::of(&state.dictionary)));
+        let checked = draft.check(&update);
+        if checked.is_ok() {
+            draft.grow(update, &mut state.allowance, &mut state.omissions, now);
+        }
+        state.draft = Some(draft);
+        checked.map_err(SlotError::Malformed)
     }
 
     /// Applies readings and judges them.
     ///
     /// # Errors
     /// [`SlotError`] when the stream is malformed or superseded.
-    pub fn apply(&self, _session: SessionId, _update: &ReadingsUpdate, _now: Timestamp) -> Result<Applied, SlotError> {
-        unimplemented!()
+    pub fn apply(&self, session: SessionId, update: &ReadingsUpdate, now: Timestamp) -> Result<Applied, SlotError> {
+        let mut guard = self.lock_for(session)?;
+        let state = &mut *guard;
+        let sources = sources_after(&state.sources, state.fresh, update).map_err(SlotError::Malformed)?;
+        if let Some(draft) = &state.draft {
+            let (dictionary, duplicates) = draft.seal(&self.shared.interner);
+            let mut values = if state.fresh {
+                vec![ABSENT; dictionary.size()]
+            } else {
+                dictionary.carry_over(&state.dictionary, &state.values)
+            };
+            let staged = stage(update, &dictionary, &values).map_err(SlotError::Malformed)?;
+            commit(update.full, &staged, &mut values);
+            (state.dictionary, state.values, state.draft) = (dictionary, values, None);
+            state.omissions.invalid += duplicates;
+            state.allowance.begin(now);
+        } else {
+            let staged = stage(update, &state.dictionary, &state.values).map_err(SlotError::Malformed)?;
+            commit(update.full, &staged, &mut state.values);
+        }
+        if let Some(sources) = sources {
+            state.sources = sources;
+        }
+        state.last_report = Some(now);
+        state.agent_ahead_ms = update.agent_wall_ms.saturating_sub(now.ms());
+        let first = std::mem::take(&mut state.fresh);
+        let inputs = rules::Inputs {
+            dictionary: &state.dictionary,
+            values: &state.values,
+            sources: &state.sources,
+            thresholds: &self.shared.thresholds,
+        };
+        let judgements = state.memory.judge(&inputs);
+        drop(guard);
+        let was_silent = self.heard(session, now);
+        Ok(Applied { judgements, tell_heard: first || was_silent })
+    }
+
+    /// Takes over which findings are open for this host, as the records say: after a start of the collector, or when a
+    /// session begins, so that a trouble that vanished meanwhile is cleared and one that goes on is not told again.
+    pub fn adopt(&self, open: &[FindingRow]) {
+        self.lock().memory.adopt(open);
+    }
+
+    /// The value of the series with exactly these labels, in any order, if there is one now.
+    #[must_use]
+    pub fn value(&self, metric: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let mut found = None;
+        self.for_each(metric, &mut |there, value| {
+            let same = there.len() == labels.len()
+                && labels.iter().all(|(name, value)| there.iter().any(|(n, v)| n == name && v == value));
+            if same {
+                found = Some(value);
+            }
+        });
+        found
+    }
+
+    /// Calls `f` with labels and value of each series of `metric` that has one now. `f` must not use this slot.
+    pub fn for_each(&self, metric: &str, f: &mut dyn FnMut(&Labels, f64)) {
+        let state = self.lock();
+        state.dictionary.each(metric, &mut |place, labels| {
+            let value = state.values[place as usize];
+            if !is_absent(value) {
+                f(labels, value);
+            }
+        });
+    }
+
+    /// Appends what the host's own exporter would say, text format 0.0.4.
+    pub fn render(&self, out: &mut Vec<u8>) {
+        // Copied, so that a scrape of 20 000 series does not keep the host's readings waiting.
+        let (dictionary, values) = {
+            let state = self.lock();
+            (Arc::clone(&state.dictionary), state.values.clone())
+        };
+        dictionary.render(&values, out);
+    }
+
+    /// When readings last arrived.
+    #[must_use]
+    pub fn last_report(&self) -> Option<Timestamp> {
+        self.lock().last_report
+    }
+
+    /// What the fleet's page says of this slot, under one lock.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let state = self.lock();
+        Figures {
+            last_report: state.last_report,
+            agent_clock_ahead_ms: state.agent_ahead_ms,
+            families_left_out: state.omissions.families_total,
+        }
+    }
+
+    /// When anything last arrived on a session, if ever.
+    #[must_use]
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        Some(self.heard_ms.load(SeqCst)).filter(|ms| *ms != i64::MIN).map(Timestamp::from_ms)
+    }
+
+    /// How far the agent's wall clock was ahead of ours at its last report, milliseconds; the way here is in it.
+    #[must_use]
+    pub fn agent_clock_ahead_ms(&self) -> Option<i64> {
+        let state = self.lock();
+        state.last_report.map(|_| state.agent_ahead_ms)
+    }
+
+    /// The time between two reports at this host's watch level, milliseconds; 0 before the first session.
+    #[must_use]
+    pub fn report_interval_ms(&self) -> u32 {
+        self.report_ms.load(SeqCst)
+    }
+
+    /// What the host's sources say of themselves, in the order in which they were first named.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
+        self.lock().sources.clone()
+    }
+
+    /// How many series are shown.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.lock().dictionary.size()
+    }
+
+    /// What of this stream's declarations is not shown.
+    #[must_use]
+    pub fn omissions(&self) -> Omissions {
+        self.lock().omissions.clone()
+    }
+
+    /// Names of the families left out because the host says too much, at most
+    /// [`LEFT_OUT_NAMED`](super::dictionary::draft::LEFT_OUT_NAMED).
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        self.lock().omissions.families.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_for(&self, session: SessionId) -> Result<MutexGuard<'_, State>, SlotError> {
+        let state = self.lock();
+        if self.session.load(SeqCst) == session.0 { Ok(state) } else { Err(SlotError::Superseded) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,18 @@
-//! All slots. (bodies to come)
+//! All slots: found by host, swept for silence.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use super::slot::Slot;
+use super::{
+    dictionary::Dictionary,
+    slot::{Shared, Slot},
+};
 use crate::domain::{
     ids::{HostNo, SessionId},
+    record::FindingRow,
+    rules::Thresholds,
     time::Timestamp,
     watch::Watch,
 };
@@ -21,32 +29,88 @@ pub struct Silence {
 }
 
 /// All slots of this collector.
-#[derive(Debug, Default)]
-pub struct Slots {}
+#[derive(Debug)]
+pub struct Slots {
+    shared: Arc<Shared>,
+    empty: Arc<Dictionary>,
+    // Written when a host reports for the first time; everything else reads.
+    slots: RwLock<HashMap<HostNo, Arc<Slot>>>,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self::new(Thresholds::default())
+    }
+}
 
 impl Slots {
-    /// A new session has this host's slot; its readings start anew.
-    pub fn open(&self, _host: HostNo, _session: SessionId, _watch: Watch, _now: Timestamp) -> Arc<Slot> {
-        unimplemented!()
+    /// No slots yet; readings will be judged by `thresholds`.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        let shared = Arc::new(Shared { thresholds, ..Shared::default() });
+        Self { shared, empty: Arc::new(Dictionary::empty()), slots: RwLock::default() }
+    }
+
+    /// A new session has this host's slot; its readings start anew. Until they come, the last ones stay for views.
+    pub fn open(&self, host: HostNo, session: SessionId, watch: Watch, now: Timestamp) -> Arc<Slot> {
+        let slot = self.slot(host);
+        slot.begin(session, watch, now);
+        slot
+    }
+
+    fn slot(&self, host: HostNo) -> Arc<Slot> {
+        self.find(host).unwrap_or_else(|| {
+            let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(Slot::new(Arc::clone(&self.shared), Arc::clone(&self.empty)));
+            Arc::clone(slots.entry(host).or_insert_with(new))
+        })
     }
 
     /// The watch level changed.
-    pub fn set_watch(&self, _host: HostNo, _watch: Watch) {
-        unimplemented!()
+    pub fn set_watch(&self, host: HostNo, watch: Watch) {
+        if let Some(slot) = self.find(host) {
+            slot.set_watch(watch);
+        }
     }
 
     /// The session ended; nothing more is swept for it. The last values stay for views.
-    pub fn close(&self, _host: HostNo, _session: SessionId) {
-        unimplemented!()
+    pub fn close(&self, host: HostNo, session: SessionId) {
+        if let Some(slot) = self.find(host) {
+            slot.end(session);
+        }
     }
 
-    /// Hosts that have been silent for their level's `suspect` time, each told once per silence.
-    pub fn sweep(&self, _now: Timestamp) -> Vec<Silence> {
-        unimplemented!()
+    /// Forgets a host that is gone for good.
+    pub fn forget(&self, host: HostNo) {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&host);
+    }
+
+    /// Hosts that have been silent for their level's `suspect` time, each told once per silence, by host number.
+    pub fn sweep(&self, now: Timestamp) -> Vec<Silence> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let mut silences: Vec<_> = slots.iter().filter_map(|(host, slot)| slot.silence(*host, now)).collect();
+        silences.sort_unstable_by_key(|silence| silence.host);
+        silences
+    }
+
+    /// The collector itself was away: every host's next message is told, whether or not it was silent.
+    pub fn ask_again(&self) {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|slot| slot.ask_again());
+    }
+
+    /// Tells a host's slot, before its first session here, which findings are open.
+    pub fn adopt(&self, host: HostNo, open: &[FindingRow]) {
+        self.slot(host).adopt(open);
     }
 
     /// The slot of a host, if it ever reported to this collector.
-    pub fn find(&self, _host: HostNo) -> Option<Arc<Slot>> {
-        unimplemented!()
+    pub fn find(&self, host: HostNo) -> Option<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&host).cloned()
+    }
+
+    /// How many distinct dictionaries and families all hosts together use.
+    #[must_use]
+    pub fn distinct(&self) -> (usize, usize) {
+        self.shared.interner.sizes()
     }
 }

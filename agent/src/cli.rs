@@ -1,0 +1,217 @@
+//! The commands: flags in, exit codes out. 0 done, 1 failed, 64 usage or configuration.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the edge where the program speaks to a person")]
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use muster_agent::config::{self, Config, ConfigError};
+use muster_agent::host::Host;
+use muster_agent::identity::{self, Enrolment, Outcome, Token, TokenError};
+use muster_agent::state::StateDir;
+use muster_agent::{app, clock, doctor, once, report, telemetry};
+
+/// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
+pub(crate) const USAGE: u8 = 64;
+/// A token is about 90 bytes; a larger file is some other file.
+const TOKEN_FILE_BYTES_MAX: u64 = 4096;
+/// The collector's clock and ours may differ by this before it is worth a word.
+const OFFSET_TOLD_MS: i64 = 30_000;
+
+/// Reports what this machine is and how it does to a Muster collector.
+#[derive(Debug, Parser)]
+#[command(
+    name = "muster-agent",
+    version,
+    after_help = "First steps:\n  \
+        muster-agent once                    shows what would be reported, without any collector\n  \
+        muster-agent doctor                  says what cannot be read here, and the remedy\n  \
+        muster-agent enrol --collector HOST:7460 --token-file FILE\n  \
+        muster-agent run\n\n\
+        A token comes from `muster-collector token create --kind single`."
+)]
+pub(crate) struct Cli {
+    /// Configuration file [default: /etc/muster/agent.toml, which may be absent]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// State directory: identity, spool, settings [default: /var/lib/muster/agent]
+    #[arg(long, global = true, value_name = "DIR")]
+    state: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Joins this machine to a collector; safe to repeat
+    Enrol(EnrolArgs),
+    /// Reports until stopped (what the service runs)
+    Run,
+    /// Collects once and prints it
+    Once(OnceArgs),
+    /// Says what can be read, what cannot, and the exact remedy
+    Doctor(MachineArgs),
+    /// Checks the configuration file and reports every mistake
+    CheckConfig,
+}
+
+#[derive(Debug, Args)]
+struct EnrolArgs {
+    /// Where the collector listens; may be given several times
+    #[arg(long, value_name = "HOST:PORT", num_args = 1..)]
+    collector: Vec<String>,
+    /// File with the join token, - for standard input [default: the variable MUSTER_TOKEN]
+    #[arg(long, value_name = "FILE|-")]
+    token_file: Option<PathBuf>,
+    /// Enrol anew although this machine is enrolled; the old identity is set aside
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+struct OnceArgs {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "prometheus")]
+    format: Format,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Debug, Args)]
+struct MachineArgs {
+    /// Judge a captured machine: its `/` below this directory
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Look external tools up in this directory only
+    #[arg(long, value_name = "DIR", requires = "root")]
+    commands: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Prometheus,
+    Json,
+}
+
+impl MachineArgs {
+    fn host(self) -> Host {
+        self.root.map_or_else(Host::live, |root| Host::captured(root, self.commands))
+    }
+}
+
+/// Runs one command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = app::with_state(Config::load(cli.config.as_deref())?, cli.state.as_deref());
+    if !matches!(cli.command, Command::Once(_) | Command::Doctor(_) | Command::CheckConfig) {
+        telemetry::start(&config.log_level);
+    }
+    match cli.command {
+        Command::CheckConfig => println!("the configuration is fine"),
+        Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
+        Command::Run => runtime()?
+            .block_on(async { app::run(config, Host::live(), asked_to_stop()?).await.map_err(anyhow::Error::from) })?,
+        Command::Once(args) => {
+            let format = match args.format {
+                Format::Prometheus => once::Format::Prometheus,
+                Format::Json => once::Format::Json,
+            };
+            print!("{}", runtime()?.block_on(once::once(args.machine.host(), format)));
+        }
+        Command::Doctor(machine) => print!("{}", doctor::render(&doctor::examine(&machine.host(), &config.state))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints an error with its causes; the exit code says whose mistake it is.
+pub(crate) fn complain(error: &anyhow::Error) -> ExitCode {
+    if let Some(mistakes) = error.downcast_ref::<ConfigError>() {
+        eprintln!("{mistakes}");
+        return USAGE.into();
+    }
+    // One line: a cause that carries a stranger's words cannot forge a second.
+    eprintln!("muster-agent: {}", format!("{error:#}").replace(|c: char| c.is_control(), " "));
+    if error.is::<TokenError>() || error.is::<UsageError>() { USAGE.into() } else { ExitCode::FAILURE }
+}
+
+/// What was asked for cannot be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")
+}
+
+/// Ends on SIGTERM and on SIGINT.
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn enrol(config: Config, args: EnrolArgs) -> anyhow::Result<()> {
+    let addresses = if args.collector.is_empty() { config.addresses } else { args.collector };
+    if let Some(wrong) = addresses.iter().find(|address| !config::is_address(address)) {
+        let text = format!("--collector {wrong:?}: expected HOST:PORT, for example muster.example.org:7460");
+        return Err(UsageError(text).into());
+    }
+    let state = StateDir::open(&config.state)?;
+    let _lock = state.lock()?;
+    let host = Host::live();
+    let token = read_token(args.token_file)?;
+    let order = Enrolment {
+        addresses,
+        token,
+        facts: report::host_facts(&host, &config.labels),
+        fingerprint: report::fingerprint(&host),
+        replace: args.force,
+    };
+    match identity::enrol(&state, &order, clock::now).await? {
+        Outcome::Already(identity) => {
+            let id = identity::hyphenated(&identity.host_id);
+            println!("already enrolled as {:?} (host {id}); nothing was changed, --force enrols anew", identity.name);
+        }
+        Outcome::Enrolled { identity, clock_offset_ms, clock_wrong } => {
+            println!("enrolled as {:?} (host {})", identity.name, identity::hyphenated(&identity.host_id));
+            if clock_wrong || clock_offset_ms.abs() > OFFSET_TOLD_MS {
+                println!(
+                    "this machine's clock differs from the collector's by {} s; set it (timedatectl set-ntp true){}",
+                    -clock_offset_ms / 1000,
+                    if clock_wrong { ": until then the agent cannot connect" } else { "" }
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The token from the named file, standard input, or `MUSTER_TOKEN`; never from the command line, where others see it.
+fn read_token(file: Option<PathBuf>) -> anyhow::Result<Token> {
+    let mut text = String::new();
+    match file {
+        Some(path) if path.as_os_str() == "-" => {
+            std::io::stdin().take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).context("standard input")?;
+        }
+        Some(path) => {
+            let name = path.display().to_string();
+            let file = std::fs::File::open(&path).with_context(|| name.clone())?;
+            file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).context(name)?;
+        }
+        None => {
+            text = std::env::var("MUSTER_TOKEN").map_err(|_| {
+                UsageError(
+                    "no token is given; use --token-file FILE, --token-file - or the variable MUSTER_TOKEN".into(),
+                )
+            })?;
+        }
+    }
+    Ok(Token::parse(&text)?)
+}

@@ -1,0 +1,181 @@
+//! EDGE: one connection to a collector: resolve, connect, TLS handshake, HTTP/2. Made once and never made again by
+//! itself: whoever dialled decides when to dial next.
+//!
+//! A dead path is noticed by the kernel: keep-alive probes while nothing is in flight, the user time-out while something
+//! is. HTTP/2 pings are off.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint};
+
+/// To connect, and again for the handshake (the collector gives a handshake as long).
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// What the collector may send ahead: acknowledgements and settings of at most 64 KiB.
+const WINDOW_BYTES: u32 = 128 * 1024;
+/// Only a label: the collector is known by its certificate.
+const AUTHORITY: &str = "http://collector.muster.internal";
+
+/// How quickly the kernel gives a silent path up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathWatch {
+    /// Between keep-alive probes, and before the first.
+    pub keep_alive: Duration,
+    /// Unanswered probes before the connection is reset.
+    pub probes: u32,
+    /// How long data may stay unacknowledged.
+    pub user_timeout: Duration,
+}
+
+/// Why no connection came about.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// No name, no route, nobody listening, or cut on the way.
+    #[error("{address}: cannot be reached")]
+    Unreachable {
+        /// What was dialled.
+        address: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing within [`STEP_TIMEOUT`].
+    #[error("{address}: no answer within {} s", STEP_TIMEOUT.as_secs())]
+    Silent {
+        /// What was dialled.
+        address: String,
+    },
+    /// Reached, but not the collector that this host believes.
+    #[error("{address}: is not the collector this host trusts")]
+    NotTrusted {
+        /// What was dialled.
+        address: String,
+        /// What TLS said.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The certificate's dates and our clock do not agree.
+    #[error(
+        "{address}: the collector's certificate is outside its dates; this machine's clock is probably wrong, check it with `timedatectl`"
+    )]
+    ClockWrong {
+        /// What was dialled.
+        address: String,
+        /// What TLS said.
+        #[source]
+        source: rustls::Error,
+    },
+    /// HTTP/2 did not start.
+    #[error("{address}: the connection ended before it began")]
+    Http {
+        /// What was dialled.
+        address: String,
+        /// What the transport said.
+        #[source]
+        source: tonic::transport::Error,
+    },
+}
+
+/// A live connection.
+#[derive(Debug)]
+pub struct Dialled {
+    /// Speaks gRPC over it.
+    pub channel: Channel,
+    /// The same socket, to adjust [`PathWatch`] while it lives.
+    pub socket: OwnedFd,
+}
+
+/// Connects to `address` (`host:port`), believing only whom `tls` believes under `name`.
+///
+/// # Errors
+/// [`DialError`] tells a network fault from a wrong collector and from a wrong clock.
+pub async fn dial(
+    address: &str,
+    tls: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    path: PathWatch,
+) -> Result<Dialled, DialError> {
+    let unreachable = |source| DialError::Unreachable { address: address.to_owned(), source };
+    let silent = |_| DialError::Silent { address: address.to_owned() };
+    let stream = timeout(STEP_TIMEOUT, TcpStream::connect(address)).await.map_err(silent)?.map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
+    let socket = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
+    watch_path(&socket, path).map_err(unreachable)?;
+    let handshake = TlsConnector::from(tls).connect(name, stream);
+    let stream =
+        timeout(STEP_TIMEOUT, handshake).await.map_err(silent)?.map_err(|error| tls_failure(address, error))?;
+    let channel = over(stream).await.map_err(|source| DialError::Http { address: address.to_owned(), source })?;
+    Ok(Dialled { channel, socket })
+}
+
+/// Sets keep-alive and user time-out of a live socket.
+///
+/// # Errors
+/// When the kernel refuses an option.
+pub fn watch_path(socket: &OwnedFd, path: PathWatch) -> io::Result<()> {
+    let socket = socket2::SockRef::from(socket);
+    let keep_alive = socket2::TcpKeepalive::new()
+        .with_time(path.keep_alive)
+        .with_interval(path.keep_alive)
+        .with_retries(path.probes);
+    socket.set_tcp_keepalive(&keep_alive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(path.user_timeout))?;
+    Ok(())
+}
+
+/// Whether an error says that the other side refused our certificate.
+#[must_use]
+pub fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let tls = error
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = tls {
+            return matches!(
+                alert,
+                AlertDescription::BadCertificate
+                    | AlertDescription::CertificateExpired
+                    | AlertDescription::CertificateRevoked
+                    | AlertDescription::CertificateRequired
+                    | AlertDescription::CertificateUnknown
+                    | AlertDescription::UnknownCA
+                    | AlertDescription::AccessDenied
+            );
+        }
+        next = error.source();
+    }
+    false
+}
+
+async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport::Error> {
+    let once = Arc::new(Mutex::new(Some(TokioIo::new(stream))));
+    let connector = tower::service_fn(move |_| {
+        let stream = once.lock().ok().and_then(|mut held| held.take());
+        std::future::ready(stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
+    });
+    Endpoint::from_static(AUTHORITY)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .connect_with_connector(connector)
+        .await
+}
+
+fn tls_failure(address: &str, error: io::Error) -> DialError {
+    let address = address.to_owned();
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(tls) if crate::identity::is_about_time(tls) => DialError::ClockWrong { address, source: tls.clone() },
+        Some(tls) => DialError::NotTrusted { address, source: tls.clone() },
+        None => DialError::Unreachable { address, source: error },
+    }
+}

@@ -1,0 +1,114 @@
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc::channel;
+
+use super::*;
+
+fn script(directory: &Path, name: &str, body: &str) {
+    let path = directory.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_missing_file_is_not_present_and_not_a_failure() {
+    let error = Host::live().read_text("/proc/there-is-no-such-file").unwrap_err();
+    assert_eq!(error, HostError::NotPresent("/proc/there-is-no-such-file".to_owned()));
+}
+
+#[test]
+fn a_kept_file_is_read_anew_each_time() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("value"), "1\n").unwrap();
+    let host = Host::captured(root.path().into(), None);
+    let mut bytes = Vec::new();
+    host.read_kept("/value", &mut bytes).unwrap();
+    assert_eq!(bytes, b"1\n");
+    std::fs::write(root.path().join("value"), "22\n").unwrap();
+    host.read_kept("/value", &mut bytes).unwrap();
+    assert_eq!(bytes, b"22\n");
+}
+
+#[test]
+fn a_long_file_is_read_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let long = "x".repeat(READ_FIRST * 5 + 7);
+    std::fs::write(root.path().join("long"), &long).unwrap();
+    assert_eq!(Host::captured(root.path().into(), None).read_text("/long").unwrap().len(), long.len());
+}
+
+#[test]
+fn a_capture_answers_statfs_and_uname_from_its_json_and_has_no_tools_of_ours() {
+    let root = tempfile::tempdir().unwrap();
+    let host = Host::captured(root.path().into(), None);
+    assert!(matches!(host.uname(), Err(HostError::NotPresent(_))));
+    assert_eq!(host.statfs("/", 1000), Err(HostError::NotPresent("/".to_owned()).into()));
+    std::fs::create_dir(root.path().join(".muster")).unwrap();
+    std::fs::write(root.path().join(".muster/uname.json"), r#"{"sysname":"Linux","nodename":"n"}"#).unwrap();
+    std::fs::write(root.path().join(".muster/statfs.json"), r#"{"/":{"block_bytes":4096,"blocks":10}}"#).unwrap();
+    assert_eq!(host.uname().unwrap().nodename, "n");
+    assert_eq!(host.statfs("/", 1000).unwrap().blocks, 10);
+    assert!(host.tool("sh").is_none());
+}
+
+#[test]
+fn a_tool_runs_without_our_environment_and_its_output_comes_back() {
+    let commands = tempfile::tempdir().unwrap();
+    script(commands.path(), "say", r#"echo "$1 ${HOME:-none}"; exit 3"#);
+    let host = Host::captured("/".into(), Some(commands.path().into()));
+    let output = host.run("say", &["hello; world"], 10_000).unwrap();
+    assert_eq!((output.code, output.stdout.as_slice()), (Some(3), b"hello; world none\n".as_slice()));
+    assert_eq!(host.run("absent", &[], 10_000), Err(CommandError::NotPresent("absent".to_owned())));
+}
+
+#[test]
+fn a_tool_that_does_not_end_is_killed_with_its_children() {
+    let commands = tempfile::tempdir().unwrap();
+    script(commands.path(), "hang", "sleep 1000 & sleep 1000");
+    let host = Host::captured("/".into(), Some(commands.path().into()));
+    let error = host.run("hang", &[], 50).unwrap_err();
+    assert_eq!(error, CommandError::TimedOut { tool: "hang".to_owned(), after_ms: 50 });
+    // It is gone, so it may be started again.
+    assert!(matches!(host.run("hang", &[], 50), Err(CommandError::TimedOut { .. })));
+}
+
+#[test]
+fn output_beyond_the_cap_is_dropped_and_said() {
+    let commands = tempfile::tempdir().unwrap();
+    script(commands.path(), "flood", "head -c 2000000 /dev/zero");
+    let output = Host::captured("/".into(), Some(commands.path().into())).run("flood", &[], 10_000).unwrap();
+    assert_eq!((output.stdout.len(), output.truncated, output.code), (1024 * 1024, true, Some(0)));
+}
+
+#[test]
+fn a_hung_mount_is_stuck_until_its_call_returns_and_delays_no_other() {
+    let (release, hold) = channel::<()>();
+    let hold = Mutex::new(hold);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let host = Host::with_statfs(
+        None,
+        Box::new(move |path| {
+            lock(&seen).push(path.to_owned());
+            if path == "/hung" {
+                lock(&hold).recv().unwrap();
+            }
+            Ok(FsStat { blocks: 7, ..FsStat::default() })
+        }),
+    );
+    let Err(MountError::Stuck { since_ms }) = host.statfs("/hung", 20) else { panic!("it answered") };
+    assert_eq!(host.statfs("/fine", 10_000).unwrap().blocks, 7);
+    assert_eq!(host.clone().statfs("/hung", 20), Err(MountError::Stuck { since_ms }));
+    assert_eq!(*lock(&asked), ["/hung", "/fine"], "a stuck mount is not asked again");
+    release.send(()).unwrap();
+    // The hung call answers now; asked again, the mount is asked anew and (released) answers.
+    release.send(()).unwrap();
+    let answer = std::iter::repeat_with(|| host.statfs("/hung", 1000)).find(Result::is_ok).unwrap();
+    assert_eq!(answer.unwrap().blocks, 7);
+}
+
+#[test]
+fn a_boot_id_is_sixteen_bytes() {
+    assert_eq!(parse_uuid("00010203-0405-0607-0809-0a0b0c0d0eff").unwrap()[15], 0xff);
+    assert_eq!(parse_uuid("short"), None);
+    assert_ne!(Host::live().boot_id(), [0; 16]);
+}

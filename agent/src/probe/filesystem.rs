@@ -1,0 +1,191 @@
+//! Sizes of the mounted file systems. A mount that does not answer is said to be stuck and delays nobody.
+
+use super::{Kind, ProbeError, Sink, strange};
+use crate::clock;
+use crate::host::{FsStat, Host, MountError};
+
+/// Milliseconds that one mount may take: a healthy NFS server answers within a few.
+const MOUNT_MS: u64 = 500;
+/// Milliseconds that all mounts of one pass may take together before each gets only [`LATE_MS`].
+pub(super) const PASS_MS: u64 = 1500;
+/// Milliseconds for a mount after the pass has used up its time: a local one answers in far less.
+const LATE_MS: u64 = 20;
+
+/// `node_exporter`'s default `--collector.filesystem.fs-types-exclude`.
+const TYPES_LEFT_OUT: [&str; 24] = [
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "fusectl",
+    "hugetlbfs",
+    "iso9660",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "procfs",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tracefs",
+];
+
+/// One mount of `/proc/1/mountinfo`.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount {
+    device: String,
+    point: String,
+    kind: String,
+    read_only: bool,
+}
+
+pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
+    // Our own unit may see mounts read-only that are not; process 1 sees what is (decisions 11).
+    let first = sink.read(host, "/proc/1/mountinfo", |_, text| parse(text));
+    let mounts = match first {
+        Ok(mounts) => mounts,
+        Err(_) => sink.read(host, "/proc/self/mountinfo", |_, text| parse(text))?,
+    };
+    let began_ns = clock::boottime_ns();
+    for mount in &mounts {
+        let spent_ms = (clock::boottime_ns() - began_ns) / 1_000_000;
+        let deadline_ms = PASS_MS.saturating_sub(spent_ms).clamp(LATE_MS, MOUNT_MS);
+        let answer = host.statfs(&mount.point, deadline_ms);
+        if let Err(MountError::Stuck { .. }) = &answer {
+            let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            sink.note(format!("filesystem{}", mount.point), ProbeError::Stuck(error));
+        }
+        say(sink, mount, answer.ok());
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are shown as doubles, as Prometheus does")]
+fn say(sink: &mut Sink<'_>, mount: &Mount, stat: Option<FsStat>) {
+    let labels = [("device", &*mount.device), ("fstype", &*mount.kind), ("mountpoint", &*mount.point)];
+    let mut gauge = |name: &str, help: &str, value: f64| {
+        sink.family(name, Kind::Gauge, help);
+        sink.sample(&labels, value);
+    };
+    gauge(
+        "node_filesystem_device_error",
+        "Whether an error occurred while getting statistics for the given device.",
+        if stat.is_none() { 1.0 } else { 0.0 },
+    );
+    let Some(stat) = stat else { return };
+    let bytes = |blocks: u64| blocks as f64 * stat.block_bytes as f64;
+    gauge("node_filesystem_size_bytes", "Filesystem size in bytes.", bytes(stat.blocks));
+    gauge("node_filesystem_free_bytes", "Filesystem free space in bytes.", bytes(stat.free));
+    gauge(
+        "node_filesystem_avail_bytes",
+        "Filesystem space available to non-root users in bytes.",
+        bytes(stat.available),
+    );
+    gauge("node_filesystem_files", "Filesystem total file nodes.", stat.files as f64);
+    gauge("node_filesystem_files_free", "Filesystem total free file nodes.", stat.files_free as f64);
+    let read_only = if mount.read_only { 1.0 } else { 0.0 };
+    gauge("node_filesystem_readonly", "Filesystem read-only status.", read_only);
+}
+
+/// The mounts that count, each once: of two at one place the later hides the earlier.
+fn parse(text: &str) -> Result<Vec<Mount>, ProbeError> {
+    let mut mounts: Vec<Mount> = Vec::new();
+    for line in text.lines() {
+        let mount = parse_line(line).ok_or_else(|| strange("mountinfo", "a line with too few fields"))?;
+        if TYPES_LEFT_OUT.contains(&&*mount.kind) || point_left_out(&mount.point) {
+            continue;
+        }
+        mounts.retain(|earlier| earlier.point != mount.point);
+        mounts.push(mount);
+    }
+    Ok(mounts)
+}
+
+/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`, proc(5).
+fn parse_line(line: &str) -> Option<Mount> {
+    let (before, after) = line.split_once(" - ")?;
+    let mut before = before.split(' ').skip(4);
+    let mut after = after.split(' ');
+    let (point, options) = (before.next()?, before.next()?);
+    let (kind, device, super_options) = (after.next()?, after.next()?, after.next()?);
+    let read_only = |options: &str| options.split(',').any(|option| option == "ro");
+    Some(Mount {
+        device: device.to_owned(),
+        point: unescape(point),
+        kind: kind.to_owned(),
+        read_only: read_only(options) || read_only(super_options),
+    })
+}
+
+/// `node_exporter`'s default `--collector.filesystem.mount-points-exclude`:
+/// `^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)`.
+/// (Debian's package leaves out all of `/run`, `/mnt` and `/media`; disks there fill up too.)
+fn point_left_out(point: &str) -> bool {
+    let within =
+        |directory: &str| point.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below = |directory: &str| point.strip_prefix(directory).is_some_and(|rest| rest.len() > 1);
+    within("/dev")
+        || within("/proc")
+        || within("/sys")
+        || below("/run/credentials/")
+        || below("/var/lib/docker/")
+        || below("/var/lib/containers/storage/")
+}
+
+/// The kernel writes space, tab, newline and backslash as `\040` and so on (fs/proc_namespace.c).
+fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let octal = tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..=b'7').contains(d)));
+        if let Some(digits) = octal {
+            bytes.push(digits.iter().fold(0_u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit - b'0')));
+            rest = &tail[3..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_read_only_by_its_own_or_its_file_systems_options() {
+        let line = |options: &str, own: &str| format!("36 35 98:0 / /a\\040b {options} master:1 - ext4 /dev/x {own}");
+        for (options, own, expected) in [("rw", "rw", false), ("ro,noatime", "rw", true), ("rw", "ro,errors=x", true)] {
+            let mount = parse_line(&line(options, own)).unwrap();
+            assert_eq!((mount.read_only, &*mount.point), (expected, "/a b"));
+        }
+    }
+
+    #[test]
+    fn what_node_exporter_leaves_out_is_left_out() {
+        for point in ["/dev", "/dev/shm", "/proc/x", "/sys", "/run/credentials/a.service", "/var/lib/docker/overlay2"] {
+            assert!(point_left_out(point), "{point}");
+        }
+        for point in ["/", "/devel", "/run", "/mnt/nfs", "/var/lib/docker", "/media/usb", "/system"] {
+            assert!(!point_left_out(point), "{point}");
+        }
+    }
+
+    #[test]
+    fn of_two_mounts_at_one_place_the_later_counts() {
+        let text = "1 0 8:1 / / rw - ext4 /dev/a rw\n2 0 8:2 / / rw - xfs /dev/b rw\n3 0 0:1 / /x rw - proc p rw\n";
+        let devices: Vec<String> = parse(text).unwrap().into_iter().map(|mount| mount.device).collect();
+        assert_eq!(devices, ["/dev/b"]);
+        assert!(parse("too short\n").is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! What the agent costs, under the names that `node_exporter` has for itself.
+
+use super::cpu::USER_HZ;
+use super::{Kind, ProbeError, Sink, parse_number, strange};
+use crate::host::Host;
+
+/// Columns of `/proc/self/stat` after the command's closing parenthesis, proc(5), counted from 0.
+const UTIME: usize = 11;
+const STIME: usize = 12;
+const START_TIME: usize = 19;
+const VIRTUAL_BYTES: usize = 20;
+const RESIDENT_PAGES: usize = 21;
+
+pub(super) fn process(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
+    const PATH: &str = "/proc/self/stat";
+    let booted = boot_time(host);
+    #[expect(clippy::cast_precision_loss, reason = "a page has fewer than 2^53 bytes")]
+    let page_bytes = host.page_bytes() as f64;
+    sink.read(host, PATH, |sink, text| {
+        let (_, fields) = text.rsplit_once(") ").ok_or_else(|| strange(PATH, "no command"))?;
+        let mut columns = [0.0; RESIDENT_PAGES + 1];
+        for (column, field) in columns.iter_mut().zip(fields.split_ascii_whitespace()) {
+            *column = parse_number(field).unwrap_or(0.0);
+        }
+        let cpu = (columns[UTIME] + columns[STIME]) / USER_HZ;
+        sink.single(
+            "process_cpu_seconds_total",
+            Kind::Counter,
+            "Total user and system CPU time spent in seconds.",
+            cpu,
+        );
+        let mut gauge = |name: &str, help: &str, value: f64| sink.single(name, Kind::Gauge, help, value);
+        gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", columns[VIRTUAL_BYTES]);
+        gauge("process_resident_memory_bytes", "Resident memory size in bytes.", columns[RESIDENT_PAGES] * page_bytes);
+        if let Some(booted) = booted {
+            let started = booted + columns[START_TIME] / USER_HZ;
+            gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds.", started);
+        }
+        Ok(())
+    })?;
+    let mut open = 0_u32;
+    host.visit("/proc/self/fd", |_| open += 1)?;
+    sink.single("process_open_fds", Kind::Gauge, "Number of open file descriptors.", f64::from(open));
+    limits(host, sink);
+    Ok(())
+}
+
+fn limits(host: &Host, sink: &mut Sink<'_>) {
+    let limits = host.fact("/proc/self/limits").unwrap_or_default();
+    let soft = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+        let value = line.split_ascii_whitespace().next()?;
+        // Prometheus' client says "unlimited" as the largest 64-bit number.
+        #[expect(clippy::cast_precision_loss, reason = "so does Prometheus' client")]
+        if value == "unlimited" { Some(u64::MAX as f64) } else { parse_number(value) }
+    };
+    if let Some(value) = soft("Max open files") {
+        sink.single("process_max_fds", Kind::Gauge, "Maximum number of open file descriptors.", value);
+    }
+    if let Some(value) = soft("Max address space") {
+        let help = "Maximum amount of virtual memory available in bytes.";
+        sink.single("process_virtual_memory_max_bytes", Kind::Gauge, help, value);
+    }
+}
+
+fn boot_time(host: &Host) -> Option<f64> {
+    host.fact("/proc/stat")?.lines().find_map(|line| parse_number(line.strip_prefix("btime ")?))
+}
+
+pub(super) fn build_info(_: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
+    sink.family(
+        "node_exporter_build_info",
+        Kind::Gauge,
+        "A metric with a constant '1' value labeled by version, revision, branch, goversion from which node_exporter \
+         was built, and the goos and goarch for the build.",
+    );
+    // Go's names, which dashboards expect; there is no Go version to tell.
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let labels = [
+        ("branch", ""),
+        ("goarch", architecture),
+        ("goos", std::env::consts::OS),
+        ("goversion", ""),
+        ("revision", ""),
+        ("version", env!("CARGO_PKG_VERSION")),
+    ];
+    sink.sample(&labels, 1.0);
+    Ok(())
+}

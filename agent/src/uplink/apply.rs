@@ -1,0 +1,348 @@
+//! What each event changes. Nothing here waits.
+
+use std::time::Duration;
+
+use muster_proto::v1;
+use muster_proto::v1::agent_message::Body;
+use muster_proto::v1::ask::What;
+use muster_proto::v1::collector_message::Body as Told;
+use prost::Message as _;
+use tokio::time::Instant;
+
+use super::backoff::Ending;
+use super::open::{OpenError, Opened, describe, refuses};
+use super::session::{Progress, Session};
+use super::settings::Settings;
+use super::{ALIVE_LOG, Event, Uplink};
+use crate::clock::Moment;
+use crate::gather::Gathered;
+use crate::identity::{self, EnrolError, Identity, next_attempt_ms, random_ratio};
+use crate::report::{self, RollupMinute};
+use crate::spool::Kind;
+use crate::{alive, telemetry};
+
+/// One roll-up covers this much.
+const ROLLUP_MS: u64 = 60_000;
+/// The wall clock may leave boot time by this much before it counts as a step.
+const STEP_MS: i64 = 2_000;
+/// Addresses taken from a `Drain`.
+const MOVED_TO_MAX: usize = 8;
+
+impl Uplink {
+    pub(super) fn apply(&mut self, event: Event) {
+        match event {
+            Event::Stop | Event::Progress(Progress::Room) => {}
+            Event::Gathered(gathered) => self.gathered(gathered),
+            Event::Progress(Progress::Message(Ok(Some(message)))) => self.told(message),
+            Event::Progress(Progress::Message(Ok(None))) => {
+                tracing::info!("the collector ended the session");
+                self.end_session(Ending::Vanished);
+            }
+            Event::Progress(Progress::Message(Err(status))) => {
+                let refused = refuses(&status);
+                tracing::warn!("the session is lost: {}", describe(&status).escape_debug());
+                self.end_session(if refused { Ending::Refused } else { Ending::Vanished });
+            }
+            Event::OpenDue => self.begin_opening(),
+            Event::Opened(Ok(opened)) => self.opened(opened),
+            Event::Opened(Err(error)) => self.not_opened(&error),
+            Event::Renewed(renewed) => self.renewed(renewed),
+            Event::BeatDue => {
+                if let Some(session) = &mut self.session {
+                    session.beat();
+                }
+            }
+            Event::Tick => self.ticked(),
+        }
+    }
+
+    /// Readings go out live, or become part of the minute's roll-up.
+    fn gathered(&mut self, gathered: Gathered) {
+        let sent = self.session.as_mut().is_some_and(|session| session.report(&gathered));
+        if !sent {
+            let (_, minute) = self.lull.get_or_insert_with(|| (gathered.at, RollupMinute::new()));
+            minute.fold(&gathered);
+        }
+        self.latest = Some(gathered);
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        let now = self.now();
+        if self.opening_with_next
+            && let Some(next) = self.next_identity.take()
+        {
+            match self.parts.state.promote(identity::NEXT, identity::CURRENT) {
+                Ok(()) => tracing::info!("the renewed certificate is in use"),
+                Err(error) => tracing::warn!(%error, "the renewed certificate works but could not be put in place"),
+            }
+            self.identity = next;
+        }
+        (self.doubt_next, self.trouble_told) = (false, false);
+        self.backoff.welcomed();
+        let welcome = opened.welcome.clone();
+        self.memory.generation = welcome.generation;
+        self.memory.save(&self.parts.state);
+        // The session before, if there still is one, is closed only now.
+        self.session = Some(Session::new(opened, now));
+        self.open_at = None;
+        let offset_ms = welcome.server_wall_ms - now.wall_ms;
+        tracing::info!(generation = welcome.generation, clock_offset_ms = offset_ms, "the collector listens");
+        telemetry::status("connected");
+        self.finish_lull(now);
+        if !self.resume(&welcome, now) {
+            return;
+        }
+        self.alive.forget_told();
+        self.note_alive(now);
+        if let Some(settings) = welcome.settings {
+            self.settings(&settings);
+        }
+        if let (Some(session), Some(latest)) = (&mut self.session, &self.latest) {
+            session.report(latest);
+        }
+    }
+
+    /// Takes the records up where the collector has them; false when a new epoch, and so a new session, is needed.
+    fn resume(&mut self, welcome: &v1::Welcome, now: Moment) -> bool {
+        let spool = &mut self.parts.spool;
+        let known = welcome.known_epoch == spool.epoch();
+        let through = if known { welcome.through } else { 0 };
+        if through > spool.last() {
+            tracing::warn!("this machine was put back to an earlier state: records are numbered anew");
+            self.begin_epoch(now);
+            return false;
+        }
+        let reachable = spool.first_kept();
+        let acked = spool.acked();
+        spool.acknowledge(through);
+        spool.rewind(through);
+        let lost = reachable.min(acked + 1).saturating_sub(through + 1);
+        if lost > 0 {
+            tracing::warn!(lost, "the collector no longer has records that it acknowledged, and neither has this host");
+            let gap = report::gap_record("records", now, now, lost, "acknowledged by the collector, then lost there");
+            self.record(Kind::Urgent, now, gap);
+        }
+        true
+    }
+
+    fn begin_epoch(&mut self, now: Moment) {
+        self.parts.spool.begin_again(now);
+        let reason = "the machine was put back to an earlier state";
+        self.record(Kind::Urgent, now, report::gap_record("records", now, now, 0, reason));
+        self.end_session(Ending::Moved);
+    }
+
+    fn not_opened(&mut self, error: &OpenError) {
+        let refused = matches!(error, OpenError::Refused { .. });
+        let mut text = error.to_string();
+        if let Some(cause) = std::error::Error::source(error) {
+            text = format!("{text}: {cause}");
+        }
+        if self.opening_with_next {
+            // Whatever it was, the pair that is known to work gets the next turn.
+            self.doubt_next = refused || !self.doubt_next;
+        } else {
+            self.doubt_next = false;
+        }
+        let wait = if refused && !self.opening_with_next {
+            self.backoff.after_refusal(self.settings.watch, random_ratio())
+        } else {
+            self.backoff.after_failure(random_ratio())
+        };
+        if !std::mem::replace(&mut self.trouble_told, true) || refused {
+            tracing::warn!("{}; readings are kept as roll-ups until the collector listens", text.escape_debug());
+        } else {
+            tracing::debug!(wait_ms = wait.as_millis() as u64, "{}", text.escape_debug());
+        }
+        telemetry::status("not connected");
+        self.open_at = Some(Instant::now() + wait);
+    }
+
+    fn told(&mut self, message: v1::CollectorMessage) {
+        let now = self.now();
+        match message.body {
+            Some(Told::Ack(ack)) => {
+                let epoch = self.parts.spool.epoch();
+                let through = self.session.as_mut().and_then(|session| session.acknowledged(&ack, epoch, now));
+                if let Some(through) = through {
+                    self.parts.spool.acknowledge(through);
+                }
+            }
+            Some(Told::Settings(settings)) => self.settings(&settings),
+            Some(Told::Ask(ask)) => self.asked(ask),
+            Some(Told::Drain(drain)) => self.drain(drain),
+            // A second welcome and what a newer collector says are passed over.
+            Some(Told::Welcome(_)) | None => {}
+        }
+    }
+
+    /// Applies settings all or nothing and answers.
+    fn settings(&mut self, settings: &v1::Settings) {
+        let error = match Settings::parse(&settings.document) {
+            Ok(parsed) => {
+                self.take_settings(parsed);
+                self.memory.settings_version = settings.version;
+                self.memory.settings_document = String::from_utf8_lossy(&settings.document).into_owned();
+                self.memory.save(&self.parts.state);
+                String::new()
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "settings {} of the collector are not applied: {}",
+                    settings.version,
+                    error.escape_debug()
+                );
+                error
+            }
+        };
+        self.say(Body::SettingsApplied(v1::SettingsApplied { version: settings.version, error }));
+    }
+
+    fn take_settings(&mut self, settings: Settings) {
+        if settings == self.settings {
+            return;
+        }
+        tracing::info!(
+            watch = ?settings.watch,
+            report_ms = settings.report.as_millis() as u64,
+            beat_ms = settings.beat.as_millis() as u64,
+            "new settings"
+        );
+        self.settings = settings;
+        self.parts.report_every.send_replace(settings.report);
+        if let Some(session) = &self.session
+            && let Err(error) = crate::dial::watch_path(&session.socket, settings.watch.path())
+        {
+            tracing::debug!(%error, "the connection keeps its old time-outs");
+        }
+    }
+
+    fn asked(&mut self, ask: v1::Ask) {
+        let error = match ask.what {
+            Some(What::AreYouThere(_)) => String::new(),
+            Some(What::Renew(_)) => {
+                self.begin_renewal();
+                String::new()
+            }
+            Some(What::Section(_) | What::EvidenceSource(_)) | None => "not known to this agent".to_owned(),
+        };
+        self.say(Body::Answer(v1::Answer { id: ask.id, error }));
+    }
+
+    /// The collector wants this session elsewhere: the new one is opened first.
+    fn drain(&mut self, drain: v1::Drain) {
+        tracing::info!(within_ms = drain.within_ms, "the collector asks to reconnect");
+        self.moved_to = drain.addresses;
+        self.moved_to.truncate(MOVED_TO_MAX);
+        self.moved_to.retain(|address| crate::config::is_address(address));
+        self.address = 0;
+        if let Some(session) = &mut self.session {
+            session.draining = true;
+        }
+        if self.opening.is_none() {
+            // The first half of the time is for spreading, the second for connecting.
+            let wait = Duration::from_millis(drain.within_ms.into()).mul_f64(random_ratio() / 2.0);
+            self.open_at = Some(Instant::now() + wait);
+        }
+    }
+
+    fn say(&mut self, body: Body) {
+        if let Some(session) = &mut self.session {
+            session.say(body);
+        }
+    }
+
+    fn ticked(&mut self) {
+        let now = self.now();
+        telemetry::watchdog();
+        self.look_for_clock_step(now);
+        self.parts.spool.tick(now);
+        for loss in self.parts.spool.take_losses() {
+            let from = Moment { wall_ms: loss.from_wall_ms, boottime_ms: 0 };
+            let to = Moment { wall_ms: loss.to_wall_ms, boottime_ms: 0 };
+            tracing::warn!(lost = loss.lost, "records were lost: {}", loss.reason);
+            self.record(Kind::Urgent, now, report::gap_record("records", from, to, loss.lost, loss.reason));
+        }
+        if self.lull.as_ref().is_some_and(|(since, _)| now.boottime_ms.saturating_sub(since.boottime_ms) >= ROLLUP_MS) {
+            self.finish_lull(now);
+        }
+        let within = self.parts.pace.unheard.max(self.settings.report * 3);
+        let heard = self.session.as_ref().is_some_and(|session| session.is_heard(now, within));
+        if self.session.is_some() && !heard {
+            tracing::warn!("the collector acknowledges nothing; a new session is tried");
+            self.end_session(Ending::Vanished);
+        }
+        if self.alive.is_due(now, heard) {
+            self.note_alive(now);
+        }
+        if let Some(session) = &mut self.session {
+            session.tick();
+        }
+        let due = next_attempt_ms(self.identity.validity(), &self.identity.host_id, self.renewal_tried_ms);
+        if now.wall_ms >= due && self.next_identity.is_none() {
+            self.begin_renewal();
+        }
+    }
+
+    /// Wall time and boot time run alike; where they part by more than two seconds somebody set the clock.
+    fn look_for_clock_step(&mut self, now: Moment) {
+        let before = std::mem::replace(&mut self.last_tick, now);
+        let boot_ms = i64::try_from(now.boottime_ms.saturating_sub(before.boottime_ms)).unwrap_or(i64::MAX);
+        let wall_ms = now.wall_ms.saturating_sub(before.wall_ms);
+        let step_ms = wall_ms.saturating_sub(boot_ms);
+        if step_ms.saturating_abs() > STEP_MS {
+            tracing::info!(step_ms, "the wall clock was set");
+            let would_be = Moment { wall_ms: before.wall_ms.saturating_add(boot_ms), ..now };
+            self.record(Kind::Bulk, now, report::clock_step_record(would_be, now));
+        }
+    }
+
+    pub(super) fn note_alive(&mut self, now: Moment) {
+        let line = self.alive.note(self.parts.host.boot_id(), now);
+        alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
+    }
+
+    pub(super) fn finish_lull(&mut self, now: Moment) {
+        if let Some(minute) = self.lull.take().and_then(|(_, mut minute)| minute.finish()) {
+            self.record(Kind::Rollup, now, report::rollup_record(&minute));
+        }
+    }
+
+    /// Gives a fact to the spool. Its number is put in when it is sent.
+    pub(super) fn record(&mut self, kind: Kind, now: Moment, body: v1::record::Body) {
+        let record = v1::Record {
+            sequence: 0,
+            boot_id: self.parts.host.boot_id().to_vec(),
+            clock: Some(v1::Clock { wall_ms: now.wall_ms, boottime_ms: now.boottime_ms }),
+            body: Some(body),
+        };
+        self.parts.spool.append(kind, now, record.encode_to_vec());
+    }
+
+    fn begin_renewal(&mut self) {
+        let Some(session) = &self.session else { return };
+        if self.renewing.is_none() {
+            self.renewal_tried_ms = Some(self.now().wall_ms);
+            self.renewing = Some(Box::pin(identity::renew(session.channel.clone(), self.identity.clone())));
+        }
+    }
+
+    /// The new pair is kept beside the old one until it has opened a session.
+    fn renewed(&mut self, renewed: Result<Identity, EnrolError>) {
+        let saved = renewed.and_then(|next| {
+            next.save(&self.parts.state, identity::NEXT)?;
+            Ok(next)
+        });
+        match saved {
+            Ok(next) => {
+                tracing::info!("a new certificate is here; a session is opened with it");
+                self.next_identity = Some(next);
+                self.doubt_next = false;
+                if self.opening.is_none() {
+                    self.open_at = Some(Instant::now());
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the certificate could not be renewed yet"),
+        }
+    }
+}

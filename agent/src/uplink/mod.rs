@@ -1,0 +1,355 @@
+//! EDGE: the stream to the collector: connect, back off, send, acknowledge.
+//!
+//! One loop waits for whatever comes next and applies it; applying never waits. Readings go out live; while nobody
+//! listens they become one roll-up a minute. Records go from the spool, oldest first, and stay there until the collector
+//! has committed them. A session is replaced by a new one before the old one is closed, where the collector allows.
+//!
+//! It names the services and the envelopes of the wire, not what is inside a reading or a record.
+
+mod apply;
+mod backoff;
+mod open;
+mod session;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use settings::{Settings, Watch};
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use muster_proto::v1;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use crate::alive::{self, AliveLog};
+use crate::clock::Moment;
+use crate::gather::Gathered;
+use crate::host::Host;
+use crate::identity::{self, Copied, EnrolError, Identity, IdentityError, copied, random_ratio};
+use crate::report::{self, RollupMinute};
+use crate::spool::Spool;
+use crate::state::{StateDir, StateError};
+use backoff::{Backoff, Ending};
+use open::{OpenError, Opened, Ticket, open};
+use session::{Progress, Session};
+use settings::Memory;
+
+/// The alive log's file.
+const ALIVE_LOG: &str = "alive.log";
+/// Collections waiting for the loop; a newer one than fits is dropped by the sender and counted there.
+pub const READINGS_MAX: usize = 2;
+
+/// Why the uplink cannot run at all. Everything else is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum UplinkError {
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// No identity.
+    #[error("this host is not enrolled; enrol it with: muster-agent enrol --collector HOST:PORT --token-file FILE")]
+    NotEnrolled,
+    /// Another machine's identity.
+    #[error(transparent)]
+    Copied(#[from] Copied),
+}
+
+/// The uplink's own times; tests make them short.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between looks at what is due; 1 s.
+    pub tick: Duration,
+    /// From `Hello` to `Welcome`; 10 s.
+    pub welcome: Duration,
+    /// The first limit of the back-off; 1 s.
+    pub backoff: Duration,
+    /// For the answer to `Goodbye`; 1 s.
+    pub farewell: Duration,
+    /// The least time without any acknowledgement of readings before a session is given up; 60 s.
+    pub unheard: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_secs(1),
+            welcome: Duration::from_secs(10),
+            backoff: Duration::from_secs(1),
+            farewell: Duration::from_secs(1),
+            unheard: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the uplink is made of.
+pub struct Parts {
+    /// The state directory, locked by the caller.
+    pub state: StateDir,
+    /// The machine.
+    pub host: Host,
+    /// Its labels.
+    pub labels: Vec<(String, String)>,
+    /// Addresses that win over those learnt at enrolment.
+    pub addresses: Vec<String>,
+    /// The records nobody has acknowledged.
+    pub spool: Spool,
+    /// Collections, as they are made.
+    pub readings: mpsc::Receiver<Gathered>,
+    /// Told how often to collect, when the collector says so.
+    pub report_every: watch::Sender<Duration>,
+    /// Both clocks.
+    pub now: fn() -> Moment,
+    /// The uplink's own times.
+    pub pace: Pace,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>>>>;
+type Renewing = Pin<Box<dyn Future<Output = Result<Identity, EnrolError>>>>;
+
+/// The uplink. One owner: [`Uplink::run`].
+pub struct Uplink {
+    parts: Parts,
+    identity: Identity,
+    /// A renewed identity that has not opened a session yet.
+    next_identity: Option<Identity>,
+    /// The try under way uses the renewed identity.
+    opening_with_next: bool,
+    /// The renewed identity was refused last time: the one in use is tried instead.
+    doubt_next: bool,
+    fingerprint: v1::Fingerprint,
+    memory: Memory,
+    settings: Settings,
+    alive: AliveLog,
+    backoff: Backoff,
+    session: Option<Session>,
+    opening: Option<Opening>,
+    open_at: Option<Instant>,
+    address: usize,
+    moved_to: Vec<String>,
+    renewing: Option<Renewing>,
+    renewal_tried_ms: Option<i64>,
+    latest: Option<Gathered>,
+    lull: Option<(Moment, RollupMinute)>,
+    last_tick: Moment,
+    tick: Interval,
+    trouble_told: bool,
+}
+
+enum Event {
+    Stop,
+    Gathered(Gathered),
+    Progress(Progress),
+    OpenDue,
+    Opened(Result<Opened, OpenError>),
+    Renewed(Result<Identity, EnrolError>),
+    BeatDue,
+    Tick,
+}
+
+impl Uplink {
+    /// Prepares the uplink: loads the identity, counts the start, checks that this is the machine that enrolled.
+    ///
+    /// # Errors
+    /// When there is no usable identity, or it is another machine's.
+    pub fn new(parts: Parts) -> Result<Self, UplinkError> {
+        let now = (parts.now)();
+        let identity = Identity::load(&parts.state, identity::CURRENT)?.ok_or(UplinkError::NotEnrolled)?;
+        let fingerprint = report::fingerprint(&parts.host);
+        copied(&identity.fingerprint, &fingerprint)?;
+        let next_identity = Identity::load(&parts.state, identity::NEXT).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a renewed identity cannot be used; the one in use stays");
+            None
+        });
+        let mut memory = Memory::load(&parts.state, now.wall_ms)?;
+        memory.starts += 1;
+        memory.save(&parts.state);
+        let text = parts.state.read(ALIVE_LOG)?.unwrap_or_default();
+        let mut tick = tokio::time::interval(parts.pace.tick);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let settings = memory.settings();
+        parts.report_every.send_replace(settings.report);
+        Ok(Self {
+            identity,
+            next_identity,
+            opening_with_next: false,
+            doubt_next: false,
+            fingerprint,
+            settings,
+            memory,
+            alive: AliveLog::parse(&String::from_utf8_lossy(&text)),
+            backoff: Backoff::new(parts.pace.backoff),
+            session: None,
+            opening: None,
+            open_at: Some(Instant::now() + Backoff::first(random_ratio())),
+            address: 0,
+            moved_to: Vec::new(),
+            renewing: None,
+            renewal_tried_ms: None,
+            latest: None,
+            lull: None,
+            last_tick: now,
+            tick,
+            trouble_told: false,
+            parts,
+        })
+    }
+
+    /// Runs until `shutdown`, then says goodbye with what `why` answers.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>, why: impl AsyncFnOnce() -> u32) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            match self.next_event(shutdown.as_mut()).await {
+                Event::Stop => break,
+                event => self.apply(event),
+            }
+            if let Some(session) = &mut self.session {
+                session.pump(&mut self.parts.spool);
+            }
+        }
+        self.leave(why().await).await;
+    }
+
+    async fn next_event(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Event {
+        let beat_at = self.session.as_ref().map(|session| session.beat_at(self.settings.beat));
+        tokio::select! {
+            () = shutdown => Event::Stop,
+            Some(gathered) = self.parts.readings.recv() => Event::Gathered(gathered),
+            progress = progress(&mut self.session) => Event::Progress(progress),
+            opened = finished(&mut self.opening) => Event::Opened(opened),
+            renewed = finished(&mut self.renewing) => Event::Renewed(renewed),
+            () = until(self.open_at) => Event::OpenDue,
+            () = until(beat_at) => Event::BeatDue,
+            _ = self.tick.tick() => Event::Tick,
+        }
+    }
+
+    fn now(&self) -> Moment {
+        (self.parts.now)()
+    }
+
+    /// Begins a session: with the renewed identity if there is one, to the next address in turn.
+    fn begin_opening(&mut self) {
+        self.open_at = None;
+        let use_next = self.next_identity.is_some() && !self.doubt_next;
+        let identity = self.next_identity.as_ref().filter(|_| use_next).unwrap_or(&self.identity);
+        let tls = match identity.client_config() {
+            Ok(tls) => tls,
+            Err(error) => {
+                tracing::error!(%error, "the identity cannot be used");
+                self.doubt_next = use_next;
+                self.open_at = Some(Instant::now() + self.backoff.after_failure(random_ratio()));
+                return;
+            }
+        };
+        let Some(address) = self.next_address() else {
+            tracing::error!("no collector address is known; state [collector] addresses in agent.toml");
+            self.open_at = Some(Instant::now() + self.backoff.after_failure(random_ratio()));
+            return;
+        };
+        let ticket = Ticket {
+            address,
+            tls,
+            name: self.identity.server_name(),
+            path: self.settings.watch.path(),
+            hello: self.hello(),
+            welcome_timeout: self.parts.pace.welcome,
+        };
+        self.opening_with_next = use_next;
+        self.opening = Some(Box::pin(open(ticket)));
+    }
+
+    /// Addresses of a drain first, then the machine's own, then those learnt at enrolment.
+    fn next_address(&mut self) -> Option<String> {
+        let mut known = self.moved_to.clone();
+        let own = &self.parts.addresses;
+        known.extend(if own.is_empty() { &self.identity.addresses } else { own }.iter().cloned());
+        let chosen = known.get(self.address % known.len().max(1)).cloned();
+        self.address = self.address.wrapping_add(1);
+        chosen
+    }
+
+    fn hello(&self) -> v1::Hello {
+        let (now, spool) = (self.now(), &self.parts.spool);
+        let clock = |at: Moment| Some(v1::Clock { wall_ms: at.wall_ms, boottime_ms: at.boottime_ms });
+        let alive = self.alive.spans().map(|span| v1::AliveSpan {
+            boot_id: span.boot_id.to_vec(),
+            from: clock(span.from),
+            to: clock(span.to),
+            end: span.end as u32,
+        });
+        v1::Hello {
+            protocol: muster_proto::PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot_id: self.parts.host.boot_id().to_vec(),
+            starts: self.memory.starts,
+            generation: self.memory.generation,
+            epoch: spool.epoch().to_vec(),
+            first_kept: spool.first_kept(),
+            last_record: spool.last(),
+            clock: clock(now),
+            fingerprint: Some(self.fingerprint.clone()),
+            facts: Some(report::host_facts(&self.parts.host, &self.parts.labels)),
+            alive: alive.collect(),
+            settings_version: self.memory.settings_version,
+            inventory_hash: Vec::new(),
+            dictionary_hash: Vec::new(),
+        }
+    }
+
+    /// The session is over, or was never: when to try again.
+    fn end_session(&mut self, how: Ending) {
+        let now = self.now();
+        let Some(session) = self.session.take() else { return };
+        let how = if session.draining { Ending::Moved } else { how };
+        let wait =
+            self.backoff.after_session(how, session.lasted(now), session.spread, self.settings.watch, random_ratio());
+        // The address that just worked is tried first.
+        self.address = self.address.wrapping_sub(1);
+        if self.opening.is_none() {
+            self.open_at = Some(Instant::now() + wait);
+        }
+    }
+
+    /// Says goodbye and waits a moment for the answer.
+    async fn leave(mut self, why: u32) {
+        let now = self.now();
+        let line = self.alive.finish(self.parts.host.boot_id(), now);
+        alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
+        self.finish_lull(now);
+        self.parts.spool.sync(now);
+        let Some(mut session) = self.session.take() else { return };
+        if tokio::time::timeout(self.parts.pace.farewell, session.leave(why)).await.is_err() {
+            tracing::debug!("the collector did not answer the farewell in time");
+        }
+    }
+}
+
+async fn progress(session: &mut Option<Session>) -> Progress {
+    match session {
+        Some(session) => session.progress().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn finished<T>(work: &mut Option<Pin<Box<dyn Future<Output = T>>>>) -> T {
+    match work {
+        Some(future) => {
+            let output = future.as_mut().await;
+            *work = None;
+            output
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,254 @@
+use muster_proto::v1::agent_message::Body;
+use muster_proto::v1::collector_message::Body as Told;
+use muster_proto::v1::uplink_server::{Uplink as Service, UplinkServer};
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::*;
+use crate::clock;
+use crate::identity::hyphenated;
+use crate::identity::tests::{Authority, COLLECTOR_ID, serve};
+use crate::spool::{Kind, Limits};
+
+/// One session as the collector sees it.
+struct Call {
+    heard: Streaming<v1::AgentMessage>,
+    tell: mpsc::Sender<Result<v1::CollectorMessage, Status>>,
+}
+
+impl Call {
+    async fn tell(&self, body: Told) {
+        self.tell.send(Ok(v1::CollectorMessage { body: Some(body) })).await.unwrap();
+    }
+
+    /// The next message that `wanted` wants; others are passed over.
+    async fn until<T>(&mut self, wanted: impl Fn(Body) -> Option<T>) -> T {
+        loop {
+            let message = self.heard.message().await.unwrap().expect("the agent goes on");
+            if let Some(found) = message.body.and_then(&wanted) {
+                return found;
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> v1::Hello {
+        self.until(|body| if let Body::Hello(hello) = body { Some(hello) } else { None }).await
+    }
+
+    async fn record(&mut self) -> v1::Record {
+        self.until(|body| if let Body::Record(record) = body { Some(record) } else { None }).await
+    }
+
+    async fn readings(&mut self) -> v1::Readings {
+        self.until(|body| if let Body::Readings(readings) = body { Some(readings) } else { None }).await
+    }
+}
+
+struct Collector(mpsc::Sender<Call>);
+
+#[tonic::async_trait]
+impl Service for Collector {
+    type SessionStream = ReceiverStream<Result<v1::CollectorMessage, Status>>;
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::AgentMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let (tell, told) = mpsc::channel(16);
+        let call = Call { heard: request.into_inner(), tell };
+        self.0.send(call).await.map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+}
+
+struct World {
+    _dir: tempfile::TempDir,
+    state: StateDir,
+    calls: mpsc::Receiver<Call>,
+    collected: mpsc::Sender<Gathered>,
+    report_every: watch::Receiver<Duration>,
+    stop: Option<oneshot::Sender<()>>,
+    epoch: Vec<u8>,
+}
+
+/// Enrols a host at a collector of the test, with `records` in its spool.
+async fn world(records: u64) -> (World, Uplink) {
+    let authority = Authority::new();
+    let name = format!("collector.{}.muster.internal", hyphenated(&COLLECTOR_ID));
+    let (sender, calls) = mpsc::channel(4);
+    let routes = tonic::service::Routes::new(UplinkServer::new(Collector(sender)));
+    let address = serve(authority.server(&name, (2020, 2090)), routes).await;
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    authority.identity(address).save(&state, identity::CURRENT).unwrap();
+    let mut spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(|_| Ok(())), clock::now());
+    for _ in 0..records {
+        spool.append(Kind::Urgent, clock::now(), Vec::new());
+    }
+    let epoch = spool.epoch().to_vec();
+    let (collected, readings) = mpsc::channel(READINGS_MAX);
+    let (sender, report_every) = watch::channel(Duration::ZERO);
+    let pace = Pace { tick: Duration::from_millis(20), backoff: Duration::from_millis(5), ..Pace::default() };
+    let parts = Parts {
+        state: state.clone(),
+        host: Host::live(),
+        labels: Vec::new(),
+        addresses: Vec::new(),
+        spool,
+        readings,
+        report_every: sender,
+        now: clock::now,
+        pace,
+    };
+    let uplink = Uplink::new(parts).unwrap();
+    (World { _dir: dir, state, calls, collected, report_every, stop: None, epoch }, uplink)
+}
+
+/// Runs the uplink beside `story`, and stops it when the story ends.
+async fn play(records: u64, story: impl AsyncFnOnce(&mut World)) {
+    let (mut world, mut uplink) = world(records).await;
+    // The machine of the test is the machine that enrolled.
+    uplink.renewal_tried_ms = Some(clock::now().wall_ms);
+    let (stop, stopped) = oneshot::channel::<()>();
+    world.stop = Some(stop);
+    let shutdown = async { drop(stopped.await) };
+    let told = async {
+        story(&mut world).await;
+        drop(world.stop.take());
+        world.calls.close();
+    };
+    tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(uplink.run(shutdown, async || 4), told) })
+        .await
+        .expect("the story ends");
+}
+
+fn gathered() -> Gathered {
+    Gathered { table: Table::default(), at: clock::now(), sources: Vec::new() }
+}
+
+fn welcome(world: &World, through: u64) -> v1::Welcome {
+    v1::Welcome { generation: 7, known_epoch: world.epoch.clone(), through, ..Default::default() }
+}
+
+async fn accept(world: &mut World, through: u64) -> (Call, v1::Hello) {
+    let mut call = world.calls.recv().await.unwrap();
+    let hello = call.hello().await;
+    call.tell(Told::Welcome(welcome(world, through))).await;
+    (call, hello)
+}
+
+#[tokio::test]
+async fn session_begins_with_hello_then_records_oldest_first_and_takes_up_after_the_acknowledged() {
+    play(3, async |world| {
+        let (mut call, hello) = accept(world, 0).await;
+        assert_eq!(
+            (hello.protocol, hello.first_kept, hello.last_record, hello.starts),
+            (muster_proto::PROTOCOL, 1, 3, 1)
+        );
+        for n in 1..=3 {
+            assert_eq!(call.record().await.sequence, n);
+        }
+        call.tell(Told::Ack(v1::Ack { epoch: world.epoch.clone(), through: 2, ..Default::default() })).await;
+        drop(call);
+        let (mut call, hello) = accept(world, 2).await;
+        assert_eq!(hello.generation, 7, "the collector's count is echoed");
+        assert_eq!(call.record().await.sequence, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn machine_put_back_to_an_earlier_state_numbers_its_records_anew() {
+    play(3, async |world| {
+        let (call, _) = accept(world, 3).await;
+        call.tell(Told::Ack(v1::Ack { epoch: world.epoch.clone(), through: 3, ..Default::default() })).await;
+        drop(call);
+        let (_rolled_back, _) = accept(world, 9).await;
+        let hello = world.calls.recv().await.unwrap().hello().await;
+        assert_ne!(hello.epoch, world.epoch, "numbers that are taken are left to their epoch");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn collector_that_lost_acknowledged_records_gets_again_what_is_still_kept() {
+    play(3, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        while call.record().await.sequence < 3 {}
+        call.tell(Told::Ack(v1::Ack { epoch: world.epoch.clone(), through: 3, ..Default::default() })).await;
+        let answer = |body| if let Body::Answer(answer) = body { Some(answer) } else { None };
+        call.tell(Told::Ask(v1::Ask { id: 1, what: Some(v1::ask::What::AreYouThere(true)) })).await;
+        call.until(answer).await;
+        // Small segments stay until they are worth deleting, so what the collector lost is sent again.
+        drop(call);
+        let (mut call, _) = accept(world, 1).await;
+        assert_eq!(call.record().await.sequence, 2);
+        assert_eq!(call.record().await.sequence, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_are_applied_whole_or_refused_with_a_reason_and_kept() {
+    play(0, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        let applied = |body| if let Body::SettingsApplied(applied) = body { Some(applied) } else { None };
+        call.tell(Told::Settings(v1::Settings {
+            version: 4,
+            document: b"watch = \"fast\"\nreport_ms = 1000".to_vec(),
+        }))
+        .await;
+        assert_eq!(call.until(applied).await, v1::SettingsApplied { version: 4, error: String::new() });
+        assert_eq!(*world.report_every.borrow_and_update(), Duration::from_secs(1));
+        call.tell(Told::Settings(v1::Settings { version: 5, document: b"beat_ms = 1".to_vec() })).await;
+        assert!(call.until(applied).await.error.contains("beat_ms = 1"));
+        assert_eq!(Memory::load(&world.state, 0).unwrap().settings_version, 4);
+        let beat = |body| if let Body::Beat(_) = body { Some(()) } else { None };
+        call.until(beat).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn readings_go_out_live_and_a_new_stream_begins_with_a_full_set() {
+    play(0, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        world.collected.send(gathered()).await.unwrap();
+        assert!(call.readings().await.full);
+        drop(call);
+        let (mut call, _) = accept(world, 0).await;
+        assert!(call.readings().await.full);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn drained_agent_opens_the_new_stream_before_it_closes_the_old_one() {
+    play(0, async |world| {
+        let (mut old, _) = accept(world, 0).await;
+        old.tell(Told::Drain(v1::Drain { within_ms: 20, addresses: Vec::new() })).await;
+        let mut new = world.calls.recv().await.unwrap();
+        new.hello().await;
+        old.tell(Told::Ask(v1::Ask { id: 9, what: Some(v1::ask::What::AreYouThere(true)) })).await;
+        let answer = |body| if let Body::Answer(answer) = body { Some(answer) } else { None };
+        assert_eq!(old.until(answer).await.id, 9, "the old stream still answers");
+        new.tell(Told::Welcome(welcome(world, 0))).await;
+        while let Ok(Some(_)) = old.heard.message().await {}
+        world.collected.send(gathered()).await.unwrap();
+        new.readings().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stopped_agent_says_goodbye() {
+    play(0, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        world.collected.send(gathered()).await.unwrap();
+        call.readings().await;
+        drop(world.stop.take());
+        let goodbye = |body| if let Body::Goodbye(goodbye) = body { Some(goodbye) } else { None };
+        assert_eq!(call.until(goodbye).await.why, 4);
+    })
+    .await;
+}

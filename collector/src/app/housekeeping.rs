@@ -1,0 +1,92 @@
+//! What the collector does for itself: notes that it runs, watches its disk and its certificates.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::{
+    clock::Clock,
+    domain::event::{Event, Severity},
+    identity::Identity,
+    mailbox::Mailbox,
+    store::Store,
+};
+
+/// `collector_run` is written this often (decisions 14).
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The disk is looked at every so many heartbeats.
+const DISK_EVERY: u32 = 2;
+/// Certificates are looked at every so many heartbeats (an hour).
+const CERTIFICATES_EVERY: u32 = 720;
+/// The authority's end is announced this long before, in milliseconds: 90 days.
+const AUTHORITY_WARNS_MS: i64 = 90 * 86_400_000;
+
+/// What housekeeping needs.
+pub(super) struct Housekeeping {
+    pub(super) store: Store,
+    pub(super) identity: Identity,
+    pub(super) mailbox: Mailbox,
+    pub(super) clock: Clock,
+}
+
+impl Housekeeping {
+    /// Keeps house until `stop` turns true.
+    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+        self.report_start().await;
+        for turn in 0_u32.. {
+            self.heartbeat().await;
+            if turn % DISK_EVERY == 0 {
+                self.disk().await;
+            }
+            if turn % CERTIFICATES_EVERY == 0 {
+                self.certificates().await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HEARTBEAT) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    /// What the store had to put right at start: a damaged file set aside, a migration.
+    async fn report_start(&self) {
+        let reports = self.store.reports();
+        if !reports.is_empty() {
+            let text = reports.join("; ");
+            tracing::warn!("{text}");
+            self.tell("store", Some((Severity::Warning, text))).await;
+        } else {
+            self.tell("store", None).await;
+        }
+    }
+
+    async fn heartbeat(&self) {
+        if let Err(error) = self.store.heartbeat(self.clock.now()).await {
+            tracing::error!(error.type = error.kind(), "the collector cannot note that it runs: {error}");
+        }
+    }
+
+    async fn disk(&self) {
+        match self.store.disk_state() {
+            Ok(disk) => self.tell("state_disk", disk.trouble()).await,
+            Err(error) => tracing::warn!("the state directory's free space cannot be read: {error}"),
+        }
+    }
+
+    async fn certificates(&self) {
+        let now = self.clock.now();
+        match self.identity.renew_server_certificates(now) {
+            Ok(0) => {}
+            Ok(renewed) => tracing::info!(renewed, "server certificates were renewed"),
+            Err(error) => tracing::error!("server certificates cannot be renewed: {error}"),
+        }
+        let left_ms = self.identity.root_expires().since_ms(now);
+        let text = format!("the certificate authority ends in {} days", left_ms / 86_400_000);
+        self.tell("authority", (left_ms < AUTHORITY_WARNS_MS).then_some((Severity::Warning, text))).await;
+    }
+
+    async fn tell(&self, what: &str, trouble: Option<(Severity, String)>) {
+        // The engine is gone only when the collector stops.
+        let _ = self.mailbox.send(Event::SelfCheck { what: what.to_owned(), trouble }).await;
+    }
+}

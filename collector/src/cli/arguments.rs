@@ -1,0 +1,297 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
+#[derive(Debug, Parser)]
+#[command(
+    name = "muster-collector",
+    version,
+    after_help = "\
+Examples:
+  muster-collector serve --config /etc/muster/collector.toml
+  muster-collector token create --kind single          a token that lets one machine join
+  muster-collector host list --state down
+  muster-collector person add ann --role operator < password.txt
+  muster-collector --url https://muster.example:7461 --token-file token incident list
+
+Commands other than serve, check-config and openapi ask the running collector over the unix socket in its state
+directory (root, its owner and group muster may), or over --url with an API token."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) task: Task,
+}
+
+/// Where the collector is.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// Configuration file [default: /etc/muster/collector.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// State directory; its unix socket leads to the collector
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    /// Ask a collector elsewhere, such as https://muster.example:7461
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "state", requires = "token_file")]
+    pub(super) url: Option<String>,
+    /// File with the API token for --url
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Task {
+    /// Run the collector
+    Serve,
+    /// Check the configuration, name every mistake, and end
+    CheckConfig,
+    /// Join tokens: what lets a machine enrol
+    #[command(subcommand)]
+    Token(TokenTask),
+    /// API tokens: what lets a program in
+    #[command(subcommand)]
+    ApiToken(ApiTokenTask),
+    /// People with local accounts
+    #[command(subcommand)]
+    Person(PersonTask),
+    /// Hosts
+    #[command(subcommand)]
+    Host(HostTask),
+    /// Incidents
+    #[command(subcommand)]
+    Incident(IncidentTask),
+    /// Who is told
+    #[command(subcommand)]
+    Route(RouteTask),
+    /// How the collector and the fleet do
+    Status,
+    /// Print the API's description (OpenAPI 3.1)
+    Openapi,
+}
+
+/// `token ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenTask {
+    /// Make a token; its text is shown once
+    #[command(after_help = "Examples:\n  muster-collector token create --kind single\n  \
+        muster-collector token create --kind batch --uses 40 --ttl 2d --site Berlin --label owner=web\n  \
+        muster-collector token create --kind replace --host web-3")]
+    Create {
+        /// single: one machine; batch: many; replace: a known host installed anew
+        #[arg(long, value_parser = ["single", "batch", "replace"])]
+        kind: String,
+        /// How long it works: 30m, 12h, 7d
+        #[arg(long, value_parser = seconds)]
+        ttl: Option<i64>,
+        /// How many machines may use it (batch: at most 500)
+        #[arg(long)]
+        uses: Option<u32>,
+        /// Give this label, name=value; may be repeated
+        #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
+        labels: Vec<(String, String)>,
+        /// The host that is installed anew (replace)
+        #[arg(long)]
+        host: Option<String>,
+        /// Give this class
+        #[arg(long, value_parser = ["server", "workstation", "device"])]
+        class: Option<String>,
+        /// Give this site
+        #[arg(long)]
+        site: Option<String>,
+        /// Give this watch level
+        #[arg(long, value_parser = ["fast", "normal", "relaxed", "none"])]
+        watch: Option<String>,
+    },
+    /// Tokens that still work
+    List,
+    /// End a token at once
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// `api-token ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum ApiTokenTask {
+    /// Make an API token; its text is shown once
+    #[command(
+        after_help = "Example:\n  muster-collector api-token create --role scrape --ttl 365d --note Prometheus > token"
+    )]
+    Create {
+        /// What it may do
+        #[arg(long, value_parser = ["scrape", "viewer", "operator", "admin"])]
+        role: String,
+        /// How long it works: 12h, 90d [default: 90d]
+        #[arg(long, value_parser = seconds)]
+        ttl: Option<i64>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// API tokens that still work
+    List,
+    /// End an API token at once
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// `person ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum PersonTask {
+    /// Add a person, or replace their role and password (from standard input or a file)
+    Add {
+        /// Their name
+        name: String,
+        /// What they may do
+        #[arg(long, value_parser = ["viewer", "operator", "admin"])]
+        role: String,
+        /// Read the password from this file instead of standard input
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// All people
+    List,
+    /// Let a person in no more and end their sessions
+    Disable {
+        /// Their name
+        name: String,
+    },
+    /// Make a link that signs in once within 15 minutes
+    Link {
+        /// As whom; without a name as an admin
+        name: Option<String>,
+    },
+}
+
+/// `host ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum HostTask {
+    /// All hosts, or those that fit
+    List {
+        /// Only in this state, such as down
+        #[arg(long)]
+        state: Option<String>,
+        /// Only at this site
+        #[arg(long)]
+        site: Option<String>,
+        /// Only with this in the name
+        #[arg(long)]
+        search: Option<String>,
+    },
+    /// One host
+    Show {
+        /// Its name or id
+        host: String,
+    },
+    /// Set class, site, watch level or labels
+    #[command(after_help = "Example:\n  muster-collector host label web-3 --site Berlin owner=ann rack=")]
+    Label {
+        /// Its name or id
+        host: String,
+        /// server, workstation or device
+        #[arg(long)]
+        class: Option<String>,
+        /// Where it stands; empty removes
+        #[arg(long)]
+        site: Option<String>,
+        /// fast, normal, relaxed or none
+        #[arg(long)]
+        watch: Option<String>,
+        /// name=value; an empty value removes
+        #[arg(value_name = "NAME=VALUE", value_parser = pair)]
+        labels: Vec<(String, String)>,
+    },
+    /// Void its certificates; its stream closes within a second
+    Revoke {
+        /// Its name or id
+        host: String,
+    },
+    /// It is gone for good; its records stay
+    Retire {
+        /// Its name or id
+        host: String,
+    },
+    /// Do not hear it for now
+    Suspend {
+        /// Its name or id
+        host: String,
+    },
+    /// Hear it again
+    Activate {
+        /// Its name or id
+        host: String,
+    },
+}
+
+/// `incident ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum IncidentTask {
+    /// Incidents, newest first
+    List {
+        /// Only in this state
+        #[arg(long, value_parser = ["open", "acknowledged", "resolved"])]
+        state: Option<String>,
+    },
+    /// One incident with its timeline and pages
+    Show {
+        /// Its number
+        number: String,
+    },
+    /// You have it
+    Ack {
+        /// Its number
+        number: String,
+        /// What you see or do
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Close it by hand
+    Resolve {
+        /// Its number
+        number: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+}
+
+/// `route ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum RouteTask {
+    /// Send a test page to a receiver; without a name, list the receivers
+    Test {
+        /// The receiver's name
+        receiver: Option<String>,
+    },
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
+}
+
+fn seconds(text: &str) -> Result<i64, String> {
+    let expected = || "expected a number with s, m, h or d, such as 12h".to_owned();
+    let split = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
+    let (number, unit) = text.split_at(split);
+    let unit_s = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(expected()),
+    };
+    number.parse::<i64>().ok().filter(|n| *n > 0).and_then(|n| n.checked_mul(unit_s)).ok_or_else(expected)
+}

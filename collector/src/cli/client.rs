@@ -1,0 +1,112 @@
+//! Asks the collector: over the unix socket in its state directory, or over HTTPS with an API token.
+
+use std::{path::Path, time::Duration};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{CliError, arguments::Place};
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(40);
+/// Beside the state, made by the collector.
+const SOCKET: &str = "api.sock";
+
+/// A way to the API.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    place: String,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(place: &Place) -> Result<Self, CliError> {
+        let builder = reqwest::Client::builder().timeout(ANSWER_WITHIN).redirect(reqwest::redirect::Policy::none());
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| CliError::Failed(format!("no HTTP client: {error}")))
+        };
+        if let (Some(url), Some(file)) = (&place.url, &place.token_file) {
+            let token = read_line(file)?;
+            let base = url.trim_end_matches('/').to_owned();
+            return Ok(Self { http: built(builder)?, place: base.clone(), base, token: Some(token) });
+        }
+        let state = match &place.state {
+            Some(state) => state.clone(),
+            None => super::load(place)?.state,
+        };
+        let socket = state.join(SOCKET);
+        let shown = socket.display().to_string();
+        Ok(Self {
+            http: built(builder.unix_socket(socket))?,
+            base: "http://localhost".into(),
+            place: shown,
+            token: None,
+        })
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, CliError> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, CliError> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, CliError> {
+        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let answer: Value = response
+            .json()
+            .await
+            .map_err(|error| CliError::Failed(format!("{} answers {status} and no JSON: {error}", self.place)))?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        Err(CliError::Refused(answer["detail"].as_str().map_or_else(|| status.to_string(), str::to_owned)))
+    }
+
+    /// All entries of a list, following its cursor.
+    pub(super) async fn all(&self, path: &str, query: &str) -> Result<Value, CliError> {
+        let mut items = Vec::new();
+        let mut after = String::new();
+        loop {
+            let mut answer = self.get(&format!("{path}?limit=1000{query}{after}")).await?;
+            if let Value::Array(more) = answer["items"].take() {
+                items.extend(more);
+            }
+            match answer["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return Ok(Value::Array(items)),
+            }
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CliError {
+        let mut why = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(inner) = cause {
+            why = inner.to_string();
+            cause = inner.source();
+        }
+        let remedy = if self.token.is_some() {
+            "check address and network"
+        } else {
+            "is it running, and may you use its socket (root, its owner, group muster)? --config or --state says where"
+        };
+        CliError::Unreachable { place: self.place.clone(), why: format!("{why}; {remedy}") }
+    }
+}
+
+/// The first line of a file, without its end.
+pub(super) fn read_line(file: &Path) -> Result<String, CliError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::Usage(format!("{} cannot be read: {error}", file.display())))?;
+    Ok(text.lines().next().unwrap_or_default().trim_end().to_owned())
+}

@@ -1,0 +1,193 @@
+//! What each command asks of the API, and how its answer is shown.
+
+use std::{io::Read, path::Path};
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::{
+    CliError,
+    arguments::{ApiTokenTask, HostTask, IncidentTask, PersonTask, Place, RouteTask, Task, TokenTask},
+    client::{Client, read_line},
+    print::{self, Column},
+};
+
+const TOKENS: [Column; 6] = [
+    ("id", "id"),
+    ("kind", "kind"),
+    ("uses left", "uses_left"),
+    ("gives", "gives"),
+    ("made by", "made_by"),
+    ("expires", "expires"),
+];
+const API_TOKENS: [Column; 4] = [("id", "id"), ("role", "role"), ("for", "note"), ("expires", "expires")];
+const PEOPLE: [Column; 3] = [("name", "name"), ("role", "role"), ("enabled", "enabled")];
+const HOSTS: [Column; 7] = [
+    ("name", "name"),
+    ("state", "state"),
+    ("since", "since"),
+    ("why", "why"),
+    ("site", "site"),
+    ("findings", "findings"),
+    ("incident", "incident"),
+];
+const INCIDENTS: [Column; 6] = [
+    ("number", "number"),
+    ("state", "state"),
+    ("severity", "severity"),
+    ("since", "since"),
+    ("title", "title"),
+    ("who has it", "acknowledged_by"),
+];
+const RECEIVERS: [Column; 1] = [("name", "name")];
+/// More than any password we take.
+const MAX_PASSWORD_BYTES: u64 = 4096;
+
+/// Shows answers as asked for.
+struct Desk {
+    client: Client,
+    json: bool,
+}
+
+/// Does a task that needs the running collector.
+pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), CliError> {
+    let desk = Desk { client: Client::new(place)?, json };
+    match task {
+        Task::Token(task) => desk.token(task).await,
+        Task::ApiToken(task) => desk.api_token(task).await,
+        Task::Person(task) => desk.person(task).await,
+        Task::Host(task) => desk.host(task).await,
+        Task::Incident(task) => desk.incident(task).await,
+        Task::Route(RouteTask::Test { receiver: None }) => desk.list("/receivers", "", &RECEIVERS).await,
+        Task::Route(RouteTask::Test { receiver: Some(name) }) => {
+            desk.done(Method::POST, &format!("/receivers/{}/test", encode(&name)), None).await
+        }
+        Task::Status => desk.one("/status").await,
+        // Done without the collector, before this is reached.
+        Task::Serve | Task::CheckConfig | Task::Openapi => Ok(()),
+    }
+}
+
+impl Desk {
+    async fn list(&self, path: &str, query: &str, columns: &[Column]) -> Result<(), CliError> {
+        let items = self.client.all(path, query).await?;
+        if self.json { print::json(&items) } else { print::table(columns, &items) }
+    }
+
+    async fn one(&self, path: &str) -> Result<(), CliError> {
+        let answer = self.client.get(path).await?;
+        if self.json { print::json(&answer) } else { print::thing(&answer) }
+    }
+
+    async fn done(&self, method: Method, path: &str, body: Option<Value>) -> Result<(), CliError> {
+        let answer = self.client.ask(method, path, body).await?;
+        if self.json { print::json(&answer) } else { print::line("done") }
+    }
+
+    /// A text that is shown once, alone on its line, so that it can go into a file.
+    async fn secret(&self, path: &str, body: Value, field: &str) -> Result<(), CliError> {
+        let answer = self.client.post(path, body).await?;
+        if self.json { print::json(&answer) } else { print::line(answer[field].as_str().unwrap_or_default()) }
+    }
+
+    async fn token(&self, task: TokenTask) -> Result<(), CliError> {
+        match task {
+            TokenTask::Create { kind, ttl, uses, labels, host, class, site, watch } => {
+                let body = json!({
+                    "kind": kind, "ttl_seconds": ttl, "uses": uses, "labels": object(labels), "host": host,
+                    "class": class, "site": site, "watch": watch,
+                });
+                self.secret("/tokens", body, "token").await
+            }
+            TokenTask::List => self.list("/tokens", "", &TOKENS).await,
+            TokenTask::Revoke { id } => self.done(Method::DELETE, &format!("/tokens/{}", encode(&id)), None).await,
+        }
+    }
+
+    async fn api_token(&self, task: ApiTokenTask) -> Result<(), CliError> {
+        match task {
+            ApiTokenTask::Create { role, ttl, note } => {
+                self.secret("/api-tokens", json!({ "role": role, "ttl_seconds": ttl, "note": note }), "token").await
+            }
+            ApiTokenTask::List => self.list("/api-tokens", "", &API_TOKENS).await,
+            ApiTokenTask::Revoke { id } => {
+                self.done(Method::DELETE, &format!("/api-tokens/{}", encode(&id)), None).await
+            }
+        }
+    }
+
+    async fn person(&self, task: PersonTask) -> Result<(), CliError> {
+        match task {
+            PersonTask::Add { name, role, password_file } => {
+                let password = password(password_file.as_deref())?;
+                let body = json!({ "name": name, "role": role, "password": password });
+                self.done(Method::POST, "/people", Some(body)).await
+            }
+            PersonTask::List => self.list("/people", "", &PEOPLE).await,
+            PersonTask::Disable { name } => {
+                self.done(Method::POST, &format!("/people/{}/disable", encode(&name)), None).await
+            }
+            PersonTask::Link { name } => self.secret("/sign-in-links", json!({ "person": name }), "url").await,
+        }
+    }
+
+    async fn host(&self, task: HostTask) -> Result<(), CliError> {
+        let admit = |host: &str, verb: &str| format!("/hosts/{}/{verb}", encode(host));
+        match task {
+            HostTask::List { state, site, search } => {
+                let query = query(&[("state", state), ("site", site), ("search", search)]);
+                self.list("/hosts", &query, &HOSTS).await
+            }
+            HostTask::Show { host } => self.one(&format!("/hosts/{}", encode(&host))).await,
+            HostTask::Label { host, class, site, watch, labels } => {
+                let body = json!({ "class": class, "site": site, "watch": watch, "labels": object(labels) });
+                self.done(Method::PATCH, &format!("/hosts/{}", encode(&host)), Some(body)).await
+            }
+            HostTask::Revoke { host } => self.done(Method::POST, &admit(&host, "revoke"), None).await,
+            HostTask::Retire { host } => self.done(Method::POST, &admit(&host, "retire"), None).await,
+            HostTask::Suspend { host } => self.done(Method::POST, &admit(&host, "suspend"), None).await,
+            HostTask::Activate { host } => self.done(Method::POST, &admit(&host, "activate"), None).await,
+        }
+    }
+
+    async fn incident(&self, task: IncidentTask) -> Result<(), CliError> {
+        match task {
+            IncidentTask::List { state } => self.list("/incidents", &query(&[("state", state)]), &INCIDENTS).await,
+            IncidentTask::Show { number } => self.one(&format!("/incidents/{}", encode(&number))).await,
+            IncidentTask::Ack { number, note } => {
+                let path = format!("/incidents/{}/acknowledge", encode(&number));
+                self.done(Method::POST, &path, Some(json!({ "note": note }))).await
+            }
+            IncidentTask::Resolve { number, note } => {
+                let path = format!("/incidents/{}/resolve", encode(&number));
+                self.done(Method::POST, &path, Some(json!({ "note": note }))).await
+            }
+        }
+    }
+}
+
+fn object(pairs: Vec<(String, String)>) -> Value {
+    Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>())
+}
+
+fn query(fields: &[(&str, Option<String>)]) -> String {
+    let set = fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    set.map(|(name, value)| format!("&{name}={}", encode(value))).collect()
+}
+
+/// The first line of the file or of standard input; never an argument, which everybody on the machine could read.
+fn password(file: Option<&Path>) -> Result<String, CliError> {
+    if let Some(file) = file {
+        return read_line(file);
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .take(MAX_PASSWORD_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| CliError::Usage(format!("the password cannot be read from standard input: {error}")))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn encode(text: &str) -> String {
+    crate::web::encode(text).replace('/', "%2F")
+}

@@ -1,0 +1,69 @@
+//! The command line is understood, refused and shown as an operator expects.
+
+use clap::Parser;
+use serde_json::json;
+
+use super::{
+    arguments::{Arguments, HostTask, Task, TokenTask},
+    print,
+};
+
+fn parse(line: &str) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(line.split(' '))
+}
+
+#[test]
+fn a_token_is_asked_for_with_life_uses_and_labels() {
+    let line = "muster-collector token create --kind batch --ttl 2d --uses 40 --label owner=web --label rack=a=1";
+    let Task::Token(TokenTask::Create { kind, ttl, uses, labels, .. }) = parse(line).unwrap().task else {
+        panic!("another task");
+    };
+    assert_eq!((kind.as_str(), ttl, uses), ("batch", Some(172_800), Some(40)));
+    assert_eq!(labels, [("owner".into(), "web".into()), ("rack".into(), "a=1".into())]);
+}
+
+#[test]
+fn the_place_may_stand_before_or_after_the_command() {
+    for line in ["muster-collector --state /s host list", "muster-collector host list --state=up --config /c"] {
+        let arguments = parse(line);
+        assert!(arguments.is_ok(), "{line}: {:?}", arguments.err());
+    }
+}
+
+#[test]
+fn labels_are_removed_by_an_empty_value() {
+    let Task::Host(HostTask::Label { labels, .. }) = parse("muster-collector host label web-3 rack=").unwrap().task
+    else {
+        panic!("another task");
+    };
+    assert_eq!(labels, [("rack".into(), String::new())]);
+}
+
+#[test]
+fn nonsense_is_refused() {
+    for line in [
+        "muster-collector",
+        "muster-collector token create",
+        "muster-collector token create --kind gold",
+        "muster-collector token create --kind single --ttl 5",
+        "muster-collector token create --kind single --ttl 0h",
+        "muster-collector token create --kind single --ttl 99999999999999999d",
+        "muster-collector host label web-3 rack",
+        "muster-collector --url https://x host list",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_64() {
+    let line = ["muster-collector", "frobnicate"].map(Into::into);
+    assert_eq!(format!("{:?}", super::run(line)), format!("{:?}", std::process::ExitCode::from(64)));
+}
+
+#[test]
+fn hostile_names_cannot_move_the_cursor() {
+    let rows = [json!({ "name": "web\u{1b}[2J\n-1", "state": null })];
+    let text = print::render(&[("name", "name"), ("state", "state")], &rows, true);
+    assert_eq!(text, "NAME         STATE\nweb\u{fffd}[2J\u{fffd}-1  -\n");
+}

@@ -1,0 +1,196 @@
+//! The tables of `collector.toml` except the receivers.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use toml::de::DeTable;
+
+use super::{
+    Config, ConfigErrors, Grpc, HostRule, Http, receivers,
+    section::{Section, Source},
+};
+use crate::domain::{labels::Class, rules::Thresholds, watch::Watch};
+
+/// Most `[[host_rule]]` tables; each is tried on every host.
+const HOST_RULES: usize = 1_000;
+/// Most names or addresses in a list.
+const NAMES: usize = 64;
+/// Longest label value, site or pattern, in bytes (decisions 12).
+const TEXT_BYTES: usize = 256;
+
+/// Reads the whole document.
+pub(super) fn document(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
+    let source = Source::new(file.to_owned(), text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        source.syntax(error.span().map_or(0, |span| span.start), error.message());
+    }
+    let config = top(Section::new(&source, String::new(), 0, table.into_inner()));
+    source.finish().map(|()| config)
+}
+
+fn top(mut all: Section<'_, '_>) -> Config {
+    let state = all.text("state", "the path of a directory", path);
+    let config = Config {
+        state: state.unwrap_or_else(|| PathBuf::from("/var/lib/muster/collector")),
+        grpc: grpc(all.table("grpc")),
+        http: http(all.table("http")),
+        receivers: receivers::read(all.tables("receiver", receivers::RECEIVERS)),
+        host_rules: all.tables("host_rule", HOST_RULES).into_iter().filter_map(host_rule).collect(),
+        rules: rules(all.table("rules")),
+        log_level: log_level(all.table("log")),
+    };
+    all.finish();
+    config
+}
+
+fn grpc(mut section: Section<'_, '_>) -> Grpc {
+    let listen = section.text("listen", LISTEN, listen).unwrap_or(SocketAddr::from(([0, 0, 0, 0], 7460)));
+    let addresses = section.texts("addresses", HOST_PORT, NAMES, host_port);
+    let addresses = addresses.filter(|given| !given.is_empty());
+    section.finish();
+    Grpc { listen, addresses: addresses.unwrap_or_else(|| vec![format!("{}:{}", machine_name(), listen.port())]) }
+}
+
+fn http(mut section: Section<'_, '_>) -> Http {
+    let listen = section.text("listen", LISTEN, listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7461)));
+    let names = section.texts("names", HOST_NAME, NAMES, host_name).unwrap_or_default();
+    let require_authentication = section.switch("require_authentication").unwrap_or(false);
+    if section.has("certificate_file") != section.has("key_file") {
+        section.wrong("certificate_file", "certificate_file and key_file together, or neither");
+    }
+    let certificate = section.text("certificate_file", "the path of a PEM file", pem);
+    let key = section.text("key_file", "the path of a PEM file", pem);
+    let url = section.text("url", URL, views_url).unwrap_or_else(|| default_url(listen, &names));
+    section.finish();
+    Http { listen, names, require_authentication, certificate: certificate.zip(key), url }
+}
+
+fn host_rule(mut section: Section<'_, '_>) -> Option<HostRule> {
+    let name = section.required("name", "a host name with * and ?, such as \"ws-*\"", short_text);
+    let class = section.text("class", CLASS, |word| Class::from_word(word).ok_or_else(|| CLASS.into()));
+    let site = section.text("site", "the name of a site", short_text);
+    let watch = section.text("watch", WATCH, |word| Watch::from_word(word).ok_or_else(|| WATCH.into()));
+    let labels = section.pairs("labels", label);
+    section.finish();
+    Some(HostRule { name: name?, class, site, watch, labels })
+}
+
+fn rules(mut section: Section<'_, '_>) -> Thresholds {
+    let mut thresholds = Thresholds::default();
+    let mut filesystem = section.table("filesystem");
+    for (key, ratio) in [
+        ("warning_free_percent", &mut thresholds.filesystem_warning_ratio),
+        ("critical_free_percent", &mut thresholds.filesystem_critical_ratio),
+        ("hysteresis_percent", &mut thresholds.filesystem_hysteresis_ratio),
+    ] {
+        if let Some(percent) = filesystem.number(key, 0.0..=100.0) {
+            *ratio = percent / 100.0;
+        }
+    }
+    if thresholds.filesystem_critical_ratio > thresholds.filesystem_warning_ratio {
+        filesystem
+            .wrong("critical_free_percent", "no more than warning_free_percent, or nothing would ever warn first");
+    }
+    filesystem.finish();
+    section.finish();
+    thresholds
+}
+
+fn log_level(mut section: Section<'_, '_>) -> String {
+    const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+    let expected = "one of error, warn, info, debug, trace";
+    let level = section.text("level", expected, |word| {
+        LEVELS.iter().find(|level| **level == word).map(|level| (*level).to_owned()).ok_or_else(|| expected.into())
+    });
+    section.finish();
+    level.unwrap_or_else(|| "info".into())
+}
+
+const LISTEN: &str = "ADDRESS:PORT such as 0.0.0.0:7460 or [::]:7460";
+const HOST_PORT: &str = "HOST:PORT such as collector.example.org:7460";
+const HOST_NAME: &str = "a host name without port, such as muster.example.org";
+const URL: &str = "the address of the views, such as https://muster.example.org:7461";
+const CLASS: &str = "one of server, workstation, device";
+const WATCH: &str = "one of fast, normal, relaxed, none";
+const LABEL: &str = "label names of a-z, 0-9 and _ that begin with a letter, and values of at most 256 bytes";
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| LISTEN.into())
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.contains('\0') { Err("the path of a directory".into()) } else { Ok(text.into()) }
+}
+
+fn pem(text: &str) -> Result<PathBuf, String> {
+    match std::fs::File::open(text) {
+        Ok(_) => Ok(text.into()),
+        Err(error) => Err(format!("a PEM file that the collector can read: {error}")),
+    }
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    let good = !text.is_empty() && text.len() <= 253;
+    let good = good && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let address = text.parse::<std::net::IpAddr>().is_ok();
+    if good || address { Ok(text.to_lowercase()) } else { Err(HOST_NAME.into()) }
+}
+
+fn host_port(text: &str) -> Result<String, String> {
+    if text.parse::<SocketAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let (host, port) = text.rsplit_once(':').ok_or(HOST_PORT)?;
+    host_name(host).map_err(|_| HOST_PORT)?;
+    port.parse::<u16>().map_err(|_| HOST_PORT)?;
+    if host.contains(':') { Err(HOST_PORT.into()) } else { Ok(text.to_owned()) }
+}
+
+fn views_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|_| URL)?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !plain {
+        return Err(URL.into());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn short_text(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > TEXT_BYTES || text.chars().any(char::is_control) {
+        return Err("a text of 1 to 256 bytes without control characters".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// The rule for label names and values; also that of Prometheus, so that every label can be exposed.
+pub(super) fn label(name: &str, value: &str) -> Result<(), String> {
+    let mut bytes = name.bytes();
+    let good = bytes.next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name.len() <= 64
+        && value.len() <= TEXT_BYTES
+        && !value.chars().any(char::is_control);
+    if good { Ok(()) } else { Err(LABEL.into()) }
+}
+
+fn default_url(listen: SocketAddr, names: &[String]) -> String {
+    if listen.ip().is_loopback() {
+        return format!("http://{listen}");
+    }
+    if let Some(name) = names.first() {
+        return format!("https://{name}:{}", listen.port());
+    }
+    if listen.ip().is_unspecified() {
+        return format!("https://{}:{}", machine_name(), listen.port());
+    }
+    format!("https://{listen}")
+}
+
+/// This machine's host name, or `localhost` where it has none that could be dialled.
+fn machine_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    host_name(&name).unwrap_or_else(|_| "localhost".into())
+}

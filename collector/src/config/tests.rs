@@ -1,0 +1,247 @@
+//! Every mistake is named with line, key, value and expectation; the example documents what exists.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    domain::{event::Severity, labels::Class, watch::Watch},
+    notify::receiver::ReceiverKind,
+};
+
+const EXAMPLE: &str = include_str!("../../../deploy/collector.example.toml");
+
+fn read(text: &str) -> Result<Config, ConfigErrors> {
+    parse(text, Path::new("collector.toml"))
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    read(text).expect_err(text).mistakes.iter().map(ToString::to_string).collect()
+}
+
+/// The example with all its settings switched on, and every file it names made in `folder`.
+fn example_switched_on(folder: &Path) -> String {
+    let ca = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap().cert.pem();
+    let mut text = String::new();
+    for line in EXAMPLE.lines() {
+        let setting = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ') && !rest.is_empty());
+        text.push_str(setting.unwrap_or(line));
+        text.push('\n');
+    }
+    for (name, content) in [
+        ("https.pem", ca.as_str()),
+        ("https.key", "key"),
+        ("internal-ca.pem", ca.as_str()),
+        ("on-call.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("mail.password", "hunter2\n"),
+    ] {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+    text.replace("/etc/muster/", &format!("{}/", folder.display()))
+}
+
+#[test]
+fn the_example_is_all_defaults_as_shipped() {
+    let (shipped, empty) = (read(EXAMPLE).unwrap(), read("").unwrap());
+    assert_eq!(format!("{shipped:?}"), format!("{empty:?}"));
+}
+
+#[test]
+fn the_example_documents_every_key_and_shows_the_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = read(&example_switched_on(folder.path())).unwrap();
+    assert_eq!(config.state, Path::new("/var/lib/muster/collector"));
+    assert_eq!(config.grpc.listen, "0.0.0.0:7460".parse().unwrap());
+    assert_eq!((config.http.names.len(), config.http.certificate.is_some()), (1, true));
+    assert_eq!(config.rules, crate::domain::rules::Thresholds::default());
+    let rule = &config.host_rules[0];
+    assert_eq!((rule.class, rule.watch, rule.labels.len()), (Some(Class::Workstation), Some(Watch::Relaxed), 2));
+    let names: Vec<_> = config.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+    assert_eq!(names, ["on-call", "mail", "alertmanager"]);
+    assert_eq!(config.receivers[2].severity, Severity::Info);
+    let ReceiverKind::Webhook(webhook) = &config.receivers[0].kind else { panic!("not a webhook") };
+    assert!(webhook.key.is_some() && webhook.ca.is_some());
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("hunter2") && !printed.contains("MfKQ9r8"), "{printed}");
+}
+
+#[test]
+fn every_key_that_is_read_stands_in_the_example() {
+    let unknown = "nothing_called_this = 1\n";
+    let folders =
+        ["", "[grpc]\n", "[http]\n", "[rules]\n", "[rules.filesystem]\n", "[log]\n", "[[host_rule]]\nname = \"x\"\n"];
+    let kinds =
+        ["webhook", "email", "alertmanager"].map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
+    for folder in folders.into_iter().map(str::to_owned).chain(kinds) {
+        let all = mistakes(&format!("{folder}{unknown}"));
+        let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
+        for key in known.split(", ") {
+            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "filesystem"].contains(&key)
+                || EXAMPLE.contains(&format!("#{key} = "))
+                || EXAMPLE.contains(&format!(" {key} = "));
+            assert!(documented, "{key} is read but not in the example");
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
+    let text = r#"
+state = 5
+colour = "blue"
+[grpc]
+listen = "everywhere"
+[http]
+require_authentication = "yes"
+names = ["good.example", "bad name"]
+certificate_file = "/nonexistent.pem"
+[rules.filesystem]
+warning_free_percent = 120
+[log]
+level = "loud"
+[[receiver]]
+name = "a"
+kind = "pigeon"
+[[receiver]]
+name = "b"
+kind = "webhook"
+url = "http://169.254.169.254/latest"
+secret = "hunter2"
+[[receiver]]
+name = "b"
+kind = "email"
+tls = "maybe"
+[[host_rule]]
+class = "toaster"
+"#;
+    let all = mistakes(text);
+    let starts: Vec<String> =
+        all.iter().map(|line| line.split(": expected ").next().unwrap().replace("collector.toml:", "")).collect();
+    assert_eq!(
+        starts,
+        [
+            "2: state = 5",
+            "3: colour = \"blue\"",
+            "5: grpc.listen = \"everywhere\"",
+            "6: http.certificate_file",
+            "7: http.require_authentication = \"yes\"",
+            "8: http.names = \"bad name\"",
+            "9: http.certificate_file = \"/nonexistent.pem\"",
+            "11: rules.filesystem.warning_free_percent = 120",
+            "13: log.level = \"loud\"",
+            "16: receiver[1].kind = \"pigeon\"",
+            "20: receiver[2].url = \"http://169.254.169.254/latest\"",
+            "21: receiver[2].secret = (hidden)",
+            "22: receiver[3].server",
+            "22: receiver[3].from",
+            "22: receiver[3].to",
+            "25: receiver[3].tls = \"maybe\"",
+            "26: host_rule[1].name",
+            "27: host_rule[1].class = \"toaster\"",
+        ],
+        "{all:#?}"
+    );
+    assert!(!all.join("\n").contains("hunter2"));
+    assert!(all[11].contains("set secret_file to its path"), "{}", all[11]);
+    assert!(all[1].contains("known are: state, grpc"), "{}", all[1]);
+}
+
+#[test]
+fn receiver_names_are_unique_and_signing_keys_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, url) = (folder.path().join("key"), folder.path().join("url"));
+    std::fs::write(&key, "whsec_c2hvcnQ=").unwrap();
+    std::fs::write(&url, "https://hooks.example.org/T0/SECRET\n").unwrap();
+    let hook = |name: &str, more: &str| format!("[[receiver]]\nname = \"{name}\"\nkind = \"webhook\"\n{more}\n");
+    let all = mistakes(&(hook("a", "url = \"http://localhost\"") + &hook("a", "url = \"http://localhost\"")));
+    assert!(all.len() == 1 && all[0].contains("a name that no other receiver has"), "{all:?}");
+    let all = mistakes(&hook("a", &format!("url = \"http://localhost\"\nsecret_file = {key:?}")));
+    assert!(all.len() == 1 && all[0].contains("whsec_"), "{all:?}");
+    let all = mistakes(&hook("a", "url = \"http://localhost\"\nsecret_file = \"/nonexistent\""));
+    assert!(all.len() == 1 && all[0].contains("cannot") | all[0].contains("No such file"), "{all:?}");
+    let config = read(&hook("a", &format!("url_file = {url:?}"))).unwrap();
+    let ReceiverKind::Webhook(webhook) = &config.receivers[0].kind else { panic!("not a webhook") };
+    assert_eq!(webhook.url.path(), "/T0/SECRET");
+    let all = mistakes(&hook("a", &format!("url_file = {url:?}\nurl = \"http://localhost\"")));
+    assert!(all.len() == 1 && all[0].contains("url = (hidden)"), "{all:?}");
+}
+
+#[test]
+fn a_password_never_crosses_the_network_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "hunter2").unwrap();
+    let mail = |server: &str, tls: &str| {
+        format!(
+            "[[receiver]]\nname = \"m\"\nkind = \"email\"\nserver = \"{server}\"\ntls = \"{tls}\"\nuser = \"u\"\n\
+             password_file = {file:?}\nfrom = \"m@example.org\"\nto = [\"a@example.org\"]\n"
+        )
+    };
+    assert!(mistakes(&mail("mail.example.org", "none"))[0].contains("in the clear"));
+    assert!(read(&mail("mail.example.org", "starttls")).is_ok());
+    assert!(read(&mail("127.0.0.1", "none")).is_ok());
+}
+
+#[test]
+fn a_syntax_error_does_not_hide_the_other_mistakes() {
+    let all = mistakes("[grpc]\nlisten = \n[log]\nlevel = \"loud\"\n");
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all[0].starts_with("collector.toml:2: TOML: "), "{}", all[0]);
+    assert!(all[1].starts_with("collector.toml:4: log.level = \"loud\": expected one of"), "{}", all[1]);
+}
+
+#[test]
+fn no_file_at_the_default_place_means_all_defaults_but_a_named_one_must_be_there() {
+    if !Path::new(DEFAULT_PATH).exists() {
+        assert!(load(None).is_ok());
+    }
+    let errors = load(Some(Path::new("/nonexistent/collector.toml"))).unwrap_err();
+    assert!(errors.to_string().starts_with("/nonexistent/collector.toml: cannot be read"), "{errors}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("collector.toml");
+    std::fs::write(&file, "[http]\nlisten = \"127.0.0.1:0\"\n").unwrap();
+    let config = load(Some(&file)).unwrap();
+    assert_eq!(config.http.url_when_bound("127.0.0.1:4711".parse().unwrap()), "http://127.0.0.1:4711");
+    assert!(config.grpc.addresses_when_bound("0.0.0.0:1".parse().unwrap())[0].ends_with(":7460"));
+    std::fs::write(&file, vec![b'#'; 2 << 20]).unwrap();
+    assert!(load(Some(&file)).unwrap_err().to_string().contains("larger than 1 MiB"));
+}
+
+#[test]
+fn outside_loopback_the_views_are_named_with_https() {
+    let url = |text: &str| read(&format!("[http]\n{text}")).unwrap().http.url;
+    assert_eq!(url(""), "http://127.0.0.1:7461");
+    assert_eq!(url("listen = \"0.0.0.0:443\"\nnames = [\"Muster.example.org\"]"), "https://muster.example.org:443");
+    assert_eq!(url("listen = \"10.0.0.7:7461\""), "https://10.0.0.7:7461");
+    assert_eq!(url("url = \"https://ops.example.org/\""), "https://ops.example.org");
+}
+
+proptest! {
+    #[test]
+    fn random_text_never_panics(text in ".{0,400}") {
+        let _ = read(&text).map_err(|errors| errors.to_string());
+        prop_assert!(text.len() <= 1_600);
+    }
+
+    /// The example with bytes cut out and doubled: close enough to the real thing to get deep.
+    #[test]
+    fn damaged_examples_never_panic(cuts in prop::collection::vec((0_usize..5_000, 0_usize..40, any::<bool>()), 1..8)) {
+        let mut text: Vec<char> = EXAMPLE.replace("\n#", "\n").chars().collect();
+        for (at, length, double) in cuts {
+            let at = at.min(text.len());
+            let piece: Vec<char> = text[at..(at + length).min(text.len())].to_vec();
+            if double { text.splice(at..at, piece); } else { text.drain(at..at + piece.len()); }
+        }
+        let text: String = text.into_iter().collect();
+        let errors = read(&text).expect_err("comments are no settings");
+        prop_assert!(errors.mistakes.iter().all(|mistake| !mistake.expected.is_empty()));
+    }
+}
+
+#[test]
+fn nesting_without_end_is_a_mistake_and_not_a_crash() {
+    for text in ["[".repeat(100_000), format!("a = {}", "[".repeat(100_000)), format!("a = {}", "{b=".repeat(50_000))] {
+        assert!(!mistakes(&text).is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! From an update's gaps and differences to places and values, all checked before anything changes.
+
+use super::{ReadingsUpdate, SOURCES, Source, SourceState};
+use crate::domain::host::dictionary::{ABSENT, Dictionary, HIDDEN, text};
+
+/// The places and new values of an update; hidden series are read over.
+pub(super) fn stage(
+    update: &ReadingsUpdate,
+    dictionary: &Dictionary,
+    values: &[f64],
+) -> Result<Vec<(u32, f64)>, String> {
+    if update.whole_gaps.len() != update.whole_diffs.len() || update.real_gaps.len() != update.reals.len() {
+        return Err("as many gaps as values are needed in each list".to_owned());
+    }
+    let mut staged = Vec::with_capacity(update.whole_gaps.len() + update.real_gaps.len());
+    let mut walk = Walk::new(dictionary);
+    for (gap, diff) in update.whole_gaps.iter().zip(&update.whole_diffs) {
+        let place = walk.next(*gap)?;
+        if place != HIDDEN {
+            staged.push((place, whole_after(values[place as usize], *diff)?));
+        }
+    }
+    let mut walk = Walk::new(dictionary);
+    for (gap, value) in update.real_gaps.iter().zip(&update.reals) {
+        let place = walk.next(*gap)?;
+        if place != HIDDEN {
+            staged.push((place, *value));
+        }
+    }
+    Ok(staged)
+}
+
+/// Writes them; a full set leaves nothing else standing.
+pub(super) fn commit(full: bool, staged: &[(u32, f64)], values: &mut [f64]) {
+    if full {
+        values.fill(ABSENT);
+    }
+    for (place, value) in staged {
+        values[*place as usize] = *value;
+    }
+}
+
+/// The whole number `diff` away from the last whole value: the value itself if it is whole and exact, else 0.
+fn whole_after(before: f64, diff: i64) -> Result<f64, String> {
+    let last = if before.fract() == 0.0 && before.abs() < text::EXACT { before as i64 } else { 0 };
+    let after = last.checked_add(diff).filter(|after| (after.unsigned_abs() as f64) < text::EXACT);
+    after.map(|after| after as f64).ok_or_else(|| "a whole number leaves the exact range of 2^53".to_owned())
+}
+
+/// Turns gaps into places.
+struct Walk<'a> {
+    dictionary: &'a Dictionary,
+    last: Option<u32>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(dictionary: &'a Dictionary) -> Self {
+        Self { dictionary, last: None }
+    }
+
+    fn next(&mut self, gap: u32) -> Result<u32, String> {
+        let id = match self.last {
+            None => Some(gap),
+            Some(last) => last.checked_add(gap).filter(|_| gap > 0),
+        };
+        let id = id.ok_or_else(|| "series ids must ascend".to_owned())?;
+        self.last = Some(id);
+        self.dictionary.place(id).ok_or_else(|| format!("series {id} was not declared"))
+    }
+}
+
+/// The sources after this update, if they change; a restart or a full set leaves none standing that it does not name.
+///
+/// Errors name the cap.
+pub(super) fn sources_after(
+    known: &[Source],
+    restart: bool,
+    update: &ReadingsUpdate,
+) -> Result<Option<Vec<Source>>, String> {
+    let restart = restart || update.full;
+    if update.sources.is_empty() && !restart {
+        return Ok(None);
+    }
+    let mut sources = if restart { Vec::new() } else { known.to_vec() };
+    for (name, number, reason) in &update.sources {
+        let source = Source {
+            name: text::clean(name).into(),
+            state: SourceState::from_wire(*number),
+            reason: text::clean(reason).into(),
+        };
+        let full = sources.len() >= SOURCES;
+        match sources.iter_mut().find(|known| known.name == source.name) {
+            Some(known) => *known = source,
+            None if !full => sources.push(source),
+            None => return Err(format!("more than {SOURCES} sources: report fewer")),
+        }
+    }
+    sources.shrink_to_fit();
+    Ok(Some(sources))
+}

@@ -1,0 +1,168 @@
+//! `/metrics`: our own figures and the fleet's. One pass over the hosts, one buffer per family.
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use prometheus::{Encoder, TextEncoder};
+
+use super::{ExpositionContext, refusal, text_page};
+use crate::domain::{
+    event::Severity,
+    host::{State as Liveness, dictionary::text, slots::Slots},
+    labels::Admission,
+    record::IncidentState,
+    snapshot::{HostView, Snapshot},
+};
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(context): State<ExpositionContext>) -> Response {
+    let mut body = Vec::new();
+    if let Err(error) = TextEncoder::new().encode(&context.registry.gather(), &mut body) {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, format!("our own figures cannot be written: {error}"));
+    }
+    if let Some(snapshot) = context.taken_snapshot() {
+        append_fleet(&snapshot, &context.slots, &mut body);
+    }
+    text_page(body)
+}
+
+/// One gauge family in the making.
+struct Family {
+    name: &'static str,
+    text: Vec<u8>,
+}
+
+impl Family {
+    fn new(name: &'static str, help: &str) -> Self {
+        let mut text = Vec::new();
+        text::push_header(&mut text, name, "gauge", help);
+        Self { name, text }
+    }
+
+    /// Appends a sample. Label values are host text: cleaned here, escaped by the writer.
+    fn push(&mut self, labels: &[(&str, &str)], value: f64) {
+        text::push_series(&mut self.text, self.name, "", labels);
+        text::push_number(&mut self.text, value);
+        self.text.push(b'\n');
+    }
+}
+
+/// Appends the fleet as of `snapshot`. Hosts that may not report are left out.
+fn append_fleet(snapshot: &Snapshot, slots: &Slots, body: &mut Vec<u8>) {
+    let mut hosts = HostFamilies::new();
+    for view in snapshot.hosts.values().filter(|view| view.profile.admission == Admission::Active) {
+        hosts.push(view, slots);
+    }
+    let families = hosts.into_all().into_iter().chain([incidents(snapshot), cuts(snapshot), started(snapshot)]);
+    for family in families {
+        body.extend_from_slice(&family.text);
+    }
+}
+
+/// The families that have series for each host.
+struct HostFamilies {
+    up: Family,
+    liveness: Family,
+    info: Family,
+    last_report: Family,
+    left_out: Family,
+    clock: Family,
+    finding: Family,
+}
+
+impl HostFamilies {
+    fn new() -> Self {
+        Self {
+            up: Family::new("muster_host_up", "Whether the host is up or only suspect."),
+            liveness: Family::new("muster_host_liveness", "1 for the state that the host is in, 0 for all others."),
+            info: Family::new("muster_host_info", "What the host is; always 1."),
+            last_report: Family::new(
+                "muster_host_last_report_timestamp_seconds",
+                "When the host's last readings arrived.",
+            ),
+            left_out: Family::new(
+                "muster_host_families_left_out",
+                "Metric families left out because the host has more series than it may.",
+            ),
+            clock: Family::new(
+                "muster_host_clock_ahead_seconds",
+                "How far the host's clock is ahead of the collector's; the way of the report is in it.",
+            ),
+            finding: Family::new("muster_finding", "An open finding; always 1."),
+        }
+    }
+
+    fn push(&mut self, view: &HostView, slots: &Slots) {
+        let profile = &view.profile;
+        let facts = &profile.facts;
+        let host = text::clean(&profile.name);
+        let host = ("host", host.as_str());
+        let site = text::clean(profile.site.as_deref().unwrap_or_default());
+        let (class, site) = (("class", profile.class.word()), ("site", site.as_str()));
+        self.up.push(&[host, class, site], f64::from(u8::from(view.state.counts_as_up())));
+        for state in Liveness::ALL {
+            self.liveness.push(&[host, ("state", state.word())], f64::from(u8::from(state == view.state)));
+        }
+        let said =
+            [&facts.os, &facts.os_release, &facts.kernel, &facts.architecture, &facts.chassis, &facts.agent_version]
+                .map(|said| text::clean(said));
+        let id = profile.id.to_string();
+        let labels = [
+            host,
+            ("host_id", &id),
+            class,
+            site,
+            ("watch", profile.watch.word()),
+            ("os", &said[0]),
+            ("os_release", &said[1]),
+            ("kernel", &said[2]),
+            ("architecture", &said[3]),
+            ("chassis", &said[4]),
+            ("agent_version", &said[5]),
+        ];
+        self.info.push(&labels, 1.0);
+        for finding in view.findings.iter().filter(|finding| finding.open) {
+            let component = text::clean(&finding.part);
+            let rule = text::clean(&finding.rule);
+            let labels = [host, ("component", &component), ("rule", &rule), ("severity", finding.severity.word())];
+            self.finding.push(&labels, 1.0);
+        }
+        if let Some(slot) = slots.find(profile.no) {
+            let figures = slot.figures();
+            if let Some(last) = figures.last_report {
+                self.last_report.push(&[host], last.ms() as f64 / 1_000.0);
+                self.clock.push(&[host], figures.agent_clock_ahead_ms as f64 / 1_000.0);
+            }
+            self.left_out.push(&[host], figures.families_left_out as f64);
+        }
+    }
+
+    fn into_all(self) -> [Family; 7] {
+        [self.up, self.liveness, self.info, self.last_report, self.left_out, self.clock, self.finding]
+    }
+}
+
+/// Incidents that are not over, by severity and state; zeros too, so that a rate or an alert has something to stand on.
+fn incidents(snapshot: &Snapshot) -> Family {
+    let mut family = Family::new("muster_incidents", "Incidents that are not resolved.");
+    for severity in [Severity::Critical, Severity::Warning, Severity::Info] {
+        for state in [IncidentState::Open, IncidentState::Acknowledged] {
+            let rows = snapshot.incidents.values().map(|incident| &incident.row);
+            let count = rows.filter(|row| row.severity == severity && row.state == state).count();
+            family.push(&[("severity", severity.word()), ("state", state.word())], count as f64);
+        }
+    }
+    family
+}
+
+fn cuts(snapshot: &Snapshot) -> Family {
+    let mut family = Family::new("muster_cut", "A scope that is cut off from the collector now; always 1.");
+    for scope in snapshot.cuts.keys() {
+        family.push(&[("scope", &text::clean(scope))], 1.0);
+    }
+    family
+}
+
+fn started(snapshot: &Snapshot) -> Family {
+    let mut family = Family::new("muster_collector_started_timestamp_seconds", "When this collector started.");
+    family.push(&[], snapshot.started.ms() as f64 / 1_000.0);
+    family
+}

@@ -1,0 +1,49 @@
+//! What a host's own exporter would say, or 503 when it would not answer, so that `up` keeps its meaning.
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+
+use super::{ExpositionContext, refusal, text_page};
+use crate::domain::labels::Admission;
+
+/// Readings younger than this are fresh whatever the interval (design.md, faces).
+const FRESH_MS: i64 = 30_000;
+/// Text of one series, as a first guess: 61 bytes in spec/collector-cost.md.
+const SERIES_BYTES: usize = 80;
+
+/// `GET /hosts/{host_id}/metrics`
+pub(super) async fn metrics(State(context): State<ExpositionContext>, Path(id): Path<String>) -> Response {
+    match page(&context, &id) {
+        Ok(body) => text_page(body),
+        Err((status, reason)) => refusal(status, reason),
+    }
+}
+
+fn page(context: &ExpositionContext, id: &str) -> Result<Vec<u8>, (StatusCode, String)> {
+    let unavailable = |reason: String| (StatusCode::SERVICE_UNAVAILABLE, reason);
+    let unknown = || (StatusCode::NOT_FOUND, "no such host; the hosts are listed at /prometheus/sd".to_owned());
+    let id = id.parse().map_err(|_| unknown())?;
+    let snapshot = context.taken_snapshot().ok_or_else(|| unavailable("the collector is starting".to_owned()))?;
+    let view = context.host(&snapshot, id).ok_or_else(unknown)?;
+    if view.profile.admission != Admission::Active || !view.state.counts_as_up() {
+        return Err(unavailable(format!("the host is {}: {}", view.state.word(), view.cause.words())));
+    }
+    let slot = context.slots.find(view.profile.no);
+    let slot =
+        slot.ok_or_else(|| unavailable("the host has sent no readings since the collector started".to_owned()))?;
+    let Some(last) = slot.last_report() else {
+        return Err(unavailable("the host has sent no readings yet".to_owned()));
+    };
+    let age_ms = (context.now)().since_ms(last);
+    let fresh_ms = FRESH_MS.max(2 * i64::from(slot.report_interval_ms()));
+    if age_ms > fresh_ms {
+        let (age, fresh) = (age_ms / 1_000, fresh_ms / 1_000);
+        return Err(unavailable(format!("the last readings are {age} s old, more than {fresh} s")));
+    }
+    let mut body = Vec::with_capacity(slot.series() * SERIES_BYTES);
+    slot.render(&mut body);
+    Ok(body)
+}

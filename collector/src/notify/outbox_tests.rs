@@ -1,0 +1,256 @@
+//! The outbox against a real HTTP server whose answers are scripted.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
+use ring::hmac;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
+
+use super::*;
+use crate::{
+    domain::{
+        event::Severity,
+        ids::IncidentNo,
+        record::{Delivery, IncidentState, PageKind},
+        time::Timestamp,
+    },
+    notify::{
+        guard::Guard,
+        secret::Secret,
+        webhook::{SigningKey, WebhookConfig},
+    },
+};
+
+/// Signing key of the Standard Webhooks' own example.
+const KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// Short waits, so that tests see many tries.
+const QUICK: Patience = Patience {
+    backoff: &[Duration::from_millis(1), Duration::from_millis(3)],
+    give_up: Duration::from_secs(24 * 3_600),
+};
+
+/// Page `n` of an incident to the receiver `hook`.
+pub(in crate::notify) fn page(id: i64, incident: i64, n: i64) -> Page {
+    Page {
+        id: PageId(id),
+        message_id: format!("page_{id}"),
+        receiver: "hook".into(),
+        incident: Some(IncidentNo(incident)),
+        n,
+        kind: PageKind::Opened,
+        key: "liveness/web-1/down".into(),
+        state: IncidentState::Open,
+        severity: Severity::Warning,
+        title: "web-1 is down".into(),
+        host: "web-1".into(),
+        component: String::new(),
+        since: Timestamp::from_ms(1_795_252_440_000),
+        decided: Timestamp::from_ms(1_795_252_443_250),
+        details: "no message since 09:14:00".into(),
+        path: format!("/incidents/{incident}"),
+        delivery: Delivery::Queued,
+    }
+}
+
+/// A page decided now, so that it is not given up for its age.
+fn fresh(id: i64, incident: i64, n: i64) -> Page {
+    Page { decided: crate::clock::wall(), ..page(id, incident, n) }
+}
+
+/// What the server does with a request.
+#[derive(Debug, Clone, Copy)]
+enum Do {
+    Answer(u16),
+    /// Never answers.
+    Hang,
+}
+
+#[derive(Clone)]
+struct Sink {
+    script: Arc<Mutex<VecDeque<Do>>>,
+    heard: mpsc::UnboundedSender<(HeaderMap, Bytes)>,
+}
+
+async fn take(State(sink): State<Sink>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+    let step = sink.script.lock().unwrap().pop_front().unwrap_or(Do::Answer(200));
+    sink.heard.send((headers, body)).unwrap();
+    match step {
+        Do::Answer(429) => (http::StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response(),
+        Do::Answer(status) => http::StatusCode::from_u16(status).unwrap().into_response(),
+        Do::Hang => std::future::pending().await,
+    }
+}
+
+struct World {
+    heard: mpsc::UnboundedReceiver<(HeaderMap, Bytes)>,
+    events: mpsc::Receiver<Event>,
+    outbox: Outbox,
+    workers: Workers,
+    metrics: NotifyMetrics,
+    _server: JoinSet<()>,
+    _snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+fn hook(name: &str, url: &str) -> ReceiverConfig {
+    let key = SigningKey::from_secret(&Secret::new(format!("whsec_{KEY}"))).unwrap();
+    let config = WebhookConfig { url: url.parse().unwrap(), key: Some(key), ca: None, guard: Guard::default() };
+    ReceiverConfig { name: name.into(), severity: Severity::Warning, kind: ReceiverKind::Webhook(config) }
+}
+
+async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -> World {
+    // Another test may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (heard_by, heard) = mpsc::unbounded_channel();
+    let sink = Sink { script: Arc::new(Mutex::new(script.iter().copied().collect())), heard: heard_by };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        axum::serve(listener, Router::new().route("/hook", post(take)).with_state(sink)).await.unwrap();
+    });
+    let (mailbox, events) = Mailbox::new();
+    let (snapshots, watching) = watch::channel(Arc::new(Snapshot::default()));
+    let metrics = NotifyMetrics::register(&prometheus::Registry::new()).unwrap();
+    let mut receivers = vec![hook("hook", &url)];
+    receivers.extend(others);
+    let (outbox, workers) = Outbox::start(Setup {
+        receivers,
+        base_url: "https://muster.example.org".into(),
+        mailbox,
+        metrics: metrics.clone(),
+        clock: Clock::start(),
+        snapshots: watching,
+        pending,
+        patience: QUICK,
+    })
+    .unwrap();
+    World { heard, events, outbox, workers, metrics, _server: server, _snapshots: snapshots }
+}
+
+impl World {
+    /// Outcomes until `count` pages are settled for good.
+    async fn settled(&mut self, count: usize) -> Vec<(i64, Outcome)> {
+        let (mut all, mut left) = (Vec::new(), count);
+        while left > 0 {
+            let Some(Event::Delivered { page, outcome }) = self.events.recv().await else { panic!("no event") };
+            left -= usize::from(!matches!(outcome, Outcome::Retrying { .. }));
+            all.push((page.0, outcome));
+        }
+        all
+    }
+
+    fn ids_heard(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.heard.try_recv().ok())
+            .map(|(headers, _)| headers["webhook-id"].to_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_posted_once_and_signed_as_the_standard_says() {
+    let mut world = world(&[], Vec::new(), Vec::new()).await;
+    world.outbox.submit(fresh(7, 1042, 1));
+    assert_eq!(world.settled(1).await, [(7, Outcome::Accepted { provider_id: None })]);
+    let (headers, body) = world.heard.try_recv().unwrap();
+    let text = |name: &str| headers[name].to_str().unwrap().to_owned();
+    assert_eq!((text("webhook-id"), text("content-type")), ("page_7".into(), "application/json".into()));
+    let signed = [text("webhook-id"), text("webhook-timestamp"), String::from_utf8(body.to_vec()).unwrap()].join(".");
+    let decode = |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &decode(KEY));
+    let signature = decode(text("webhook-signature").strip_prefix("v1,").unwrap());
+    hmac::verify(&key, signed.as_bytes(), &signature).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["data"]["url"], "https://muster.example.org/incidents/1042");
+    assert_eq!(world.metrics.notifications.with_label_values(&["hook", "accepted"]).get(), 1);
+    assert_eq!(world.metrics.queue.with_label_values(&["hook"]).get(), 0);
+}
+
+#[tokio::test]
+async fn retries_carry_the_same_id_and_the_recovery_waits_for_the_problem() {
+    let script = [Do::Answer(500), Do::Answer(429), Do::Answer(503)];
+    let mut world = world(&script, Vec::new(), Vec::new()).await;
+    world.outbox.submit(fresh(1, 1, 1));
+    world.outbox.submit(fresh(2, 1, 2));
+    let outcomes = world.settled(2).await;
+    assert_eq!(outcomes.iter().map(|(page, _)| *page).collect::<Vec<_>>(), [1, 1, 1, 1, 2]);
+    assert_eq!(world.ids_heard(), ["page_1", "page_1", "page_1", "page_1", "page_2"]);
+    assert_eq!(world.metrics.notifications.with_label_values(&["hook", "retrying"]).get(), 3);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_a_receiver_fails_at_random() {
+    let script: Vec<Do> = (0..80).map(|at| Do::Answer(if at % 3 == 0 { 502 } else { 200 })).collect();
+    let mut world = world(&script, Vec::new(), (1..=20).map(|id| fresh(id, id % 7, id)).collect()).await;
+    (21..=60).for_each(|id| world.outbox.submit(fresh(id, id % 7, id)));
+    let outcomes = world.settled(60).await;
+    let mut accepted: Vec<i64> = outcomes
+        .into_iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Accepted { .. }))
+        .map(|(page, _)| page)
+        .collect();
+    for incident in 0..7 {
+        let of_one: Vec<_> = accepted.iter().filter(|id| *id % 7 == incident).collect();
+        assert!(of_one.is_sorted(), "{of_one:?}");
+    }
+    accepted.sort_unstable();
+    assert_eq!(accepted, (1..=60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_delays_no_other() {
+    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = hook("slow", &format!("http://{}/", hangs.local_addr().unwrap()));
+    let mut world = world(&[], vec![slow], Vec::new()).await;
+    for id in 1..=10 {
+        world.outbox.submit(Page { receiver: "slow".into(), ..fresh(100 + id, id, 1) });
+        world.outbox.submit(fresh(id, id, 1));
+    }
+    let outcomes = world.settled(10).await;
+    assert!(outcomes.iter().all(|(page, _)| *page <= 10), "{outcomes:?}");
+    assert_eq!(world.metrics.queue.with_label_values(&["slow"]).get(), 10);
+    world.workers.stop(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_tried_again() {
+    let breaks = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let broken = hook("broken", &format!("http://{}/", breaks.local_addr().unwrap()));
+    let mut world = world(&[], vec![broken], Vec::new()).await;
+    world.outbox.submit(Page { receiver: "broken".into(), ..fresh(1, 1, 1) });
+    drop(breaks.accept().await.unwrap());
+    let Some(Event::Delivered { outcome, .. }) = world.events.recv().await else { panic!("no event") };
+    assert!(matches!(outcome, Outcome::Retrying { .. }), "{outcome:?}");
+    drop(breaks.accept().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_not_asked_again() {
+    let mut world = world(&[Do::Answer(410)], Vec::new(), Vec::new()).await;
+    world.outbox.submit(fresh(1, 1, 1));
+    world.settled(1).await;
+    world.outbox.submit(fresh(2, 2, 1));
+    assert!(matches!(&world.settled(1).await[..], [(2, Outcome::Failed { error })] if error.contains("gone")));
+    assert_eq!(world.ids_heard(), ["page_1"]);
+}
+
+#[tokio::test]
+async fn a_page_for_a_receiver_that_is_not_configured_any_more_fails_and_says_so() {
+    let stray = Page { receiver: "old".into(), ..fresh(3, 1, 1) };
+    let mut world = world(&[], Vec::new(), vec![stray]).await;
+    let outcomes = world.settled(1).await;
+    assert!(matches!(&outcomes[..], [(3, Outcome::Failed { error })] if error.contains("\"old\"")), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_may_end_when_the_outbox_stops() {
+    let mut world = world(&[Do::Hang], Vec::new(), Vec::new()).await;
+    world.outbox.submit(fresh(1, 1, 1));
+    world.heard.recv().await.unwrap();
+    world.workers.stop(Duration::from_millis(1)).await;
+    world.outbox.submit(fresh(2, 2, 1));
+    assert!(world.events.try_recv().is_err());
+    assert!(world.heard.try_recv().is_err());
+}

@@ -1,0 +1,337 @@
+//! What one receiver is still to be told, and in which order. Pure: no clock, no IO.
+//!
+//! The pages of one incident form a *lane* and go strictly one after the other, problem before recovery; a page that
+//! fails holds its lane, no other. Between lanes critical goes before warning, then older before newer. After
+//! [`BREAKER_FAILURES`] failures in a row only one page at a time is tried, once per back-off period.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::receiver::Sent;
+use crate::domain::{
+    event::{Outcome, Severity},
+    ids::{IncidentNo, PageId},
+    record::Page,
+    time::Timestamp,
+};
+
+/// Pages kept in memory per receiver. Beyond, only their numbers are kept and they are fetched again from the record.
+pub(super) const PAGES_QUEUED: usize = 10_000;
+/// The part of [`PAGES_QUEUED`] that only critical pages may fill.
+const KEPT_FOR_CRITICAL: usize = 1_000;
+/// Page numbers kept per receiver beyond [`PAGES_QUEUED`]; above, a page goes out after the next start.
+const NUMBERS_KEPT: usize = 500_000;
+/// Pages on their way to one receiver at the same time, of different incidents.
+pub(super) const IN_FLIGHT: usize = 4;
+/// Failures in a row after which a receiver is only probed.
+const BREAKER_FAILURES: u32 = 5;
+/// Tries of a page that the receiver refuses.
+const REFUSALS: u32 = 3;
+
+/// How long to wait and when to give up.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Waits before the second, third... try; the last one repeats.
+    pub backoff: &'static [Duration],
+    /// A page that was decided this long ago is given up at its next failure.
+    pub give_up: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        const BACKOFF: [Duration; 6] = [
+            Duration::from_secs(1),
+            Duration::from_secs(2),
+            Duration::from_secs(5),
+            Duration::from_secs(10),
+            Duration::from_secs(30),
+            Duration::from_secs(60),
+        ];
+        Self { backoff: &BACKOFF, give_up: Duration::from_secs(24 * 3_600) }
+    }
+}
+
+impl Patience {
+    /// The wait after `failures` failures (at least one), spread by a fifth around its middle; `jitter` is 0-1.
+    fn wait_ms(&self, failures: u32, jitter: f64) -> i64 {
+        let at = (failures.max(1) as usize - 1).min(self.backoff.len() - 1);
+        (self.backoff[at].as_millis() as f64 * (0.8 + 0.4 * jitter)) as i64
+    }
+}
+
+/// Pages that go one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    Incident(IncidentNo),
+    /// A test, which belongs to no incident.
+    Alone(PageId),
+}
+
+impl Lane {
+    pub(super) fn of(page: &Page) -> Self {
+        page.incident.map_or(Self::Alone(page.id), Self::Incident)
+    }
+}
+
+type Rank = (Reverse<Severity>, PageId, Lane);
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Nowhere,
+    Ready(Rank),
+    Delayed(Timestamp),
+    InFlight,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    pages: BTreeMap<(i64, PageId), Arc<Page>>,
+    tries: u32,
+    due: Timestamp,
+    place: Place,
+}
+
+/// What became of a page that was handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// It is kept here.
+    Held,
+    /// Only its number is kept.
+    Spilled,
+    /// Not even that; it is still in the record.
+    Full,
+    /// It is here already.
+    Known,
+}
+
+/// The pages for one receiver.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    patience: Patience,
+    lanes: BTreeMap<Lane, Waiting>,
+    ready: BTreeSet<Rank>,
+    delayed: BTreeSet<(Timestamp, Lane)>,
+    spilled: BTreeMap<Lane, BTreeMap<(i64, PageId), Severity>>,
+    held: usize,
+    numbers: usize,
+    in_flight: usize,
+    failures: u32,
+    not_before: Timestamp,
+    gone: Option<String>,
+}
+
+impl Queue {
+    pub(super) fn new(patience: Patience) -> Self {
+        Self { patience, ..Self::default() }
+    }
+
+    /// Pages that wait or are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.held + self.numbers
+    }
+
+    /// Takes in a page, unless the record has to keep it for now.
+    pub(super) fn push(&mut self, page: Arc<Page>) -> Pushed {
+        let (lane, at) = (Lane::of(&page), (page.n, page.id));
+        let known = self.lanes.get(&lane).is_some_and(|waiting| waiting.pages.contains_key(&at))
+            || self.spilled.get(&lane).is_some_and(|numbers| numbers.contains_key(&at));
+        if known {
+            return Pushed::Known;
+        }
+        let most = if page.severity == Severity::Critical { PAGES_QUEUED } else { PAGES_QUEUED - KEPT_FOR_CRITICAL };
+        if self.held >= most || self.spilled.contains_key(&lane) {
+            if self.numbers >= NUMBERS_KEPT {
+                return Pushed::Full;
+            }
+            self.numbers += 1;
+            self.spilled.entry(lane).or_default().insert(at, page.severity);
+            return Pushed::Spilled;
+        }
+        self.hold(lane, at, page);
+        Pushed::Held
+    }
+
+    fn hold(&mut self, lane: Lane, at: (i64, PageId), page: Arc<Page>) {
+        self.held += 1;
+        let waiting = self.lanes.entry(lane).or_insert_with(|| Waiting {
+            pages: BTreeMap::new(),
+            tries: 0,
+            due: Timestamp::default(),
+            place: Place::Nowhere,
+        });
+        waiting.pages.insert(at, page);
+        if !matches!(waiting.place, Place::InFlight) {
+            self.shelve(lane);
+        }
+    }
+
+    /// Puts a lane where it belongs now, or forgets it when nothing is left in it.
+    fn shelve(&mut self, lane: Lane) {
+        let Some(waiting) = self.lanes.get_mut(&lane) else { return };
+        match waiting.place {
+            Place::Ready(rank) => drop(self.ready.remove(&rank)),
+            Place::Delayed(due) => drop(self.delayed.remove(&(due, lane))),
+            Place::Nowhere | Place::InFlight => {}
+        }
+        let severity = waiting.pages.values().map(|page| page.severity).max();
+        let Some((severity, first)) = severity.zip(waiting.pages.values().next()) else {
+            self.lanes.remove(&lane);
+            return;
+        };
+        if waiting.due > Timestamp::default() {
+            waiting.place = Place::Delayed(waiting.due);
+            self.delayed.insert((waiting.due, lane));
+        } else {
+            let rank = (Reverse(severity), first.id, lane);
+            waiting.place = Place::Ready(rank);
+            self.ready.insert(rank);
+        }
+    }
+
+    fn release(&mut self, until: Timestamp) {
+        while let Some((due, lane)) = self.delayed.first().copied().filter(|(due, _)| *due <= until) {
+            if let Some(waiting) = self.lanes.get_mut(&lane) {
+                waiting.due = Timestamp::default();
+                self.shelve(lane);
+            }
+            self.delayed.remove(&(due, lane));
+        }
+    }
+
+    /// The next page to send now, if any. It counts as on its way until it is settled.
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<Arc<Page>> {
+        self.release(now);
+        let most = if self.failures >= BREAKER_FAILURES { 1 } else { IN_FLIGHT };
+        if self.in_flight >= most || (now < self.not_before && self.gone.is_none()) {
+            return None;
+        }
+        let rank = self.ready.pop_first()?;
+        let waiting = self.lanes.get_mut(&rank.2)?;
+        waiting.place = Place::InFlight;
+        self.in_flight += 1;
+        waiting.pages.values().next().cloned()
+    }
+
+    /// When [`Queue::take`] may next have something, if only time has to pass.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let most = if self.failures >= BREAKER_FAILURES { 1 } else { IN_FLIGHT };
+        if self.in_flight >= most {
+            return None;
+        }
+        let first = if self.ready.is_empty() { self.delayed.first().map(|(due, _)| *due)? } else { self.not_before };
+        Some(first.max(self.not_before))
+    }
+
+    /// Why this receiver is not sent anything any more, if so.
+    pub(super) fn gone(&self) -> Option<String> {
+        self.gone.clone()
+    }
+
+    /// Learns how a try went and says what that means for the page. `jitter` is a random number from 0 to 1.
+    pub(super) fn settle(&mut self, page: &Page, sent: Sent, now: Timestamp, jitter: f64) -> Outcome {
+        let lane = Lane::of(page);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let tries = self.lanes.get_mut(&lane).map_or(1, |waiting| {
+            waiting.tries += 1;
+            waiting.tries
+        });
+        let too_old = now.since_ms(page.decided) >= self.patience.give_up.as_millis() as i64;
+        let outcome = match sent {
+            Sent::Accepted { provider_id } => Outcome::Accepted { provider_id },
+            Sent::Gone { error } => {
+                self.gone = Some(error.clone());
+                Outcome::Failed { error }
+            }
+            Sent::Refused { error } if tries >= REFUSALS || too_old => Outcome::Failed { error },
+            Sent::Retry { error, .. } if too_old => {
+                self.count_failure(now, None, jitter);
+                Outcome::Failed { error: format!("given up after 24 h: {error}") }
+            }
+            Sent::Retry { error, after } => {
+                self.count_failure(now, after, jitter);
+                return self.again(lane, error, now, tries, jitter);
+            }
+            Sent::Refused { error } => {
+                self.heard();
+                return self.again(lane, error, now, tries, jitter);
+            }
+        };
+        if matches!(outcome, Outcome::Accepted { .. }) {
+            self.heard();
+        }
+        self.forget(lane, (page.n, page.id));
+        outcome
+    }
+
+    fn again(&mut self, lane: Lane, error: String, now: Timestamp, tries: u32, jitter: f64) -> Outcome {
+        if let Some(waiting) = self.lanes.get_mut(&lane) {
+            waiting.due = now.plus_ms(self.patience.wait_ms(tries, jitter).max(1));
+            waiting.place = Place::Nowhere;
+        }
+        self.shelve(lane);
+        Outcome::Retrying { error }
+    }
+
+    fn forget(&mut self, lane: Lane, at: (i64, PageId)) {
+        if let Some(waiting) = self.lanes.get_mut(&lane) {
+            self.held -= usize::from(waiting.pages.remove(&at).is_some());
+            (waiting.tries, waiting.due, waiting.place) = (0, Timestamp::default(), Place::Nowhere);
+        }
+        self.shelve(lane);
+    }
+
+    fn count_failure(&mut self, now: Timestamp, after: Option<Duration>, jitter: f64) {
+        self.failures = self.failures.saturating_add(1);
+        if let Some(after) = after {
+            self.not_before = self.not_before.max(now.plus_ms(after.as_millis() as i64));
+        }
+        if self.failures >= BREAKER_FAILURES {
+            let wait = self.patience.wait_ms(self.failures - BREAKER_FAILURES + 1, jitter);
+            self.not_before = self.not_before.max(now.plus_ms(wait));
+        }
+    }
+
+    /// The receiver answered: it is not down. What waited for it to come back goes out now.
+    fn heard(&mut self) {
+        if self.failures >= BREAKER_FAILURES {
+            self.not_before = Timestamp::default();
+            self.release(Timestamp::from_ms(i64::MAX));
+        }
+        self.failures = 0;
+    }
+
+    /// Numbers of spilled pages for which there is room again, worst first, each incident's in order.
+    pub(super) fn wanted(&self) -> Vec<(Lane, (i64, PageId))> {
+        let room = (PAGES_QUEUED - KEPT_FOR_CRITICAL).saturating_sub(self.held);
+        if self.spilled.is_empty() || room < PAGES_QUEUED / 10 {
+            return Vec::new();
+        }
+        let mut lanes: Vec<_> =
+            self.spilled.iter().map(|(lane, pages)| (Reverse(pages.values().max()), *lane, pages)).collect();
+        lanes.sort_by_key(|(severity, lane, _)| (*severity, *lane));
+        let numbers = lanes.into_iter().flat_map(|(_, lane, pages)| pages.keys().map(move |at| (lane, *at)));
+        numbers.take(room).collect()
+    }
+
+    /// Takes back a spilled page that was fetched, or (`None`) forgets one that the record does not know any more.
+    pub(super) fn refill(&mut self, lane: Lane, at: (i64, PageId), page: Option<Arc<Page>>) {
+        let Some(numbers) = self.spilled.get_mut(&lane) else { return };
+        if numbers.remove(&at).is_some() {
+            self.numbers -= 1;
+        }
+        if numbers.is_empty() {
+            self.spilled.remove(&lane);
+        }
+        if let Some(page) = page {
+            self.hold(lane, at, page);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+//! The order of pages, examples first, then any run of answers.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::notify::outbox::tests::page;
+
+const SECOND: i64 = 1_000;
+
+fn accepted() -> Sent {
+    Sent::Accepted { provider_id: None }
+}
+
+fn retry() -> Sent {
+    Sent::Retry { error: "no answer".into(), after: None }
+}
+
+fn critical(id: i64, incident: i64, n: i64) -> Arc<Page> {
+    let mut page = page(id, incident, n);
+    page.severity = Severity::Critical;
+    Arc::new(page)
+}
+
+fn warning(id: i64, incident: i64, n: i64) -> Arc<Page> {
+    Arc::new(page(id, incident, n))
+}
+
+/// An instant after the test pages were decided.
+fn at(ms: i64) -> Timestamp {
+    page(1, 1, 1).decided.plus_ms(ms)
+}
+
+#[test]
+fn the_pages_of_an_incident_go_one_after_the_other_in_their_order() {
+    let mut queue = Queue::default();
+    queue.push(warning(2, 1, 2));
+    queue.push(warning(1, 1, 1));
+    let first = queue.take(at(0)).unwrap();
+    assert_eq!((first.n, queue.take(at(0))), (1, None));
+    queue.settle(&first, accepted(), at(1), 0.5);
+    assert_eq!(queue.take(at(1)).unwrap().n, 2);
+}
+
+#[test]
+fn critical_goes_before_warning_and_older_before_newer() {
+    let mut queue = Queue::default();
+    for id in 1..=2 {
+        queue.push(warning(id, id, 1));
+    }
+    queue.push(critical(4, 4, 1));
+    queue.push(critical(3, 3, 1));
+    let order: Vec<i64> = std::iter::from_fn(|| queue.take(at(0))).map(|page| page.id.0).collect();
+    assert_eq!(order, [3, 4, 1, 2]);
+}
+
+#[test]
+fn a_failing_page_holds_its_own_incident_only_and_waits_longer_each_time() {
+    let mut queue = Queue::default();
+    queue.push(warning(1, 1, 1));
+    queue.push(warning(2, 1, 2));
+    queue.push(warning(3, 3, 1));
+    let first = queue.take(at(0)).unwrap();
+    queue.settle(&first, retry(), at(0), 0.5);
+    let other = queue.take(at(0)).unwrap();
+    assert_eq!((first.id.0, other.id.0), (1, 3));
+    queue.settle(&other, accepted(), at(0), 0.5);
+    let mut now = 0;
+    for wait in [1, 2, 5, 10] {
+        assert_eq!(queue.take(at(now + wait * SECOND - 1)), None);
+        now += wait * SECOND;
+        let page = queue.take(at(now)).unwrap();
+        assert_eq!(page.id.0, 1);
+        queue.settle(&page, retry(), at(now), 0.5);
+        if wait == 2 {
+            // Another incident is taken in between, so the receiver is not down.
+            queue.push(warning(9, 9, 1));
+            let other = queue.take(at(now)).unwrap();
+            queue.settle(&other, accepted(), at(now), 0.5);
+        }
+    }
+}
+
+#[test]
+fn a_refused_page_is_tried_three_times_and_then_given_up() {
+    let mut queue = Queue::default();
+    queue.push(warning(1, 1, 1));
+    let mut outcomes = Vec::new();
+    for minute in 0..3 {
+        let page = queue.take(at(minute * 60 * SECOND)).unwrap();
+        outcomes.push(queue.settle(
+            &page,
+            Sent::Refused { error: "it answered 404".into() },
+            at(minute * 60 * SECOND),
+            0.0,
+        ));
+    }
+    assert!(matches!(outcomes[..], [Outcome::Retrying { .. }, Outcome::Retrying { .. }, Outcome::Failed { .. }]));
+    assert_eq!(queue.len(), 0);
+}
+
+#[test]
+fn a_page_is_given_up_at_its_first_failure_after_a_day() {
+    let day = 24 * 3_600 * SECOND;
+    let mut queue = Queue::default();
+    queue.push(warning(1, 1, 1));
+    let page = queue.take(at(day - 1)).unwrap();
+    assert!(matches!(queue.settle(&page, retry(), at(day - 1), 0.5), Outcome::Retrying { .. }));
+    let page = queue.take(at(day + 60 * SECOND)).unwrap();
+    assert!(matches!(queue.settle(&page, retry(), at(day + 60 * SECOND), 0.5), Outcome::Failed { .. }));
+}
+
+#[test]
+fn a_receiver_that_failed_five_times_is_probed_by_one_page_at_a_time() {
+    let mut queue = Queue::default();
+    for id in 1..=20 {
+        queue.push(warning(id, id, 1));
+    }
+    for _ in 0..5 {
+        let page = queue.take(at(0)).unwrap();
+        queue.settle(&page, retry(), at(0), 0.5);
+    }
+    assert_eq!(queue.take(at(SECOND - 1)), None);
+    assert_eq!(queue.next_due(), Some(at(SECOND)));
+    let probe = queue.take(at(SECOND)).unwrap();
+    assert_eq!(queue.take(at(SECOND)), None);
+    queue.settle(&probe, accepted(), at(SECOND), 0.5);
+    assert_eq!(std::iter::from_fn(|| queue.take(at(SECOND))).count(), IN_FLIGHT);
+}
+
+#[test]
+fn retry_after_holds_the_whole_receiver() {
+    let mut queue = Queue::default();
+    queue.push(warning(1, 1, 1));
+    queue.push(critical(2, 2, 1));
+    let page = queue.take(at(0)).unwrap();
+    queue.settle(&page, Sent::Retry { error: "429".into(), after: Some(Duration::from_secs(30)) }, at(0), 0.5);
+    assert_eq!(queue.take(at(30 * SECOND - 1)), None);
+    assert_eq!(queue.take(at(30 * SECOND)).unwrap().id.0, 2);
+}
+
+#[test]
+fn what_does_not_fit_is_fetched_again_and_critical_still_fits() {
+    let mut queue = Queue::default();
+    let all = PAGES_QUEUED as i64 + 500;
+    let spilled = (1..=all).filter(|id| queue.push(warning(*id, *id, 1)) == Pushed::Spilled).count();
+    assert_eq!(spilled, 500 + KEPT_FOR_CRITICAL);
+    assert_eq!(queue.push(critical(all + 1, all + 1, 1)), Pushed::Held);
+    assert_eq!(queue.push(warning(1, 1, 1)), Pushed::Known);
+    assert_eq!(queue.len() as i64, all + 1);
+    let mut sent = BTreeSet::new();
+    while queue.len() > 0 {
+        for (lane, at) in queue.wanted() {
+            queue.refill(lane, at, Some(warning(at.1.0, at.1.0, 1)));
+        }
+        let page = queue.take(at(0)).unwrap();
+        queue.settle(&page, accepted(), at(0), 0.5);
+        assert!(sent.insert(page.id));
+    }
+    assert_eq!(sent.len() as i64, all + 1);
+}
+
+proptest! {
+    /// Whatever the receiver answers, nothing is lost, nothing sent twice after it was taken, and no recovery overtakes.
+    #[test]
+    fn any_run_of_answers_loses_nothing_and_keeps_each_incidents_order(
+        pages in prop::collection::vec((0_i64..5, any::<bool>()), 1..40),
+        answers in prop::collection::vec(0_u8..4, 0..60),
+        jitter in 0.0_f64..1.0,
+    ) {
+        let mut queue = Queue::default();
+        let (mut counts, mut all) = ([0_i64; 5], BTreeSet::new());
+        for (at, (incident, urgent)) in pages.into_iter().enumerate() {
+            counts[incident as usize] += 1;
+            let (id, n) = (at as i64 + 1, counts[incident as usize]);
+            queue.push(if urgent { critical(id, incident, n) } else { warning(id, incident, n) });
+            all.insert(id);
+        }
+        let (mut now, mut answers, mut told, mut last) = (0, answers.into_iter(), BTreeSet::new(), [0_i64; 5]);
+        while queue.len() > 0 {
+            let batch: Vec<_> = std::iter::from_fn(|| queue.take(at(now))).collect();
+            if batch.is_empty() {
+                let due = queue.next_due().expect("something waits");
+                prop_assert!(due > at(now));
+                now += due.since_ms(at(now));
+            }
+            for page in batch {
+                let incident = page.incident.unwrap().0 as usize;
+                prop_assert_eq!(page.n, last[incident] + 1);
+                let sent = match answers.next() {
+                    Some(1) => retry(),
+                    Some(2) => Sent::Retry { error: "busy".into(), after: Some(Duration::from_secs(7)) },
+                    Some(3) => Sent::Refused { error: "no".into() },
+                    _ => accepted(),
+                };
+                if !matches!(queue.settle(&page, sent, at(now), jitter), Outcome::Retrying { .. }) {
+                    prop_assert!(told.insert(page.id.0));
+                    last[incident] = page.n;
+                }
+            }
+        }
+        prop_assert_eq!(told, all);
+    }
+}

@@ -1,0 +1,210 @@
+//! The generic webhook: Standard Webhooks 1.0.0 (<https://www.standardwebhooks.com>).
+//!
+//! `webhook-id` is the page's own and the same over retries and restarts, so that a receiver can drop repeats;
+//! `webhook-timestamp` is that of the try. Redirects are failures. What the receiver answers is never shown.
+
+use base64::Engine;
+use ring::hmac;
+use serde::Serialize;
+
+use super::{
+    client::{self, ClientError},
+    guard::{Guard, Url},
+    receiver::{Messenger, Sent, plain_id},
+    secret::Secret,
+};
+use crate::domain::record::Page;
+
+/// Settings of `kind = "webhook"`.
+#[derive(Debug, Clone)]
+pub struct WebhookConfig {
+    /// Where to post: `url`, or what `url_file` holds.
+    pub url: Url,
+    /// Signs the body: `secret_file`; default: no signature.
+    pub key: Option<SigningKey>,
+    /// Certificates (PEM) to trust instead of the system's: `ca_file`.
+    pub ca: Option<Vec<u8>>,
+    /// Addresses that may be posted to: `allow`.
+    pub guard: Guard,
+}
+
+/// The symmetric key of Standard Webhooks: `whsec_` and base64 of 24 to 64 bytes.
+#[derive(Clone)]
+pub struct SigningKey(hmac::Key);
+
+/// Not a signing key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a file with whsec_ and the base64 of 24 to 64 bytes, such as printf 'whsec_%s' \"$(openssl rand -base64 32)\" makes"
+)]
+pub struct NotAKey;
+
+impl SigningKey {
+    /// Reads a key in the standard's form.
+    ///
+    /// # Errors
+    /// [`NotAKey`]
+    pub fn from_secret(secret: &Secret) -> Result<Self, NotAKey> {
+        let encoded = secret.expose().strip_prefix("whsec_").ok_or(NotAKey)?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| NotAKey)?;
+        let long_enough = (24..=64).contains(&bytes.len());
+        if long_enough { Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes))) } else { Err(NotAKey) }
+    }
+
+    /// The value of `webhook-signature` for this message.
+    fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(format!("{id}.{timestamp}.").as_bytes());
+        context.update(body);
+        format!("v1,{}", base64::engine::general_purpose::STANDARD.encode(context.sign()))
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey(hidden)")
+    }
+}
+
+/// The body; the first eight fields of `data` are a promise (design part 6), the others are additive.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    key: &'a str,
+    state: &'static str,
+    severity: &'static str,
+    title: &'a str,
+    host: &'a str,
+    component: &'a str,
+    since: String,
+    url: String,
+    number: Option<i64>,
+    details: &'a str,
+    page: i64,
+}
+
+/// The page as the receiver gets it; the same bytes at each try.
+fn body(page: &Page, base_url: &str) -> Vec<u8> {
+    let body = Body {
+        r#type: page.kind.event_type(),
+        timestamp: page.decided.to_string(),
+        data: Data {
+            key: &page.key,
+            state: page.state.word(),
+            severity: page.severity.word(),
+            title: &page.title,
+            host: &page.host,
+            component: &page.component,
+            since: page.since.to_string(),
+            url: format!("{base_url}{}", page.path),
+            number: page.incident.map(|incident| incident.0),
+            details: &page.details,
+            page: page.id.0,
+        },
+    };
+    serde_json::to_vec(&body).expect("texts and numbers always have a JSON form")
+}
+
+/// A webhook that pages are posted to.
+#[derive(Debug)]
+pub struct Webhook {
+    config: WebhookConfig,
+    client: reqwest::Client,
+    base_url: String,
+}
+
+impl Webhook {
+    /// A webhook ready to be posted to; `base_url` is where people reach the views.
+    ///
+    /// # Errors
+    /// The certificate store of this machine cannot be used.
+    pub fn new(name: &str, config: WebhookConfig, base_url: &str) -> Result<Self, ClientError> {
+        let client = client::build(name, std::slice::from_ref(&config.url), config.ca.as_deref(), &config.guard)?;
+        Ok(Self { config, client, base_url: base_url.to_owned() })
+    }
+
+    fn request(&self, page: &Page, timestamp: i64) -> reqwest::RequestBuilder {
+        let (id, body) = (plain_id(&page.message_id), body(page, &self.base_url));
+        let mut request = self
+            .client
+            .post(self.config.url.clone())
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header("webhook-timestamp", timestamp.to_string());
+        if let Some(key) = &self.config.key {
+            request = request.header("webhook-signature", key.sign(&id, timestamp, &body));
+        }
+        request.header("webhook-id", id).body(body)
+    }
+}
+
+impl Messenger for Webhook {
+    async fn send(&self, page: &Page) -> Sent {
+        let timestamp = crate::clock::wall().ms() / 1_000;
+        match client::send(self.request(page, timestamp)).await {
+            Ok(answer) => judge(&answer),
+            Err(error) => Sent::Retry { error, after: None },
+        }
+    }
+}
+
+/// What an answer means.
+fn judge(answer: &client::Answer) -> Sent {
+    let error = format!("it answered {}", answer.status);
+    match answer.status {
+        200..=299 => Sent::Accepted { provider_id: None },
+        410 => Sent::Gone { error: format!("{error} (gone): it wants no more messages") },
+        408 | 425 | 429 | 500..=599 => Sent::Retry { error, after: answer.retry_after },
+        300..=399 => Sent::Refused { error: format!("{error}; redirects are not followed, configure the final URL") },
+        _ => Sent::Refused { error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_that_of_the_standards_own_example() {
+        let key = SigningKey::from_secret(&Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+        assert_eq!(
+            key.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+
+    #[test]
+    fn a_signing_key_has_the_standards_form() {
+        for wrong in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_not base64"] {
+            assert!(SigningKey::from_secret(&Secret::new(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_body_has_the_promised_keys_in_a_stable_order() {
+        let page = super::super::outbox::tests::page(7, 1042, 1);
+        assert_eq!(
+            String::from_utf8(body(&page, "https://muster.example.org")).unwrap(),
+            concat!(
+                r#"{"type":"incident.opened","timestamp":"2026-11-21T09:14:03.250Z","data":{"key":"liveness/web-1/down","#,
+                r#""state":"open","severity":"warning","title":"web-1 is down","host":"web-1","component":"","#,
+                r#""since":"2026-11-21T09:14:00.000Z","url":"https://muster.example.org/incidents/1042","number":1042,"#,
+                r#""details":"no message since 09:14:00","page":7}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn answers_are_judged_by_whose_fault_they_are() {
+        let judged = |status| judge(&client::Answer { status, retry_after: None });
+        assert_eq!(judged(204), Sent::Accepted { provider_id: None });
+        assert!([408, 425, 429, 500, 503, 504].into_iter().all(|status| matches!(judged(status), Sent::Retry { .. })));
+        assert!([302, 400, 401, 404, 422].into_iter().all(|status| matches!(judged(status), Sent::Refused { .. })));
+        assert!(matches!(judged(410), Sent::Gone { .. }));
+    }
+}

@@ -1,0 +1,301 @@
+//! The rows that the engine owns, as they are written.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{StoreError, chain, in_state, json, word};
+use crate::domain::{
+    labels::Profile,
+    record::{
+        AttemptRow, AuditRow, FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Page, ProblemRow, Row, SpanRow,
+    },
+    time::Timestamp,
+};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Writes one row.
+pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError> {
+    match row {
+        Row::Host(profile) => put_host(connection, profile),
+        Row::Liveness(row) => put_liveness(connection, row),
+        Row::Span(row) => append_span(connection, row),
+        Row::Finding(row) => put_finding(connection, row),
+        Row::Problem(row) => put_problem(connection, row),
+        Row::ProblemCleared(key) => execute(connection, "DELETE FROM problem WHERE key = ?1", params![key]),
+        Row::Incident(row) => put_incident(connection, row),
+        Row::IncidentEvent(row) => append_incident_event(connection, row),
+        Row::Page(page) => put_page(connection, page),
+        Row::Attempt(row) => append_attempt(connection, row),
+        Row::Audit(row) => append_audit(connection, row),
+    }
+}
+
+pub(super) fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(in_state)?;
+    Ok(())
+}
+
+/// Adds or replaces a host; what the identity side keeps beside the profile (fingerprint, generation) stays.
+pub(super) fn put_host(connection: &Connection, profile: &Profile) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO host (no, id, name, class, site, watch, labels, sources, admission, facts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (no) DO UPDATE SET name = excluded.name, class = excluded.class, site = excluded.site,
+         watch = excluded.watch, labels = excluded.labels, sources = excluded.sources,
+         admission = excluded.admission, facts = excluded.facts",
+        params![
+            profile.no.0,
+            profile.id.to_string(),
+            profile.name,
+            profile.class.word(),
+            profile.site,
+            profile.watch.word(),
+            json(&profile.labels)?,
+            json(&profile.sources)?,
+            word(&profile.admission)?,
+            json(&profile.facts)?,
+        ],
+    )
+}
+
+fn put_liveness(connection: &Connection, row: &LivenessRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO liveness (host, state, since_ms, cause, boot_id, proof_ms, peer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (host) DO UPDATE SET state = excluded.state, since_ms = excluded.since_ms, cause = excluded.cause,
+         boot_id = excluded.boot_id, proof_ms = excluded.proof_ms, peer = excluded.peer",
+        params![
+            row.host.0,
+            row.state.word(),
+            row.since.ms(),
+            json(&row.cause)?,
+            row.boot_id,
+            row.proof.ms(),
+            row.peer
+        ],
+    )
+}
+
+fn append_span(connection: &Connection, row: &SpanRow) -> Result<(), StoreError> {
+    let previous: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT hash FROM span WHERE host = ?1 AND n = ?2")
+        .and_then(|mut statement| statement.query_row(params![row.host.0, row.n - 1], |found| found.get(0)).optional())
+        .map_err(in_state)?;
+    let previous = match previous {
+        Some(hash) => hash,
+        None if row.n == 1 => chain::START.to_vec(),
+        None => {
+            let words = format!("ledger entry {} of host {} has no entry before it", row.n, row.host);
+            return Err(StoreError::Broken(words));
+        }
+    };
+    let (state, cause) = (word(&row.state)?, json(&row.cause)?);
+    execute(
+        connection,
+        "INSERT INTO span (host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            row.host.0,
+            row.n,
+            row.from.ms(),
+            row.to.ms(),
+            state,
+            cause,
+            row.evidence,
+            row.learned.ms(),
+            row.replaces,
+            span_hash(&previous, row, &state, &cause)
+        ],
+    )
+}
+
+fn span_hash(previous: &[u8], row: &SpanRow, state: &str, cause: &str) -> Vec<u8> {
+    let number = |value: i64| value.to_be_bytes();
+    chain::link(
+        previous,
+        &[
+            &number(row.host.0),
+            &number(row.n),
+            &number(row.from.ms()),
+            &number(row.to.ms()),
+            state.as_bytes(),
+            cause.as_bytes(),
+            row.evidence.as_bytes(),
+            &number(row.learned.ms()),
+            &number(row.replaces.unwrap_or(0)),
+        ],
+    )
+}
+
+fn put_finding(connection: &Connection, row: &FindingRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO finding (host, part, rule, open, severity, since_ms, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (host, part, rule) DO UPDATE SET open = excluded.open, severity = excluded.severity,
+         since_ms = excluded.since_ms, evidence = excluded.evidence",
+        params![row.host.0, row.part, row.rule, i64::from(row.open), row.severity.word(), row.since.ms(), row.evidence],
+    )
+}
+
+fn put_problem(connection: &Connection, row: &ProblemRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO problem (key, host, severity, since_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (key) DO UPDATE SET host = excluded.host, severity = excluded.severity,
+         since_ms = excluded.since_ms, body = excluded.body",
+        params![row.key, row.host.map(|host| host.0), row.severity.word(), row.since.ms(), json(row)?],
+    )
+}
+
+fn put_incident(connection: &Connection, row: &IncidentRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO incident (no, id, state, severity, opened_ms, resolved_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (no) DO UPDATE SET state = excluded.state, severity = excluded.severity,
+         opened_ms = excluded.opened_ms, resolved_ms = excluded.resolved_ms, body = excluded.body",
+        params![
+            row.no.0,
+            row.id,
+            row.state.word(),
+            row.severity.word(),
+            row.opened.ms(),
+            row.resolved.map(Timestamp::ms),
+            json(row)?
+        ],
+    )
+}
+
+fn append_incident_event(connection: &Connection, row: &IncidentEventRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO incident_event (incident, n, at_ms, kind, text, person) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![row.incident.0, row.n, row.at.ms(), row.kind, row.text, row.by],
+    )
+}
+
+fn put_page(connection: &Connection, page: &Page) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO page (id, incident, receiver, n, delivery, decided_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET delivery = excluded.delivery, body = excluded.body",
+        params![
+            page.id.0,
+            page.incident.map(|incident| incident.0),
+            page.receiver,
+            page.n,
+            word(&page.delivery)?,
+            page.decided.ms(),
+            json(page)?
+        ],
+    )
+}
+
+fn append_attempt(connection: &Connection, row: &AttemptRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO attempt (page, n, at_ms, outcome, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![row.page.0, row.n, row.at.ms(), row.outcome, row.detail],
+    )
+}
+
+/// Appends to the audit log. Days never go back, so that the chain has one order even when the clock had not.
+pub(crate) fn append_audit(connection: &Connection, row: &AuditRow) -> Result<(), StoreError> {
+    let last: Option<(i64, i64, Vec<u8>)> = connection
+        .prepare_cached("SELECT day, n, hash FROM audit ORDER BY day DESC, n DESC LIMIT 1")
+        .and_then(|mut statement| {
+            statement.query_row([], |found| Ok((found.get(0)?, found.get(1)?, found.get(2)?))).optional()
+        })
+        .map_err(in_state)?;
+    let today = row.at.ms().div_euclid(DAY_MS);
+    let (day, n, previous) = match last {
+        Some((day, n, hash)) if day >= today => (day, n + 1, hash),
+        Some((_, _, hash)) => (today, 1, hash),
+        None => (today, 1, chain::START.to_vec()),
+    };
+    execute(
+        connection,
+        "INSERT INTO audit (day, n, at_ms, who, origin, action, subject, detail, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            day,
+            n,
+            row.at.ms(),
+            row.who,
+            row.from,
+            row.action,
+            row.subject,
+            row.detail,
+            audit_hash(&previous, day, n, row)
+        ],
+    )
+}
+
+fn audit_hash(previous: &[u8], day: i64, n: i64, row: &AuditRow) -> Vec<u8> {
+    let texts = [&row.who, &row.from, &row.action, &row.subject, &row.detail];
+    let numbers = [day.to_be_bytes(), n.to_be_bytes(), row.at.ms().to_be_bytes()];
+    let fields: Vec<&[u8]> =
+        numbers.iter().map(<[u8; 8]>::as_slice).chain(texts.iter().map(|text| text.as_bytes())).collect();
+    chain::link(previous, &fields)
+}
+
+const AUDIT_COLUMNS: &str = "SELECT at_ms, who, origin, action, subject, detail, day, n, hash FROM audit";
+
+fn audit_row(found: &rusqlite::Row<'_>) -> rusqlite::Result<AuditRow> {
+    Ok(AuditRow {
+        at: Timestamp::from_ms(found.get(0)?),
+        who: found.get(1)?,
+        from: found.get(2)?,
+        action: found.get(3)?,
+        subject: found.get(4)?,
+        detail: found.get(5)?,
+    })
+}
+
+/// The newest lines of the audit log.
+pub(super) fn last_audit(connection: &Connection, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+    let sql = format!("{AUDIT_COLUMNS} ORDER BY day DESC, n DESC LIMIT ?1");
+    let mut statement = connection.prepare_cached(&sql).map_err(in_state)?;
+    let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], audit_row).map_err(in_state)?;
+    rows.collect::<Result<_, _>>().map_err(in_state)
+}
+
+/// Entries of the audit log and of the ledger whose hash does not follow from the entry before.
+pub(super) fn broken_links(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut broken = broken_audit(connection)?;
+    let mut statement = connection
+        .prepare("SELECT host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces, hash FROM span ORDER BY host, n")
+        .map_err(in_state)?;
+    let mut rows = statement.query([]).map_err(in_state)?;
+    let (mut host, mut expected_n, mut previous) = (i64::MIN, 1, chain::START.to_vec());
+    while let Some(found) = rows.next().map_err(in_state)? {
+        let row = super::load::span(found)?;
+        if row.host.0 != host {
+            (host, expected_n, previous) = (row.host.0, 1, chain::START.to_vec());
+        }
+        let stored: Vec<u8> = found.get(9).map_err(in_state)?;
+        let (state, cause) = (word(&row.state)?, json(&row.cause)?);
+        if row.n != expected_n || span_hash(&previous, &row, &state, &cause) != stored {
+            broken.push(format!("ledger entry {} of host {} does not follow from the one before", row.n, row.host));
+        }
+        (expected_n, previous) = (row.n + 1, stored);
+    }
+    Ok(broken)
+}
+
+fn broken_audit(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut broken = Vec::new();
+    let mut statement = connection.prepare(&format!("{AUDIT_COLUMNS} ORDER BY day, n")).map_err(in_state)?;
+    let mut rows = statement.query([]).map_err(in_state)?;
+    let mut previous = chain::START.to_vec();
+    while let Some(found) = rows.next().map_err(in_state)? {
+        let row = audit_row(found).map_err(in_state)?;
+        let (day, n) = (found.get(6).map_err(in_state)?, found.get(7).map_err(in_state)?);
+        let stored: Vec<u8> = found.get(8).map_err(in_state)?;
+        if audit_hash(&previous, day, n, &row) != stored {
+            broken.push(format!("audit entry {n} of {} does not follow from the one before", row.at));
+        }
+        previous = stored;
+    }
+    Ok(broken)
+}

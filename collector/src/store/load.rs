@@ -1,0 +1,198 @@
+//! What a starting engine is given back, read in one consistent state.
+
+use rusqlite::{Connection, OptionalExtension, Row as Found, params};
+
+use super::{StoreError, from_json, from_word, in_state};
+use crate::domain::{
+    ids::{HostNo, IncidentNo},
+    labels::{Class, Profile},
+    record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, SpanRow},
+    time::Timestamp,
+    watch::Watch,
+};
+
+/// Resolved incidents are given back for this long after their end.
+const RECENT_MS: i64 = 24 * 3_600_000;
+
+/// Everything the engine goes on from; `run` is the present run, `opened` when it began.
+pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Result<Loaded, StoreError> {
+    let incidents = incidents(connection, opened)?;
+    Ok(Loaded {
+        hosts: hosts(connection)?,
+        liveness: all(
+            connection,
+            "SELECT host, state, since_ms, cause, boot_id, proof_ms, peer FROM liveness ORDER BY host",
+            liveness,
+        )?,
+        last_spans: all(
+            connection,
+            "SELECT host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces FROM span AS last
+             WHERE n = (SELECT max(n) FROM span WHERE host = last.host) ORDER BY host",
+            span,
+        )?,
+        findings: all(
+            connection,
+            "SELECT host, part, rule, open, severity, since_ms, evidence FROM finding WHERE open = 1 ORDER BY host, part, rule",
+            finding,
+        )?,
+        problems: all(connection, "SELECT body FROM problem ORDER BY key", body::<ProblemRow>)?,
+        pages: pages(connection, &incidents)?,
+        incidents,
+        last_incident: number(connection, "SELECT coalesce(max(no), 0) FROM incident")?,
+        last_page: number(connection, "SELECT coalesce(max(id), 0) FROM page")?,
+        last_ran: connection
+            .query_row("SELECT max(to_ms) FROM collector_run WHERE id < ?1", [run], |row| row.get::<_, Option<i64>>(0))
+            .optional()
+            .map_err(in_state)?
+            .flatten()
+            .map(Timestamp::from_ms),
+    })
+}
+
+/// All hosts.
+pub(super) fn hosts(connection: &Connection) -> Result<Vec<Profile>, StoreError> {
+    all(
+        connection,
+        "SELECT no, id, name, class, site, watch, labels, sources, admission, facts FROM host ORDER BY no",
+        profile,
+    )
+}
+
+/// A host from the columns `no, id, name, class, site, watch, labels, sources, admission, facts`.
+pub(super) fn profile(row: &Found<'_>) -> Result<Profile, StoreError> {
+    let (class, watch): (String, String) = (column(row, 3)?, column(row, 5)?);
+    let unknown = |what: &str, word: &str| StoreError::Broken(format!("state.db: unknown {what} {word:?} of a host"));
+    let id: String = column(row, 1)?;
+    Ok(Profile {
+        no: HostNo(column(row, 0)?),
+        id: id.parse().map_err(|_| unknown("id", &id))?,
+        name: column(row, 2)?,
+        class: Class::from_word(&class).ok_or_else(|| unknown("class", &class))?,
+        site: column(row, 4)?,
+        watch: Watch::from_word(&watch).ok_or_else(|| unknown("watch level", &watch))?,
+        labels: from_json(&column::<String>(row, 6)?)?,
+        sources: from_json(&column::<String>(row, 7)?)?,
+        admission: from_word(&column::<String>(row, 8)?)?,
+        facts: from_json(&column::<String>(row, 9)?)?,
+    })
+}
+
+fn liveness(row: &Found<'_>) -> Result<LivenessRow, StoreError> {
+    Ok(LivenessRow {
+        host: HostNo(column(row, 0)?),
+        state: from_word(&column::<String>(row, 1)?)?,
+        since: time(row, 2)?,
+        cause: from_json(&column::<String>(row, 3)?)?,
+        boot_id: column(row, 4)?,
+        proof: time(row, 5)?,
+        peer: column(row, 6)?,
+    })
+}
+
+/// A ledger entry from the columns `host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces`.
+pub(super) fn span(row: &Found<'_>) -> Result<SpanRow, StoreError> {
+    Ok(SpanRow {
+        host: HostNo(column(row, 0)?),
+        n: column(row, 1)?,
+        from: time(row, 2)?,
+        to: time(row, 3)?,
+        state: from_word(&column::<String>(row, 4)?)?,
+        cause: from_json(&column::<String>(row, 5)?)?,
+        evidence: column(row, 6)?,
+        learned: time(row, 7)?,
+        replaces: column(row, 8)?,
+    })
+}
+
+fn finding(row: &Found<'_>) -> Result<FindingRow, StoreError> {
+    Ok(FindingRow {
+        host: HostNo(column(row, 0)?),
+        part: column(row, 1)?,
+        rule: column(row, 2)?,
+        open: column::<i64>(row, 3)? != 0,
+        severity: from_word(&column::<String>(row, 4)?)?,
+        since: time(row, 5)?,
+        evidence: column(row, 6)?,
+    })
+}
+
+fn incidents(
+    connection: &Connection,
+    opened: Timestamp,
+) -> Result<Vec<(IncidentRow, Vec<IncidentEventRow>)>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT body FROM incident WHERE state <> 'resolved' OR resolved_ms >= ?1 ORDER BY no")
+        .map_err(in_state)?;
+    let rows: Vec<IncidentRow> = collect(statement.query([opened.plus_ms(-RECENT_MS).ms()]), body)?;
+    let mut events = connection
+        .prepare("SELECT n, at_ms, kind, text, person FROM incident_event WHERE incident = ?1 ORDER BY n")
+        .map_err(in_state)?;
+    rows.into_iter()
+        .map(|incident| {
+            let timeline = collect(events.query([incident.no.0]), |row| incident_event(row, incident.no))?;
+            Ok((incident, timeline))
+        })
+        .collect()
+}
+
+fn incident_event(row: &Found<'_>, incident: IncidentNo) -> Result<IncidentEventRow, StoreError> {
+    Ok(IncidentEventRow {
+        incident,
+        n: column(row, 0)?,
+        at: time(row, 1)?,
+        kind: column(row, 2)?,
+        text: column(row, 3)?,
+        by: column(row, 4)?,
+    })
+}
+
+/// Pages still to be sent, and those of the given incidents, by number.
+fn pages(connection: &Connection, incidents: &[(IncidentRow, Vec<IncidentEventRow>)]) -> Result<Vec<Page>, StoreError> {
+    let mut pages: Vec<Page> = all(connection, "SELECT body FROM page WHERE delivery = 'queued'", body)?;
+    let mut statement =
+        connection.prepare("SELECT body FROM page WHERE incident = ?1 AND delivery <> 'queued'").map_err(in_state)?;
+    for (incident, _) in incidents {
+        pages.extend(collect(statement.query(params![incident.no.0]), body::<Page>)?);
+    }
+    pages.sort_by_key(|page| page.id);
+    Ok(pages)
+}
+
+fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    read: impl Fn(&Found<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare(sql).map_err(in_state)?;
+    collect(statement.query([]), read)
+}
+
+/// Reads every row of a query.
+pub(super) fn collect<T>(
+    rows: rusqlite::Result<rusqlite::Rows<'_>>,
+    read: impl Fn(&Found<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = rows.map_err(in_state)?;
+    let mut values = Vec::new();
+    while let Some(row) = rows.next().map_err(in_state)? {
+        values.push(read(row)?);
+    }
+    Ok(values)
+}
+
+fn body<T: serde::de::DeserializeOwned>(row: &Found<'_>) -> Result<T, StoreError> {
+    from_json(&column::<String>(row, 0)?)
+}
+
+/// One column's value.
+pub(super) fn column<T: rusqlite::types::FromSql>(row: &Found<'_>, index: usize) -> Result<T, StoreError> {
+    row.get(index).map_err(in_state)
+}
+
+fn time(row: &Found<'_>, index: usize) -> Result<Timestamp, StoreError> {
+    column(row, index).map(Timestamp::from_ms)
+}
+
+fn number(connection: &Connection, sql: &str) -> Result<i64, StoreError> {
+    connection.query_row(sql, [], |row| row.get(0)).map_err(in_state)
+}

@@ -1,0 +1,126 @@
+//! Incidents: list, show, acknowledge, resolve.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answered, command, cursor_of, limit_of, list as page_of};
+use crate::{
+    domain::{event::Command, ids::IncidentNo, snapshot::IncidentView},
+    web::{
+        Shared,
+        access::Caller,
+        problem::{Body, Problem},
+    },
+};
+
+/// What people write beside an action.
+const MAX_NOTE_BYTES: usize = 2_000;
+
+#[derive(Debug, Deserialize)]
+pub(in crate::web) struct Filter {
+    state: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query<Filter>) -> Answered {
+    let snapshot = web.snapshot();
+    let before = IncidentNo(cursor_of(filter.after.as_deref())?.unwrap_or(i64::MAX));
+    let fits = |view: &IncidentView| filter.state.as_deref().is_none_or(|state| view.row.state.word() == state);
+    let mut fitting = snapshot.incidents.range(..before).rev().filter(|(_, view)| fits(view));
+    let mut items = Vec::new();
+    let mut last = before;
+    for (no, view) in fitting.by_ref().take(limit_of(filter.limit)) {
+        items.push(brief(view));
+        last = *no;
+    }
+    let next = fitting.next().map(|_| last.to_string());
+    Ok(page_of(items, next))
+}
+
+fn brief(view: &IncidentView) -> Value {
+    let row = &view.row;
+    json!({
+        "number": row.no, "id": row.id, "key": row.key, "state": row.state, "severity": row.severity,
+        "title": row.title, "host": view.host_name, "component": row.component, "since": row.since.to_string(),
+        "opened": row.opened.to_string(), "resolved": row.resolved.map(|at| at.to_string()),
+        "acknowledged_by": row.acknowledged_by, "paged": row.paged, "part_of": row.part_of,
+    })
+}
+
+pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<String>) -> Answered {
+    let snapshot = web.snapshot();
+    let no = number_of(&number)?;
+    let view = snapshot.incidents.get(&no).ok_or_else(|| unknown(no))?;
+    let events: Vec<Value> = view
+        .events
+        .iter()
+        .map(|event| {
+            json!({ "n": event.n, "at": event.at.to_string(), "kind": event.kind, "text": event.text, "by": event.by })
+        })
+        .collect();
+    let pages: Vec<Value> = view
+        .pages
+        .iter()
+        .map(|page| {
+            json!({
+                "id": page.id, "receiver": page.receiver, "n": page.n, "type": page.kind.event_type(),
+                "decided": page.decided.to_string(), "delivery": page.delivery,
+            })
+        })
+        .collect();
+    let mut answer = brief(view);
+    answer["hosts"] = json!(view.hosts);
+    answer["timeline"] = Value::from(events);
+    answer["pages"] = Value::from(pages);
+    Ok(Json(answer))
+}
+
+/// The number in a path; `#` before it is taken too.
+pub(in crate::web) fn number_of(text: &str) -> Result<IncidentNo, Problem> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.parse().map(IncidentNo).map_err(|_| Problem::invalid("number", text, "an incident's number, such as 1042"))
+}
+
+pub(in crate::web) fn unknown(no: IncidentNo) -> Problem {
+    Problem::not_found(&format!("incident #{no} that is open or was resolved within the last day"))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct Note {
+    #[serde(default)]
+    note: String,
+}
+
+/// A note of bounded length.
+pub(in crate::web) fn checked_note(note: String) -> Result<String, Problem> {
+    if note.len() > MAX_NOTE_BYTES {
+        return Err(Problem::invalid("note", &note, "at most 2000 bytes"));
+    }
+    Ok(note)
+}
+
+pub(in crate::web) async fn acknowledge(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    Body(given): Body<Note>,
+) -> Answered {
+    let (incident, note) = (number_of(&number)?, checked_note(given.note)?);
+    command(&web, &caller, Command::Acknowledge { incident, note }).await
+}
+
+pub(in crate::web) async fn resolve(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    Body(given): Body<Note>,
+) -> Answered {
+    let (incident, note) = (number_of(&number)?, checked_note(given.note)?);
+    command(&web, &caller, Command::Resolve { incident, note }).await
+}

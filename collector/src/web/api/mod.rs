@@ -1,0 +1,61 @@
+//! `/api/v1`: what the CLI and other programs use. Answers are JSON, times RFC 3339 in UTC, lists carry a cursor.
+
+pub(super) mod api_tokens;
+pub(super) mod hosts;
+pub(super) mod incidents;
+pub(super) mod openapi;
+pub(super) mod people;
+pub(super) mod receivers;
+pub(super) mod status;
+pub(super) mod tokens;
+
+use axum::Json;
+use serde_json::{Value, json};
+
+use super::{Web, access::Caller, problem};
+use crate::domain::event::Command;
+
+/// A JSON answer or a problem.
+type Answered = Result<Json<Value>, problem::Problem>;
+
+/// Entries of a list answered at once by default, and at most.
+const PAGE: usize = 100;
+const MAX_PAGE: usize = 1_000;
+/// A token lives at least a minute.
+const MIN_TTL_S: i64 = 60;
+
+/// Gives a command and answers when it is done and durable.
+async fn command(web: &Web, caller: &Caller, command: Command) -> Answered {
+    problem::settled(web.context.mailbox.command(caller.principal(), command).await?)?;
+    Ok(done())
+}
+
+fn done() -> Json<Value> {
+    Json(json!({ "done": true }))
+}
+
+/// A list with the cursor of its continuation.
+fn list(items: Vec<Value>, next: Option<String>) -> Json<Value> {
+    Json(json!({ "items": items, "next": next }))
+}
+
+fn limit_of(limit: Option<usize>) -> usize {
+    limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
+}
+
+/// The cursor's number; a cursor that is none begins at the start's far side and so names the field.
+fn cursor_of(after: Option<&str>) -> Result<Option<i64>, problem::Problem> {
+    after
+        .map(|text| {
+            text.parse().map_err(|_| problem::Problem::invalid("after", text, "the `next` of an earlier answer"))
+        })
+        .transpose()
+}
+
+/// Milliseconds of a time to live in seconds within its limits.
+fn ttl_ms(seconds: i64, max_s: i64) -> Result<i64, problem::Problem> {
+    if (MIN_TTL_S..=max_s).contains(&seconds) {
+        return Ok(seconds * 1000);
+    }
+    Err(problem::Problem::invalid("ttl_seconds", &seconds.to_string(), &format!("{MIN_TTL_S} to {max_s}")))
+}

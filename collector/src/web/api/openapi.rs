@@ -1,0 +1,223 @@
+//! The API's description (OpenAPI 3.1), drawn from the very table that builds the routes.
+
+use axum::Json;
+use serde_json::{Map, Value, json};
+
+use crate::web::routes::{API_ROUTES, ApiRoute, Need, full_path};
+
+pub(in crate::web) async fn document() -> Json<Value> {
+    Json(describe())
+}
+
+/// The whole description.
+pub(crate) fn describe() -> Value {
+    let mut paths = Map::new();
+    for route in API_ROUTES {
+        let path = paths.entry(full_path(route)).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = operation(route);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Muster",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What the collector knows and what it can be told. Times are RFC 3339 in UTC. Lists answer \
+                            `next`, the cursor to give as `after`. Errors are application/problem+json and name \
+                            field, value and expectation.",
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{ "token": [] }, { "session": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "mua_<id>_<secret>" },
+                "session": { "type": "apiKey", "in": "cookie", "name": "muster_session" },
+            },
+            "responses": {
+                "Problem": {
+                    "description": "Not done: says why and the remedy",
+                    "content": { "application/problem+json": { "schema": reference("Problem") } },
+                },
+            },
+            "schemas": schemas(),
+        },
+    })
+}
+
+fn operation(route: &ApiRoute) -> Value {
+    let mut parameters: Vec<Value> = path_parameters(route.path)
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    parameters.extend(route.query.iter().map(|name| {
+        let schema =
+            if *name == "limit" { json!({ "type": "integer", "minimum": 0 }) } else { json!({ "type": "string" }) };
+        json!({ "name": name, "in": "query", "required": false, "schema": schema })
+    }));
+    let role = match route.need {
+        Need::Nothing => "nobody",
+        Need::Role(role) => role.word(),
+    };
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "description": format!("Needs the role {role}."),
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": "Done",
+                "content": { "application/json": { "schema": reference(route.answer) } },
+            },
+            "default": { "$ref": "#/components/responses/Problem" },
+        },
+    });
+    if let Some(body) = route.body {
+        operation["requestBody"] = json!({ "content": { "application/json": { "schema": reference(body) } } });
+    }
+    operation
+}
+
+fn operation_id(route: &ApiRoute) -> String {
+    let words = route.path.split(['/', '-', '.']).filter(|part| !part.is_empty());
+    let words = words.map(|part| part.trim_matches(['{', '}']));
+    std::iter::once(route.method.as_str().to_ascii_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+/// An object of the given properties, the listed ones required.
+fn object(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+/// The same, for what we take: nothing else may be in it.
+fn closed(required: &[&str], properties: Value) -> Value {
+    let mut schema = object(required, properties);
+    schema["additionalProperties"] = Value::Bool(false);
+    schema
+}
+
+fn list_of(item: Value) -> Value {
+    object(
+        &["items", "next"],
+        json!({ "items": { "type": "array", "items": item }, "next": { "type": ["string", "null"] } }),
+    )
+}
+
+fn schemas() -> Value {
+    let mut all = answers();
+    all.extend(questions());
+    Value::Object(all)
+}
+
+fn answers() -> Map<String, Value> {
+    let (text, whole, flag) = (json!({ "type": "string" }), json!({ "type": "integer" }), json!({ "type": "boolean" }));
+    let time = json!({ "type": "string", "format": "date-time" });
+    let maybe_time = json!({ "type": ["string", "null"], "format": "date-time" });
+    let maybe_text = json!({ "type": ["string", "null"] });
+    let words = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    let severity = json!({ "enum": ["info", "warning", "critical"] });
+    let finding = object(
+        &["part", "rule", "severity", "since", "evidence"],
+        json!({
+        "part": text, "rule": text, "severity": severity, "since": time, "evidence": text }),
+    );
+    let event = object(
+        &["n", "at", "kind", "text"],
+        json!({ "n": whole, "at": time, "kind": text, "text": text, "by": maybe_text }),
+    );
+    let page = object(
+        &["id", "receiver", "n", "type", "decided", "delivery"],
+        json!({
+        "id": whole, "receiver": text, "n": whole, "type": text, "decided": time,
+        "delivery": { "enum": ["queued", "accepted", "failed"] } }),
+    );
+    let described = json!({
+        "Object": { "type": "object" },
+        "Done": object(&["done"], json!({ "done": flag })),
+        "Problem": object(&["title", "status", "detail"], json!({
+            "type": text, "title": text, "status": whole, "detail": text, "field": text, "value": text, "expected": text })),
+        "Status": object(&["version", "ready", "started", "as_of", "hosts", "states", "incidents_open", "cuts"], json!({
+            "version": text, "collector_id": text, "ready": flag, "started": time, "as_of": time,
+            "settling_until": maybe_time, "hosts": whole, "incidents_open": whole,
+            "states": { "type": "object", "additionalProperties": whole }, "cuts": words })),
+        "Host": object(&["id", "name", "class", "watch", "state", "since", "why", "findings"], json!({
+            "id": text, "name": text, "class": { "enum": ["server", "workstation", "device"] }, "site": maybe_text,
+            "watch": { "enum": ["fast", "normal", "relaxed", "none"] }, "labels": words, "sources": words,
+            "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
+            "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
+            "since": time, "why": text, "proof": time, "address": maybe_text,
+            "findings": { "type": "array", "items": finding }, "incident": { "type": ["integer", "null"] } })),
+        "HostList": list_of(reference("Host")),
+        "Incident": object(&["number", "id", "key", "state", "severity", "title", "since", "opened"], json!({
+            "number": whole, "id": text, "key": text, "state": { "enum": ["open", "acknowledged", "resolved"] },
+            "severity": severity, "title": text, "host": text, "component": text, "since": time, "opened": time,
+            "resolved": maybe_time, "acknowledged_by": maybe_text, "paged": flag,
+            "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
+            "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page } })),
+        "IncidentList": list_of(reference("Incident")),
+        "TokenList": list_of(object(&["id", "kind", "expires", "uses_left", "gives", "made_by"], json!({
+            "id": text, "kind": text, "expires": time, "uses_left": whole, "host": maybe_text, "gives": text, "made_by": text }))),
+        "TokenText": object(&["token"], json!({ "token": text, "addresses": { "type": "array", "items": text } })),
+        "ApiTokenList": list_of(object(&["id", "role", "note", "expires"], json!({ "id": text, "role": text, "note": text, "expires": time }))),
+        "PersonList": list_of(object(&["name", "role", "enabled"], json!({ "name": text, "role": text, "enabled": flag }))),
+        "Link": object(&["url", "path", "expires"], json!({ "url": text, "path": text, "expires": time })),
+        "ReceiverList": list_of(object(&["name"], json!({ "name": text }))),
+        "AuditList": list_of(object(&["at", "who", "from", "action", "subject", "detail"], json!({
+            "at": time, "who": text, "from": text, "action": text, "subject": text, "detail": text }))),
+    });
+    into_map(described)
+}
+
+fn questions() -> Map<String, Value> {
+    let text = json!({ "type": "string" });
+    let words = json!({ "type": "object", "maxProperties": 64, "additionalProperties": { "type": "string", "maxLength": 256 } });
+    let class = json!({ "enum": ["server", "workstation", "device"] });
+    let watch = json!({ "enum": ["fast", "normal", "relaxed", "none"] });
+    let ttl = json!({ "type": "integer", "minimum": 60 });
+    let role = json!({ "enum": ["scrape", "viewer", "operator", "admin"] });
+    into_map(json!({
+        "HostChange": closed(&[], json!({ "class": class, "site": text, "watch": watch, "labels": words })),
+        "Note": closed(&[], json!({ "note": { "type": "string", "maxLength": 2000 } })),
+        "NewToken": closed(&["kind"], json!({
+            "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,
+            "uses": { "type": "integer", "minimum": 1, "maximum": 500 }, "host": text, "class": class, "site": text,
+            "watch": watch, "labels": words })),
+        "NewApiToken": closed(&["role"], json!({ "role": role, "ttl_seconds": ttl, "note": { "type": "string", "maxLength": 200 } })),
+        "NewPerson": closed(&["name", "role", "password"], json!({
+            "name": text, "role": role, "password": { "type": "string", "minLength": 12, "maxLength": 1024 } })),
+        "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
+    }))
+}
+
+fn into_map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_every_schema_it_names_exists() {
+        let document = describe();
+        for route in API_ROUTES {
+            let operation = &document["paths"][full_path(route)][route.method.as_str().to_ascii_lowercase()];
+            assert_eq!(operation["summary"], route.summary);
+            for schema in route.body.into_iter().chain([route.answer]) {
+                assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
+            }
+        }
+        let described: usize =
+            document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+        assert_eq!(described, API_ROUTES.len());
+    }
+}

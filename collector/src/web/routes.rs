@@ -1,0 +1,154 @@
+//! The one table of paths: who may ask for what. It builds the router, the guard's roles and the API's description,
+//! so that none can miss a route of the other. What is not in the table needs an admin.
+
+use axum::{
+    Router,
+    http::Method,
+    routing::{MethodRouter, delete, get, patch, post},
+};
+
+use super::{Shared, api, assets, sign_in, views};
+use crate::store::people::Role;
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: liveness of the collector, assets, sign-in.
+    Nothing,
+    /// At least this role.
+    Role(Role),
+}
+
+const SCRAPE: Need = Need::Role(Role::Scrape);
+const VIEW: Need = Need::Role(Role::Viewer);
+const OPERATE: Need = Need::Role(Role::Operator);
+const ADMIN: Need = Need::Role(Role::Admin);
+
+/// A route for people; not part of the API's description.
+struct ViewRoute(Method, &'static str, Need, fn() -> MethodRouter<Shared>);
+
+/// A route of the API, described.
+pub(super) struct ApiRoute {
+    pub(super) method: Method,
+    /// Below `/api/v1`.
+    pub(super) path: &'static str,
+    pub(super) need: Need,
+    pub(super) summary: &'static str,
+    /// Query parameters.
+    pub(super) query: &'static [&'static str],
+    /// Schema of the request body.
+    pub(super) body: Option<&'static str>,
+    /// Schema of the answer.
+    pub(super) answer: &'static str,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+/// The API's root.
+pub const API: &str = "/api/v1";
+
+/// What the exposition edge serves behind this guard.
+const EXPOSITION: [&str; 3] = ["/metrics", "/prometheus/sd", "/hosts/{host_id}/metrics"];
+
+const VIEWS: &[ViewRoute] = &[
+    ViewRoute(Method::GET, "/-/healthy", Need::Nothing, || get(api::status::healthy)),
+    ViewRoute(Method::GET, "/-/ready", Need::Nothing, || get(api::status::ready)),
+    ViewRoute(Method::GET, "/assets/muster.css", Need::Nothing, || get(assets::style)),
+    ViewRoute(Method::GET, "/assets/muster.js", Need::Nothing, || get(assets::script)),
+    ViewRoute(Method::GET, "/assets/icon.svg", Need::Nothing, || get(assets::icon)),
+    ViewRoute(Method::GET, "/sign-in", Need::Nothing, || get(sign_in::form)),
+    ViewRoute(Method::POST, "/sign-in", Need::Nothing, || post(sign_in::with_password)),
+    ViewRoute(Method::GET, "/sign-in/{link}", Need::Nothing, || get(sign_in::link_form)),
+    ViewRoute(Method::POST, "/sign-in/{link}", Need::Nothing, || post(sign_in::with_link)),
+    ViewRoute(Method::POST, "/sign-out", VIEW, || post(sign_in::sign_out)),
+    ViewRoute(Method::GET, "/", VIEW, || get(views::status::view)),
+    ViewRoute(Method::GET, "/hosts", VIEW, || get(views::status::moved)),
+    ViewRoute(Method::GET, "/hosts/{host_id}", VIEW, || get(views::host::view)),
+    ViewRoute(Method::POST, "/hosts/{host_id}", OPERATE, || post(views::host::label)),
+    ViewRoute(Method::GET, "/incidents", VIEW, || get(views::incidents::list)),
+    ViewRoute(Method::GET, "/incidents/{number}", VIEW, || get(views::incidents::view)),
+    ViewRoute(Method::POST, "/incidents/{number}", OPERATE, || post(views::incidents::act)),
+    ViewRoute(Method::GET, "/add", VIEW, || get(views::add::view)),
+    ViewRoute(Method::POST, "/add", ADMIN, || post(views::add::create)),
+    ViewRoute(Method::GET, "/settings", VIEW, || get(views::settings::view)),
+    ViewRoute(Method::POST, "/settings", ADMIN, || post(views::settings::act)),
+];
+
+macro_rules! api {
+    ($method:ident $path:literal, $need:ident, $summary:literal, query $query:expr, body $body:expr, $answer:literal, $handler:expr) => {
+        ApiRoute {
+            method: Method::$method,
+            path: $path,
+            need: $need,
+            summary: $summary,
+            query: &$query,
+            body: $body,
+            answer: $answer,
+            handler: || $handler,
+        }
+    };
+}
+
+/// Every route of the API.
+#[rustfmt::skip]
+pub(super) const API_ROUTES: &[ApiRoute] = &[
+    api!(GET "/openapi.json", VIEW, "This description", query [], body None, "Object", get(api::openapi::document)),
+    api!(GET "/status", VIEW, "How the collector and the fleet do", query [], body None, "Status", get(api::status::status)),
+    api!(GET "/hosts", VIEW, "List hosts", query ["state", "site", "class", "search", "after", "limit"], body None, "HostList", get(api::hosts::list)),
+    api!(GET "/hosts/{host}", VIEW, "One host, by id or name", query [], body None, "Host", get(api::hosts::show)),
+    api!(PATCH "/hosts/{host}", OPERATE, "Set class, site, watch level or labels", query [], body Some("HostChange"), "Done", patch(api::hosts::label)),
+    api!(POST "/hosts/{host}/revoke", ADMIN, "Void its certificates; closes its stream", query [], body None, "Done", post(api::hosts::revoke)),
+    api!(POST "/hosts/{host}/retire", ADMIN, "It is gone for good; its records stay", query [], body None, "Done", post(api::hosts::retire)),
+    api!(POST "/hosts/{host}/suspend", ADMIN, "Do not hear it for now", query [], body None, "Done", post(api::hosts::suspend)),
+    api!(POST "/hosts/{host}/activate", ADMIN, "Hear it again", query [], body None, "Done", post(api::hosts::activate)),
+    api!(GET "/incidents", VIEW, "List incidents, newest first", query ["state", "after", "limit"], body None, "IncidentList", get(api::incidents::list)),
+    api!(GET "/incidents/{number}", VIEW, "One incident with timeline and pages", query [], body None, "Incident", get(api::incidents::show)),
+    api!(POST "/incidents/{number}/acknowledge", OPERATE, "Somebody has it", query [], body Some("Note"), "Done", post(api::incidents::acknowledge)),
+    api!(POST "/incidents/{number}/resolve", OPERATE, "Close it by hand", query [], body Some("Note"), "Done", post(api::incidents::resolve)),
+    api!(GET "/tokens", ADMIN, "Join tokens that still work", query [], body None, "TokenList", get(api::tokens::list)),
+    api!(POST "/tokens", ADMIN, "Make a join token; its text is shown once", query [], body Some("NewToken"), "TokenText", post(api::tokens::create)),
+    api!(DELETE "/tokens/{id}", ADMIN, "Revoke a join token", query [], body None, "Done", delete(api::tokens::revoke)),
+    api!(GET "/api-tokens", ADMIN, "API tokens that still work", query [], body None, "ApiTokenList", get(api::api_tokens::list)),
+    api!(POST "/api-tokens", ADMIN, "Make an API token; its text is shown once", query [], body Some("NewApiToken"), "TokenText", post(api::api_tokens::create)),
+    api!(DELETE "/api-tokens/{id}", ADMIN, "End an API token", query [], body None, "Done", delete(api::api_tokens::revoke)),
+    api!(GET "/people", ADMIN, "People with local accounts", query [], body None, "PersonList", get(api::people::list)),
+    api!(POST "/people", ADMIN, "Add a person, or replace role and password", query [], body Some("NewPerson"), "Done", post(api::people::add)),
+    api!(POST "/people/{name}/disable", ADMIN, "Disable a person and end their sessions", query [], body None, "Done", post(api::people::disable)),
+    api!(POST "/sign-in-links", ADMIN, "Make a sign-in link that works once within 15 minutes", query [], body Some("NewLink"), "Link", post(api::people::link)),
+    api!(GET "/receivers", VIEW, "Configured receivers", query [], body None, "ReceiverList", get(api::receivers::list)),
+    api!(POST "/receivers/{name}/test", OPERATE, "Send a test page", query [], body None, "Done", post(api::receivers::test)),
+    api!(GET "/audit", ADMIN, "Last lines of the audit log, newest first", query ["limit"], body None, "AuditList", get(api::status::audit)),
+];
+
+/// All our routes, without state and guard.
+pub(super) fn build() -> Router<Shared> {
+    let views =
+        VIEWS.iter().fold(Router::new(), |router, ViewRoute(_, path, _, handler)| router.route(path, handler()));
+    API_ROUTES.iter().fold(views, |router, route| router.route(&full_path(route), (route.handler)()))
+}
+
+pub(super) fn full_path(route: &ApiRoute) -> String {
+    format!("{API}{}", route.path)
+}
+
+/// What `method` on the matched `path` asks. Paths that match nothing may be asked by viewers (who learn that there
+/// is nothing); matched paths that this table does not know, by admins only.
+pub(super) fn need(method: &Method, path: Option<&str>) -> Need {
+    let Some(path) = path else { return VIEW };
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let known = || {
+        let views = VIEWS.iter().map(|ViewRoute(method, path, need, _)| (method, *path, *need));
+        let views = views.filter(|(_, known, _)| *known == path).map(|(method, _, need)| (method, need));
+        let below = path.strip_prefix(API);
+        let api =
+            API_ROUTES.iter().filter(move |route| below == Some(route.path)).map(|route| (&route.method, route.need));
+        views.chain(api)
+    };
+    if let Some((_, need)) = known().find(|(known, _)| *known == method) {
+        return need;
+    }
+    if EXPOSITION.contains(&path) {
+        return SCRAPE;
+    }
+    // A known path asked with another method: a viewer learns which methods there are.
+    if known().next().is_some() { VIEW } else { ADMIN }
+}

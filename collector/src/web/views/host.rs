@@ -1,0 +1,211 @@
+//! One host: its four axes, what it is, what it last said, what is wrong and what happened.
+
+use askama::Template;
+use axum::{
+    Extension, Form,
+    extract::{Path, State as Given},
+    response::{IntoResponse, Redirect},
+};
+use serde::Deserialize;
+
+use super::{Badge, Frame, Shown, When, show, status::admission_word};
+use crate::{
+    domain::{
+        ids::HostNo,
+        labels::Admission,
+        record::IncidentState,
+        snapshot::{HostView, Snapshot},
+    },
+    web::{
+        Shared, Web,
+        access::Caller,
+        api::hosts::{HostChange, find},
+        problem::{Problem, settled},
+        readings::{self, HostReadings},
+        words,
+    },
+};
+
+/// Lines of the timeline shown.
+const TIMELINE: usize = 50;
+
+/// A name with its value and where the value came from.
+struct Labelled {
+    name: String,
+    value: String,
+    source: String,
+}
+
+struct FindingLine {
+    badge: Badge,
+    part: String,
+    rule: String,
+    since: When,
+    evidence: String,
+}
+
+struct TimelineLine {
+    when: When,
+    text: String,
+    by: Option<String>,
+    incident: i64,
+}
+
+#[derive(Template)]
+#[template(path = "host.html")]
+struct HostPage {
+    frame: Frame,
+    id: String,
+    name: String,
+    observed: Badge,
+    since: When,
+    why: String,
+    proof: When,
+    address: Option<String>,
+    health: Option<Badge>,
+    human: String,
+    incident: Option<i64>,
+    admission: Option<&'static str>,
+    labels: Vec<Labelled>,
+    facts: Vec<(&'static str, String)>,
+    readings: Option<HostReadings>,
+    findings: Vec<FindingLine>,
+    timeline: Vec<TimelineLine>,
+    class: &'static str,
+    site: String,
+    watch: &'static str,
+}
+
+/// The host's view.
+pub(in crate::web) async fn view(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(host): Path<String>,
+) -> Shown {
+    let snapshot = web.snapshot();
+    let host = find(&snapshot, &host)?;
+    show(&page(&web, &caller, &snapshot, &host))
+}
+
+fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> HostPage {
+    let now = web.now();
+    let when = |at| When::new(at, now, &web.zone);
+    let profile = &host.profile;
+    let incident = host.incident.and_then(|no| snapshot.incidents.get(&no));
+    let findings = host.findings.iter().map(|finding| FindingLine {
+        badge: Badge::severity(finding.severity),
+        part: finding.part.clone(),
+        rule: finding.rule.clone(),
+        since: when(finding.since),
+        evidence: finding.evidence.clone(),
+    });
+    HostPage {
+        frame: Frame::new(web, caller, "status", profile.name.clone()),
+        id: profile.id.to_string(),
+        name: profile.name.clone(),
+        observed: Badge::state(host.state),
+        since: when(host.since),
+        why: host.cause.words(),
+        proof: when(host.proof),
+        address: host.peer.map(|peer| peer.to_canonical().to_string()),
+        health: host.findings.iter().map(|finding| finding.severity).max().map(Badge::severity),
+        human: match incident.map(|view| (view.row.state, view.row.acknowledged_by.clone())) {
+            Some((IncidentState::Acknowledged, Some(who))) => format!("acknowledged by {who}"),
+            Some((IncidentState::Open, _)) => "nobody has it yet".into(),
+            _ => "nothing to do".into(),
+        },
+        incident: host.incident.map(|no| no.0),
+        admission: (profile.admission != Admission::Active).then(|| admission_word(profile.admission)),
+        labels: labels(host),
+        facts: facts(host),
+        readings: web.context.slots.find(profile.no).map(|slot| readings::readings(&slot, now)),
+        findings: findings.collect(),
+        timeline: timeline(snapshot, profile.no, when),
+        class: profile.class.word(),
+        site: profile.site.clone().unwrap_or_default(),
+        watch: profile.watch.word(),
+    }
+}
+
+fn labels(host: &HostView) -> Vec<Labelled> {
+    let profile = &host.profile;
+    let fixed = [
+        ("class", profile.class.word().to_owned()),
+        ("site", profile.site.clone().unwrap_or_else(|| "unsorted".into())),
+        ("watch", profile.watch.word().to_owned()),
+    ];
+    let free = profile.labels.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    fixed
+        .into_iter()
+        .chain(free)
+        .map(|(name, value)| Labelled {
+            name: name.to_owned(),
+            value,
+            source: profile.sources.get(name).cloned().unwrap_or_else(|| "default".into()),
+        })
+        .collect()
+}
+
+fn facts(host: &HostView) -> Vec<(&'static str, String)> {
+    let facts = &host.profile.facts;
+    let all = [
+        ("calls itself", &facts.name),
+        ("system", &facts.os_release),
+        ("kernel", &facts.kernel),
+        ("architecture", &facts.architecture),
+        ("chassis", &facts.chassis),
+        ("agent", &facts.agent_version),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.clone())).collect()
+}
+
+/// What happened to it, newest first, from the incidents of the last day and those still open.
+fn timeline(
+    snapshot: &Snapshot,
+    host: HostNo,
+    when: impl Fn(crate::domain::time::Timestamp) -> When,
+) -> Vec<TimelineLine> {
+    let about = snapshot.incidents.values().filter(|view| view.row.host == Some(host));
+    let mut events: Vec<_> = about.flat_map(|view| &view.events).collect();
+    events.sort_by_key(|event| std::cmp::Reverse((event.at, event.n)));
+    let line = |event: &&crate::domain::record::IncidentEventRow| TimelineLine {
+        when: when(event.at),
+        text: event.text.clone(),
+        by: event.by.clone(),
+        incident: event.incident.0,
+    };
+    events.iter().take(TIMELINE).map(line).collect()
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::web) struct LabelForm {
+    class: String,
+    site: String,
+    watch: String,
+    #[serde(default)]
+    label: String,
+    #[serde(default)]
+    value: String,
+}
+
+/// Takes the labels form.
+pub(in crate::web) async fn label(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(host): Path<String>,
+    Form(form): Form<LabelForm>,
+) -> Shown {
+    let host = find(&web.snapshot(), &host)?;
+    let profile = &host.profile;
+    let site = form.site.trim().to_owned();
+    let named = !form.label.trim().is_empty();
+    let change = HostChange {
+        class: (form.class != profile.class.word()).then_some(form.class),
+        site: (site != profile.site.as_deref().unwrap_or("")).then_some(site),
+        watch: (form.watch != profile.watch.word()).then_some(form.watch),
+        labels: named.then(|| (form.label.trim().to_owned(), form.value.trim().to_owned())).into_iter().collect(),
+    };
+    let command = change.into_command(profile.id)?;
+    settled(web.context.mailbox.command(caller.principal(), command).await.map_err(Problem::from)?)?;
+    Ok(Redirect::to(&format!("/hosts/{}", words::encode(&profile.id.to_string()))).into_response())
+}

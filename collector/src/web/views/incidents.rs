@@ -1,0 +1,220 @@
+//! Incidents: the list, and one with its timeline, pages and what can be done.
+
+use askama::Template;
+use axum::{
+    Extension, Form,
+    extract::{Path, Query, State as Given},
+    response::{IntoResponse, Redirect},
+};
+use serde::Deserialize;
+
+use super::{Badge, Frame, Shown, When, page_words, show};
+use crate::{
+    domain::{
+        event::Command,
+        record::{Delivery, IncidentState},
+        snapshot::{IncidentView, Snapshot},
+    },
+    web::{
+        Shared,
+        access::Caller,
+        api::incidents::{checked_note, number_of, unknown},
+        problem::{Problem, settled},
+    },
+};
+
+const PER_PAGE: usize = 100;
+
+struct Line {
+    number: i64,
+    state: Badge,
+    severity: Badge,
+    title: String,
+    host: String,
+    since: When,
+    who: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Asked {
+    #[serde(default)]
+    page: String,
+}
+
+#[derive(Template)]
+#[template(path = "incidents.html")]
+struct IncidentsPage {
+    frame: Frame,
+    open: Vec<Line>,
+    resolved: Vec<Line>,
+    page: usize,
+    pages: usize,
+    has_receivers: bool,
+}
+
+/// The list: what is open first, then what was resolved within the last day.
+pub(in crate::web) async fn list(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    let snapshot = web.snapshot();
+    let now = web.now();
+    let mut views: Vec<&IncidentView> = snapshot.incidents.values().map(AsRef::as_ref).collect();
+    views.sort_by_key(|view| {
+        let resolved = view.row.state == IncidentState::Resolved;
+        (resolved, std::cmp::Reverse(view.row.severity), std::cmp::Reverse(view.row.no))
+    });
+    let pages = views.len().div_ceil(PER_PAGE).max(1);
+    let page = asked.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
+    let shown = views.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE);
+    let (open, resolved): (Vec<_>, Vec<_>) = shown.partition(|view| view.row.state != IncidentState::Resolved);
+    let line = |view: &&IncidentView| Line {
+        number: view.row.no.0,
+        state: Badge::incident(view.row.state),
+        severity: Badge::severity(view.row.severity),
+        title: view.row.title.clone(),
+        host: view.host_name.clone(),
+        since: When::new(view.row.since, now, &web.zone),
+        who: view.row.acknowledged_by.clone().unwrap_or_default(),
+    };
+    show(&IncidentsPage {
+        frame: Frame::new(&web, &caller, "incidents", "Incidents"),
+        open: open.iter().map(line).collect(),
+        resolved: resolved.iter().map(line).collect(),
+        page,
+        pages,
+        has_receivers: !web.context.config.receivers.is_empty(),
+    })
+}
+
+struct EventLine {
+    when: When,
+    kind: String,
+    text: String,
+    by: Option<String>,
+}
+
+struct PageLine {
+    receiver: String,
+    told: &'static str,
+    decided: When,
+    delivery: Badge,
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+struct IncidentPage {
+    frame: Frame,
+    number: i64,
+    title: String,
+    state: Badge,
+    severity: Badge,
+    is_open: bool,
+    is_resolved: bool,
+    since: When,
+    opened: When,
+    resolved: Option<When>,
+    acknowledged_by: Option<String>,
+    page_at: Option<When>,
+    part_of: Option<i64>,
+    host: Option<(String, String)>,
+    component: String,
+    key: String,
+    hosts: Vec<String>,
+    events: Vec<EventLine>,
+    pages: Vec<PageLine>,
+}
+
+/// One incident.
+pub(in crate::web) async fn view(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+) -> Shown {
+    let snapshot = web.snapshot();
+    let no = number_of(&number)?;
+    let view = snapshot.incidents.get(&no).ok_or_else(|| unknown(no))?;
+    let now = web.now();
+    let frame = Frame::new(&web, &caller, "incidents", format!("#{no}"));
+    show(&page(frame, &snapshot, view, |at| When::new(at, now, &web.zone), now))
+}
+
+fn page(
+    frame: Frame,
+    snapshot: &Snapshot,
+    view: &IncidentView,
+    when: impl Fn(crate::domain::time::Timestamp) -> When,
+    now: crate::domain::time::Timestamp,
+) -> IncidentPage {
+    let row = &view.row;
+    let host = row.host.and_then(|no| snapshot.hosts.get(&no));
+    let waits = row.state == IncidentState::Open && !row.paged && row.page_at.since_ms(now) > 0;
+    let events = view.events.iter().rev().map(|event| EventLine {
+        when: when(event.at),
+        kind: event.kind.clone(),
+        text: event.text.clone(),
+        by: event.by.clone(),
+    });
+    let pages = view.pages.iter().map(|page| PageLine {
+        receiver: page.receiver.clone(),
+        told: page_words(page.kind),
+        decided: when(page.decided),
+        delivery: delivery(page.delivery),
+    });
+    IncidentPage {
+        number: row.no.0,
+        title: row.title.clone(),
+        state: Badge::incident(row.state),
+        severity: Badge::severity(row.severity),
+        is_open: row.state == IncidentState::Open,
+        is_resolved: row.state == IncidentState::Resolved,
+        since: when(row.since),
+        opened: when(row.opened),
+        resolved: row.resolved.map(&when),
+        acknowledged_by: row.acknowledged_by.clone(),
+        page_at: waits.then(|| when(row.page_at)),
+        part_of: row.part_of.map(|no| no.0),
+        host: host.map(|host| (format!("/hosts/{}", host.profile.id), host.profile.name.clone())),
+        component: row.component.clone(),
+        key: row.key.clone(),
+        hosts: view.hosts.clone(),
+        events: events.collect(),
+        pages: pages.collect(),
+        frame,
+    }
+}
+
+fn delivery(delivery: Delivery) -> Badge {
+    let (class, sign, word) = match delivery {
+        Delivery::Queued => ("warning", "↻", "being sent"),
+        Delivery::Accepted => ("good", "✓", "accepted"),
+        Delivery::Failed => ("critical", "✕", "given up"),
+    };
+    Badge { class, sign, word: word.into() }
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::web) struct Act {
+    action: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// Acknowledges or resolves.
+pub(in crate::web) async fn act(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    Form(asked): Form<Act>,
+) -> Shown {
+    let incident = number_of(&number)?;
+    let note = checked_note(asked.note)?;
+    let command = match asked.action.as_str() {
+        "acknowledge" => Command::Acknowledge { incident, note },
+        "resolve" => Command::Resolve { incident, note },
+        other => return Err(Problem::invalid("action", other, "acknowledge or resolve").into()),
+    };
+    settled(web.context.mailbox.command(caller.principal(), command).await.map_err(Problem::from)?)?;
+    Ok(Redirect::to(&format!("/incidents/{incident}")).into_response())
+}

@@ -123,7 +123,7 @@ async fn play(records: u64, story: impl AsyncFnOnce(&mut World)) {
 }
 
 fn gathered() -> Gathered {
-    Gathered { table: Table::default(), at: clock::now(), sources: Vec::new() }
+    Gathered { table: crate::probe::Table::default(), at: clock::now(), sources: Vec::new() }
 }
 
 fn welcome(world: &World, through: u64) -> v1::Welcome {

@@ -161,7 +161,7 @@ pub async fn run(
             store: store.clone(),
             mailbox: mailbox.clone(),
             clock: clock.clone(),
-            config: Arc::new(config.clone()),
+            config: Arc::new(as_bound(&config, &ports)),
             ready: ready.clone(),
             metrics: web::WebMetrics::register(&registry)?,
         },
@@ -203,6 +203,16 @@ async fn listen(address: SocketAddr, section: &str) -> anyhow::Result<TcpListene
 fn ports(config: &Config, grpc: &TcpListener, http: &TcpListener) -> anyhow::Result<Ports> {
     let (grpc, http) = (grpc.local_addr()?, http.local_addr()?);
     Ok(Ports { grpc, http, url: config.http.url_when_bound(http) })
+}
+
+/// The configuration with the real ports, for what people are shown.
+fn as_bound(config: &Config, ports: &Ports) -> Config {
+    let mut bound = config.clone();
+    bound.http.url.clone_from(&ports.url);
+    bound.http.listen = ports.http;
+    bound.grpc.addresses = config.grpc.addresses_when_bound(ports.grpc);
+    bound.grpc.listen = ports.grpc;
+    bound
 }
 
 /// Messengers that pages go to; mirrors follow the snapshot instead.

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 Examples:
   muster-collector serve --config /etc/muster/collector.toml
   muster-collector token create --kind single          a token that lets one machine join
-  muster-collector host list --state down
+  muster-collector host list --only down
   muster-collector person add ann --role operator < password.txt
   muster-collector --url https://muster.example:7461 --token-file token incident list
 
@@ -182,7 +182,7 @@ pub(super) enum HostTask {
     List {
         /// Only in this state, such as down
         #[arg(long)]
-        state: Option<String>,
+        only: Option<String>,
         /// Only at this site
         #[arg(long)]
         site: Option<String>,
@@ -242,7 +242,7 @@ pub(super) enum IncidentTask {
     List {
         /// Only in this state
         #[arg(long, value_parser = ["open", "acknowledged", "resolved"])]
-        state: Option<String>,
+        only: Option<String>,
     },
     /// One incident with its timeline and pages
     Show {

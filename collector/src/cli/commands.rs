@@ -134,8 +134,8 @@ impl Desk {
     async fn host(&self, task: HostTask) -> Result<(), CliError> {
         let admit = |host: &str, verb: &str| format!("/hosts/{}/{verb}", encode(host));
         match task {
-            HostTask::List { state, site, search } => {
-                let query = query(&[("state", state), ("site", site), ("search", search)]);
+            HostTask::List { only, site, search } => {
+                let query = query(&[("state", only), ("site", site), ("search", search)]);
                 self.list("/hosts", &query, &HOSTS).await
             }
             HostTask::Show { host } => self.one(&format!("/hosts/{}", encode(&host))).await,
@@ -152,7 +152,7 @@ impl Desk {
 
     async fn incident(&self, task: IncidentTask) -> Result<(), CliError> {
         match task {
-            IncidentTask::List { state } => self.list("/incidents", &query(&[("state", state)]), &INCIDENTS).await,
+            IncidentTask::List { only } => self.list("/incidents", &query(&[("state", only)]), &INCIDENTS).await,
             IncidentTask::Show { number } => self.one(&format!("/incidents/{}", encode(&number))).await,
             IncidentTask::Ack { number, note } => {
                 let path = format!("/incidents/{}/acknowledge", encode(&number));

@@ -24,7 +24,7 @@ fn a_token_is_asked_for_with_life_uses_and_labels() {
 
 #[test]
 fn the_place_may_stand_before_or_after_the_command() {
-    for line in ["muster-collector --state /s host list", "muster-collector host list --state=up --config /c"] {
+    for line in ["muster-collector --state /s host list", "muster-collector host list --only=up --config /c"] {
         let arguments = parse(line);
         assert!(arguments.is_ok(), "{line}: {:?}", arguments.err());
     }
@@ -65,5 +65,5 @@ fn wrong_usage_ends_with_64() {
 fn hostile_names_cannot_move_the_cursor() {
     let rows = [json!({ "name": "web\u{1b}[2J\n-1", "state": null })];
     let text = print::render(&[("name", "name"), ("state", "state")], &rows, true);
-    assert_eq!(text, "NAME         STATE\nweb\u{fffd}[2J\u{fffd}-1  -\n");
+    assert_eq!(text, "NAME        STATE\nweb\u{fffd}[2J\u{fffd}-1  -\n");
 }

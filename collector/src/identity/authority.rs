@@ -190,7 +190,7 @@ fn since_1970(at: Timestamp) -> Duration {
 }
 
 fn whole_seconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_ms(at.ms().div_euclid(1_000) * 1_000)
+    Timestamp::from_ms(at.ms().div_euclid(1_000).saturating_mul(1_000))
 }
 
 /// 126 random bits, of a fixed length and positive as X.509 wants (RFC 5280, 4.1.2.2).

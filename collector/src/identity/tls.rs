@@ -97,3 +97,76 @@ fn provider() -> Arc<CryptoProvider> {
 fn unusable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Broken(format!("TLS cannot be set up: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConfig, ClientConnection, ServerConnection, pki_types::CertificateDer};
+
+    use super::*;
+
+    /// Shakes hands in memory; returns the client certificate that the server saw.
+    fn handshake(server: ServerConfig, client: ClientConfig, name: &str) -> Result<Option<Vec<u8>>, rustls::Error> {
+        let name = name.to_owned().try_into().unwrap();
+        let mut client = ClientConnection::new(Arc::new(client), name)?;
+        let mut server = ServerConnection::new(Arc::new(server))?;
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets()?;
+            let mut wire = Vec::new();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(server.peer_certificates().map(|chain| chain[0].to_vec()))
+    }
+
+    fn client(root: &CertificateDer<'static>, own: Option<(CertificateDer<'static>, rcgen::KeyPair)>) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(root.clone()).unwrap();
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match own {
+            Some((leaf, key)) => {
+                let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+                builder.with_client_auth_cert(vec![leaf], key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        config
+    }
+
+    fn server(authority: &Authority, name: &str, now: Timestamp) -> ServerConfig {
+        let certificate = ServerCertificate::new(authority, vec![name.to_owned()], now).unwrap();
+        for_agents(authority, Arc::new(certificate)).unwrap()
+    }
+
+    #[test]
+    fn agents_come_with_a_certificate_of_our_root_or_none_and_check_our_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = crate::clock::wall();
+        let authority = Authority::open(directory.path(), now).unwrap();
+        let name = "enrol.muster.internal";
+        let (key, other) = (rcgen::KeyPair::generate().unwrap(), tempfile::tempdir().unwrap());
+        let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+        let key_of = super::super::csr::accept(csr.der()).unwrap().key;
+        let host = crate::domain::ids::HostId(uuid::Uuid::from_u128(7));
+        let leaf = authority.sign_host(host, &key_of, now).unwrap().der;
+        let with = |root: &Authority| {
+            client(root.root(), Some((leaf.clone(), rcgen::KeyPair::try_from(key.serialize_der()).unwrap())))
+        };
+
+        let seen = handshake(server(&authority, name, now), with(&authority), name).unwrap();
+        assert_eq!(seen.as_deref(), Some(leaf.as_ref()));
+        let seen = handshake(server(&authority, name, now), client(authority.root(), None), name).unwrap();
+        assert_eq!(seen, None);
+        assert!(handshake(server(&authority, name, now), client(authority.root(), None), "other.internal").is_err());
+        let stranger = Authority::open(other.path(), now).unwrap();
+        assert!(handshake(server(&stranger, name, now), client(authority.root(), None), name).is_err());
+        assert!(handshake(server(&stranger, name, now), with(&stranger), name).is_err(), "a stranger's host");
+    }
+}

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FACTS_FILE, STATE_FILE, Store, StoreError, files, storage_error};
+use super::{FACTS_FILE, STATE_FILE, Store, StoreError, files, migrations::NO_PROGRESS, storage_error};
 
 impl Store {
     /// Copies both files, each as of one commit, and the authority into the new directory `to` (0700: it holds the CA's key).
@@ -27,7 +27,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
     for file in [STATE_FILE, FACTS_FILE] {
         let target = to.join(file);
         files::open_for_reading(&from.join(file))?
-            .backup("main", &target, None::<fn(rusqlite::backup::Progress)>)
+            .backup("main", &target, NO_PROGRESS)
             .map_err(|error| storage_error(&target.display().to_string(), &error))?;
         sync(&target)?;
     }

@@ -18,6 +18,9 @@ pub(super) const STATE: &[Migration] = &[Migration { version: 1, sql: include_st
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[Migration { version: 1, sql: include_str!("migrations/facts_0001.sql") }];
 
+/// A copy is made in one go, nobody watches.
+pub(super) const NO_PROGRESS: Option<fn(rusqlite::backup::Progress)> = None;
+
 const META: &str = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)";
 
 /// Brings a file to the newest schema. A file that already had one is copied to `FILE.before-N` first (N = the version
@@ -38,9 +41,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[Migrati
         return Ok(());
     }
     if current > 0 {
-        connection
-            .backup("main", set_aside_path(path, newest), None::<fn(rusqlite::backup::Progress)>)
-            .map_err(failed)?;
+        connection.backup("main", set_aside_path(path, newest), NO_PROGRESS).map_err(failed)?;
     }
     for step in steps.iter().filter(|step| step.version > current) {
         let transaction = connection.transaction().map_err(failed)?;

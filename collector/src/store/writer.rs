@@ -3,7 +3,11 @@
 //! Jobs that wait together share one transaction and so one sync of the disk (group commit); each has a savepoint of
 //! its own, so that one that fails takes no other with it. Nobody is answered before the commit.
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::JoinHandle,
+};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -159,7 +163,9 @@ fn try_group(
     let mut results = Vec::with_capacity(group.len());
     for job in group.iter_mut() {
         let mut savepoint = transaction.savepoint().map_err(failed)?;
-        let result = job.run(&savepoint);
+        // A job that panics is a bug of its own; it must not close the store for everybody else.
+        let result = catch_unwind(AssertUnwindSafe(|| job.run(&savepoint)))
+            .unwrap_or_else(|_| Err(StoreError::Broken("a write panicked".into())));
         match &result {
             Ok(()) => savepoint.commit().map_err(failed)?,
             // The disk is at its end: no job of this group can be written.

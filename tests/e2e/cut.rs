@@ -1,0 +1,53 @@
+//! A cable that is cut in silence. Needs root.
+
+use muster_tests::network::Network;
+use muster_tests::wait::pass;
+use muster_tests::{Agent, Collector, Webhook, never};
+
+use crate::s;
+
+#[tokio::test]
+async fn at_the_fast_level_a_silent_cut_reaches_a_webhook_and_so_does_its_end() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&hook.receiver()).await;
+    let network = Network::make().await;
+    let agent = Agent::up_in(&network, &collector, "fast").await;
+
+    network.cut().await;
+    let opened = hook.wait("incident.opened", s(15)).await;
+    assert_eq!(opened.body["data"]["host"], agent.name);
+    collector.host_is(&agent.host, "down", s(5)).await;
+
+    network.heal().await;
+    let resolved = hook.wait("incident.resolved", s(90)).await;
+    assert_eq!(resolved.key(), opened.key());
+}
+
+#[tokio::test]
+async fn at_the_normal_level_a_silent_host_is_seen_and_paged_30_seconds_later() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&hook.receiver()).await;
+    let network = Network::make().await;
+    let agent = Agent::up_in(&network, &collector, "normal").await;
+
+    network.cut().await;
+    collector.host_is(&agent.host, "down", s(25)).await;
+    never("a page at the moment of seeing", s(20), || async { hook.messages().pop() }).await;
+    let opened = hook.wait("incident.opened", s(40)).await;
+    assert_eq!(opened.body["data"]["severity"], "critical");
+    assert_eq!(opened.body["data"]["host"], agent.name);
+}
+
+#[tokio::test]
+async fn at_the_normal_level_a_five_second_cut_pages_nobody() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&hook.receiver()).await;
+    let network = Network::make().await;
+    let agent = Agent::up_in(&network, &collector, "normal").await;
+
+    network.cut().await;
+    pass(s(5)).await;
+    network.heal().await;
+    never("a page for a cut of five seconds", s(50), || async { hook.messages().pop() }).await;
+    collector.host_is(&agent.host, "up", s(5)).await;
+}

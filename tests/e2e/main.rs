@@ -1,0 +1,25 @@
+//! The stories of the product, one per promise, told with the programs as processes.
+//!
+//! `tests/run` builds the programs, leaves out the modules whose servers or rights are missing here and says so; run by
+//! hand (`cargo test --workspace --test e2e`, after `deploy/build --dev`) a missing one fails with the remedy.
+
+mod alertmanager;
+mod bad_input;
+mod browser;
+mod cut;
+mod deploy;
+mod disk;
+mod liveness;
+mod mail;
+mod node_exporter;
+mod prometheus;
+mod quickstart;
+mod restart;
+mod upgrade;
+
+use std::time::Duration;
+
+/// Whole seconds.
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,41 @@
+//! The first upgrade: new programs on the old state, and the way back.
+
+use muster_tests::{Agent, Collector, Webhook, never};
+
+use crate::s;
+
+#[tokio::test]
+async fn new_programs_go_on_with_the_old_state_and_page_nobody() {
+    let hook = Webhook::start().await;
+    let mut collector = Collector::start(&hook.receiver()).await;
+    let mut agent = Agent::up(&collector, "normal").await;
+
+    assert_eq!(collector.stop().await, 0, "{}", collector.log());
+    collector.run().await;
+    assert_eq!(agent.stop().await, 0, "{}", agent.log());
+    agent.run();
+    let host = collector.host_is(&agent.host, "up", s(30)).await;
+    assert_eq!(host["name"], agent.name);
+    assert_eq!(collector.hosts().await.len(), 1, "it is the same host");
+    never("a page for an upgrade", s(40), || async { hook.messages().pop() }).await;
+}
+
+#[tokio::test]
+async fn an_older_program_refuses_a_newer_store_says_which_and_leaves_it_untouched() {
+    let mut collector = Collector::start("").await;
+    collector.stop().await;
+    let file = collector.state().join("state.db");
+    let newer = |sql: &str| {
+        let store = rusqlite::Connection::open(&file).expect("the store is a database");
+        store.execute(sql, []).expect("the store keeps its version in meta")
+    };
+    assert_eq!(newer("UPDATE meta SET value = '999' WHERE key = 'schema_version'"), 1);
+
+    let code = collector.spawn().ended(s(20)).await;
+    assert_eq!(code, 1, "{}", collector.log());
+    let log = collector.log();
+    assert!(log.contains("state.db") && log.contains("999") && log.contains("newer"), "{log}");
+
+    assert_eq!(newer("UPDATE meta SET value = '1' WHERE key = 'schema_version' AND value = '999'"), 1);
+    collector.run().await;
+}

@@ -85,10 +85,12 @@ impl v1::uplink_server::Uplink for UplinkDoor {
     }
 }
 
+type Life = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+
 /// The answer stream of a session, with the session's whole life inside.
 pub(crate) struct SessionStream {
     outbox: Outbox,
-    life: Option<Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>>,
+    life: Option<Life>,
     end: Option<Status>,
 }
 

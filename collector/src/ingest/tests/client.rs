@@ -152,8 +152,8 @@ impl World {
         let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
         let facts = v1::HostFacts { name: "web-1".into(), os: "linux".into(), ..v1::HostFacts::default() };
         let channel = self.connect(None).await;
-        let request =
-            v1::EnrolRequest { token, csr, nonce: vec![7; 16], facts: Some(facts), ..v1::EnrolRequest::default() };
+        let nonce = key.public_key_raw()[1..17].to_vec();
+        let request = v1::EnrolRequest { token, csr, nonce, facts: Some(facts), ..v1::EnrolRequest::default() };
         let enrolled = enrolments(channel).enrol(request).await?.into_inner();
         Ok((Papers { chain: certificates(&enrolled.certificate_chain), key }, enrolled))
     }

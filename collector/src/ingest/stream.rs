@@ -105,6 +105,7 @@ pub(crate) struct Running {
     acked: u64,
     ack_due: Option<Timestamp>,
     commit_due: Option<Timestamp>,
+    committing: bool,
     asker: Option<oneshot::Sender<()>>,
     asked: u64,
     draining: bool,
@@ -141,6 +142,7 @@ impl Running {
             acked: 0,
             ack_due: None,
             commit_due: None,
+            committing: false,
             asker: None,
             asked: 0,
             draining: false,
@@ -198,7 +200,9 @@ impl Running {
 
     fn next_due(&self) -> Timestamp {
         let idle = self.presence.proof().plus_ms(MESSAGE_WITHIN_MS);
-        [self.ack_due, self.commit_due].into_iter().flatten().fold(idle, Timestamp::min)
+        // What is due while a commit runs waits for its end.
+        let commit = self.commit_due.filter(|_| !self.committing);
+        [self.ack_due, commit].into_iter().flatten().fold(idle, Timestamp::min)
     }
 
     fn until(&self, due: Timestamp) -> Duration {
@@ -325,6 +329,7 @@ impl Running {
 
     fn begin_commit(&mut self) -> Commit {
         self.commit_due = None;
+        self.committing = true;
         let (store, host, epoch, group) =
             (self.context.rooms.store.clone(), self.profile.no, self.epoch, self.lane.group());
         Box::pin(async move { store.commit_facts(host, epoch, group).await })
@@ -332,6 +337,7 @@ impl Running {
 
     fn on_committed(&mut self, stored: Result<u64, StoreError>) {
         let now = self.context.now();
+        self.committing = false;
         match stored {
             Ok(through) => {
                 self.lane.committed(through);

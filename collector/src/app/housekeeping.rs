@@ -52,9 +52,7 @@ impl Housekeeping {
     async fn report_start(&self) {
         let reports = self.store.reports();
         if !reports.is_empty() {
-            let text = reports.join("; ");
-            tracing::warn!("{text}");
-            self.tell("store", Some((Severity::Warning, text))).await;
+            self.tell("store", Some((Severity::Warning, reports.join("; ")))).await;
         } else {
             self.tell("store", None).await;
         }

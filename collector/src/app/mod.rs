@@ -131,6 +131,7 @@ impl House {
         let registry = Registry::new();
         telemetry::register(&registry)?;
         let store = Store::open(&config.state, clock.now())?;
+        store.reports().iter().for_each(|report| tracing::warn!("{report}"));
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
         let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
@@ -246,8 +247,8 @@ impl House {
 }
 
 impl Running {
-    /// Works until `shutdown`, then stops in order: agents move away, doors close, what is decided is recorded, what is
-    /// being sent may end.
+    /// Works until `shutdown`, then stops in order: what is decided is recorded, agents are asked to leave, doors close,
+    /// what is being sent may end.
     async fn until(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let watchdog = telemetry::Watchdog::ready();
         tokio::select! {
@@ -256,12 +257,13 @@ impl Running {
             () = watchdog.keep() => {}
         }
         telemetry::stopping();
+        // The engine first: that streams end because we end says nothing about hosts.
+        let _ = self.stop_engine.send(true);
+        end(self.engine).await;
         self.sessions.drain_all(DRAIN_MS);
         // Everybody listens or has ended already.
         let _ = self.stop.send(true);
         end(self.tasks).await;
-        let _ = self.stop_engine.send(true);
-        end(self.engine).await;
         self.deliveries.stop(OUTBOX_ENDS).await;
         self.store.heartbeat(self.clock.now()).await.context("the end could not be noted")
     }

@@ -414,3 +414,6 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
     let from = by.address.map_or_else(|| by.via.clone(), |address| format!("{} {address}", by.via));
     AuditRow { at: now, who: by.name.clone(), from, action: action.into(), subject, detail }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ const START: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Prometheus {
     port: u16,
-    _process: Process,
+    process: Process,
     _home: TempDir,
 }
 
@@ -35,7 +35,13 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let mut process = Process::start("prometheus", &mut command, &home.path().join("log"));
         ready(&mut process, format!("http://127.0.0.1:{port}/-/ready")).await;
-        Self { port, _process: process, _home: home }
+        Self { port, process, _home: home }
+    }
+
+    /// What it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.tail()
     }
 
     /// The result of an instant query: pairs of labels and value.
@@ -89,10 +95,12 @@ impl Alertmanager {
         format!("[[receiver]]\nname = \"am\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:{port}\"]\n")
     }
 
-    /// The alerts that are firing now.
+    /// The alerts that are firing now, but none about findings, which tell of the machine that the tests run on.
     pub async fn alerts(&self) -> Vec<Value> {
         let answer = http::get(&format!("http://127.0.0.1:{}/api/v2/alerts", self.port)).await;
-        answer.and_then(|answer| answer.json().as_array().cloned()).unwrap_or_default()
+        let alerts = answer.and_then(|answer| answer.json().as_array().cloned()).unwrap_or_default();
+        let is_finding = |alert: &Value| alert["labels"]["key"].as_str().is_some_and(|key| key.starts_with("finding/"));
+        alerts.into_iter().filter(|alert| !is_finding(alert)).collect()
     }
 }
 

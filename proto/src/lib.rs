@@ -6,7 +6,13 @@
 pub mod codec;
 
 /// `muster.v1`, as generated.
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; the .proto file documents it")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated; the .proto file documents it"
+)]
 pub mod v1 {
     tonic::include_proto!("muster.v1");
 }

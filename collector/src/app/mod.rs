@@ -25,15 +25,19 @@ use crate::{
     domain::{
         desk::Route,
         engine::Engine,
+        event::Effect,
         host::slots::Slots,
         record::{Delivery, Loaded, Page},
         snapshot::Snapshot,
     },
     exposition,
     identity::Identity,
-    ingest,
+    ingest::{self, sessions::Sessions},
     mailbox::Mailbox,
-    notify::{self, outbox::Outbox},
+    notify::{
+        self,
+        outbox::{Outbox, Workers},
+    },
     store::Store,
     telemetry, web,
 };
@@ -84,114 +88,191 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
     started: impl FnOnce(&Ports),
 ) -> anyhow::Result<()> {
-    let clock = Clock::start();
-    let registry = Registry::new();
-    telemetry::register(&registry)?;
     let (grpc, http) = (listen(config.grpc.listen, "grpc").await?, listen(config.http.listen, "http").await?);
     let ports = ports(&config, &grpc, &http)?;
+    let house = House::build(config, &ports).await?;
+    let running = house.open(grpc, http, &ports)?;
+    started(&ports);
+    running.until(shutdown).await
+}
 
-    let store = Store::open(&config.state, clock.now())?;
-    let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
-    let loaded = store.load().await?;
-    let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
-    let slots = Arc::new(Slots::new(config.rules.clone()));
-    adopt_findings(&slots, &loaded);
-    let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
-    let (mailbox, events) = Mailbox::new();
-    let sessions = ingest::sessions::Sessions::default();
-    let (outbox, deliveries) = Outbox::start(notify::outbox::Setup {
-        receivers: config.receivers.clone(),
-        base_url: ports.url.clone(),
-        mailbox: mailbox.clone(),
-        metrics: notify::metrics::NotifyMetrics::register(&registry)?,
-        clock: clock.clone(),
-        snapshots: snapshot.clone(),
-        pending: queued(&loaded),
-        patience: notify::outbox::Patience::default(),
-    })?;
-    let door = ingest::Context::new(ingest::Rooms {
-        identity: identity.clone(),
-        store: store.clone(),
-        slots: slots.clone(),
-        mailbox: mailbox.clone(),
-        clock: clock.clone(),
-        metrics: ingest::IngestMetrics::new(&registry)?,
-        sessions: sessions.clone(),
-        snapshot: snapshot.clone(),
-        addresses: config.grpc.addresses_when_bound(ports.grpc),
-    })?;
+/// All rooms, built and not yet open.
+struct House {
+    config: Config,
+    clock: Clock,
+    registry: Registry,
+    store: Store,
+    identity: Identity,
+    slots: Arc<Slots>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    mailbox: Mailbox,
+    sessions: Sessions,
+    door: Arc<ingest::Context>,
+    deliveries: Workers,
+    deciding: deciding::Deciding,
+    first: Vec<Effect>,
+}
 
-    let (stop, stopped) = watch::channel(false);
-    let ready = Arc::new(AtomicBool::new(false));
-    let mut tasks = JoinSet::new();
-    let deciding = deciding::Deciding {
-        engine,
-        events,
-        mailbox: mailbox.clone(),
-        store: store.clone(),
-        identity: identity.clone(),
-        clock: clock.clone(),
-        slots: slots.clone(),
-        door: door.clone(),
-        sessions: sessions.clone(),
-        outbox,
-        published,
-        pulse: pulse::Pulse::start(&clock)?,
-        backlog: backlog::Backlog::default(),
-        looks: JoinSet::new(),
-        swept: clock.now(),
-    };
-    let (engine_stop, engine_stopped) = watch::channel(false);
-    let mut engine_task = JoinSet::new();
-    engine_task.spawn(deciding.run(first, engine_stopped));
-    let housekeeping = housekeeping::Housekeeping {
-        store: store.clone(),
-        identity: identity.clone(),
-        mailbox: mailbox.clone(),
-        clock: clock.clone(),
-    };
-    tasks.spawn(housekeeping.run(stopped.clone()));
-    tasks.spawn(serve_agents(grpc, door, stopped.clone()));
-    let tls = web_tls(&config, &identity, &ports, &clock)?;
-    let router = web::router(
-        web::WebContext {
-            snapshot: snapshot.clone(),
-            slots: slots.clone(),
+/// A collector at work.
+struct Running {
+    clock: Clock,
+    store: Store,
+    sessions: Sessions,
+    deliveries: Workers,
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    engine: JoinSet<()>,
+    stop_engine: watch::Sender<bool>,
+}
+
+impl House {
+    async fn build(config: Config, ports: &Ports) -> anyhow::Result<Self> {
+        let clock = Clock::start();
+        let registry = Registry::new();
+        telemetry::register(&registry)?;
+        let store = Store::open(&config.state, clock.now())?;
+        let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
+        let loaded = store.load().await?;
+        let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
+        let slots = Arc::new(Slots::new(config.rules.clone()));
+        adopt_findings(&slots, &loaded);
+        let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
+        let (mailbox, events) = Mailbox::new();
+        let sessions = Sessions::default();
+        let (outbox, deliveries) = Outbox::start(notify::outbox::Setup {
+            receivers: config.receivers.clone(),
+            base_url: ports.url.clone(),
+            mailbox: mailbox.clone(),
+            metrics: notify::metrics::NotifyMetrics::register(&registry)?,
+            clock: clock.clone(),
+            snapshots: snapshot.clone(),
+            pending: queued(&loaded),
+            patience: notify::outbox::Patience::default(),
+        })?;
+        let door = ingest::Context::new(ingest::Rooms {
             identity: identity.clone(),
             store: store.clone(),
+            slots: slots.clone(),
             mailbox: mailbox.clone(),
             clock: clock.clone(),
-            config: Arc::new(as_bound(&config, &ports)),
-            ready: ready.clone(),
-            metrics: web::WebMetrics::register(&registry)?,
-        },
-        exposition::router(exposition_context(snapshot, slots, registry, clock.clone(), tls.is_some())),
-    );
-    tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
-    tasks.spawn(serve_cli(config.state.join("api.sock"), router, stopped));
-    write_ports(&config, &ports)?;
-    ready.store(true, Ordering::Release);
-    started(&ports);
-    let watchdog = telemetry::Watchdog::ready();
-    tokio::select! {
-        () = shutdown => {}
-        Some(_) = engine_task.join_next() => anyhow::bail!("the engine ended by itself: this is a bug"),
-        () = watchdog.keep() => {}
+            metrics: ingest::IngestMetrics::new(&registry)?,
+            sessions: sessions.clone(),
+            snapshot: snapshot.clone(),
+            addresses: config.grpc.addresses_when_bound(ports.grpc),
+        })?;
+        let deciding = deciding::Deciding {
+            engine,
+            events,
+            mailbox: mailbox.clone(),
+            store: store.clone(),
+            identity: identity.clone(),
+            clock: clock.clone(),
+            slots: slots.clone(),
+            door: door.clone(),
+            sessions: sessions.clone(),
+            outbox,
+            published,
+            pulse: pulse::Pulse::start(&clock)?,
+            backlog: backlog::Backlog::default(),
+            looks: JoinSet::new(),
+            swept: clock.now(),
+        };
+        Ok(Self {
+            config,
+            clock,
+            registry,
+            store,
+            identity,
+            slots,
+            snapshot,
+            mailbox,
+            sessions,
+            door,
+            deliveries,
+            deciding,
+            first,
+        })
     }
-    telemetry::stopping();
-    sessions.drain_all(DRAIN_MS);
-    // Everybody listens or has ended already.
-    let _ = stop.send(true);
-    let ended = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(TASKS_END, ended).await.is_err() {
+
+    /// Starts the engine, then opens the doors.
+    fn open(self, grpc: TcpListener, http: TcpListener, ports: &Ports) -> anyhow::Result<Running> {
+        let (stop, stopped) = watch::channel(false);
+        let (stop_engine, engine_stopped) = watch::channel(false);
+        let tls = web_tls(&self.config, &self.identity, ports, &self.clock)?;
+        let ready = Arc::new(AtomicBool::new(false));
+        let router = self.router(ports, tls.is_some(), ready.clone())?;
+        let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
+        engine.spawn(self.deciding.run(self.first, engine_stopped));
+        let housekeeping = housekeeping::Housekeeping {
+            store: self.store.clone(),
+            identity: self.identity,
+            mailbox: self.mailbox,
+            clock: self.clock.clone(),
+        };
+        tasks.spawn(housekeeping.run(stopped.clone()));
+        tasks.spawn(serve_agents(grpc, self.door, stopped.clone()));
+        tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
+        tasks.spawn(serve_cli(self.config.state.join("api.sock"), router, stopped));
+        write_ports(&self.config, ports)?;
+        ready.store(true, Ordering::Release);
+        let (clock, store, sessions, deliveries) = (self.clock, self.store, self.sessions, self.deliveries);
+        Ok(Running { clock, store, sessions, deliveries, tasks, stop, engine, stop_engine })
+    }
+
+    fn router(&self, ports: &Ports, tls: bool, ready: Arc<AtomicBool>) -> anyhow::Result<axum::Router> {
+        let clock = self.clock.clone();
+        let exposition = exposition::router(exposition::ExpositionContext {
+            snapshot: self.snapshot.clone(),
+            slots: self.slots.clone(),
+            registry: self.registry.clone(),
+            address: None,
+            tls,
+            now: Arc::new(move || clock.now()),
+            numbers: exposition::Numbers::default(),
+        });
+        let context = web::WebContext {
+            snapshot: self.snapshot.clone(),
+            slots: self.slots.clone(),
+            identity: self.identity.clone(),
+            store: self.store.clone(),
+            mailbox: self.mailbox.clone(),
+            clock: self.clock.clone(),
+            config: Arc::new(as_bound(&self.config, ports)),
+            ready,
+            metrics: web::WebMetrics::register(&self.registry)?,
+        };
+        Ok(web::router(context, exposition))
+    }
+}
+
+impl Running {
+    /// Works until `shutdown`, then stops in order: agents move away, doors close, what is decided is recorded, what is
+    /// being sent may end.
+    async fn until(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let watchdog = telemetry::Watchdog::ready();
+        tokio::select! {
+            () = shutdown => {}
+            Some(_) = self.engine.join_next() => anyhow::bail!("the engine ended by itself: this is a bug"),
+            () = watchdog.keep() => {}
+        }
+        telemetry::stopping();
+        self.sessions.drain_all(DRAIN_MS);
+        // Everybody listens or has ended already.
+        let _ = self.stop.send(true);
+        end(self.tasks).await;
+        let _ = self.stop_engine.send(true);
+        end(self.engine).await;
+        self.deliveries.stop(OUTBOX_ENDS).await;
+        self.store.heartbeat(self.clock.now()).await.context("the end could not be noted")
+    }
+}
+
+/// Waits for tasks that were told to end, and ends those that do not.
+async fn end(mut tasks: JoinSet<()>) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(TASKS_END, all).await.is_err() {
         tasks.shutdown().await;
     }
-    let _ = engine_stop.send(true);
-    let decided = async { while engine_task.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(TASKS_END, decided).await;
-    deliveries.stop(OUTBOX_ENDS).await;
-    store.heartbeat(clock.now()).await.context("the end could not be noted")?;
-    Ok(())
 }
 
 async fn listen(address: SocketAddr, section: &str) -> anyhow::Result<TcpListener> {
@@ -266,24 +347,6 @@ fn web_tls(
     let mut names = config.http.names.clone();
     names.push(ports.http.ip().to_string());
     Ok(Some(Arc::new(identity.web_tls(&names, clock.now())?)))
-}
-
-fn exposition_context(
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    slots: Arc<Slots>,
-    registry: Registry,
-    clock: Clock,
-    tls: bool,
-) -> exposition::ExpositionContext {
-    exposition::ExpositionContext {
-        snapshot,
-        slots,
-        registry,
-        address: None,
-        tls,
-        now: Arc::new(move || clock.now()),
-        numbers: exposition::Numbers::default(),
-    }
 }
 
 /// `state/ports.json` tells scripts where a collector on port 0 listens.

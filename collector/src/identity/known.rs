@@ -36,6 +36,9 @@ struct Shown {
     until: Timestamp,
 }
 
+/// The certificates that a renewal wrote, and the chain to send.
+type Renewal = (Vec<CertificateRecord>, Vec<u8>);
+
 impl Identity {
     /// Who this client certificate (DER, chain already verified by TLS) belongs to, if it may speak.
     ///
@@ -83,9 +86,8 @@ impl Identity {
             .store
             .write(
                 move |connection| core.write_renewal(connection, &host, &serial, &key, now),
-                move |outcome: &Result<_, Denied>| {
+                move |outcome: &Result<Renewal, Denied>| {
                     if let Ok((certificates, _)) = outcome {
-                        let certificates: &Vec<CertificateRecord> = certificates;
                         certificates.iter().cloned().for_each(|record| committed_core.remember_certificate(record));
                     }
                 },
@@ -184,7 +186,7 @@ impl Core {
         present: &[u8],
         key: &RequestedKey,
         now: Timestamp,
-    ) -> Result<Result<(Vec<CertificateRecord>, Vec<u8>), Denied>, StoreError> {
+    ) -> Result<Result<Renewal, Denied>, StoreError> {
         let of_host: Vec<_> = identity_rows::certificates(connection, now)?
             .into_iter()
             .filter(|record| record.host == profile.no)

@@ -487,13 +487,3 @@ fn server_certificates_are_renewed_at_half_of_their_life() {
     assert_eq!(world.identity.renew_server_certificates(half).unwrap(), 0);
     assert!(world.directory.path().join("authority/ledger.json").exists());
 }
-
-#[tokio::test]
-async fn zz_measure() {
-    let world = World::new();
-    let first = world.enrol(&world.token(TokenKind::Single, 1).await, 1).await.unwrap();
-    let der = leaf(&first);
-    let begun = std::time::Instant::now();
-    for _ in 0..2000 { world.identity.known(&der, NOW).await.unwrap(); }
-    println!("KNOWN ns {}", begun.elapsed().as_nanos() / 2000);
-}

@@ -276,7 +276,7 @@ fn pairs(flat: &[String]) -> Result<Vec<(String, String)>, DecodeError> {
     for text in flat {
         limit("a label", text.len(), STRING_BYTES)?;
     }
-    if flat.len() % 2 != 0 {
+    if !flat.len().is_multiple_of(2) {
         return Err(DecodeError::Malformed("labels must be pairs of name and value"));
     }
     Ok(flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())

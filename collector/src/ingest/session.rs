@@ -85,10 +85,13 @@ impl v1::uplink_server::Uplink for UplinkDoor {
     }
 }
 
+/// A session from Hello to its end.
+type Life = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+
 /// The answer stream of a session, with the session's whole life inside.
 pub(crate) struct SessionStream {
     outbox: Outbox,
-    life: Option<Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>>,
+    life: Option<Life>,
     end: Option<Status>,
 }
 
@@ -134,8 +137,7 @@ impl Visitor {
         let greeting = self.greeting(inbound).await?;
         let now = self.context.now();
         let session = self.context.next_session();
-        let seat =
-            Seat { session, boot_id: greeting.boot_id, line: Arc::default(), control: self.info.control.clone() };
+        let seat = Seat { session, boot_id: greeting.boot_id, line: Arc::default() };
         let line = seat.line.clone();
         self.take_seat(seat).await?;
         let mut presence = Presence::new(&self.context, &self.info, self.profile.no, session, now);

@@ -7,7 +7,6 @@ use std::{
 
 use tokio::sync::{Notify, oneshot};
 
-use super::control::ConnectionControl;
 use crate::domain::{
     event::{CloseReason, Ending},
     ids::{HostNo, SessionId},
@@ -70,7 +69,6 @@ pub(crate) struct Seat {
     pub(crate) session: SessionId,
     pub(crate) boot_id: [u8; 16],
     pub(crate) line: Arc<Line>,
-    pub(crate) control: Arc<ConnectionControl>,
 }
 
 #[derive(Debug, Default)]
@@ -210,8 +208,7 @@ mod tests {
     use super::*;
 
     fn seat(session: i64, boot: u8) -> Seat {
-        let (line, control) = (Arc::default(), ConnectionControl::new());
-        Seat { session: SessionId(session), boot_id: [boot; 16], line, control }
+        Seat { session: SessionId(session), boot_id: [boot; 16], line: Arc::default() }
     }
 
     #[tokio::test]

@@ -96,7 +96,9 @@ pub struct Store {
 }
 
 /// The profiles of all hosts as last committed.
-pub(crate) type Profiles = Arc<RwLock<HashMap<HostNo, Arc<Profile>>>>;
+pub(crate) type Profiles = Arc<RwLock<ProfilesByNo>>;
+
+type ProfilesByNo = HashMap<HostNo, Arc<Profile>>;
 
 struct Inner {
     directory: PathBuf,
@@ -359,7 +361,7 @@ fn begin_run(
     facts: &Connection,
     lock: std::fs::File,
     now: Timestamp,
-) -> Result<(i64, Lease, HashMap<HostNo, Arc<Profile>>), StoreError> {
+) -> Result<(i64, Lease, ProfilesByNo), StoreError> {
     let transaction = state.connection.transaction().map_err(in_state)?;
     if state.fresh {
         let floor: i64 = facts

@@ -41,8 +41,11 @@ const MAX_NAME_BYTES: usize = 128;
 /// Counts attempts per minute, by name and address, and by address alone.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    counters: Mutex<HashMap<(IpAddr, Option<String>), (Timestamp, u32)>>,
+    counters: Mutex<HashMap<Counted, (Timestamp, u32)>>,
 }
+
+/// An address, and the name that was tried there; without one, the address alone.
+type Counted = (IpAddr, Option<String>);
 
 impl Limits {
     /// Counts an attempt; false when there were too many.

@@ -21,8 +21,8 @@ impl Network {
     /// When this may not be done here.
     pub async fn make() -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
-        installed("ip", "iproute2");
-        installed("nft", "nftables");
+        let _ = installed("ip", "iproute2");
+        let _ = installed("nft", "nftables");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let network = Self { name: format!("muster-{}-{number}", std::process::id()), number };
         let (name, cable) = (network.name.clone(), network.cable());

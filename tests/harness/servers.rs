@@ -89,10 +89,12 @@ impl Alertmanager {
         format!("[[receiver]]\nname = \"am\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:{port}\"]\n")
     }
 
-    /// The alerts that are firing now.
+    /// The alerts that are firing now, but none about findings, which tell of the machine that the tests run on.
     pub async fn alerts(&self) -> Vec<Value> {
         let answer = http::get(&format!("http://127.0.0.1:{}/api/v2/alerts", self.port)).await;
-        answer.and_then(|answer| answer.json().as_array().cloned()).unwrap_or_default()
+        let alerts = answer.and_then(|answer| answer.json().as_array().cloned()).unwrap_or_default();
+        let is_finding = |alert: &Value| alert["labels"]["key"].as_str().is_some_and(|key| key.starts_with("finding/"));
+        alerts.into_iter().filter(|alert| !is_finding(alert)).collect()
     }
 }
 

@@ -41,6 +41,7 @@ const IMPURE: &[&str] = &[
 /// The files that may name what is generated from the wire contract.
 const WIRE: &[&str] = &[
     "collector/src/ingest/decode",
+    "collector/src/ingest/connection",
     "collector/src/ingest/session",
     "collector/src/ingest/stream",
     "collector/src/ingest/lane",

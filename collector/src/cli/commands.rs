@@ -28,16 +28,16 @@ const HOSTS: [Column; 7] = [
     ("since", "since"),
     ("why", "why"),
     ("site", "site"),
-    ("findings", "findings"),
-    ("incident", "incident"),
+    ("found", "findings"),
+    ("inc", "incident"),
 ];
 const INCIDENTS: [Column; 6] = [
-    ("number", "number"),
+    ("no", "number"),
     ("state", "state"),
     ("severity", "severity"),
     ("since", "since"),
     ("title", "title"),
-    ("who has it", "acknowledged_by"),
+    ("by", "acknowledged_by"),
 ];
 const RECEIVERS: [Column; 1] = [("name", "name")];
 /// More than any password we take.

@@ -11,8 +11,10 @@ pub(super) type Column = (&'static str, &'static str);
 
 /// Columns of a terminal that does not say (ECMA-48's and everybody's default).
 const USUAL_COLUMNS: usize = 80;
-/// A column is not cut below this: a state or a short name stays whole.
-const NARROWEST: usize = 12;
+/// What is cut where a terminal is too narrow, sentences before names, and no further than this. Times, states and
+/// numbers stay whole.
+const CUT: [(&[&str], usize); 2] =
+    [(&["why", "title", "gives", "note"], 12), (&["name", "site", "made_by", "acknowledged_by"], 8)];
 /// Between two columns.
 const GAP: usize = 2;
 /// The fields of one thing in the order in which they are read at night; others follow by name.
@@ -81,7 +83,7 @@ pub(super) fn render(columns: &[Column], rows: &[Value], with_heading: bool, wid
     let longest = |n: usize| cells.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..columns.len()).map(longest).collect();
     if let Some(width) = width {
-        narrow(&mut widths, width);
+        narrow(columns, &mut widths, width);
     }
     let mut text = String::new();
     for row in &cells {
@@ -93,14 +95,15 @@ pub(super) fn render(columns: &[Column], rows: &[Value], with_heading: bool, wid
     text
 }
 
-/// Takes from the widest column, one character at a time, until all fit or none can give.
-fn narrow(widths: &mut [usize], width: usize) {
+/// Takes from the widest column that may be cut, one character at a time, until all fit or none can give.
+fn narrow(columns: &[Column], widths: &mut [usize], width: usize) {
     let gaps = GAP * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > width {
-        let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > NARROWEST) else {
-            return;
-        };
-        *widest -= 1;
+    for (fields, narrowest) in CUT {
+        while widths.iter().sum::<usize>() + gaps > width {
+            let gives = |n: &usize| fields.contains(&columns[*n].1) && widths[*n] > narrowest;
+            let Some(widest) = (0..columns.len()).filter(gives).max_by_key(|n| widths[*n]) else { break };
+            widths[widest] -= 1;
+        }
     }
 }
 

@@ -46,6 +46,7 @@ struct FindingLine {
 
 struct TimelineLine {
     when: When,
+    kind: String,
     text: String,
     by: Option<String>,
     incident: i64,
@@ -174,6 +175,7 @@ fn timeline(
     events.sort_by_key(|event| std::cmp::Reverse((event.at, event.n)));
     let line = |event: &&crate::domain::record::IncidentEventRow| TimelineLine {
         when: when(event.at),
+        kind: event.kind.clone(),
         text: event.text.clone(),
         by: event.by.clone(),
         incident: event.incident.0,

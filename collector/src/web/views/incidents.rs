@@ -21,6 +21,7 @@ use crate::{
         access::Caller,
         api::incidents::{answer_of, checked_note, number_of, unknown},
         problem::{Problem, settled},
+        words,
     },
 };
 
@@ -33,6 +34,8 @@ struct Line {
     title: String,
     host: String,
     since: When,
+    /// How long it was, once it is over.
+    lasted: Option<String>,
     who: String,
 }
 
@@ -77,6 +80,7 @@ pub(in crate::web) async fn list(
         title: view.row.title.clone(),
         host: view.host_name.clone(),
         since: When::new(view.row.since, now, &web.zone),
+        lasted: view.row.resolved.map(|at| words::duration(at.since_ms(view.row.since).max(0))),
         who: view.row.acknowledged_by.clone().unwrap_or_default(),
     };
     show(&IncidentsPage {

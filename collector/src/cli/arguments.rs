@@ -15,7 +15,8 @@ Examples:
   muster-collector token create --kind single          a token that lets one machine join
   muster-collector host list --only down
   muster-collector person add ann --role operator < password.txt
-  muster-collector --url https://muster.example:7461 --token-file token incident list
+  muster-collector --url https://muster.example:7461 --token-file token --ca root.der incident list
+  muster-collector backup /var/backups/muster-2026-11-21
 
 Commands other than serve, check-config and openapi ask the running collector over the unix socket in its state
 directory (root, its owner and group muster may), or over --url with an API token."
@@ -45,6 +46,10 @@ pub(super) struct Place {
     /// File with the API token for --url
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
+    /// Certificates (PEM or DER) to trust for --url instead of the system's; for a collector that uses its own
+    /// authority: a copy of STATE/authority/root.der from its machine
+    #[arg(long, global = true, value_name = "FILE", requires = "url")]
+    pub(super) ca: Option<PathBuf>,
 }
 
 /// What to do.
@@ -74,6 +79,14 @@ pub(super) enum Task {
     Route(RouteTask),
     /// How the collector and the fleet do
     Status,
+    /// Copy all records and the authority while the collector runs
+    #[command(after_help = "Example:\n  muster-collector backup /var/backups/muster-2026-11-21\n\n\
+        The copy holds the key of the authority: keep it where only you may read. To restore, stop the collector and put\n\
+        the directory in the place of its state directory.")]
+    Backup {
+        /// A directory on the collector's machine that is not there yet; its user must be able to make it
+        directory: PathBuf,
+    },
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
 }

@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::{CliError, arguments::Place};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
+/// Copying the records of a large fleet takes its time.
+const BACKUP_WITHIN: Duration = Duration::from_secs(3_600);
 /// Beside the state, made by the collector.
 const SOCKET: &str = "api.sock";
 
@@ -27,6 +29,10 @@ impl Client {
         };
         if let (Some(url), Some(file)) = (&place.url, &place.token_file) {
             let token = read_line(file)?;
+            let builder = match &place.ca {
+                Some(ca) => builder.tls_certs_only(certificates(ca)?),
+                None => builder,
+            };
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self { http: built(builder)?, place: base.clone(), base, token: Some(token) });
         }
@@ -53,7 +59,19 @@ impl Client {
     }
 
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, CliError> {
-        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base));
+        self.answer(self.http.request(method, self.address(path)), body).await
+    }
+
+    /// The same for what may take an hour.
+    pub(super) async fn wait_for(&self, path: &str, body: Value) -> Result<Value, CliError> {
+        self.answer(self.http.post(self.address(path)).timeout(BACKUP_WITHIN), Some(body)).await
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.base)
+    }
+
+    async fn answer(&self, mut request: reqwest::RequestBuilder, body: Option<Value>) -> Result<Value, CliError> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -95,13 +113,29 @@ impl Client {
             why = inner.to_string();
             cause = inner.source();
         }
-        let remedy = if self.token.is_some() {
+        let remedy = if why.contains("certificate") {
+            "does the collector use its own authority? Copy authority/root.der in its state directory from its machine \
+             and name the copy with --ca; the name in --url must be one of its [http] names"
+        } else if self.token.is_some() {
             "check address and network"
         } else {
             "is it running, and may you use its socket (root, its owner, group muster)? --config or --state says where"
         };
         CliError::Unreachable { place: self.place.clone(), why: format!("{why}; {remedy}") }
     }
+}
+
+/// The certificates in a file: PEM, or one in DER as the collector keeps its root.
+fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, CliError> {
+    let unusable = |why: String| CliError::Usage(format!("{} cannot be used as --ca: {why}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    let found = if bytes.starts_with(b"\x30") {
+        reqwest::Certificate::from_der(&bytes).map(|certificate| vec![certificate])
+    } else {
+        reqwest::Certificate::from_pem_bundle(&bytes)
+    };
+    let found = found.map_err(|error| unusable(error.to_string()))?;
+    if found.is_empty() { Err(unusable("there is no certificate in it".into())) } else { Ok(found) }
 }
 
 /// The first line of a file, without its end.

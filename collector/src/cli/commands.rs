@@ -28,16 +28,16 @@ const HOSTS: [Column; 7] = [
     ("since", "since"),
     ("why", "why"),
     ("site", "site"),
-    ("findings", "findings"),
-    ("incident", "incident"),
+    ("found", "findings"),
+    ("inc", "incident"),
 ];
 const INCIDENTS: [Column; 6] = [
-    ("number", "number"),
+    ("no", "number"),
     ("state", "state"),
     ("severity", "severity"),
     ("since", "since"),
     ("title", "title"),
-    ("who has it", "acknowledged_by"),
+    ("by", "acknowledged_by"),
 ];
 const RECEIVERS: [Column; 1] = [("name", "name")];
 /// More than any password we take.
@@ -63,6 +63,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
             desk.done(Method::POST, &format!("/receivers/{}/test", encode(&name)), None).await
         }
         Task::Status => desk.one("/status").await,
+        Task::Backup { directory } => desk.backup(&directory).await,
         // Done without the collector, before this is reached.
         Task::Serve | Task::CheckConfig | Task::Openapi => Ok(()),
     }
@@ -88,6 +89,15 @@ impl Desk {
     async fn secret(&self, path: &str, body: Value, field: &str) -> Result<(), CliError> {
         let answer = self.client.post(path, body).await?;
         if self.json { print::json(&answer) } else { print::line(answer[field].as_str().unwrap_or_default()) }
+    }
+
+    /// The collector writes the copy itself, so the path is made absolute here, where it was typed.
+    async fn backup(&self, directory: &Path) -> Result<(), CliError> {
+        let unusable = |why: &str| CliError::Usage(format!("{} cannot take a backup: {why}", directory.display()));
+        let path = std::path::absolute(directory).map_err(|error| unusable(&error.to_string()))?;
+        let path = path.to_str().ok_or_else(|| unusable("its name is not UTF-8"))?;
+        let answer = self.client.wait_for("/backup", json!({ "directory": path })).await?;
+        if self.json { print::json(&answer) } else { print::line(&format!("everything is copied to {path}")) }
     }
 
     async fn token(&self, task: TokenTask) -> Result<(), CliError> {

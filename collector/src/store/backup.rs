@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -29,6 +29,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
         files::open_for_reading(&from.join(file))?
             .backup("main", &target, NO_PROGRESS)
             .map_err(|error| storage_error(&target.display().to_string(), &error))?;
+        set_private(&target)?;
         sync(&target)?;
     }
     let authority = from.join("authority");
@@ -55,6 +56,11 @@ fn make(directory: &Path) -> Result<(), StoreError> {
 fn copy_file(from: &PathBuf, to: &Path) -> Result<(), StoreError> {
     fs::copy(from, to).map_err(|error| unreadable(from, &error))?;
     sync(to)
+}
+
+/// SQLite makes files that others may read; the directory hides them only until they are moved.
+fn set_private(path: &Path) -> Result<(), StoreError> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|error| unreadable(path, &error))
 }
 
 fn sync(path: &Path) -> Result<(), StoreError> {

@@ -116,6 +116,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(POST "/sign-in-links", ADMIN, "Make a sign-in link that works once within 15 minutes", query [], body Some("NewLink"), "Link", post(api::people::link)),
     api!(GET "/receivers", VIEW, "Configured receivers", query [], body None, "ReceiverList", get(api::receivers::list)),
     api!(POST "/receivers/{name}/test", OPERATE, "Send a test page", query [], body None, "Done", post(api::receivers::test)),
+    api!(POST "/backup", ADMIN, "Copy records and authority into a new directory; over the unix socket only", query [], body Some("NewBackup"), "Done", post(api::backup::create)),
     api!(GET "/audit", ADMIN, "Last lines of the audit log, newest first", query ["limit"], body None, "AuditList", get(api::status::audit)),
 ];
 

@@ -45,7 +45,7 @@ pub(super) struct Stage {
     store: Store,
     now: Timestamp,
     _engine: JoinSet<()>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Stage {
@@ -87,7 +87,7 @@ impl Stage {
             .route("/metrics", get(|| async { "figures" }))
             .route("/prometheus/sd", get(|| async { "[]" }))
             .route("/hosts/{host_id}/metrics", get(|| async { "figures" }));
-        Self { router: router(context, exposition), store, now, _engine: engine, _directory: directory }
+        Self { router: router(context, exposition), store, now, _engine: engine, directory }
     }
 
     fn plain() -> Self {
@@ -287,6 +287,25 @@ async fn the_socket_is_admin_for_its_owner_and_closed_for_others() {
         let door = Door::Unix { uid: 1000, trusted };
         assert_eq!(stage.ask(door, request(&Method::GET, "/api/v1/people", &[], "")).await.status(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_backup_is_taken_over_the_socket_only() {
+    let stage = Stage::plain();
+    let target = stage.directory.path().join("copy");
+    let body = serde_json::json!({ "directory": target }).to_string();
+    let post = |headers: &[(&str, &str)]| request(&Method::POST, "/api/v1/backup", headers, &body);
+    let token = format!("Bearer {}", stage.token(Role::Admin).await);
+    let from_elsewhere = stage.ask(elsewhere(), post(&[("authorization", &token)])).await;
+    assert_eq!((from_elsewhere.status(), target.exists()), (StatusCode::FORBIDDEN, false));
+    let socket = Door::Unix { uid: 0, trusted: true };
+    assert_eq!(stage.ask(socket, post(&[])).await.status(), StatusCode::OK);
+    let copied = ["state.db", "facts.db", "authority/root.der"].map(|file| target.join(file).is_file());
+    assert_eq!(copied, [true; 3]);
+    // What is there already is left alone.
+    assert_eq!(stage.ask(socket, post(&[])).await.status(), StatusCode::CONFLICT);
+    let relative = request(&Method::POST, "/api/v1/backup", &[], r#"{"directory":"copy"}"#);
+    assert_eq!(stage.ask(socket, relative).await.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

@@ -338,12 +338,13 @@ impl Host {
                 }
             }
             _ if self.state != State::Up || !watched => {}
-            Ending::Goodbye(_) => {
+            // It was asked to come again, by itself or by us: restarting a collector must not page for its hosts.
+            Ending::Goodbye(_) | Ending::Drained => {
                 self.proof = proof;
                 let hold_ms = if self.profile.watch == Watch::Fast { 10_000 } else { 60_000 };
                 self.suspect(Suspicion::lost(now, hold_ms), Cause::Stream(how), now, step);
             }
-            Ending::Fin | Ending::Reset | Ending::Drained => {
+            Ending::Fin | Ending::Reset => {
                 self.proof = proof;
                 self.suspect(Suspicion::lost(now, self.timers().agent_hold_lost_ms), Cause::Stream(how), now, step);
             }

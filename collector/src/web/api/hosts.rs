@@ -16,10 +16,11 @@ use crate::{
         ids::HostId,
         labels::{Admission, Class},
         snapshot::{HostView, Snapshot},
+        time::Timestamp,
         watch::Watch,
     },
     web::{
-        Shared,
+        Shared, Web,
         access::Caller,
         problem::{Body, Problem},
     },
@@ -59,7 +60,7 @@ pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query
     let mut items = Vec::new();
     let mut last = after;
     for (no, host) in fitting.by_ref().take(limit) {
-        items.push(to_json(host));
+        items.push(to_json(&web, host));
         last = no.0;
     }
     let next = fitting.next().map(|_| last.to_string());
@@ -67,7 +68,7 @@ pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query
 }
 
 pub(in crate::web) async fn show(State(web): State<Shared>, Path(host): Path<String>) -> Answered {
-    Ok(Json(to_json(find(&web.snapshot(), &host)?.as_ref())))
+    Ok(Json(to_json(&web, find(&web.snapshot(), &host)?.as_ref())))
 }
 
 /// The host with this id or name.
@@ -80,7 +81,7 @@ pub(in crate::web) fn find(snapshot: &Snapshot, text: &str) -> Result<Arc<HostVi
     })
 }
 
-fn to_json(host: &HostView) -> Value {
+fn to_json(web: &Web, host: &HostView) -> Value {
     let profile = &host.profile;
     let findings: Vec<Value> = host
         .findings
@@ -96,8 +97,14 @@ fn to_json(host: &HostView) -> Value {
         "id": profile.id, "name": profile.name, "class": profile.class, "site": profile.site, "watch": profile.watch,
         "labels": profile.labels, "sources": profile.sources, "admission": profile.admission, "facts": profile.facts,
         "state": host.state, "since": host.since.to_string(), "why": host.cause.words(),
-        "proof": host.proof.to_string(), "address": host.peer, "findings": findings, "incident": host.incident,
+        "proof": last_heard(web, host).to_string(), "address": host.peer, "findings": findings, "incident": host.incident,
     })
+}
+
+/// Its last sign of life: while it has a session the slot hears every message, the engine only changes.
+pub(in crate::web) fn last_heard(web: &Web, host: &HostView) -> Timestamp {
+    let slot = host.session.and_then(|_| web.context.slots.find(host.profile.no));
+    slot.and_then(|slot| slot.last_heard()).map_or(host.proof, |heard| heard.max(host.proof))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Answered, command, cursor_of, limit_of, list as page_of};
 use crate::{
-    domain::{event::Command, ids::IncidentNo, snapshot::IncidentView},
+    domain::{event::Command, ids::IncidentNo, record::AttemptRow, snapshot::IncidentView},
     web::{
         Shared,
         access::Caller,
@@ -63,13 +63,18 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
             json!({ "n": event.n, "at": event.at.to_string(), "kind": event.kind, "text": event.text, "by": event.by })
         })
         .collect();
+    let attempts = web.context.store.attempts(no).await?;
     let pages: Vec<Value> = view
         .pages
         .iter()
         .map(|page| {
+            let tried = attempts.iter().find(|attempts| attempts.last.page == page.id);
             json!({
                 "id": page.id, "receiver": page.receiver, "n": page.n, "type": page.kind.event_type(),
                 "decided": page.decided.to_string(), "delivery": page.delivery,
+                "attempts": tried.map_or(0, |tried| tried.made),
+                "last_attempt": tried.map(|tried| tried.last.at.to_string()),
+                "last_answer": tried.map(|tried| answer_of(&tried.last)),
             })
         })
         .collect();
@@ -78,6 +83,11 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
     answer["timeline"] = Value::from(events);
     answer["pages"] = Value::from(pages);
     Ok(Json(answer))
+}
+
+/// What came of an attempt, in words.
+pub(in crate::web) fn answer_of(attempt: &AttemptRow) -> String {
+    if attempt.detail.is_empty() { attempt.outcome.clone() } else { attempt.detail.clone() }
 }
 
 /// The number in a path; `#` before it is taken too.

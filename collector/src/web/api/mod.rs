@@ -1,6 +1,7 @@
 //! `/api/v1`: what the CLI and other programs use. Answers are JSON, times RFC 3339 in UTC, lists carry a cursor.
 
 pub(super) mod api_tokens;
+pub(super) mod backup;
 pub(super) mod hosts;
 pub(super) mod incidents;
 pub(super) mod openapi;

@@ -135,7 +135,8 @@ fn answers() -> Map<String, Value> {
         &["id", "receiver", "n", "type", "decided", "delivery"],
         json!({
         "id": whole, "receiver": text, "n": whole, "type": text, "decided": time,
-        "delivery": { "enum": ["queued", "accepted", "failed"] } }),
+        "delivery": { "enum": ["queued", "accepted", "failed"] },
+        "attempts": whole, "last_attempt": maybe_time, "last_answer": maybe_text }),
     );
     let described = json!({
         "Object": { "type": "object" },
@@ -191,6 +192,7 @@ fn questions() -> Map<String, Value> {
         "NewApiToken": closed(&["role"], json!({ "role": role, "ttl_seconds": ttl, "note": { "type": "string", "maxLength": 200 } })),
         "NewPerson": closed(&["name", "role", "password"], json!({
             "name": text, "role": role, "password": { "type": "string", "minLength": 12, "maxLength": 1024 } })),
+        "NewBackup": closed(&["directory"], json!({ "directory": { "type": "string", "maxLength": 4096 } })),
         "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
     }))
 }

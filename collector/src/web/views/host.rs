@@ -19,7 +19,7 @@ use crate::{
     web::{
         Shared, Web,
         access::Caller,
-        api::hosts::{HostChange, find},
+        api::hosts::{HostChange, find, last_heard},
         problem::{Problem, settled},
         readings::{self, HostReadings},
         words,
@@ -46,6 +46,7 @@ struct FindingLine {
 
 struct TimelineLine {
     when: When,
+    kind: String,
     text: String,
     by: Option<String>,
     incident: i64,
@@ -60,7 +61,7 @@ struct HostPage {
     observed: Badge,
     since: When,
     why: String,
-    proof: When,
+    heard: When,
     address: Option<String>,
     health: Option<Badge>,
     human: String,
@@ -106,7 +107,7 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> Hos
         observed: Badge::state(host.state),
         since: when(host.since),
         why: host.cause.words(),
-        proof: when(host.proof),
+        heard: when(last_heard(web, host)),
         address: host.peer.map(|peer| peer.to_canonical().to_string()),
         health: host.findings.iter().map(|finding| finding.severity).max().map(Badge::severity),
         human: match incident.map(|view| (view.row.state, view.row.acknowledged_by.clone())) {
@@ -118,7 +119,11 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> Hos
         admission: (profile.admission != Admission::Active).then(|| admission_word(profile.admission)),
         labels: labels(host),
         facts: facts(host),
-        readings: web.context.slots.find(profile.no).map(|slot| readings::readings(&slot, now)),
+        readings: web
+            .context
+            .slots
+            .find(profile.no)
+            .map(|slot| readings::readings(&slot, &web.context.config.rules, now)),
         findings: findings.collect(),
         timeline: timeline(snapshot, profile.no, when),
         class: profile.class.word(),
@@ -170,6 +175,7 @@ fn timeline(
     events.sort_by_key(|event| std::cmp::Reverse((event.at, event.n)));
     let line = |event: &&crate::domain::record::IncidentEventRow| TimelineLine {
         when: when(event.at),
+        kind: event.kind.clone(),
         text: event.text.clone(),
         by: event.by.clone(),
         incident: event.incident.0,

@@ -15,11 +15,13 @@ use crate::{
         record::{Delivery, IncidentState},
         snapshot::{IncidentView, Snapshot},
     },
+    store::attempts::Attempts,
     web::{
         Shared,
         access::Caller,
-        api::incidents::{checked_note, number_of, unknown},
+        api::incidents::{answer_of, checked_note, number_of, unknown},
         problem::{Problem, settled},
+        words,
     },
 };
 
@@ -32,6 +34,8 @@ struct Line {
     title: String,
     host: String,
     since: When,
+    /// How long it was, once it is over.
+    lasted: Option<String>,
     who: String,
 }
 
@@ -76,6 +80,7 @@ pub(in crate::web) async fn list(
         title: view.row.title.clone(),
         host: view.host_name.clone(),
         since: When::new(view.row.since, now, &web.zone),
+        lasted: view.row.resolved.map(|at| words::duration(at.since_ms(view.row.since).max(0))),
         who: view.row.acknowledged_by.clone().unwrap_or_default(),
     };
     show(&IncidentsPage {
@@ -100,6 +105,23 @@ struct PageLine {
     told: &'static str,
     decided: When,
     delivery: Badge,
+    tries: Option<Tries>,
+}
+
+/// How often a page was tried and what was answered last.
+struct Tries {
+    made: i64,
+    last: When,
+    answer: String,
+}
+
+/// The host an incident is about, as it is now.
+struct HostNow {
+    url: String,
+    name: String,
+    state: Badge,
+    since: When,
+    why: String,
 }
 
 #[derive(Template)]
@@ -118,7 +140,7 @@ struct IncidentPage {
     acknowledged_by: Option<String>,
     page_at: Option<When>,
     part_of: Option<i64>,
-    host: Option<(String, String)>,
+    host: Option<HostNow>,
     component: String,
     key: String,
     hosts: Vec<String>,
@@ -137,13 +159,15 @@ pub(in crate::web) async fn view(
     let view = snapshot.incidents.get(&no).ok_or_else(|| unknown(no))?;
     let now = web.now();
     let frame = Frame::new(&web, &caller, "incidents", format!("#{no}"));
-    show(&page(frame, &snapshot, view, |at| When::new(at, now, &web.zone), now))
+    let attempts = web.context.store.attempts(no).await.map_err(Problem::from)?;
+    show(&page(frame, &snapshot, view, &attempts, |at| When::new(at, now, &web.zone), now))
 }
 
 fn page(
     frame: Frame,
     snapshot: &Snapshot,
     view: &IncidentView,
+    attempts: &[Attempts],
     when: impl Fn(crate::domain::time::Timestamp) -> When,
     now: crate::domain::time::Timestamp,
 ) -> IncidentPage {
@@ -161,6 +185,18 @@ fn page(
         told: page_words(page.kind),
         decided: when(page.decided),
         delivery: delivery(page.delivery),
+        tries: attempts.iter().find(|attempts| attempts.last.page == page.id).map(|attempts| Tries {
+            made: attempts.made,
+            last: when(attempts.last.at),
+            answer: answer_of(&attempts.last),
+        }),
+    });
+    let host = host.map(|host| HostNow {
+        url: format!("/hosts/{}", host.profile.id),
+        name: host.profile.name.clone(),
+        state: Badge::state(host.state),
+        since: when(host.since),
+        why: host.cause.words(),
     });
     IncidentPage {
         number: row.no.0,
@@ -175,7 +211,7 @@ fn page(
         acknowledged_by: row.acknowledged_by.clone(),
         page_at: waits.then(|| when(row.page_at)),
         part_of: row.part_of.map(|no| no.0),
-        host: host.map(|host| (format!("/hosts/{}", host.profile.id), host.profile.name.clone())),
+        host,
         component: row.component.clone(),
         key: row.key.clone(),
         hosts: view.hosts.clone(),

@@ -85,11 +85,17 @@ fn banners(snapshot: &Snapshot, now: Timestamp, zone: &TimeZone) -> Vec<String> 
 struct When {
     at: String,
     ago: String,
+    /// How long it has lasted.
+    length: String,
 }
 
 impl When {
     fn new(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Self {
-        Self { at: words::clock_time(at, zone), ago: words::ago(at, now) }
+        Self {
+            at: words::clock_time(at, zone),
+            ago: words::ago(at, now),
+            length: words::duration(now.since_ms(at).max(0)),
+        }
     }
 }
 

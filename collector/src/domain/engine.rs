@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     desk::{Desk, DeskStep, Route},
-    event::{Answer, Command, Effect, Event, HostEvent, Principal},
+    event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
     host::{
         Cause, State,
         machine::{Host, HostChange, Step},
@@ -192,6 +192,8 @@ impl Engine {
     fn enrolled(&mut self, profile: Profile, now: Timestamp, effects: &mut Vec<Effect>) {
         let no = profile.no;
         if let Some(host) = self.hosts.get_mut(&no) {
+            // Installed anew: whoever still speaks with the old certificate is not this host any more.
+            effects.extend(host.session().map(|session| Effect::Close(session, CloseReason::Superseded)));
             host.profile = profile;
             self.dirty_hosts.insert(no);
         } else {

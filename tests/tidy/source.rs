@@ -58,7 +58,7 @@ impl Source {
             let before = self.code[..*at].chars().next_back().is_some_and(inside);
             let after = self.code[at + word.len()..].chars().next().is_some_and(inside);
             let (starts, ends) = (word.starts_with(inside), word.ends_with(inside));
-            !(before && starts) && !(after && ends)
+            !(before && starts || after && ends)
         })
     }
 

@@ -108,7 +108,7 @@ impl Fleet {
     /// Its liveness as last recorded.
     fn liveness(&self, no: i64) -> LivenessRow {
         let of = |row: &Row| if let Row::Liveness(row) = row { Some(row.clone()) } else { None };
-        self.rows.iter().filter_map(of).filter(|row| row.host.0 == no).next_back().unwrap()
+        self.rows.iter().filter_map(of).rfind(|row| row.host.0 == no).unwrap()
     }
 }
 

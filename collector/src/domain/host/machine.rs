@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{Cause, State, ledger::Ledger, suspicion::Suspicion};
 use crate::domain::{
-    event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Judgement, Look, Severity, Verdict, Why},
+    event::{AliveProof, Effect, Ending, HostEvent, Look, Why},
     ids::SessionId,
-    labels::{Admission, Facts, Profile},
+    labels::{Facts, Profile},
     record::{FindingRow, LivenessRow, Loaded, Row},
     time::Timestamp,
     watch::Watch,
@@ -66,15 +66,15 @@ pub struct Host {
     proof: Timestamp,
     boot_id: Option<[u8; 16]>,
     peer: Option<IpAddr>,
-    session: Option<SessionId>,
+    pub(super) session: Option<SessionId>,
     alive: Vec<AliveProof>,
-    suspicion: Option<Suspicion>,
+    pub(super) suspicion: Option<Suspicion>,
     silent_looks: u8,
     sharing: usize,
     due: Option<Timestamp>,
     not_before: Timestamp,
     ledger: Ledger,
-    findings: BTreeMap<(String, String), FindingRow>,
+    pub(super) findings: BTreeMap<(String, String), FindingRow>,
 }
 
 impl Host {
@@ -445,59 +445,7 @@ impl Host {
         }
     }
 
-    fn admitted(&mut self, admission: Admission, now: Timestamp, step: &mut Step) {
-        self.profile.admission = admission;
-        if admission == Admission::Active {
-            return;
-        }
-        if let Some(session) = self.session.take() {
-            step.effects.push(Effect::Close(session, CloseReason::NotAdmitted));
-        }
-        self.suspicion = None;
-        self.enter(State::Unknown, Cause::NotAdmitted, now, now, step);
-        let open: Vec<FindingRow> = std::mem::take(&mut self.findings).into_values().collect();
-        for mut finding in open {
-            finding.open = false;
-            finding.evidence = Cause::NotAdmitted.words();
-            step.effects.push(Effect::Record(Row::Finding(finding.clone())));
-            step.changes.push(HostChange::Finding(finding));
-        }
-    }
-
-    fn judged(&mut self, judgement: Judgement, now: Timestamp, step: &mut Step) {
-        let key = (judgement.part.clone(), judgement.rule.to_owned());
-        let known = self.findings.get(&key);
-        let row = |open: bool, severity: Severity, since: Timestamp, evidence: String| FindingRow {
-            host: self.profile.no,
-            part: judgement.part.clone(),
-            rule: judgement.rule.to_owned(),
-            open,
-            severity,
-            since,
-            evidence,
-        };
-        let finding = match judgement.verdict {
-            Verdict::Holds { severity, evidence } => {
-                let since = known.map_or(now, |finding| finding.since);
-                row(true, severity, since, evidence)
-            }
-            Verdict::Cleared { evidence } => {
-                let Some(known) = known else { return };
-                row(false, known.severity, known.since, evidence)
-            }
-            Verdict::CannotTell(_) => return,
-        };
-        if finding.open {
-            self.findings.insert(key, finding.clone());
-        } else {
-            self.findings.remove(&key);
-        }
-        step.effects.push(Effect::Record(Row::Finding(finding.clone())));
-        step.effects.push(Effect::Publish);
-        step.changes.push(HostChange::Finding(finding));
-    }
-
-    fn enter(&mut self, state: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
+    pub(super) fn enter(&mut self, state: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
         self.enter_from(self.state, state, cause, since, now, step);
     }
 

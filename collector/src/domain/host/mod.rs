@@ -1,6 +1,7 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
 pub mod dictionary;
+mod findings;
 pub mod ledger;
 pub mod machine;
 pub mod slot;

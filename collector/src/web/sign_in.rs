@@ -38,10 +38,13 @@ const PER_ADDRESS: u32 = 30;
 const MAX_COUNTERS: usize = 10_000;
 const MAX_NAME_BYTES: usize = 128;
 
+/// Who is counted: an address with a name, or alone.
+type Counted = (IpAddr, Option<String>);
+
 /// Counts attempts per minute, by name and address, and by address alone.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    counters: Mutex<HashMap<(IpAddr, Option<String>), (Timestamp, u32)>>,
+    counters: Mutex<HashMap<Counted, (Timestamp, u32)>>,
 }
 
 impl Limits {

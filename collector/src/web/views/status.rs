@@ -240,12 +240,12 @@ fn sites(snapshot: &Snapshot) -> Vec<String> {
 
 fn row(host: &HostView, snapshot: &Snapshot, when: impl Fn(crate::domain::time::Timestamp) -> When) -> Row {
     let profile = &host.profile;
-    let incident = host.incident.and_then(|no| {
+    let incident = host.incident.map(|no| {
         let word = snapshot.incidents.get(&no).map_or("open", |view| match view.row.state {
             IncidentState::Acknowledged => "acknowledged",
             _ => "open",
         });
-        Some((no.0, word))
+        (no.0, word)
     });
     Row {
         url: format!("/hosts/{}", profile.id),

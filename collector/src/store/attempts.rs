@@ -49,3 +49,57 @@ fn read(connection: &Connection, incident: IncidentNo) -> Result<Vec<Attempts>, 
         Ok(Attempts { made: column(row, 5)?, last })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        event::Severity,
+        record::{Delivery, IncidentState, Page, PageKind, Row},
+    };
+
+    fn page(id: i64, incident: i64) -> Row {
+        Row::Page(Box::new(Page {
+            id: PageId(id),
+            message_id: id.to_string(),
+            receiver: "on-call".into(),
+            incident: Some(IncidentNo(incident)),
+            n: id,
+            kind: PageKind::Opened,
+            key: "key".into(),
+            state: IncidentState::Open,
+            severity: Severity::Critical,
+            title: "web-3 is down".into(),
+            host: "web-3".into(),
+            component: "host".into(),
+            since: Timestamp::from_ms(1),
+            decided: Timestamp::from_ms(1),
+            details: String::new(),
+            path: String::new(),
+            delivery: Delivery::Queued,
+        }))
+    }
+
+    fn attempt(page: i64, n: i64, detail: &str) -> Row {
+        let (page, at) = (PageId(page), Timestamp::from_ms(n));
+        Row::Attempt(AttemptRow { page, n, at, outcome: "retrying".into(), detail: detail.into() })
+    }
+
+    #[tokio::test]
+    async fn attempts_are_counted_by_page_and_the_latest_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), Timestamp::from_ms(1)).unwrap();
+        let pages = vec![page(1, 7), page(2, 7), page(3, 7), page(4, 8)];
+        let tries = vec![
+            attempt(1, 10, "503"),
+            attempt(1, 30, "timeout"),
+            attempt(1, 20, "502"),
+            attempt(2, 5, ""),
+            attempt(4, 9, "x"),
+        ];
+        store.commit(pages.into_iter().chain(tries).collect()).await.unwrap();
+        let found = store.attempts(IncidentNo(7)).await.unwrap();
+        let shown: Vec<_> = found.iter().map(|page| (page.last.page.0, page.made, page.last.detail.as_str())).collect();
+        assert_eq!(shown, [(1, 3, "timeout"), (2, 1, "")]);
+    }
+}

@@ -38,14 +38,14 @@ const PER_ADDRESS: u32 = 30;
 const MAX_COUNTERS: usize = 10_000;
 const MAX_NAME_BYTES: usize = 128;
 
+/// Who is counted: an address with a name, or alone.
+type Counted = (IpAddr, Option<String>);
+
 /// Counts attempts per minute, by name and address, and by address alone.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     counters: Mutex<HashMap<Counted, (Timestamp, u32)>>,
 }
-
-/// An address, and the name that was tried there; without one, the address alone.
-type Counted = (IpAddr, Option<String>);
 
 impl Limits {
     /// Counts an attempt; false when there were too many.

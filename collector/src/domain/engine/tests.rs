@@ -390,3 +390,17 @@ fn a_revoked_host_is_nobodys_outage() {
     let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
     assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved]);
 }
+
+#[test]
+fn a_restart_of_the_collector_is_no_news_about_a_host_but_its_own_reboot_is() {
+    for (boot, since) in [(1, 0), (2, 60_000)] {
+        let mut fleet = Fleet::of(&[Watch::Normal]);
+        let from = Timestamp::from_ms(fleet.now);
+        fleet.now += 60_000;
+        fleet.apply(Event::Stalled { from, to: Timestamp::from_ms(fleet.now) });
+        fleet.connect_with(1, [boot; 16], Vec::new());
+        assert_eq!(fleet.state(1), State::Up);
+        assert_eq!(fleet.liveness(1).since.ms() - START, since, "boot {boot}");
+        assert_eq!(fleet.spans(1).last().map(|span| span.to.ms() - START), Some(60_000));
+    }
+}

@@ -70,6 +70,8 @@ pub struct Host {
     alive: Vec<AliveProof>,
     pub(super) suspicion: Option<Suspicion>,
     silent_looks: u8,
+    /// Since when it was up before the collector was away; a restart of ours is no news about it.
+    up_before: Option<Timestamp>,
     sharing: usize,
     due: Option<Timestamp>,
     not_before: Timestamp,
@@ -94,6 +96,7 @@ impl Host {
             alive: Vec::new(),
             suspicion: None,
             silent_looks: 0,
+            up_before: None,
             sharing: 1,
             due: None,
             not_before: now,
@@ -133,6 +136,7 @@ impl Host {
         let was_up = self.was_up();
         if was_up {
             self.proof = self.proof.max(from);
+            self.up_before = self.up_before.or((self.state == State::Up).then_some(self.since));
         }
         let away = self.ledger.turn(State::Unknown, &Cause::CollectorAway, from, &[], now);
         step.effects.extend(away.into_iter().map(Effect::Record));
@@ -271,7 +275,9 @@ impl Host {
     ) {
         self.session = Some(session);
         self.alive = alive.into_iter().filter(|proof| Some(proof.boot_id) == self.boot_id).collect();
-        let moved = self.boot_id != Some(boot_id) || self.peer != Some(peer);
+        let rebooted = self.boot_id != Some(boot_id);
+        let moved = rebooted || self.peer != Some(peer);
+        self.up_before = self.up_before.filter(|_| !rebooted);
         self.boot_id = Some(boot_id);
         self.peer = Some(peer);
         if self.profile.facts != facts {
@@ -304,8 +310,10 @@ impl Host {
             step.effects.push(Effect::Publish);
         } else if self.state != State::Up {
             self.proof = now;
-            self.enter(State::Up, Cause::Reporting, now, now, step);
+            let since = if self.waited_for() { self.up_before.take().unwrap_or(now) } else { now };
+            self.enter(State::Up, Cause::Reporting, since, now, step);
         }
+        self.up_before = None;
     }
 
     fn silent(&mut self, proof: Timestamp, now: Timestamp, step: &mut Step) {
@@ -451,7 +459,9 @@ impl Host {
 
     fn enter_from(&mut self, from: State, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
         let alive = if to == State::Up { std::mem::take(&mut self.alive) } else { Vec::new() };
-        let spans = self.ledger.turn(to, &cause, since, &alive, now);
+        // Up is proven from now on only; everything else since its proof.
+        let turned = if to == State::Up { now } else { since };
+        let spans = self.ledger.turn(to, &cause, turned, &alive, now);
         step.effects.extend(spans.into_iter().map(Effect::Record));
         self.state = to;
         self.since = since;

@@ -1,6 +1,8 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
 pub mod dictionary;
+#[cfg(test)]
+mod drain_tests;
 mod findings;
 pub mod ledger;
 pub mod machine;

@@ -38,6 +38,7 @@ pub struct Engine {
     at_address: BTreeMap<IpAddr, usize>,
     desk: Desk,
     settling_until: Option<Timestamp>,
+    waited_for: usize,
     snapshot: Snapshot,
     dirty_hosts: BTreeSet<HostNo>,
     dirty_incidents: BTreeSet<IncidentNo>,
@@ -54,6 +55,7 @@ impl Engine {
             at_address: BTreeMap::new(),
             desk: Desk::loaded(loaded, routes),
             settling_until: None,
+            waited_for: 0,
             snapshot: Snapshot { at: now, started: now, ..Snapshot::default() },
             dirty_hosts: BTreeSet::new(),
             dirty_incidents: BTreeSet::new(),
@@ -113,7 +115,8 @@ impl Engine {
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         let hosts = self.due.first().map(|(at, _)| *at);
-        [hosts, self.desk.due(), self.settling_until].into_iter().flatten().min()
+        let settled = self.settling_until.map(|until| if self.waited_for == 0 { Timestamp::default() } else { until });
+        [hosts, self.desk.due(), settled].into_iter().flatten().min()
     }
 
     /// The present picture; publish it only after the records of its batch are durable.
@@ -144,6 +147,7 @@ impl Engine {
         let spread_ms = i64::try_from(self.hosts.len()).unwrap_or(i64::MAX) * 1_000 / BACK_PER_SECOND;
         let until = now.plus_ms((SETTLE_MS + spread_ms).min(SETTLE_MOST_MS));
         self.settling_until = Some(until);
+        self.waited_for = awaited;
         self.snapshot.settling_until = Some(until);
         self.desk.hold(until);
     }
@@ -164,8 +168,7 @@ impl Engine {
     }
 
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let back = self.settling_until.is_some() && !self.hosts.values().any(Host::waited_for);
-        if back || self.settling_until.is_some_and(|until| until <= now) {
+        if self.settling_until.is_some_and(|until| until <= now || self.waited_for == 0) {
             self.settled(now, effects);
         }
         while let Some((at, no)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
@@ -214,10 +217,13 @@ impl Engine {
         apply: impl FnOnce(&mut Host, Timestamp) -> Step,
     ) {
         let Some(host) = self.hosts.get_mut(&no) else { return };
-        let (before, before_due) = (address(host), host.due());
+        let (before, before_due, waited) = (address(host), host.due(), host.waited_for());
         host.set_sharing(host.peer().and_then(|peer| self.at_address.get(&peer)).copied().unwrap_or(1));
         let step = apply(host, now);
         let (after, after_due) = (address(host), host.due());
+        if waited && !host.waited_for() {
+            self.waited_for = self.waited_for.saturating_sub(1);
+        }
         if before_due != after_due {
             before_due.map(|due| self.due.remove(&(due, no)));
         }

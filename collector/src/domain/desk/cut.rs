@@ -6,7 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Desk, DeskStep, ForHosts, problem};
+use super::{
+    Desk, DeskStep, ForHosts,
+    fleet::{Fleet, Member},
+    problem,
+};
 use crate::domain::{
     event::{Effect, HostEvent, Severity},
     host::{Cause, State, machine::HostChange},
@@ -14,7 +18,6 @@ use crate::domain::{
     labels::Profile,
     record::{PageKind, Row},
     time::Timestamp,
-    watch::Watch,
 };
 
 /// Sites with fewer hosts are no scope of their own.
@@ -33,26 +36,17 @@ const HEAL_MS: i64 = 60_000;
 /// The scope that holds every host.
 const COLLECTOR: &str = "the collector's network";
 
-/// All scopes, and what the desk knows of the hosts in them.
+/// All scopes.
 #[derive(Debug, Default)]
 pub struct Cuts {
-    hosts: BTreeMap<HostNo, Member>,
     scopes: BTreeMap<String, Scope>,
-}
-
-#[derive(Debug)]
-struct Member {
-    name: String,
-    site: Option<String>,
-    watch: Watch,
-    state: State,
-    since: Timestamp,
-    proof: Timestamp,
 }
 
 #[derive(Debug, Default)]
 struct Scope {
-    suspects: VecDeque<(Timestamp, HostNo)>,
+    /// In the order in which they fell silent.
+    order: VecDeque<(Timestamp, HostNo)>,
+    suspects: BTreeSet<HostNo>,
     cut: Option<Cut>,
 }
 
@@ -63,140 +57,112 @@ struct Cut {
     back: BTreeSet<HostNo>,
     healed: Option<Timestamp>,
     incident: Option<IncidentNo>,
+    /// Whether its problem has not been told of the last change.
+    changed: bool,
+}
+
+impl Scope {
+    fn open(&self) -> Option<&Cut> {
+        self.cut.as_ref().filter(|cut| cut.healed.is_none())
+    }
+
+    fn suspect(&mut self, host: HostNo, now: Timestamp) {
+        while let Some((_, old)) = self.order.pop_front_if(|(at, _)| now.since_ms(*at) > WINDOW_MS) {
+            self.suspects.remove(&old);
+        }
+        if self.suspects.insert(host) {
+            self.order.push_back((now, host));
+        }
+    }
+
+    fn back(&mut self, host: HostNo, now: Timestamp) {
+        if self.suspects.remove(&host) {
+            self.order.retain(|(_, suspect)| *suspect != host);
+        }
+        if let Some(cut) = self.cut.as_mut().filter(|cut| cut.members.contains(&host)) {
+            cut.back.insert(host);
+            if cut.healed.is_none() && cut.back.len() * 2 >= cut.members.len() {
+                cut.healed = Some(now);
+                cut.changed = true;
+            }
+        }
+    }
 }
 
 impl Cuts {
     /// Follows a host's change; declares and heals cuts.
-    pub fn heard(&mut self, profile: &Profile, change: &HostChange, now: Timestamp, step: &mut DeskStep) {
-        let member = self.hosts.entry(profile.no).or_insert_with(|| Member {
-            name: String::new(),
-            site: None,
-            watch: profile.watch,
-            state: State::Unknown,
-            since: now,
-            proof: now,
-        });
-        member.name.clone_from(&profile.name);
-        member.site.clone_from(&profile.site);
-        member.watch = profile.watch;
+    pub fn heard(&mut self, host: HostNo, change: &HostChange, fleet: &Fleet, now: Timestamp, step: &mut DeskStep) {
         match change {
-            HostChange::Finding(_) => {}
-            HostChange::Suspected { not_back, proof } => {
-                member.proof = *proof;
+            HostChange::Suspected { not_back, .. } => {
                 let percent = if *not_back { NOT_BACK_PERCENT } else { CUT_PERCENT };
-                self.suspected(profile.no, percent, now, step);
+                self.suspected(host, percent, fleet, now, step);
             }
-            HostChange::Liveness { to, cause, since, .. } => {
-                member.state = *to;
-                member.since = *since;
-                match (to, cause) {
-                    (State::Unreachable, Cause::Cut(scope)) => {
-                        if let Some(cut) = self.scopes.get_mut(scope).and_then(|scope| scope.cut.as_mut()) {
-                            cut.members.insert(profile.no);
-                        }
-                    }
-                    (State::Up, _) => self.back(profile.no, now),
-                    _ => {}
+            HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
+                if let Some(cut) = self.scopes.get_mut(scope).and_then(|scope| scope.cut.as_mut()) {
+                    cut.members.insert(host);
+                    cut.changed = true;
                 }
             }
+            HostChange::Liveness { to: State::Up, .. } => {
+                self.scopes.values_mut().for_each(|scope| scope.back(host, now));
+            }
+            HostChange::Finding(_) | HostChange::Liveness { .. } => {}
         }
-    }
-
-    /// A host as loaded, so that counts and names are right from the start.
-    pub fn know(&mut self, profile: &Profile, state: State, now: Timestamp) {
-        let member = Member {
-            name: profile.name.clone(),
-            site: profile.site.clone(),
-            watch: profile.watch,
-            state,
-            since: now,
-            proof: now,
-        };
-        self.hosts.insert(profile.no, member);
     }
 
     /// A cut as it was when the last collector ended: its incident, and the hosts it took with it.
     pub fn reopen(&mut self, name: &str, since: Timestamp, incident: Option<IncidentNo>, members: BTreeSet<HostNo>) {
-        let cut = Cut { since, members, back: BTreeSet::new(), healed: None, incident };
+        let cut = Cut { since, members, back: BTreeSet::new(), healed: None, incident, changed: false };
         self.scopes.entry(name.to_owned()).or_default().cut = Some(cut);
     }
 
-    fn suspected(&mut self, host: HostNo, percent: usize, now: Timestamp, step: &mut DeskStep) {
-        for name in self.scopes_of(host) {
-            let up = self.up_in(&name);
+    fn suspected(&mut self, host: HostNo, percent: usize, fleet: &Fleet, now: Timestamp, step: &mut DeskStep) {
+        for site in self.scopes_of(host, fleet) {
+            let name = scope_name(site);
             let scope = self.scopes.entry(name.clone()).or_default();
-            if scope.cut.as_ref().is_some_and(|cut| cut.healed.is_none()) {
+            if scope.open().is_some() {
                 step.for_hosts.push(ForHosts { hosts: vec![host], event: HostEvent::Cut { scope: name } });
                 return;
             }
-            scope.suspects.push_back((now, host));
-            while scope.suspects.front().is_some_and(|(at, _)| now.since_ms(*at) > WINDOW_MS) {
-                scope.suspects.pop_front();
-            }
-            let suspects: BTreeSet<HostNo> = scope.suspects.iter().map(|(_, host)| *host).collect();
-            let enough = suspects.len() >= CUT_HOSTS.max((up * percent).div_ceil(100));
-            if enough && (name != COLLECTOR || self.more_than_a_site(&suspects)) {
-                self.declare(&name, &suspects, now, step);
+            scope.suspect(host, now);
+            let enough = scope.suspects.len() >= CUT_HOSTS.max((fleet.up_in(site) * percent).div_ceil(100));
+            if enough && (site.is_some() || more_than_a_site(&scope.suspects, fleet)) {
+                declare(scope, site, fleet, now, step);
                 return;
             }
         }
     }
 
-    fn declare(&mut self, name: &str, suspects: &BTreeSet<HostNo>, now: Timestamp, step: &mut DeskStep) {
-        let since = suspects.iter().filter_map(|host| self.hosts.get(host)).map(|member| member.proof).min();
-        let recently_down = |member: &Member| member.state == State::Down && now.since_ms(member.since) < HEAL_MS;
-        let scoped: Vec<HostNo> = self
-            .hosts
-            .iter()
-            .filter(|(_, member)| name == COLLECTOR || member.site.as_deref().map(site_scope).as_deref() == Some(name))
-            .filter(|(host, member)| suspects.contains(host) || recently_down(member))
-            .map(|(host, _)| *host)
-            .collect();
-        let scope = self.scopes.entry(name.to_owned()).or_default();
-        scope.suspects.clear();
-        scope.cut = Some(Cut {
-            since: since.unwrap_or(now),
-            members: BTreeSet::new(),
-            back: BTreeSet::new(),
-            healed: None,
-            incident: None,
-        });
-        step.for_hosts.push(ForHosts { hosts: scoped, event: HostEvent::Cut { scope: name.to_owned() } });
-        step.effects.push(Effect::Publish);
-    }
-
-    fn back(&mut self, host: HostNo, now: Timestamp) {
-        for scope in self.scopes.values_mut() {
-            scope.suspects.retain(|(_, suspect)| *suspect != host);
-            if let Some(cut) = scope.cut.as_mut().filter(|cut| cut.members.contains(&host)) {
-                cut.back.insert(host);
-                if cut.healed.is_none() && cut.back.len() * 2 >= cut.members.len() {
-                    cut.healed = Some(now);
-                }
-            }
-        }
-    }
-
-    /// Sends those that did not come back with their scope into suspicion again.
+    /// Sends those that did not come back with their scope into suspicion again; forgets a cut that took nobody along.
     pub fn tick(&mut self, now: Timestamp, step: &mut DeskStep) {
         for scope in self.scopes.values_mut() {
-            let over = scope.cut.as_ref().and_then(|cut| cut.healed).is_some_and(|at| now.since_ms(at) >= HEAL_MS);
-            if over && let Some(cut) = scope.cut.take() {
+            let over = |cut: &Cut| match cut.healed {
+                Some(at) => now.since_ms(at) >= HEAL_MS && !cut.changed,
+                None => cut.members.is_empty(),
+            };
+            if scope.cut.as_ref().is_some_and(over)
+                && let Some(cut) = scope.cut.take()
+            {
                 let hosts = cut.members.difference(&cut.back).copied().collect();
                 step.for_hosts.push(ForHosts { hosts, event: HostEvent::Healed });
             }
         }
     }
 
-    /// When the next cut's remainder is due.
+    /// When the next cut wants to be looked at: at once after a change, else when the rest of a healed one is due.
     pub fn due(&self) -> impl Iterator<Item = Timestamp> {
-        self.scopes.values().filter_map(|scope| scope.cut.as_ref()?.healed).map(|at| at.plus_ms(HEAL_MS))
+        self.scopes.values().filter_map(|scope| {
+            let cut = scope.cut.as_ref()?;
+            if cut.changed || cut.members.is_empty() {
+                return Some(cut.since);
+            }
+            Some(cut.healed?.plus_ms(HEAL_MS))
+        })
     }
 
     /// Scopes that are cut: name and since.
     pub fn open(&self) -> impl Iterator<Item = (String, Timestamp)> {
-        let cut = |scope: &Scope| scope.cut.as_ref().filter(|cut| cut.healed.is_none()).map(|cut| cut.since);
-        self.scopes.iter().filter_map(move |(name, scope)| Some((name.clone(), cut(scope)?)))
+        self.scopes.iter().filter_map(|(name, scope)| Some((name.clone(), scope.open()?.since)))
     }
 
     /// Hosts of the cut that is this incident.
@@ -208,89 +174,80 @@ impl Cuts {
     /// The incident of the cut that a host is in.
     #[must_use]
     pub fn incident_of(&self, host: HostNo) -> Option<IncidentNo> {
-        let mut cuts = self.scopes.values().filter_map(|scope| scope.cut.as_ref());
-        cuts.find(|cut| cut.healed.is_none() && cut.members.contains(&host)).and_then(|cut| cut.incident)
+        let mut cuts = self.scopes.values().filter_map(Scope::open);
+        cuts.find(|cut| cut.members.contains(&host)).and_then(|cut| cut.incident)
     }
 
     /// How long the page of a cut waits: as long as that of its most closely watched host.
     #[must_use]
-    pub fn page_after_ms(&self, key: &str) -> Option<i64> {
+    pub fn page_after_ms(&self, key: &str, fleet: &Fleet) -> Option<i64> {
         let scope = key.strip_prefix("liveness/")?.strip_suffix("/cut")?;
         let cut = self.scopes.get(scope)?.cut.as_ref()?;
-        let levels = cut.members.iter().filter_map(|host| self.hosts.get(host)).map(|member| member.watch.timers());
+        let levels = cut.members.iter().filter_map(|host| fleet.get(*host)).map(|member| member.watch.timers());
         levels.map(|timers| timers.fold_ms + timers.page_after_ms).min()
     }
 
-    /// A host's display name.
-    #[must_use]
-    pub fn name_of(&self, host: HostNo) -> Option<String> {
-        self.hosts.get(&host).map(|member| member.name.clone())
-    }
-
-    /// A host's watch level.
-    #[must_use]
-    pub fn watch_of(&self, host: HostNo) -> Option<Watch> {
-        self.hosts.get(&host).map(|member| member.watch)
-    }
-
-    fn scopes_of(&self, host: HostNo) -> Vec<String> {
-        let site = self.hosts.get(&host).and_then(|member| member.site.as_ref());
-        let site = site.filter(|site| {
-            self.hosts.values().filter(|member| member.site.as_ref() == Some(site)).count() >= SITE_HOSTS
-        });
-        let collector_cut = self.scopes.get(COLLECTOR).and_then(|scope| scope.cut.as_ref());
-        let mut scopes: Vec<String> = site.map(|site| site_scope(site)).into_iter().collect();
-        if collector_cut.is_some_and(|cut| cut.healed.is_none()) {
-            scopes.insert(0, COLLECTOR.into());
-        } else {
-            scopes.push(COLLECTOR.into());
+    /// The sites that a host's suspicion counts for, narrowest first; `None` is the collector's own network. When that
+    /// is cut it comes first: it explains everything.
+    fn scopes_of<'a>(&self, host: HostNo, fleet: &'a Fleet) -> Vec<Option<&'a str>> {
+        let site = fleet.get(host).and_then(|member| member.site.as_deref());
+        let site = site.filter(|site| fleet.hosts_in(Some(site)) >= SITE_HOSTS);
+        let all_cut = self.scopes.get(COLLECTOR).is_some_and(|scope| scope.open().is_some());
+        match site {
+            Some(_) if !all_cut => vec![site, None],
+            _ => vec![None],
         }
-        scopes
-    }
-
-    fn up_in(&self, name: &str) -> usize {
-        let inside =
-            |member: &Member| name == COLLECTOR || member.site.as_deref().map(site_scope).as_deref() == Some(name);
-        self.hosts.values().filter(|member| inside(member) && member.state.counts_as_up()).count()
-    }
-
-    /// One site falling silent is that site's cut, not the collector's.
-    fn more_than_a_site(&self, suspects: &BTreeSet<HostNo>) -> bool {
-        let sites: BTreeSet<Option<&String>> =
-            suspects.iter().filter_map(|host| self.hosts.get(host)).map(|member| member.site.as_ref()).collect();
-        sites.len() > 1 || sites.contains(&None)
     }
 }
 
-fn site_scope(site: &str) -> String {
-    format!("site {site}")
+fn declare(scope: &mut Scope, site: Option<&str>, fleet: &Fleet, now: Timestamp, step: &mut DeskStep) {
+    let suspects = std::mem::take(&mut scope.suspects);
+    scope.order.clear();
+    let since = suspects.iter().filter_map(|host| fleet.get(*host)).map(|member| member.proof).min();
+    let inside = |member: &Member| site.is_none() || member.site.as_deref() == site;
+    let recently_down = |member: &Member| member.state == State::Down && now.since_ms(member.since) < HEAL_MS;
+    let joins = |host: HostNo, member: &Member| inside(member) && (suspects.contains(&host) || recently_down(member));
+    let hosts = fleet.iter().filter(|(host, member)| joins(*host, member)).map(|(host, _)| host).collect();
+    scope.cut = Some(Cut {
+        since: since.unwrap_or(now),
+        members: BTreeSet::new(),
+        back: BTreeSet::new(),
+        healed: None,
+        incident: None,
+        changed: false,
+    });
+    step.for_hosts.push(ForHosts { hosts, event: HostEvent::Cut { scope: scope_name(site) } });
+    step.effects.push(Effect::Publish);
+}
+
+/// One site falling silent is that site's cut, not the collector's.
+fn more_than_a_site(suspects: &BTreeSet<HostNo>, fleet: &Fleet) -> bool {
+    let mut sites = suspects.iter().filter_map(|host| fleet.get(*host)).map(|member| member.site.as_deref());
+    let Some(first) = sites.next() else { return false };
+    first.is_none() || sites.any(|site| site != first)
+}
+
+fn scope_name(site: Option<&str>) -> String {
+    site.map_or_else(|| COLLECTOR.to_owned(), |site| format!("site {site}"))
 }
 
 impl Desk {
-    /// Gives each cut its incident and takes away what has healed.
+    /// Gives each cut that changed its incident and takes away what has healed.
     pub(super) fn settle_cuts(&mut self, now: Timestamp, step: &mut DeskStep) {
-        let names: Vec<String> = self.cuts.scopes.keys().cloned().collect();
-        for name in names {
-            let Some((members, since, healed, incident)) = self
-                .cuts
-                .scopes
-                .get(&name)
-                .and_then(|scope| scope.cut.as_ref())
-                .map(|cut| (cut.members.clone(), cut.since, cut.healed.is_some(), cut.incident))
-            else {
-                continue;
-            };
+        let mut changed = Vec::new();
+        for (name, scope) in &mut self.cuts.scopes {
+            if let Some(cut) = scope.cut.as_mut().filter(|cut| cut.changed) {
+                cut.changed = false;
+                changed.push((name.clone(), cut.members.len(), cut.since, cut.healed.is_some()));
+            }
+        }
+        for (name, hosts, since, healed) in changed {
             let key = format!("liveness/{name}/cut");
-            if healed {
-                self.weigh(key, None, now, step);
-            } else if !members.is_empty() {
-                self.weigh(key.clone(), Some(problem::of_cut(&name, members.len(), since, now, 0)), now, step);
-                let no = self.problems.get(&key).and_then(|problem| problem.row.incident);
-                if incident.is_none()
-                    && let Some(cut) = self.cuts.scopes.get_mut(&name).and_then(|scope| scope.cut.as_mut())
-                {
-                    cut.incident = no;
-                }
+            let problem = (!healed).then(|| problem::of_cut(&name, hosts, since, now, 0));
+            self.weigh(key.clone(), problem, now, step);
+            let no = self.problems.get(&key).and_then(|problem| problem.row.incident);
+            if let Some(cut) = self.cuts.scopes.get_mut(&name).and_then(|scope| scope.cut.as_mut()) {
+                cut.incident = cut.incident.or(no);
             }
         }
     }
@@ -320,9 +277,11 @@ impl Desk {
 
     /// A host joined a cut: its own incident, if it has one, becomes part of the cut's.
     pub(super) fn join_cut(&mut self, profile: &Profile, scope: &str, now: Timestamp, step: &mut DeskStep) {
-        self.settle_cuts(now, step);
-        let cut = self.cuts.scopes.get(scope).and_then(|scope| scope.cut.as_ref()).and_then(|cut| cut.incident);
         let Some(problem) = self.problems.remove(&problem::liveness_key(profile)) else { return };
+        if problem.row.incident.is_some() {
+            self.settle_cuts(now, step);
+        }
+        let cut = self.cuts.scopes.get(scope).and_then(|scope| scope.cut.as_ref()).and_then(|cut| cut.incident);
         step.effects.push(Effect::Record(Row::ProblemCleared(problem.row.key.clone())));
         let (Some(own), Some(cut)) = (problem.row.incident, cut) else { return };
         self.become_part(own, cut, now, step);

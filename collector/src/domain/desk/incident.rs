@@ -119,7 +119,7 @@ impl Desk {
         let no = IncidentNo(self.last_incident);
         let page_after_ms = match problem.host {
             Some(host) => self.page_after_ms(host),
-            None => self.cuts.page_after_ms(&problem.key).unwrap_or(0),
+            None => self.cuts.page_after_ms(&problem.key, &self.fleet).unwrap_or(0),
         };
         let component = match problem.kind.as_str() {
             "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
@@ -151,7 +151,7 @@ impl Desk {
     }
 
     fn page_after_ms(&self, host: crate::domain::ids::HostNo) -> i64 {
-        self.cuts.watch_of(host).unwrap_or(Watch::Normal).timers().page_after_ms
+        self.fleet.get(host).map_or(Watch::Normal, |member| member.watch).timers().page_after_ms
     }
 
     /// A problem of an incident changed: title, severity; who was told hears of it when it got worse.

@@ -4,13 +4,14 @@
 //! at the moment of paging, never on problems.
 
 pub mod cut;
+pub mod fleet;
 pub mod incident;
 pub mod pages;
 pub mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::{cut::Cuts, incident::Incident, problem::Problem};
+use self::{cut::Cuts, fleet::Fleet, incident::Incident, problem::Problem};
 use super::{
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
     host::{Cause, State, machine::HostChange},
@@ -58,7 +59,8 @@ pub struct Desk {
     routes: Vec<Route>,
     problems: BTreeMap<String, Problem>,
     incidents: BTreeMap<IncidentNo, Incident>,
-    pub(super) cuts: Cuts,
+    cuts: Cuts,
+    fleet: Fleet,
     tests: BTreeMap<PageId, Page>,
     last_incident: i64,
     last_page: i64,
@@ -85,6 +87,7 @@ impl Desk {
             problems,
             incidents,
             cuts: Cuts::default(),
+            fleet: Fleet::default(),
             tests: loaded
                 .pages
                 .iter()
@@ -104,7 +107,8 @@ impl Desk {
 
     /// A host as it stands, so that names, levels and counts are right.
     pub fn know(&mut self, profile: &Profile, state: State, now: Timestamp) {
-        self.cuts.know(profile, state, now);
+        self.fleet.know(profile, now);
+        self.fleet.turn(profile.no, state, now);
     }
 
     /// Problems of hosts that the store knows no more are over.
@@ -121,7 +125,13 @@ impl Desk {
     /// A host's change.
     pub fn host_changed(&mut self, profile: &Profile, change: &HostChange, now: Timestamp) -> DeskStep {
         let mut step = DeskStep::default();
-        self.cuts.heard(profile, change, now, &mut step);
+        self.fleet.know(profile, now);
+        match change {
+            HostChange::Suspected { proof, .. } => self.fleet.proven(profile.no, *proof),
+            HostChange::Liveness { to, since, .. } => self.fleet.turn(profile.no, *to, *since),
+            HostChange::Finding(_) => {}
+        }
+        self.cuts.heard(profile.no, change, &self.fleet, now, &mut step);
         match change {
             HostChange::Suspected { .. } => {}
             HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
@@ -138,7 +148,6 @@ impl Desk {
                 self.weigh(problem::finding_key(profile, finding), problem, now, &mut step);
             }
         }
-        self.settle_cuts(now, &mut step);
         step
     }
 
@@ -153,8 +162,8 @@ impl Desk {
     /// Looks at what is due.
     pub fn tick(&mut self, now: Timestamp) -> DeskStep {
         let mut step = DeskStep::default();
-        self.cuts.tick(now, &mut step);
         self.settle_cuts(now, &mut step);
+        self.cuts.tick(now, &mut step);
         let folded: Vec<String> = self
             .problems
             .values()

@@ -135,6 +135,10 @@ impl Desk {
     /// Display names of the hosts of an incident.
     #[must_use]
     pub fn host_names(&self, no: IncidentNo) -> Vec<String> {
-        self.hosts_of(no).into_iter().filter_map(|host| self.cuts.name_of(host)).collect()
+        self.hosts_of(no)
+            .into_iter()
+            .filter_map(|host| self.fleet.get(host))
+            .map(|member| member.name.clone())
+            .collect()
     }
 }

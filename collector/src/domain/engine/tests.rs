@@ -59,7 +59,8 @@ impl Fleet {
     }
 
     fn connect_with(&mut self, no: i64, boot_id: [u8; 16], alive: Vec<AliveProof>) {
-        let (session, peer) = (SessionId(no), IpAddr::from([10, 0, 0, u8::try_from(no).unwrap()]));
+        let (session, peer) =
+            (SessionId(no), IpAddr::from((0x0a00_0000_u32 + u32::try_from(no).unwrap()).to_be_bytes()));
         self.host(no, HostEvent::Opened { session, boot_id, peer, alive, facts: Box::default() });
         self.host(no, HostEvent::Heard { session });
     }
@@ -277,6 +278,25 @@ fn hosts_that_fall_silent_together_are_one_cut_and_one_page_and_one_recovery() {
     let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
     assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved]);
     assert!(fleet.pages[0].details.contains("h1, h2, h3, h4, h5, h6"), "{}", fleet.pages[0].details);
+}
+
+#[test]
+fn a_storm_of_five_thousand_hosts_is_one_page_and_one_recovery() {
+    let mut fleet = Fleet::of(&[Watch::Normal; 5_000]);
+    let proof = Timestamp::from_ms(fleet.now);
+    fleet.now += 7_000;
+    for no in 1..=5_000 {
+        fleet.host(no, HostEvent::Silent { session: SessionId(no), proof });
+    }
+    fleet.until(120_000);
+    assert_eq!(fleet.told(), [(PageKind::Opened, "the collector's network: 5000 hosts cut off from here")]);
+    assert!(fleet.pages[0].details.ends_with("and 4980 more"), "{}", fleet.pages[0].details);
+    for no in 1..=5_000 {
+        fleet.connect(no);
+    }
+    fleet.until(240_000);
+    let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
+    assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved]);
 }
 
 #[test]

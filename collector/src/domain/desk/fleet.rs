@@ -1,0 +1,123 @@
+//! What the desk knows of each host, and how many of a site are up: kept as it changes, never counted anew.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{host::State, ids::HostNo, labels::Profile, time::Timestamp, watch::Watch};
+
+/// All hosts, as the desk knows them.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    hosts: BTreeMap<HostNo, Member>,
+    sites: BTreeMap<String, Tally>,
+    all: Tally,
+}
+
+/// One host.
+#[derive(Debug)]
+pub struct Member {
+    /// Display name.
+    pub name: String,
+    /// Where it stands.
+    pub site: Option<String>,
+    /// How closely it is watched.
+    pub watch: Watch,
+    /// Observed state.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Last proof of life, as of its last suspicion.
+    pub proof: Timestamp,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    hosts: usize,
+    up: usize,
+}
+
+impl Tally {
+    fn add(&mut self, up: bool) {
+        self.hosts += 1;
+        self.up += usize::from(up);
+    }
+
+    fn take(&mut self, up: bool) {
+        self.hosts -= 1;
+        self.up -= usize::from(up);
+    }
+}
+
+impl Fleet {
+    /// Takes over name, site and level; a new host is unknown.
+    pub fn know(&mut self, profile: &Profile, now: Timestamp) {
+        let (state, since, proof) = self
+            .hosts
+            .get(&profile.no)
+            .map_or((State::Unknown, now, now), |known| (known.state, known.since, known.proof));
+        let (name, site) = (profile.name.clone(), profile.site.clone());
+        self.put(profile.no, Member { name, site, watch: profile.watch, state, since, proof });
+    }
+
+    /// Takes over a state.
+    pub fn turn(&mut self, host: HostNo, state: State, since: Timestamp) {
+        let Some(member) = self.hosts.get_mut(&host) else { return };
+        let (was, is) = (member.state.counts_as_up(), state.counts_as_up());
+        (member.state, member.since) = (state, since);
+        if was != is {
+            let site = member.site.as_ref().and_then(|site| self.sites.get_mut(site));
+            for tally in site.into_iter().chain([&mut self.all]) {
+                tally.take(was);
+                tally.add(is);
+            }
+        }
+    }
+
+    /// Takes over the last proof of life.
+    pub fn proven(&mut self, host: HostNo, proof: Timestamp) {
+        if let Some(member) = self.hosts.get_mut(&host) {
+            member.proof = proof;
+        }
+    }
+
+    /// One host.
+    #[must_use]
+    pub fn get(&self, host: HostNo) -> Option<&Member> {
+        self.hosts.get(&host)
+    }
+
+    /// All hosts.
+    pub fn iter(&self) -> impl Iterator<Item = (HostNo, &Member)> {
+        self.hosts.iter().map(|(no, member)| (*no, member))
+    }
+
+    /// How many hosts a site (or, without one, the fleet) has.
+    #[must_use]
+    pub fn hosts_in(&self, site: Option<&str>) -> usize {
+        self.tally(site).hosts
+    }
+
+    /// How many of them are up.
+    #[must_use]
+    pub fn up_in(&self, site: Option<&str>) -> usize {
+        self.tally(site).up
+    }
+
+    fn tally(&self, site: Option<&str>) -> Tally {
+        site.map_or(self.all, |site| self.sites.get(site).copied().unwrap_or_default())
+    }
+
+    fn put(&mut self, host: HostNo, member: Member) {
+        let up = member.state.counts_as_up();
+        if let Some(site) = &member.site {
+            self.sites.entry(site.clone()).or_default().add(up);
+        }
+        self.all.add(up);
+        if let Some(old) = self.hosts.insert(host, member) {
+            let was_up = old.state.counts_as_up();
+            self.all.take(was_up);
+            if let Some(tally) = old.site.as_ref().and_then(|site| self.sites.get_mut(site)) {
+                tally.take(was_up);
+            }
+        }
+    }
+}

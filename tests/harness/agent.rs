@@ -1,0 +1,174 @@
+//! The agent as a process, with a state of its own, on this machine or in a network of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::collector::Collector;
+use crate::network::Network;
+use crate::process::{Process, Said, program, run};
+
+/// From start to the first report on a busy machine with two cores.
+pub const UP: Duration = Duration::from_secs(20);
+
+/// An enrolled agent, running or not.
+#[derive(Debug)]
+pub struct Agent {
+    home: TempDir,
+    process: Option<Process>,
+    /// The host's id, as enrolment told it.
+    pub host: String,
+    /// The host's name, as enrolment told it.
+    pub name: String,
+    namespace: Option<String>,
+    program: PathBuf,
+}
+
+impl Agent {
+    /// Enrols at a watch level and runs until the collector sees it up.
+    ///
+    /// # Panics
+    /// When any of this fails.
+    pub async fn up(collector: &Collector, watch: &str) -> Self {
+        let mut agent = Self::enrolled(collector, watch, None).await;
+        agent.run();
+        collector.host_is(&agent.host, "up", UP).await;
+        agent
+    }
+
+    /// The same in a network of its own, which can be cut.
+    ///
+    /// # Panics
+    /// When any of this fails.
+    pub async fn up_in(network: &Network, collector: &Collector, watch: &str) -> Self {
+        let mut agent = Self::enrolled(collector, watch, Some(network)).await;
+        agent.run();
+        collector.host_is(&agent.host, "up", UP).await;
+        agent
+    }
+
+    /// Enrols and does not run yet.
+    ///
+    /// # Panics
+    /// When it is not enrolled.
+    pub async fn enrolled(collector: &Collector, watch: &str, network: Option<&Network>) -> Self {
+        let mut agent = Self::new(network);
+        let token = collector.token(watch).await;
+        let address = network.map_or(collector.address(), |network| network.outside(collector.grpc));
+        let said = agent.enrol(&address, &token).await;
+        assert_eq!(said.code, 0, "enrolment: {}\n{}", said.all(), collector.log());
+        agent.host = between(&said.out, "(host ", ")").to_owned();
+        agent.name = between(&said.out, "\"", "\"").to_owned();
+        agent
+    }
+
+    /// A machine that has only the program.
+    ///
+    /// # Panics
+    /// When no directory can be made.
+    #[must_use]
+    pub fn new(network: Option<&Network>) -> Self {
+        let agent = Self {
+            home: TempDir::new().expect("a directory"),
+            process: None,
+            host: String::new(),
+            name: String::new(),
+            namespace: network.map(|network| network.name.clone()),
+            program: program("muster-agent"),
+        };
+        agent.configure("");
+        agent
+    }
+
+    /// Tries to enrol with this token.
+    ///
+    /// # Panics
+    /// When the token cannot be written.
+    pub async fn enrol(&self, address: &str, token: &str) -> Said {
+        let file = self.home.path().join("token");
+        std::fs::write(&file, token).expect("a file in a directory of our own");
+        let mut command = self.command();
+        command.args(["enrol", "--collector", address, "--token-file"]).arg(&file);
+        run(&mut command).await
+    }
+
+    /// Writes `agent.toml`: its state, and these lines.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn configure(&self, lines: &str) {
+        let text = format!("state = \"{}\"\n{lines}\n", self.state().display());
+        std::fs::write(self.home.path().join("agent.toml"), text).expect("a file in a directory of our own");
+    }
+
+    /// Runs it.
+    pub fn run(&mut self) {
+        let mut command = self.command();
+        command.arg("run");
+        self.process = Some(Process::start("the agent", &mut command, &self.home.path().join("agent.log")));
+    }
+
+    /// The program with its configuration, in its network.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = match &self.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        command.arg("--config").arg(self.home.path().join("agent.toml"));
+        command
+    }
+
+    /// The running process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("the story started the agent")
+    }
+
+    /// Kills it (SIGKILL).
+    pub async fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill().await;
+        }
+    }
+
+    /// Asks it to stop and returns its exit code.
+    ///
+    /// # Panics
+    /// When it does not run or does not stop.
+    pub async fn stop(&mut self) -> i32 {
+        self.process.take().expect("the story started the agent").stop().await
+    }
+
+    /// Its state directory.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
+    /// All it said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("agent.log")).unwrap_or_default()
+    }
+
+    /// A directory that goes with it.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+}
+
+fn between<'a>(text: &'a str, left: &str, right: &str) -> &'a str {
+    let rest = text.split_once(left).map_or("", |(_, rest)| rest);
+    rest.split_once(right).map_or("", |(found, _)| found)
+}

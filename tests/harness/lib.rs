@@ -1,0 +1,21 @@
+//! What the stories stand on: the two programs as processes, and the real servers that they talk to.
+//!
+//! A test starts everything it needs, on ports and in directories of its own, and everything is killed when it is
+//! dropped. [`wait::eventually`] and [`wait::never`] are the only sleepers. A program that is not installed fails the
+//! test with the remedy; `tests/run` leaves such tests out and says so.
+
+pub mod agent;
+pub mod browser;
+pub mod collector;
+pub mod http;
+pub mod network;
+pub mod process;
+pub mod servers;
+pub mod smtp;
+pub mod wait;
+pub mod webhook;
+
+pub use agent::Agent;
+pub use collector::Collector;
+pub use wait::{eventually, never};
+pub use webhook::Webhook;

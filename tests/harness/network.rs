@@ -1,0 +1,96 @@
+//! A network of its own for an agent, joined to this machine by one cable that can be cut in silence. Needs root.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::process::Command;
+
+use crate::process::{Said, installed, run};
+
+/// A network namespace with one address, and its cable.
+#[derive(Debug)]
+pub struct Network {
+    /// The namespace's name.
+    pub name: String,
+    number: u8,
+}
+
+impl Network {
+    /// Makes one.
+    ///
+    /// # Panics
+    /// When this may not be done here.
+    pub async fn make() -> Self {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        installed("ip", "iproute2");
+        installed("nft", "nftables");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let network = Self { name: format!("muster-{}-{number}", std::process::id()), number };
+        let (name, cable) = (network.name.clone(), network.cable());
+        let (here, there) = (network.address(1), network.address(2));
+        for line in [
+            format!("ip netns add {name}"),
+            format!("ip link add {cable} type veth peer name eth0 netns {name}"),
+            format!("ip addr add {here}/30 dev {cable}"),
+            format!("ip link set {cable} up"),
+            format!("ip -n {name} addr add {there}/30 dev eth0"),
+            format!("ip -n {name} link set eth0 up"),
+            format!("ip -n {name} link set lo up"),
+            format!("ip -n {name} route add default via {here}"),
+        ] {
+            let said = command(&line).await;
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+        }
+        network
+    }
+
+    /// Drops every packet both ways from now on; nobody is told.
+    ///
+    /// # Panics
+    /// When packets cannot be dropped here.
+    pub async fn cut(&self) {
+        let rules = "add table inet cut; \
+             add chain inet cut in { type filter hook input priority 0; policy drop; }; \
+             add chain inet cut out { type filter hook output priority 0; policy drop; }";
+        let nft = installed("nft", "nftables");
+        let said = run(Command::new("ip").args(["netns", "exec", &self.name]).arg(nft).arg(rules)).await;
+        assert_eq!(said.code, 0, "the cut: {}", said.err);
+    }
+
+    /// Lets packets pass again.
+    ///
+    /// # Panics
+    /// When it was not cut.
+    pub async fn heal(&self) {
+        let said = command(&format!("ip netns exec {} nft delete table inet cut", self.name)).await;
+        assert_eq!(said.code, 0, "the end of the cut: {}", said.err);
+    }
+
+    /// How this machine is dialled from inside.
+    #[must_use]
+    pub fn outside(&self, port: u16) -> String {
+        format!("{}:{port}", self.address(1))
+    }
+
+    /// The address `end` of the cable: 1 here, 2 inside. TEST-NET-1 to 3 are too small; 198.18.0.0/15 is for benches
+    /// (RFC 2544).
+    fn address(&self, end: u8) -> String {
+        format!("198.18.{}.{}", std::process::id() % 250, u32::from(self.number) * 4 + u32::from(end))
+    }
+
+    fn cable(&self) -> String {
+        format!("m{}-{}", std::process::id() % 1_000_000, self.number)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // The cable goes with the namespace once nothing runs in it any more; its near end is removed by name.
+        let _ = std::process::Command::new("ip").args(["link", "del", &self.cable()]).output();
+        let _ = std::process::Command::new("ip").args(["netns", "del", &self.name]).output();
+    }
+}
+
+async fn command(line: &str) -> Said {
+    let mut words = line.split_whitespace();
+    run(Command::new(words.next().expect("a command has a name")).args(words)).await
+}

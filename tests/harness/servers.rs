@@ -1,0 +1,133 @@
+//! The real servers of the field: Prometheus, Alertmanager, node_exporter, as Debian ships them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::http;
+use crate::process::{Process, free_port, installed};
+
+/// All three are ready in under a second on an idle machine.
+const START: Duration = Duration::from_secs(30);
+
+/// A Prometheus with a configuration of the story's.
+#[derive(Debug)]
+pub struct Prometheus {
+    port: u16,
+    _process: Process,
+    _home: TempDir,
+}
+
+impl Prometheus {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn start(config: &str) -> Self {
+        let (home, port) = (TempDir::new().expect("a directory"), free_port());
+        std::fs::write(home.path().join("prometheus.yml"), config).expect("a file in a directory of our own");
+        let mut command = Command::new(installed("prometheus", "prometheus"));
+        command
+            .arg(format!("--config.file={}", home.path().join("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", home.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let mut process = Process::start("prometheus", &mut command, &home.path().join("log"));
+        ready(&mut process, format!("http://127.0.0.1:{port}/-/ready")).await;
+        Self { port, _process: process, _home: home }
+    }
+
+    /// The result of an instant query: pairs of labels and value.
+    pub async fn query(&self, query: &str) -> Vec<(Value, f64)> {
+        let url = format!("http://127.0.0.1:{}/api/v1/query", self.port);
+        let url = reqwest::Url::parse_with_params(&url, [("query", query)]).expect("a URL of our own making");
+        let Some(answer) = http::get(url.as_str()).await else { return Vec::new() };
+        let answer = answer.json();
+        let rows = answer["data"]["result"].as_array().cloned().unwrap_or_default();
+        let value = |row: &Value| row["value"][1].as_str().and_then(|text| text.parse().ok());
+        rows.iter().filter_map(|row| Some((row["metric"].clone(), value(row)?))).collect()
+    }
+}
+
+/// An Alertmanager that is alone.
+#[derive(Debug)]
+pub struct Alertmanager {
+    port: u16,
+    _process: Process,
+    _home: TempDir,
+}
+
+impl Alertmanager {
+    /// Starts it; what it is told it passes on to `webhook`.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn start(webhook: &str) -> Self {
+        let (home, port) = (TempDir::new().expect("a directory"), free_port());
+        let config = format!(
+            "route: {{receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 1s}}\n\
+             receivers: [{{name: hook, webhook_configs: [{{url: '{webhook}', send_resolved: true}}]}}]\n"
+        );
+        let file = home.path().join("alertmanager.yml");
+        std::fs::write(&file, config).expect("a file in a directory of our own");
+        let mut command = Command::new(installed("prometheus-alertmanager", "prometheus-alertmanager"));
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.path={}", home.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--cluster.listen-address=");
+        let mut process = Process::start("alertmanager", &mut command, &home.path().join("log"));
+        ready(&mut process, format!("http://127.0.0.1:{port}/-/ready")).await;
+        Self { port, _process: process, _home: home }
+    }
+
+    /// The receiver for `collector.toml`.
+    #[must_use]
+    pub fn receiver(&self) -> String {
+        let port = self.port;
+        format!("[[receiver]]\nname = \"am\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:{port}\"]\n")
+    }
+
+    /// The alerts that are firing now.
+    pub async fn alerts(&self) -> Vec<Value> {
+        let answer = http::get(&format!("http://127.0.0.1:{}/api/v2/alerts", self.port)).await;
+        answer.and_then(|answer| answer.json().as_array().cloned()).unwrap_or_default()
+    }
+}
+
+/// A node_exporter to compare with.
+#[derive(Debug)]
+pub struct NodeExporter {
+    port: u16,
+    _process: Process,
+    _home: TempDir,
+}
+
+impl NodeExporter {
+    /// Starts it with its defaults.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn start() -> Self {
+        let (home, port) = (TempDir::new().expect("a directory"), free_port());
+        let mut command = Command::new(installed("prometheus-node-exporter", "prometheus-node-exporter"));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let mut process = Process::start("node_exporter", &mut command, &home.path().join("log"));
+        ready(&mut process, format!("http://127.0.0.1:{port}/metrics")).await;
+        Self { port, _process: process, _home: home }
+    }
+
+    /// What it says now.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn samples(&self) -> std::collections::BTreeMap<String, f64> {
+        let answer = http::get(&format!("http://127.0.0.1:{}/metrics", self.port)).await;
+        http::samples(&answer.expect("node_exporter answers").body)
+    }
+}
+
+async fn ready(process: &mut Process, url: String) {
+    process.ready(START, || async { http::get(&url).await.filter(|answer| answer.status == 200) }).await;
+}

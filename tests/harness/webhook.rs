@@ -1,0 +1,138 @@
+//! A receiver of pages that remembers what it was told, and answers as the story wants.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use crate::wait::eventually;
+
+/// One message as it arrived.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// `webhook-id`.
+    pub id: String,
+    /// `webhook-signature`, if signed.
+    pub signature: Option<String>,
+    /// What was answered.
+    pub answered: u16,
+    /// The body.
+    pub body: Value,
+}
+
+impl Message {
+    /// `type`, such as `incident.opened`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.body["type"].as_str().unwrap_or_default()
+    }
+
+    /// `data.key`, the dedup key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.body["data"]["key"].as_str().unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    messages: Vec<Message>,
+    answers: VecDeque<u16>,
+}
+
+type Shared = Arc<Mutex<Book>>;
+
+/// A webhook on a port of its own.
+#[derive(Debug)]
+pub struct Webhook {
+    book: Shared,
+    port: u16,
+    server: JoinHandle<()>,
+}
+
+impl Webhook {
+    /// Starts it; it answers 204 to everything.
+    ///
+    /// # Panics
+    /// When no port can be bound.
+    #[expect(clippy::disallowed_methods, reason = "joined by drop")]
+    pub async fn start() -> Self {
+        let book = Shared::default();
+        let router = Router::new().route("/", post(take)).with_state(Arc::clone(&book));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Self { book, port, server }
+    }
+
+    /// Where it takes messages.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// The receiver for `collector.toml`.
+    #[must_use]
+    pub fn receiver(&self) -> String {
+        format!("[[receiver]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"{}\"\n", self.url())
+    }
+
+    /// The next messages are answered so; then 204 again.
+    pub fn answer(&self, codes: &[u16]) {
+        self.book().answers.extend(codes);
+    }
+
+    /// All messages so far, refused ones too.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.book().messages.clone()
+    }
+
+    /// The messages of this type, repeats of one id left out, as a receiver would.
+    #[must_use]
+    pub fn of(&self, kind: &str) -> Vec<Message> {
+        let mut seen = std::collections::BTreeSet::new();
+        let taken = |message: &Message| (200..300).contains(&message.answered);
+        self.messages()
+            .into_iter()
+            .filter(|message| message.kind() == kind && taken(message) && seen.insert(message.id.clone()))
+            .collect()
+    }
+
+    /// Waits for a message of this type.
+    ///
+    /// # Panics
+    /// When none comes in time.
+    pub async fn wait(&self, kind: &str, within: Duration) -> Message {
+        let what = format!("a message {kind} at the webhook");
+        eventually(&what, within, || async { self.of(kind).into_iter().next() }).await
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Webhook {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn take(State(book): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+    let answered = book.answers.pop_front().unwrap_or(204);
+    book.messages.push(Message {
+        id: header("webhook-id").unwrap_or_default(),
+        signature: header("webhook-signature"),
+        answered,
+        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+    });
+    StatusCode::from_u16(answered).unwrap_or(StatusCode::NO_CONTENT)
+}

@@ -45,13 +45,11 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Records this machine for so many seconds, with the agent's own probes.
+    /// Records this machine for so many seconds, with the agent's own probes; 0 is one collection, now.
     pub async fn make(seconds: usize) -> Self {
         let mut gatherer = Gatherer::start(Host::live());
-        // The first collection has what only later ones are without: sources that are late.
-        gatherer.collect(clock::now(), DEADLINE).await;
-        let mut frames = Vec::with_capacity(seconds);
-        for _ in 0..seconds.max(1) {
+        let mut frames = vec![gatherer.collect(clock::now(), DEADLINE).await];
+        for _ in 1..seconds {
             pass(Duration::from_secs(1)).await;
             frames.push(gatherer.collect(clock::now(), DEADLINE).await);
         }

@@ -103,7 +103,17 @@ async fn measure() -> Result<()> {
 }
 
 fn print(subjects: &[Subject], costs: &[Cost]) {
-    let heads = ["", "PSS KiB", "RSS KiB", "heap KiB", "CPU ms/collection", "% of a core", "bytes/report", "threads", "children"];
+    let heads = [
+        "",
+        "PSS KiB",
+        "RSS KiB",
+        "heap KiB",
+        "CPU ms/collection",
+        "% of a core",
+        "bytes/report",
+        "threads",
+        "children",
+    ];
     let mut table = Table::new(&heads);
     for (subject, cost) in subjects.iter().zip(costs) {
         let share = cost.cpu_ms / 1e3 / subject.every.as_secs_f64() * 100.0;
@@ -133,7 +143,10 @@ fn print(subjects: &[Subject], costs: &[Cost]) {
     goals.against("CPU per collection", agent.cpu_ms, "ms", Some(1.0));
     goals.against("bytes per report, beats in", agent.bytes, "B", Some(400.0));
     goals.print();
-    say(&format!("\ncollections in the window: {}", costs.iter().map(|cost| short(cost.collections)).collect::<Vec<_>>().join(", ")));
+    say(&format!(
+        "\ncollections in the window: {}",
+        costs.iter().map(|cost| short(cost.collections)).collect::<Vec<_>>().join(", ")
+    ));
 }
 
 impl Subject {

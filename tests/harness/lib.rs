@@ -8,6 +8,8 @@ pub mod agent;
 pub mod browser;
 pub mod collector;
 pub mod http;
+#[path = "../src/measure/mod.rs"]
+pub mod measure;
 pub mod network;
 pub mod process;
 pub mod servers;

@@ -1,0 +1,240 @@
+//! What the agent costs its machine, beside node_exporter in the same minutes
+//!
+//! `cost [--seconds 180]`
+//!
+//! The released agent and Debian's node_exporter, each twice: at 15 s and at 1 s. node_exporter is scraped with gzip, as
+//! Prometheus does. CPU is that of all threads to the nanosecond and of all children, bytes are TCP payload. Absolute
+//! figures move with what else the machine does; the ratios are what counts.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use muster_agent::clock::boottime_ns;
+use muster_tests::measure::figures::{Table, flag, say, short};
+use muster_tests::measure::meter::{self, Memory};
+use muster_tests::process::{Process, free_port, installed};
+use muster_tests::wait::pass;
+use muster_tests::{Agent, Collector, http};
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+
+/// Before anything is measured: what is read once has been read.
+const SETTLE: Duration = Duration::from_secs(35);
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(measure())
+}
+
+/// One program at one interval.
+struct Subject {
+    what: String,
+    pid: i32,
+    every: Duration,
+    kind: Kind,
+}
+
+enum Kind {
+    Agent(Agent),
+    Exporter(Exporter),
+}
+
+/// A node_exporter and whoever scrapes it.
+struct Exporter {
+    port: u16,
+    scraper: JoinHandle<()>,
+    _process: Process,
+    _home: TempDir,
+}
+
+/// What a subject had used up at one moment.
+struct Used {
+    cpu: f64,
+    bytes: f64,
+}
+
+/// What it cost.
+struct Cost {
+    collections: f64,
+    cpu_ms: f64,
+    bytes: f64,
+    memory: Memory,
+    threads: usize,
+    children: usize,
+}
+
+async fn measure() -> Result<()> {
+    let seconds: u64 = flag("--seconds", 180);
+    let collector = Collector::start("").await;
+    let (every_15, every_1) = (Duration::from_secs(15), Duration::from_secs(1));
+    let subjects = [
+        Subject::agent(&collector, every_15).await,
+        Subject::exporter(every_15).await,
+        Subject::agent(&collector, every_1).await,
+        Subject::exporter(every_1).await,
+    ];
+    pass(SETTLE).await;
+    let port = collector.grpc;
+    let mut before = Vec::new();
+    for subject in &subjects {
+        before.push(subject.used(port).await);
+    }
+    let from_ns = boottime_ns();
+    pass(Duration::from_secs(seconds)).await;
+    let took = (boottime_ns() - from_ns) as f64 / 1e9;
+    let mut costs = Vec::new();
+    for (subject, before) in subjects.iter().zip(&before) {
+        costs.push(subject.cost(port, before, took).await?);
+    }
+    let series = series(&collector, &subjects).await?;
+
+    say(&format!("{seconds} s after {} s; load average at the end {}", SETTLE.as_secs(), meter::load_average()));
+    say(&format!("series: agent {}, node_exporter {} (its own and Go's included)", series.0, series.1));
+    say(&format!("binary: agent {} KiB, node_exporter {} KiB", size("muster-agent")?, size("node_exporter")?));
+    say("");
+    print(&subjects, &costs);
+    for subject in subjects {
+        if let Kind::Exporter(exporter) = subject.kind {
+            exporter.scraper.abort();
+        }
+    }
+    Ok(())
+}
+
+fn print(subjects: &[Subject], costs: &[Cost]) {
+    let heads = [
+        "",
+        "PSS KiB",
+        "RSS KiB",
+        "heap KiB",
+        "CPU ms/collection",
+        "% of a core",
+        "bytes/report",
+        "threads",
+        "children",
+    ];
+    let mut table = Table::new(&heads);
+    for (subject, cost) in subjects.iter().zip(costs) {
+        let share = cost.cpu_ms / 1e3 / subject.every.as_secs_f64() * 100.0;
+        let figures = [cost.memory.pss, cost.memory.rss, cost.memory.anonymous, cost.cpu_ms, share, cost.bytes];
+        let counts = [cost.threads.to_string(), cost.children.to_string()];
+        table.row([subject.what.clone()].into_iter().chain(figures.map(short)).chain(counts));
+    }
+    table.print();
+    say("");
+    let mut ratios = Table::new(&["node_exporter / agent", "PSS", "RSS", "CPU", "bytes"]);
+    for pair in [0, 2] {
+        let [ours, its] = [&costs[pair], &costs[pair + 1]];
+        let ratio = |its: f64, ours: f64| format!("{} x", short(its / ours));
+        ratios.row([
+            format!("at {} s", subjects[pair].every.as_secs()),
+            ratio(its.memory.pss, ours.memory.pss),
+            ratio(its.memory.rss, ours.memory.rss),
+            ratio(its.cpu_ms, ours.cpu_ms),
+            ratio(its.bytes, ours.bytes),
+        ]);
+    }
+    ratios.print();
+    say("");
+    let mut goals = Table::new(&["the agent at 15 s", "measured", "goal", "of the goal"]);
+    let agent = &costs[0];
+    goals.against("RSS", agent.memory.rss / 1024.0, "MiB", Some(4.0));
+    goals.against("CPU per collection", agent.cpu_ms, "ms", Some(1.0));
+    goals.against("bytes per report, beats in", agent.bytes, "B", Some(400.0));
+    goals.print();
+    say(&format!(
+        "\ncollections in the window: {}",
+        costs.iter().map(|cost| short(cost.collections)).collect::<Vec<_>>().join(", ")
+    ));
+}
+
+impl Subject {
+    async fn agent(collector: &Collector, every: Duration) -> Self {
+        let mut agent = Agent::enrolled(collector, "normal", None).await;
+        // At 15 s the shipped configuration is what is measured.
+        if every != Duration::from_secs(15) {
+            agent.configure(&format!("interval = \"{}s\"", every.as_secs()));
+        }
+        agent.run();
+        collector.host_is(&agent.host, "up", Duration::from_secs(30)).await;
+        let what = format!("muster-agent at {} s", every.as_secs());
+        Self { what, pid: agent.process().pid(), every, kind: Kind::Agent(agent) }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "aborted at the end of the measurement")]
+    async fn exporter(every: Duration) -> Self {
+        let (home, port) = (TempDir::new().expect("a directory"), free_port());
+        let mut command = Command::new(installed("prometheus-node-exporter", "prometheus-node-exporter"));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let mut process = Process::start("node_exporter", &mut command, &home.path().join("log"));
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        process.ready(Duration::from_secs(30), || async { http::get(&url).await }).await;
+        let scraper = tokio::spawn(scrape(url, every));
+        let what = format!("node_exporter at {} s", every.as_secs());
+        let pid = process.pid();
+        let exporter = Exporter { port, scraper, _process: process, _home: home };
+        Self { what, pid, every, kind: Kind::Exporter(exporter) }
+    }
+
+    async fn used(&self, grpc: u16) -> Used {
+        let bytes = match &self.kind {
+            Kind::Agent(_) => meter::carried(grpc, Some(self.pid)).await.up,
+            Kind::Exporter(exporter) => meter::carried(exporter.port, None).await.down,
+        };
+        Used { cpu: meter::fine_cpu_seconds(self.pid), bytes }
+    }
+
+    async fn cost(&self, grpc: u16, before: &Used, took: f64) -> Result<Cost> {
+        let after = self.used(grpc).await;
+        let collections = took / self.every.as_secs_f64();
+        Ok(Cost {
+            collections,
+            cpu_ms: (after.cpu - before.cpu) * 1e3 / collections,
+            bytes: (after.bytes - before.bytes) / collections,
+            memory: meter::memory(self.pid),
+            threads: meter::threads(self.pid),
+            children: meter::children(self.pid),
+        })
+    }
+}
+
+/// Scrapes as Prometheus does: one connection that stays, gzip asked for.
+async fn scrape(url: String, every: Duration) {
+    let client = http::client();
+    let mut tick = tokio::time::interval(every);
+    loop {
+        tick.tick().await;
+        let asked = client.get(&url).header("accept-encoding", "gzip").send().await;
+        if let Ok(answer) = asked {
+            let _ = answer.bytes().await;
+        }
+    }
+}
+
+/// How many series each says.
+async fn series(collector: &Collector, subjects: &[Subject]) -> Result<(usize, usize)> {
+    let mut counts = (0, 0);
+    for subject in subjects {
+        match &subject.kind {
+            Kind::Agent(agent) => {
+                let path = format!("/hosts/{}/metrics", agent.host);
+                counts.0 = http::samples(&collector.get(&path).await.body).len();
+            }
+            Kind::Exporter(exporter) => {
+                let url = format!("http://127.0.0.1:{}/metrics", exporter.port);
+                counts.1 = http::samples(&http::get(&url).await.context("node_exporter is silent")?.body).len();
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// The size of a program's file, KiB.
+fn size(name: &str) -> Result<u64> {
+    let file = match name {
+        "muster-agent" => muster_tests::process::program(name),
+        _ => installed("prometheus-node-exporter", "prometheus-node-exporter"),
+    };
+    Ok(std::fs::metadata(file)?.len() / 1024)
+}

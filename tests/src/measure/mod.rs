@@ -1,0 +1,12 @@
+//! What the measuring programs share: a recorded machine, a fleet that replays it, meters, and a table.
+//!
+//! Reading order: [`recording`] is what this machine said for two minutes; [`machine`] is one simulated host that says
+//! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`meter`] reads what processes
+//! cost; [`sink`] stamps pages; [`figures`] prints.
+
+pub mod figures;
+pub mod fleet;
+pub mod machine;
+pub mod meter;
+pub mod recording;
+pub mod sink;

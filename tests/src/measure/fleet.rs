@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use super::figures::{flag, say};
 use super::machine::{CLOCK_AHEAD_MS, Machine, furnish, now};
 use super::recording::Recording;
+use crate::wait::pass;
 
 /// The word that makes the program be the simulated hosts.
 pub const ROLE: &str = "agents";
@@ -210,7 +211,7 @@ async fn enrol_all(plan: &Plan, tokens: &str) -> Result<()> {
     for number in 0..plan.hosts {
         let token = Token::parse(tokens.get(number % tokens.len().max(1)).context("no token")?)?;
         tasks.spawn_local(enrol_one(plan.clone(), number, token));
-        tokio::time::sleep(ENROL_EVERY).await;
+        pass(ENROL_EVERY).await;
     }
     while let Some(done) = tasks.join_next().await {
         done??;
@@ -247,7 +248,7 @@ fn run_share(
             let machine = Machine::new(number, Arc::clone(recording));
             let phase = Duration::from_secs(REPORT_SECONDS as u64).mul_f64(number as f64 / plan.hosts as f64);
             hosts.spawn_local(run_host(plan.clone(), number, machine, mode.clone(), phase));
-            tokio::time::sleep(CONNECT_EVERY).await;
+            pass(CONNECT_EVERY).await;
         }
         let (mut records, mut acknowledged) = (0, 0);
         while let Some(done) = hosts.join_next().await {
@@ -306,7 +307,7 @@ async fn feed(
         due += Duration::from_secs(REPORT_SECONDS as u64);
         tokio::select! {
             () = collected.closed() => return,
-            () = tokio::time::sleep_until(due) => {}
+            () = pass(due - Instant::now()) => {}
         }
         if *mode.borrow() == Mode::Reports {
             let taken = collected.try_send(machine.collect(REPORT_SECONDS)).is_ok();

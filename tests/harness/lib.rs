@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod browser;
 pub mod collector;
+pub mod container;
 pub mod http;
 pub mod network;
 pub mod process;

@@ -82,6 +82,8 @@ impl StateDir {
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |did| move |source| StateError::Directory { path: path.to_path_buf(), did, source };
         if !path.is_dir() {
+            // Only the last one is closed: the agent's user has to get through those above.
+            path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed("made"))?;
             fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("made"))?;
         }
         let meta = fs::metadata(path).map_err(failed("opened"))?;

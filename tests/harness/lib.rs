@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod browser;
 pub mod collector;
+pub mod container;
 pub mod http;
 #[path = "../src/measure/mod.rs"]
 pub mod measure;

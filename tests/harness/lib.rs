@@ -10,6 +10,7 @@ pub mod collector;
 pub mod http;
 pub mod network;
 pub mod process;
+pub mod raw;
 pub mod servers;
 pub mod smtp;
 pub mod wait;

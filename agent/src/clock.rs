@@ -1,5 +1,7 @@
 //! The only file of the agent that reads a clock.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use rustix::time::{ClockId, clock_gettime};
 
 /// One instant on both clocks: the wall (may jump) and boot time (never jumps, counts suspend).
@@ -11,15 +13,17 @@ pub struct Moment {
     pub boottime_ms: u64,
 }
 
-/// Reads both clocks.
+/// Reads both clocks. The wall is the one by which TLS judges certificates, so that both see the same wrong clock.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is clock.rs")]
 pub fn now() -> Moment {
-    let wall = clock_gettime(ClockId::Realtime);
+    let wall = SystemTime::now();
     let boot = clock_gettime(ClockId::Boottime);
-    Moment {
-        wall_ms: wall.tv_sec * 1000 + wall.tv_nsec / 1_000_000,
-        boottime_ms: u64::try_from(boot.tv_sec * 1000 + boot.tv_nsec / 1_000_000).unwrap_or(0),
-    }
+    let wall_ms = match wall.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
+    };
+    Moment { wall_ms, boottime_ms: u64::try_from(boot.tv_sec * 1000 + boot.tv_nsec / 1_000_000).unwrap_or(0) }
 }
 
 /// Nanoseconds of boot time, for durations of probes.

@@ -28,6 +28,14 @@ impl Small {
     }
 }
 
+impl Small {
+    async fn remount(&self, how: &str) {
+        let options = format!("remount,{how}");
+        let said = run(Command::new("mount").args(["-o", &options]).arg(&self.0)).await;
+        assert_eq!(said.code, 0, "remounted {how}: {}", said.err);
+    }
+}
+
 impl Drop for Small {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
@@ -65,4 +73,58 @@ async fn with_the_disk_full_both_stay_up_and_a_page_still_goes_out() {
     let _ = std::fs::remove_file(disk.0.join("more"));
     agent.run();
     hook.wait("incident.resolved", s(60)).await;
+}
+
+#[tokio::test]
+async fn with_the_agents_disk_full_it_stays_up_says_so_and_reports_on() {
+    let collector = Collector::start("").await;
+    let mut agent = Agent::new(None);
+    let disk = Small::mount(agent.state(), "2m").await;
+    let said = agent.enrol(&collector.address(), &collector.token("fast").await).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    disk.fill("filler");
+    agent.run();
+    let up = || async { collector.hosts().await.into_iter().find(|host| host["state"] == "up") };
+    let host = eventually("it is up all the same", s(20), up).await;
+    let told = || async { Some(agent.log()).filter(|log| log.contains("No space") || log.contains("space")) };
+    eventually("it says so", s(15), told).await;
+
+    std::fs::remove_file(disk.0.join("filler")).expect("the story's own file");
+    assert_eq!(agent.stop().await, 0, "{}", agent.log());
+    agent.run();
+    collector.host_is(host["id"].as_str().expect("an id"), "up", s(20)).await;
+}
+
+#[tokio::test]
+async fn on_a_read_only_state_both_say_which_directory_and_leave_the_rest_alone() {
+    let mut collector = Collector::prepare("");
+    let disk = Small::mount(collector.state(), "64m").await;
+    collector.run().await;
+    let mut agent = Agent::new(None);
+    let agents = Small::mount(agent.state(), "2m").await;
+    let said = agent.enrol(&collector.address(), &collector.token("fast").await).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+
+    agents.remount("ro").await;
+    let said = run(agent.command().arg("run")).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.all().contains(&agent.state().display().to_string()), "{}", said.all());
+    assert!(said.all().to_lowercase().contains("read-only"), "{}", said.all());
+    assert_eq!(collector.get("/-/ready").await.status, 200);
+    agents.remount("rw").await;
+
+    assert_eq!(collector.stop().await, 0, "{}", collector.log());
+    disk.remount("ro").await;
+    let code = collector.spawn().ended(s(20)).await;
+    assert_eq!(code, 1, "{}", collector.log());
+    let log = collector.log();
+    assert!(
+        log.contains(&collector.state().display().to_string()) && log.to_lowercase().contains("read-only"),
+        "{log}"
+    );
+    disk.remount("rw").await;
+    collector.run().await;
+    agent.run();
+    let up = || async { collector.hosts().await.into_iter().find(|host| host["state"] == "up") };
+    eventually("both go on where they were", s(30), up).await;
 }

@@ -9,13 +9,17 @@ mod browser;
 mod cut;
 mod deploy;
 mod disk;
+mod hostile;
+mod identities;
 mod liveness;
 mod mail;
+mod mount;
 mod node_exporter;
 mod prometheus;
 mod quickstart;
 mod restart;
 mod upgrade;
+mod wrong_clock;
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ pub mod http;
 pub mod measure;
 pub mod network;
 pub mod process;
+pub mod raw;
 pub mod servers;
 pub mod smtp;
 pub mod wait;

@@ -309,6 +309,7 @@ impl Slot {
             dictionary: &state.dictionary,
             values: &state.values,
             sources: &state.sources,
+            omissions: &state.omissions,
             thresholds: &self.shared.thresholds,
         };
         let judgements = state.memory.judge(&inputs);

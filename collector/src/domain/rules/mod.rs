@@ -6,6 +6,7 @@
 //! Rules never see the wire, a clock or the store.
 
 mod filesystem;
+mod series;
 mod standing;
 mod systemd;
 
@@ -13,13 +14,15 @@ use self::standing::Standing;
 use super::{
     event::Judgement,
     host::{
-        dictionary::Dictionary,
+        dictionary::{Dictionary, draft::Omissions},
         slot::{Source, SourceState},
     },
     record::FindingRow,
 };
 
-pub use self::{filesystem::RULE as FILESYSTEM_SPACE, systemd::RULE as SYSTEMD_UNIT_FAILED};
+pub use self::{
+    filesystem::RULE as FILESYSTEM_SPACE, series::RULE as SERIES_LEFT_OUT, systemd::RULE as SYSTEMD_UNIT_FAILED,
+};
 
 /// Thresholds of the everyday rules, as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +70,8 @@ pub struct Inputs<'a> {
     pub values: &'a [f64],
     /// What the sources say of themselves.
     pub sources: &'a [Source],
+    /// What of its declarations is not shown.
+    pub omissions: &'a Omissions,
     /// What is too little.
     pub thresholds: &'a Thresholds,
 }
@@ -89,6 +94,7 @@ impl Inputs<'_> {
 #[derive(Debug, Default)]
 pub struct Memory {
     filesystems: Standing,
+    series: Standing,
     units: Standing,
     failed_once: std::collections::BTreeSet<String>,
 }
@@ -98,6 +104,7 @@ impl Memory {
     pub fn judge(&mut self, inputs: &Inputs<'_>) -> Vec<Judgement> {
         let mut differences = Vec::new();
         filesystem::judge(inputs, &mut self.filesystems, &mut differences);
+        series::judge(inputs, &mut self.series, &mut differences);
         systemd::judge(inputs, &mut self.units, &mut self.failed_once, &mut differences);
         differences
     }
@@ -105,6 +112,7 @@ impl Memory {
     /// Takes over which findings are open; whatever else was thought open is not.
     pub fn adopt(&mut self, open: &[FindingRow]) {
         self.filesystems = Standing::of(open, filesystem::RULE);
+        self.series = Standing::of(open, series::RULE);
         self.units = Standing::of(open, systemd::RULE);
     }
 

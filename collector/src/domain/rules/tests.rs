@@ -259,3 +259,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_family_left_out_is_told_once_and_cleared_when_it_fits_again() {
+    let slots = Slots::default();
+    let slot = slots.open(HOST, SESSION, Watch::Normal, Timestamp::from_ms(0));
+    let declare = |session: SessionId, count: u32| {
+        let family = FamilyEntry { id: 1, name: "bomb".into(), kind: FamilyType::Gauge, help: String::new() };
+        let entry =
+            |id: u32| SeriesEntry { id, family: 1, suffix: String::new(), labels: vec!["n".into(), id.to_string()] };
+        let update =
+            DictionaryUpdate { families: vec![family], series: (1..=count).map(entry).collect(), retired: vec![] };
+        slot.grow(session, update, Timestamp::from_ms(0)).unwrap();
+        let readings = ReadingsUpdate { full: true, ..ReadingsUpdate::default() };
+        said(&slot.apply(session, &readings, Timestamp::from_ms(1)).unwrap().judgements)
+    };
+    let told = declare(SESSION, 20_001);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("warning: bomb: ") && told[0].contains("20000"), "{told:?}");
+    let readings = ReadingsUpdate { full: true, ..ReadingsUpdate::default() };
+    assert_eq!(slot.apply(SESSION, &readings, Timestamp::from_ms(2)).unwrap().judgements, []);
+    let second = SessionId(2);
+    slots.open(HOST, second, Watch::Normal, Timestamp::from_ms(3));
+    assert_eq!(declare(second, 20_000), ["cleared: bomb: no longer left out"]);
+}

@@ -1,0 +1,90 @@
+//! Machines whose clock is wrong. Needs libfaketime.
+
+use std::path::Path;
+
+use muster_tests::process::{Process, Said, run};
+use muster_tests::{Agent, Collector, eventually};
+use tokio::process::Command;
+
+use crate::s;
+
+/// Debian's libfaketime, whatever the architecture.
+fn library() -> std::path::PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|file| file.exists());
+    found.expect("libfaketime is not installed: apt-get install --no-install-recommends faketime")
+}
+
+/// Its wall clock is `ahead`, such as `+365d`; time passes as always.
+fn wrong(mut command: Command, ahead: &str) -> Command {
+    command.env("LD_PRELOAD", library()).env("FAKETIME", ahead);
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+    command
+}
+
+async fn enrol(agent: &Agent, collector: &Collector, ahead: &str) -> Said {
+    let file = agent.home().join("token");
+    std::fs::write(&file, collector.token("fast").await).expect("a file in a directory of our own");
+    let mut command = wrong(agent.command(), ahead);
+    command.args(["enrol", "--collector", &collector.address(), "--token-file"]).arg(&file);
+    run(&mut command).await
+}
+
+fn start(agent: &Agent, ahead: &str, log: &Path) -> Process {
+    let mut command = wrong(agent.command(), ahead);
+    command.arg("run");
+    Process::start("the agent with the wrong clock", &mut command, log)
+}
+
+#[tokio::test]
+async fn a_clock_off_by_a_year_enrols_says_so_with_the_remedy_and_is_up_once_it_is_set() {
+    let collector = Collector::start("").await;
+    let bystander = Agent::up(&collector, "fast").await;
+    for (ahead, seconds) in [("+365d", "by 315"), ("-365d", "by -315")] {
+        let mut agent = Agent::new(None);
+        let said = enrol(&agent, &collector, ahead).await;
+        assert_eq!(said.code, 0, "{}", said.all());
+        assert!(said.out.contains("clock differs") && said.out.contains(seconds), "{}", said.out);
+        assert!(said.out.contains("timedatectl") && said.out.contains("cannot connect"), "{}", said.out);
+
+        let process = start(&agent, ahead, &agent.home().join("wrong.log"));
+        let told = || async { process.log().contains("clock is probably wrong").then_some(()) };
+        eventually("it says why it does not connect", s(10), told).await;
+        assert!(process.log().contains("timedatectl"), "{}", process.log());
+        process.kill().await;
+        assert!(collector.metric("muster_handshakes_total{outcome=\"failed\"}").await >= Some(1.0));
+
+        agent.run();
+        let host = said.out.split("(host ").nth(1).and_then(|rest| rest.split(')').next()).expect("its id");
+        collector.host_is(host, "up", s(20)).await;
+    }
+    collector.host_is(&bystander.host, "up", s(5)).await;
+}
+
+#[tokio::test]
+async fn a_clock_three_weeks_ahead_is_seen_and_its_certificate_renewed_at_once() {
+    let collector = Collector::start("").await;
+    let agent = Agent::enrolled(&collector, "fast", None).await;
+    let before = std::fs::read(agent.state().join("identity.json")).expect("an identity");
+    let process = start(&agent, "+21d", &agent.home().join("wrong.log"));
+    collector.host_is(&agent.host, "up", s(20)).await;
+    let series = format!("muster_host_clock_ahead_seconds{{host=\"{}\"}}", agent.name);
+    let ahead = collector.metric(&series).await.expect("its clock is measured");
+    assert!((ahead - 21.0 * 86_400.0).abs() < 60.0, "{ahead}");
+
+    // Past half of its life a certificate is renewed, tried on a new session, and only then the old one is void.
+    let renewed = || async { process.log().contains("the renewed certificate is in use").then_some(()) };
+    eventually("the certificate is renewed", s(20), renewed).await;
+    assert_eq!(collector.metric("muster_enrolments_total{outcome=\"renewed\"}").await, Some(1.0));
+    collector.host_is(&agent.host, "up", s(5)).await;
+    assert_eq!(process.stop().await, 0);
+
+    // Somebody who kept the old one is not let in.
+    let after = std::fs::read(agent.state().join("identity.json")).expect("an identity");
+    assert_ne!(before, after);
+    std::fs::write(agent.state().join("identity.json"), before).expect("a file in a directory of our own");
+    let old = start(&agent, "+0d", &agent.home().join("old.log"));
+    let told = || async { old.log().contains("refuses this host").then_some(()) };
+    eventually("the old certificate is refused", s(15), told).await;
+    assert_eq!(collector.metric("muster_reports_refused_total{reason=\"unknown_certificate\"}").await, Some(1.0));
+}

@@ -52,8 +52,16 @@ impl Mailbox {
         let reply = ReplyId(self.next_reply.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply, sender);
-        self.send(Event::Operator { by, command, reply }).await?;
+        if let Err(closed) = self.send(Event::Operator { by, command, reply }).await {
+            self.answer_nobody();
+            return Err(closed);
+        }
         receiver.await.map_err(|_| Closed)
+    }
+
+    /// The engine has ended: whoever still waits is told so.
+    pub fn answer_nobody(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Delivers the engine's answer to whoever waits for it.

@@ -3,7 +3,7 @@
 //! It drains up to 1 024 events or 5 ms, commits once, and only then publishes, sends and answers. A commit that fails
 //! is kept and tried again while decisions go on; see [`super::backlog`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -34,7 +34,7 @@ const BATCH_EVENTS: usize = 1_024;
 const BATCH_MS: i64 = 5;
 /// Slots are swept this often, in milliseconds.
 const SWEEP_MS: i64 = 100;
-/// Looks under way at once; more wait for the next due time and count as "cannot tell" if that is too late.
+/// Looks under way at once; more wait for their turn (at most two a host).
 const LOOKS_AT_ONCE: usize = 1_024;
 
 /// Everything the engine's task holds.
@@ -53,7 +53,10 @@ pub(super) struct Deciding {
     pub(super) pulse: Pulse,
     pub(super) backlog: Backlog,
     pub(super) looks: JoinSet<()>,
+    /// Looks that wait for their turn.
+    pub(super) to_look: VecDeque<Effect>,
     pub(super) swept: Timestamp,
+    pub(super) ticked: Timestamp,
 }
 
 impl Deciding {
@@ -66,7 +69,10 @@ impl Deciding {
             let event = tokio::select! {
                 event = self.events.recv() => event,
                 () = tokio::time::sleep(wait) => None,
-                Some(_) = self.looks.join_next(), if !self.looks.is_empty() => None,
+                Some(_) = self.looks.join_next(), if !self.looks.is_empty() => {
+                    self.start_looks();
+                    None
+                }
                 _ = stop.changed() => break,
             };
             self.turn(event).await;
@@ -74,6 +80,7 @@ impl Deciding {
         while let Ok(event) = self.events.try_recv() {
             self.turn(Some(event)).await;
         }
+        self.mailbox.answer_nobody();
     }
 
     fn wait(&self) -> Duration {
@@ -92,8 +99,12 @@ impl Deciding {
         }
         let mut now = begun;
         let mut applied = 1;
+        let mut drained = false;
         while applied < BATCH_EVENTS && now.since_ms(begun) < BATCH_MS {
-            let Ok(event) = self.events.try_recv() else { break };
+            let Ok(event) = self.events.try_recv() else {
+                drained = true;
+                break;
+            };
             now = self.clock.now();
             effects.extend(self.engine.apply(event, now));
             applied += 1;
@@ -105,7 +116,10 @@ impl Deciding {
                 effects.extend(self.engine.apply(Event::Host(silence.host, silent), now));
             }
         }
-        if self.engine.due().is_some_and(|due| due <= now) {
+        // Nothing is concluded while what may contradict it waits in the mailbox.
+        let patient = drained || now.since_ms(self.ticked) > TICK_AT_LEAST_MS;
+        if patient && self.engine.due().is_some_and(|due| due <= now) {
+            self.ticked = now;
             effects.extend(self.engine.apply(Event::Tick, now));
         }
         self.finish(effects, now).await;
@@ -120,6 +134,9 @@ impl Deciding {
             self.clock.step(ahead_ms);
             self.pulse.stepped(ahead_ms);
             self.swept = self.swept.plus_ms(ahead_ms);
+            self.ticked = self.ticked.plus_ms(ahead_ms);
+            self.slots.step(ahead_ms);
+            effects.extend(self.engine.apply(Event::Stepped { by_ms: ahead_ms }, self.clock.now()));
         }
         if let Some((from, to)) = self.pulse.take_gap(now) {
             tracing::warn!("the collector itself was suspended or starved from {from} to {to}: nobody was watching");
@@ -221,18 +238,9 @@ impl Deciding {
             Effect::Record(_) => {}
             Effect::Notify(page) => self.outbox.submit(*page),
             Effect::Publish => self.publish(),
-            Effect::Look { host, look, peer, sharing, within_ms } => {
-                if self.looks.len() >= LOOKS_AT_ONCE {
-                    return;
-                }
-                let (mailbox, door) = (self.mailbox.clone(), self.door.clone());
-                let within = Duration::from_millis(within_ms.max(1).unsigned_abs());
-                self.looks.spawn(async move {
-                    let answer = ingest::look::look(peer, sharing, within, &door.habits).await;
-                    door.count_look(answer);
-                    // Nobody waits for it when the collector stops.
-                    let _ = mailbox.send(Event::Host(host, HostEvent::Looked { look, answer })).await;
-                });
+            Effect::Look { .. } => {
+                self.to_look.push_back(effect);
+                self.start_looks();
             }
             Effect::Settings { session, watch } => {
                 self.sessions.push_settings(session, watch);
@@ -245,5 +253,23 @@ impl Deciding {
     }
 }
 
+impl Deciding {
+    fn start_looks(&mut self) {
+        while self.looks.len() < LOOKS_AT_ONCE {
+            let Some(Effect::Look { host, look, peer, sharing, within_ms }) = self.to_look.pop_front() else { return };
+            let (mailbox, door) = (self.mailbox.clone(), self.door.clone());
+            let within = Duration::from_millis(within_ms.max(1).unsigned_abs());
+            self.looks.spawn(async move {
+                let answer = ingest::look::look(peer, sharing, within, &door.habits).await;
+                door.count_look(answer);
+                // Nobody waits for it when the collector stops.
+                let _ = mailbox.send(Event::Host(host, HostEvent::Looked { look, answer })).await;
+            });
+        }
+    }
+}
+
+/// Due things are looked at least this often even while events keep coming, in milliseconds.
+const TICK_AT_LEAST_MS: i64 = 1_000;
 /// The wall clock may leave ours by this much, in milliseconds (decisions 9).
 const STEP_MS: i64 = 2_000;

@@ -6,6 +6,7 @@ mod housekeeping;
 mod pulse;
 
 use std::{
+    collections::VecDeque,
     future::Future,
     net::SocketAddr,
     sync::{
@@ -176,7 +177,9 @@ impl House {
             pulse: pulse::Pulse::start(&clock)?,
             backlog: backlog::Backlog::default(),
             looks: JoinSet::new(),
+            to_look: VecDeque::new(),
             swept: clock.now(),
+            ticked: clock.now(),
         };
         Ok(Self {
             config,

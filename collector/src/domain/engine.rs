@@ -11,7 +11,8 @@ use super::{
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
     host::{
         Cause, State,
-        machine::{Host, HostChange, Step},
+        change::{HostChange, Step},
+        machine::Host,
     },
     ids::{HostId, HostNo, IncidentNo},
     labels::{Admission, Profile},
@@ -22,8 +23,8 @@ use super::{
 
 /// Hosts are waited for at least this long after the collector was away.
 const SETTLE_MS: i64 = 10_000;
-/// And at most this long.
-const SETTLE_MOST_MS: i64 = 60_000;
+/// And at most this long: an agent that has been refused for a while tries again within 60 s, and then has to shake hands.
+const SETTLE_MOST_MS: i64 = 70_000;
 /// So many hosts a second are expected to come back (decisions 5).
 const BACK_PER_SECOND: i64 = 500;
 /// Free labels of one host.
@@ -80,7 +81,7 @@ impl Engine {
         engine.desk_step(step, now, &mut effects);
         let all: Vec<IncidentNo> = engine.desk.incidents().map(|incident| incident.row.no).collect();
         engine.dirty_incidents.extend(all);
-        engine.settle(now);
+        engine.settle(loaded.last_ran.map_or(0, |last| now.since_ms(last)), now);
         effects.push(Effect::Publish);
         engine.refresh(now);
         (engine, effects)
@@ -102,6 +103,7 @@ impl Engine {
             }
             Event::Tick => self.tick(now, &mut effects),
             Event::Stalled { from, to } => self.stalled(from, to, &mut effects),
+            Event::Stepped { by_ms } => self.stepped(by_ms, now, &mut effects),
             Event::SelfCheck { what, trouble } => {
                 let step = self.desk.self_check(&what, trouble, now);
                 self.desk_step(step, now, &mut effects);
@@ -129,7 +131,7 @@ impl Engine {
         let no = host.profile.no;
         self.by_id.insert(host.profile.id, no);
         self.desk.know(&host.profile, host.state(), now);
-        if let Some(peer) = host.peer().filter(|_| host.state().counts_as_up()) {
+        if let Some(peer) = address(&host) {
             *self.at_address.entry(peer).or_insert(0) += 1;
         }
         if let Some(due) = host.due() {
@@ -139,13 +141,14 @@ impl Engine {
         self.dirty_hosts.insert(no);
     }
 
-    fn settle(&mut self, now: Timestamp) {
+    /// Hosts are given time to come back: the longer we were away, the further apart their tries to connect are.
+    fn settle(&mut self, away_ms: i64, now: Timestamp) {
         let awaited = self.hosts.values().filter(|host| host.waited_for()).count();
         if awaited == 0 {
             return;
         }
         let spread_ms = i64::try_from(self.hosts.len()).unwrap_or(i64::MAX) * 1_000 / BACK_PER_SECOND;
-        let until = now.plus_ms((SETTLE_MS + spread_ms).min(SETTLE_MOST_MS));
+        let until = now.plus_ms((SETTLE_MS + spread_ms).max(away_ms).min(SETTLE_MOST_MS));
         self.settling_until = Some(until);
         self.waited_for = awaited;
         self.snapshot.settling_until = Some(until);
@@ -188,8 +191,21 @@ impl Engine {
                 step
             });
         }
-        self.settle(to);
+        self.settle(to.since_ms(from), to);
         effects.push(Effect::Publish);
+    }
+
+    /// Everything that is due moves with the clock; what was being suspected is waited for anew.
+    fn stepped(&mut self, by_ms: i64, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.settling_until = self.settling_until.map(|until| until.plus_ms(by_ms));
+        self.desk.stepped(by_ms, effects);
+        let all: Vec<HostNo> = self.hosts.keys().copied().collect();
+        for no in all {
+            self.with_host(no, now, effects, |host, now| {
+                host.stepped(by_ms, now);
+                Step::default()
+            });
+        }
     }
 
     fn enrolled(&mut self, profile: Profile, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -310,8 +326,8 @@ impl Engine {
         let (Some(host), Command::Label { class, site, watch, labels, .. }) = (self.hosts.get_mut(&no), command) else {
             return Answer::Refused("no such host".into());
         };
-        let profile = &mut host.profile;
-        let before_watch = profile.watch;
+        let before_watch = host.profile.watch;
+        let mut profile = host.profile.clone();
         let mut source = |name: &str| profile.sources.insert(name.to_owned(), "person".into());
         if let Some(class) = class {
             source("class");
@@ -335,8 +351,9 @@ impl Engine {
                 return Answer::Refused(format!("a host has at most {LABELS_MOST} labels: remove one first"));
             }
         }
-        effects.push(Effect::Record(Row::Host(Box::new(profile.clone()))));
-        if profile.watch != before_watch
+        host.profile = profile;
+        effects.push(Effect::Record(Row::Host(Box::new(host.profile.clone()))));
+        if host.profile.watch != before_watch
             && let Some(session) = host.session()
         {
             effects.push(Effect::Settings { session, watch: host.profile.watch });
@@ -385,8 +402,9 @@ impl Engine {
     }
 }
 
+/// Where a host counts as one that shares an address: what answers there may be another, up or down (or the gateway).
 fn address(host: &Host) -> Option<IpAddr> {
-    host.peer().filter(|_| host.state().counts_as_up() || host.state() == State::AgentLost)
+    host.peer().filter(|_| host.profile.admission == Admission::Active)
 }
 
 fn view(host: &Host, incident: Option<IncidentNo>) -> HostView {

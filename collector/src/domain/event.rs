@@ -44,6 +44,11 @@ pub enum Event {
         /// First instant at which it runs again.
         to: Timestamp,
     },
+    /// The wall clock was set by this much, and ours with it: what was due then is due as much later or earlier.
+    Stepped {
+        /// Milliseconds; negative when it was set back.
+        by_ms: i64,
+    },
     /// Something about the collector itself: disk low, certificate expiring. `None` clears it.
     SelfCheck {
         /// Which check, such as `state_disk`.

@@ -148,6 +148,10 @@ impl Visitor {
         let now = context.now();
         let time = HostTime::new(greeting.boot_id, greeting.clock, now);
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
+        if let Some(view) = context.rooms.snapshot.borrow().hosts.get(&host) {
+            // What the engine holds open, so that a trouble that ended or stands since then is told again.
+            slot.adopt(&view.findings);
+        }
         presence.slot_open = true;
         self.info.control.set_level(profile.watch);
         let opened = HostEvent::Opened {

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{
     Desk, DeskStep, ForHosts,
     fleet::{Fleet, Member},
+    incident::Incident,
     problem,
 };
 use crate::domain::{
     event::{Effect, HostEvent, Severity},
-    host::{Cause, State, machine::HostChange},
+    host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo},
     labels::Profile,
     record::{PageKind, Row},
@@ -100,6 +101,7 @@ impl Cuts {
             HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
                 if let Some(cut) = self.scopes.get_mut(scope).and_then(|scope| scope.cut.as_mut()) {
                     cut.members.insert(host);
+                    cut.back.remove(&host);
                     cut.changed = true;
                 }
             }
@@ -110,9 +112,17 @@ impl Cuts {
         }
     }
 
-    /// A cut as it was when the last collector ended: its incident, and the hosts it took with it.
-    pub fn reopen(&mut self, name: &str, since: Timestamp, incident: Option<IncidentNo>, members: BTreeSet<HostNo>) {
-        let cut = Cut { since, members, back: BTreeSet::new(), healed: None, incident, changed: false };
+    /// A cut as it was when the last collector ended: its incident, and the hosts it took with it. One that had healed
+    /// (`healed`) has only its rest to be looked after.
+    pub fn reopen(
+        &mut self,
+        name: &str,
+        since: Timestamp,
+        healed: Option<Timestamp>,
+        incident: Option<IncidentNo>,
+        members: BTreeSet<HostNo>,
+    ) {
+        let cut = Cut { since, members, back: BTreeSet::new(), healed, incident, changed: false };
         self.scopes.entry(name.to_owned()).or_default().cut = Some(cut);
     }
 
@@ -129,6 +139,16 @@ impl Cuts {
             if enough && (site.is_some() || more_than_a_site(&scope.suspects, fleet)) {
                 declare(scope, site, fleet, now, step);
                 return;
+            }
+        }
+    }
+
+    /// The clock was set by this much.
+    pub fn stepped(&mut self, by_ms: i64) {
+        for scope in self.scopes.values_mut() {
+            scope.order.iter_mut().for_each(|(at, _)| *at = at.plus_ms(by_ms));
+            if let Some(cut) = &mut scope.cut {
+                cut.healed = cut.healed.map(|at| at.plus_ms(by_ms));
             }
         }
     }
@@ -184,6 +204,7 @@ impl Cuts {
         let scope = key.strip_prefix("liveness/")?.strip_suffix("/cut")?;
         let cut = self.scopes.get(scope)?.cut.as_ref()?;
         let levels = cut.members.iter().filter_map(|host| fleet.get(*host)).map(|member| member.watch.timers());
+        let levels = levels.filter(|timers| !timers.looks_at_ms.is_empty());
         levels.map(|timers| timers.fold_ms + timers.page_after_ms).min()
     }
 
@@ -208,9 +229,11 @@ fn declare(scope: &mut Scope, site: Option<&str>, fleet: &Fleet, now: Timestamp,
     let recently_down = |member: &Member| member.state == State::Down && now.since_ms(member.since) < HEAL_MS;
     let joins = |host: HostNo, member: &Member| inside(member) && (suspects.contains(&host) || recently_down(member));
     let hosts = fleet.iter().filter(|(host, member)| joins(*host, member)).map(|(host, _)| host).collect();
+    // Those of an earlier cut that are not back yet stay in it.
+    let earlier = scope.cut.take().map(|cut| cut.members.difference(&cut.back).copied().collect());
     scope.cut = Some(Cut {
         since: since.unwrap_or(now),
-        members: BTreeSet::new(),
+        members: earlier.unwrap_or_default(),
         back: BTreeSet::new(),
         healed: None,
         incident: None,
@@ -269,8 +292,17 @@ impl Desk {
             if members.is_empty() {
                 self.weigh(format!("liveness/{scope}/cut"), None, now, &mut step);
             } else {
-                self.cuts.reopen(&scope, since, incident, members);
+                self.cuts.reopen(&scope, since, None, incident, members);
             }
+        }
+        let mut rest: BTreeMap<&String, BTreeSet<HostNo>> = BTreeMap::new();
+        for (host, scope) in unreachable {
+            if self.cuts.scopes.get(scope).is_none_or(|scope| scope.cut.is_none()) {
+                rest.entry(scope).or_default().insert(*host);
+            }
+        }
+        for (scope, members) in rest {
+            self.cuts.reopen(scope, now, Some(now), None, members);
         }
         step
     }
@@ -290,6 +322,11 @@ impl Desk {
     /// The page already sent is not repeated: its receivers hear one update now and one recovery at the end.
     fn become_part(&mut self, own: IncidentNo, cut: IncidentNo, now: Timestamp, step: &mut DeskStep) {
         if own == cut {
+            return;
+        }
+        if !self.incidents.get(&cut).is_some_and(Incident::is_open) {
+            // Somebody closed the cut's incident by hand: what joins it is over with it.
+            self.resolve(own, now, step);
             return;
         }
         let Some(title) = self.incidents.get(&cut).map(|incident| incident.row.title.clone()) else { return };

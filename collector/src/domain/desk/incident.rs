@@ -172,7 +172,8 @@ impl Desk {
             let text = format!("{} ({})", problem.summary, problem.severity.word());
             step.effects.push(incident.note(now, "problem", text, None));
             let no = incident.row.no;
-            if incident.row.paged {
+            // Whoever has it may have looked at the lesser trouble only.
+            if incident.row.paged || incident.row.state == IncidentState::Acknowledged {
                 self.page_open(no, now, step);
                 self.page_told(no, PageKind::Updated, now, step);
             }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::{cut::Cuts, fleet::Fleet, incident::Incident, problem::Problem};
 use super::{
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
-    host::{Cause, State, machine::HostChange},
+    host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     record::{AttemptRow, Delivery, IncidentState, Loaded, Page, Row},
@@ -149,6 +149,20 @@ impl Desk {
             }
         }
         step
+    }
+
+    /// The clock was set by this much: what waits goes on waiting for as long as it would have.
+    pub fn stepped(&mut self, by_ms: i64, effects: &mut Vec<Effect>) {
+        self.hold_until = self.hold_until.plus_ms(by_ms);
+        for problem in self.problems.values_mut().filter(|problem| problem.row.incident.is_none()) {
+            problem.row.fold_until = problem.row.fold_until.plus_ms(by_ms);
+            effects.push(Effect::Record(Row::Problem(problem.row.clone())));
+        }
+        for incident in self.incidents.values_mut().filter(|incident| incident.page_due().is_some()) {
+            incident.row.page_at = incident.row.page_at.plus_ms(by_ms);
+            effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        }
+        self.cuts.stepped(by_ms);
     }
 
     /// Something about the collector itself.
@@ -294,7 +308,14 @@ impl Desk {
                 self.fold_now(&key, now, step);
             }
             (Some(known), Some(problem)) => {
+                let worse = problem.row.severity > known.row.severity;
                 if known.become_like(problem) {
+                    let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
+                    if worse && !known.row.incident.as_ref().is_some_and(open) && known.row.incident.is_some() {
+                        // Closed by hand, and now it is worse: that is news.
+                        known.row.incident = None;
+                        known.row.fold_until = now;
+                    }
                     step.effects.push(Effect::Record(Row::Problem(known.row.clone())));
                     let row = known.row.clone();
                     self.changed(&row, now, step);

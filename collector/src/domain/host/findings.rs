@@ -2,7 +2,8 @@
 
 use super::{
     Cause, State,
-    machine::{Host, HostChange, Step},
+    change::{HostChange, Step},
+    machine::Host,
 };
 use crate::domain::{
     event::{CloseReason, Effect, Judgement, Severity, Verdict},

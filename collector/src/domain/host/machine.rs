@@ -4,11 +4,16 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{Cause, State, ledger::Ledger, suspicion::Suspicion};
+use super::{
+    Cause, State,
+    change::{HostChange, Step},
+    ledger::Ledger,
+    suspicion::Suspicion,
+};
 use crate::domain::{
-    event::{AliveProof, Effect, Ending, HostEvent, Look, Why},
+    event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Look, Why},
     ids::SessionId,
-    labels::{Facts, Profile},
+    labels::{Admission, Facts, Profile},
     record::{FindingRow, LivenessRow, Loaded, Row},
     time::Timestamp,
     watch::Watch,
@@ -16,44 +21,12 @@ use crate::domain::{
 
 /// A lost agent's machine is looked at this often.
 const LOOK_AGAIN_MS: i64 = 60_000;
+/// A host that reboots has at least this long to come back after the collector was away.
+const BACK_AFTER_AWAY_MS: i64 = 60_000;
 /// So many silent looks in a row turn a lost agent into a host that is down.
 const SILENT_LOOKS: u8 = 2;
 /// A host that is down for less than this joins its scope's cut.
 const JOINS_CUT_MS: i64 = 60_000;
-
-/// All that the desk ever hears of a host.
-#[derive(Debug, Clone, PartialEq)]
-pub enum HostChange {
-    /// It became suspect by silence (or lost, and a look failed too): counts for the cuts.
-    Suspected {
-        /// It did not come back after the collector was away: that many fall due at once proves little.
-        not_back: bool,
-        /// Its last proof of life.
-        proof: Timestamp,
-    },
-    /// Its liveness changed.
-    Liveness {
-        /// From.
-        from: State,
-        /// To.
-        to: State,
-        /// Why.
-        cause: Cause,
-        /// Since when: the last proof of life for an outage.
-        since: Timestamp,
-    },
-    /// A finding opened, changed or cleared.
-    Finding(FindingRow),
-}
-
-/// What a step leads to.
-#[derive(Debug, Default)]
-pub struct Step {
-    /// For the desk.
-    pub changes: Vec<HostChange>,
-    /// For the edges.
-    pub effects: Vec<Effect>,
-}
 
 /// One host, decided.
 #[derive(Debug, Clone)]
@@ -70,6 +43,7 @@ pub struct Host {
     alive: Vec<AliveProof>,
     pub(super) suspicion: Option<Suspicion>,
     silent_looks: u8,
+    last_look: i64,
     /// Since when it was up before the collector was away; a restart of ours is no news about it.
     up_before: Option<Timestamp>,
     sharing: usize,
@@ -96,6 +70,7 @@ impl Host {
             alive: Vec::new(),
             suspicion: None,
             silent_looks: 0,
+            last_look: 0,
             up_before: None,
             sharing: 1,
             due: None,
@@ -149,6 +124,19 @@ impl Host {
         }
     }
 
+    /// The collector's clock was set by this much: what is due moves with it. The records keep what they said.
+    pub fn stepped(&mut self, by_ms: i64, now: Timestamp) {
+        self.proof = self.proof.plus_ms(by_ms).min(now);
+        self.not_before = self.not_before.plus_ms(by_ms).min(now);
+        self.due = self.due.map(|due| due.plus_ms(by_ms));
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.stepped(by_ms);
+        }
+        if by_ms < 0 {
+            self.since = self.since.min(now);
+        }
+    }
+
     /// Whether this host is to be waited for after the collector was away.
     #[must_use]
     pub fn was_up(&self) -> bool {
@@ -163,7 +151,9 @@ impl Host {
 
     /// Settling is over: whoever has not come back is suspect.
     pub fn not_back(&mut self, now: Timestamp, step: &mut Step) {
-        if self.waited_for() {
+        if self.waited_for() && self.profile.watch == Watch::None {
+            self.enter(State::Unknown, Cause::NotBack, now, now, step);
+        } else if self.waited_for() {
             self.suspect(Suspicion::silent(now, self.timers().agent_hold_silent_ms), Cause::NotBack, now, step);
         }
     }
@@ -232,7 +222,7 @@ impl Host {
             HostEvent::Healed => {
                 if self.state == State::Unreachable {
                     let suspicion = Suspicion::silent(now, self.timers().agent_hold_silent_ms);
-                    self.suspect(suspicion, Cause::Silence, now, &mut step);
+                    self.suspect(suspicion, Cause::StayedAway, now, &mut step);
                 }
             }
         }
@@ -273,6 +263,10 @@ impl Host {
         now: Timestamp,
         step: &mut Step,
     ) {
+        if self.profile.admission != Admission::Active {
+            step.effects.push(Effect::Close(session, CloseReason::NotAdmitted));
+            return;
+        }
         self.session = Some(session);
         self.alive = alive.into_iter().filter(|proof| Some(proof.boot_id) == self.boot_id).collect();
         let rebooted = self.boot_id != Some(boot_id);
@@ -369,7 +363,9 @@ impl Host {
         if from == State::Up {
             suspicion.before_up = Some((self.since, self.cause.clone()));
         }
-        if suspicion.is_silent() {
+        // Those that stayed away after a cut fall due together by our own doing, and workstations come and go in crowds.
+        let counts = cause != Cause::StayedAway && !self.timers().looks_at_ms.is_empty();
+        if suspicion.is_silent() && counts {
             step.changes.push(HostChange::Suspected { not_back: cause == Cause::NotBack, proof: self.proof });
         }
         self.state = State::Suspect;
@@ -406,9 +402,10 @@ impl Host {
         }
     }
 
-    fn look(&self, now: Timestamp, within_ms: i64, step: &mut Step) {
+    fn look(&mut self, now: Timestamp, within_ms: i64, step: &mut Step) {
         if let Some(peer) = self.peer {
             let look = self.suspicion.as_ref().map_or(now.ms(), Suspicion::look_id);
+            self.last_look = look;
             let sharing = self.sharing;
             step.effects.push(Effect::Look { host: self.profile.no, look, peer, sharing, within_ms });
         }
@@ -426,7 +423,7 @@ impl Host {
                 }
                 self.decide(now, step);
             }
-            State::AgentLost => match answer {
+            State::AgentLost if look == self.last_look => match answer {
                 Look::Silent => {
                     self.silent_looks += 1;
                     if self.silent_looks >= SILENT_LOOKS {
@@ -445,7 +442,7 @@ impl Host {
             State::Down => now.since_ms(self.since) < JOINS_CUT_MS,
             _ => false,
         };
-        if joins {
+        if joins && !self.timers().looks_at_ms.is_empty() {
             let from = self.state;
             self.suspicion = None;
             let since = self.proof.max(self.not_before);
@@ -477,7 +474,11 @@ impl Host {
     fn schedule(&mut self, now: Timestamp) {
         self.due = match self.state {
             State::AgentLost => Some(now.plus_ms(LOOK_AGAIN_MS)),
-            State::Rebooting if self.timers().reboot_ms > 0 => Some(self.since.plus_ms(self.timers().reboot_ms)),
+            State::Rebooting if self.timers().reboot_ms > 0 => {
+                // It may have come up while nobody was watching: it is given time to say so.
+                let due = self.since.plus_ms(self.timers().reboot_ms);
+                Some(due.max(self.not_before.plus_ms(BACK_AFTER_AWAY_MS)))
+            }
             _ => None,
         };
     }

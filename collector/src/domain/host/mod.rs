@@ -1,5 +1,6 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
+pub mod change;
 pub mod dictionary;
 #[cfg(test)]
 mod drain_tests;
@@ -99,6 +100,8 @@ pub enum Cause {
     CollectorAway,
     /// It did not come back after the collector's start.
     NotBack,
+    /// Its scope is back after a cut, it is not.
+    StayedAway,
     /// It was suspended, revoked or retired.
     NotAdmitted,
     /// Proven by the host's own alive log.
@@ -133,6 +136,7 @@ impl Cause {
             Self::RebootOverdue => "it said that it reboots and did not come back in time".into(),
             Self::CollectorAway => "the collector was not watching; waiting for it to report".into(),
             Self::NotBack => "it did not come back after the collector's start".into(),
+            Self::StayedAway => "others are back after the cut, it is not".into(),
             Self::NotAdmitted => "it may not report".into(),
             Self::AliveLog => "its own alive log proves it".into(),
         }

@@ -244,6 +244,13 @@ impl Slot {
         Some(Silence { host, session: SessionId(session), proof: Timestamp::from_ms(heard) })
     }
 
+    /// The collector's clock was set by this much: silence is counted on.
+    pub(super) fn step(&self, by_ms: i64) {
+        self.heard_ms.fetch_add(by_ms, SeqCst);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last_report = state.last_report.map(|at| at.plus_ms(by_ms));
+    }
+
     /// Nobody was watching: the next message is told to the engine, as after a silence.
     pub(super) fn ask_again(&self) {
         self.silence_told.store(true, SeqCst);

@@ -98,6 +98,11 @@ impl Slots {
         self.slots.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|slot| slot.ask_again());
     }
 
+    /// The collector's clock was set by this much.
+    pub fn step(&self, by_ms: i64) {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|slot| slot.step(by_ms));
+    }
+
     /// Tells a host's slot, before its first session here, which findings are open.
     pub fn adopt(&self, host: HostNo, open: &[FindingRow]) {
         self.slot(host).adopt(open);

@@ -48,6 +48,11 @@ impl Suspicion {
         self.kind == Kind::Silent
     }
 
+    /// The clock was set by this much. Looks that are under way answer to the old time and are made again if need be.
+    pub fn stepped(&mut self, by_ms: i64) {
+        self.from = self.from.plus_ms(by_ms);
+    }
+
     /// FIN or RST came: the machine's kernel lives.
     pub fn kernel_lives(&mut self) {
         self.kernel_lives = true;

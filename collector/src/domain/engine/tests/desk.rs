@@ -1,0 +1,267 @@
+//! The fleet: cuts, incidents, what the collector does to itself, and what people do.
+
+use super::*;
+
+#[test]
+fn hosts_that_fall_silent_together_are_one_cut_and_one_page_and_one_recovery() {
+    let mut fleet = Fleet::of(&[Watch::Normal; 6]);
+    let proof = Timestamp::from_ms(fleet.now);
+    fleet.now += 7_000;
+    for no in 1..=6 {
+        fleet.host(no, HostEvent::Silent { session: SessionId(no), proof });
+        fleet.now += 100;
+    }
+    fleet.until(20_000);
+    assert_eq!(fleet.state(6), State::Unreachable);
+    fleet.until(120_000);
+    assert_eq!(fleet.told(), [(PageKind::Opened, "the collector's network: 6 hosts cut off from here")]);
+    for no in 1..=6 {
+        fleet.connect(no);
+    }
+    fleet.until(240_000);
+    let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
+    assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved]);
+    assert!(fleet.pages[0].details.contains("h1, h2, h3, h4, h5, h6"), "{}", fleet.pages[0].details);
+}
+
+#[test]
+fn a_storm_of_five_thousand_hosts_is_one_page_and_one_recovery() {
+    let mut fleet = Fleet::of(&[Watch::Normal; 5_000]);
+    let proof = Timestamp::from_ms(fleet.now);
+    fleet.now += 7_000;
+    for no in 1..=5_000 {
+        fleet.host(no, HostEvent::Silent { session: SessionId(no), proof });
+    }
+    fleet.until(120_000);
+    assert_eq!(fleet.told(), [(PageKind::Opened, "the collector's network: 5000 hosts cut off from here")]);
+    assert!(fleet.pages[0].details.ends_with("and 4980 more"), "{}", fleet.pages[0].details);
+    for no in 1..=5_000 {
+        fleet.connect(no);
+    }
+    fleet.until(240_000);
+    let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
+    assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved]);
+}
+
+#[test]
+fn two_silent_hosts_are_no_cut() {
+    let mut fleet = Fleet::of(&[Watch::Normal; 6]);
+    let proof = Timestamp::from_ms(fleet.now);
+    fleet.now += 7_000;
+    for no in 1..=2 {
+        fleet.host(no, HostEvent::Silent { session: SessionId(no), proof });
+    }
+    fleet.until(120_000);
+    assert_eq!(fleet.told().len(), 2);
+}
+
+#[test]
+fn the_hosts_own_alive_log_turns_down_into_unreachable_from_here() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.silent_from_now(1);
+    fleet.until(100_000);
+    let (from, to) = (Timestamp::from_ms(START), Timestamp::from_ms(START + 60_000));
+    fleet.connect_with(1, [1; 16], vec![AliveProof { boot_id: [1; 16], from, to, clean_end: false }]);
+    fleet.until(200_000);
+    let told: Vec<(Observed, i64)> =
+        fleet.spans(1).iter().map(|span| (span.state, span.to.since_ms(span.from))).collect();
+    assert_eq!(told, [(Observed::Unreachable, 60_000), (Observed::Down, 40_000)]);
+}
+
+#[test]
+fn another_boot_id_proves_nothing() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.silent_from_now(1);
+    fleet.until(100_000);
+    let (from, to) = (Timestamp::from_ms(START), Timestamp::from_ms(START + 60_000));
+    fleet.connect_with(1, [2; 16], vec![AliveProof { boot_id: [2; 16], from, to, clean_end: false }]);
+    let states: Vec<Observed> = fleet.spans(1).iter().map(|span| span.state).collect();
+    assert_eq!(states, [Observed::Down]);
+}
+
+#[test]
+fn a_suspended_collector_waits_for_its_hosts_and_blames_none() {
+    let mut fleet = Fleet::of(&[Watch::Normal, Watch::Fast]);
+    let from = Timestamp::from_ms(fleet.now);
+    fleet.now += 3_600_000;
+    fleet.apply(Event::Stalled { from, to: Timestamp::from_ms(fleet.now) });
+    assert_eq!(fleet.state(1), State::Unknown);
+    fleet.ends(2, Ending::Reset);
+    fleet.connect(2);
+    fleet.host(1, HostEvent::Heard { session: SessionId(1) });
+    fleet.until(3_700_000);
+    assert_eq!((fleet.state(1), fleet.state(2)), (State::Up, State::Up));
+    assert_eq!(fleet.told(), []);
+    assert_eq!(fleet.spans(1).last().map(|span| span.state), Some(Observed::CollectorDown));
+}
+
+#[test]
+fn a_finding_on_a_host_that_is_down_joins_its_incident_and_alone_opens_its_own() {
+    let mut fleet = Fleet::of(&[Watch::Normal, Watch::Normal]);
+    let holds = |part: &str| Judgement {
+        part: part.into(),
+        rule: "filesystem_space",
+        verdict: Verdict::Holds { severity: Severity::Warning, evidence: format!("{part}: 3 % free") },
+    };
+    fleet.silent_from_now(1);
+    fleet.until(20_000);
+    fleet.host(1, HostEvent::Judged { through: None, judgements: vec![holds("/var")] });
+    fleet.host(2, HostEvent::Judged { through: None, judgements: vec![holds("/")] });
+    fleet.until(120_000);
+    assert_eq!(fleet.told(), [(PageKind::Opened, "h1 is down"), (PageKind::Opened, "h2: /: 3 % free")]);
+    let cleared = Judgement { verdict: Verdict::Cleared { evidence: "40 % free".into() }, ..holds("/") };
+    fleet.host(2, HostEvent::Judged { through: None, judgements: vec![cleared] });
+    assert_eq!(fleet.pages.last().map(|page| page.kind), Some(PageKind::Resolved));
+    assert_eq!(fleet.pages.last().map(|page| page.component.as_str()), Some("/"));
+}
+
+#[test]
+fn whoever_acknowledges_stops_pages_that_have_not_gone_out() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.silent_from_now(1);
+    fleet.until(20_000);
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new() });
+    fleet.until(120_000);
+    assert_eq!(fleet.told(), []);
+    fleet.connect(1);
+    let incident = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();
+    assert_eq!(incident.row.state, IncidentState::Resolved);
+    assert_eq!(incident.row.acknowledged_by.as_deref(), Some("ana"));
+}
+
+#[test]
+fn each_try_of_a_page_is_recorded_and_its_end_is_noted() {
+    let mut fleet = Fleet::of(&[Watch::Fast]);
+    fleet.ends(1, Ending::Fin);
+    let page = fleet.pages[0].id;
+    fleet.apply(Event::Delivered { page, outcome: Outcome::Retrying { error: "503".into() } });
+    fleet.apply(Event::Delivered { page, outcome: Outcome::Accepted { provider_id: None } });
+    let tries = fleet.rows.iter().filter(|row| matches!(row, Row::Attempt(_))).count();
+    assert_eq!(tries, 2);
+    let events = &fleet.engine.snapshot().incidents[&IncidentNo(1)].events;
+    assert!(events.iter().any(|event| event.kind == "paged" && event.text == "accepted by ops"), "{events:?}");
+}
+
+#[test]
+fn a_revoked_host_is_nobodys_outage() {
+    let mut fleet = Fleet::of(&[Watch::Fast]);
+    fleet.ends(1, Ending::Fin);
+    fleet.host(1, HostEvent::Admitted(Admission::Revoked));
+    assert_eq!(fleet.state(1), State::Unknown);
+    assert_eq!(fleet.engine.snapshot().hosts[&HostNo(1)].cause, Cause::NotAdmitted);
+    let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
+    assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved]);
+}
+
+#[test]
+fn a_restart_of_the_collector_is_no_news_about_a_host_but_its_own_reboot_is() {
+    for (boot, since) in [(1, 0), (2, 60_000)] {
+        let mut fleet = Fleet::of(&[Watch::Normal]);
+        let from = Timestamp::from_ms(fleet.now);
+        fleet.now += 60_000;
+        fleet.apply(Event::Stalled { from, to: Timestamp::from_ms(fleet.now) });
+        fleet.connect_with(1, [boot; 16], Vec::new());
+        assert_eq!(fleet.state(1), State::Up);
+        assert_eq!(fleet.liveness(1).since.ms() - START, since, "boot {boot}");
+        assert_eq!(fleet.spans(1).last().map(|span| span.to.ms() - START), Some(60_000));
+    }
+}
+
+#[test]
+fn what_was_closed_by_hand_and_gets_worse_is_told_anew() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.answer = Look::Answers;
+    fleet.ends(1, Ending::Fin);
+    fleet.until(50_000);
+    fleet.operator(Command::Resolve { incident: IncidentNo(1), note: "known".into() });
+    fleet.answer = Look::Silent;
+    fleet.until(300_000);
+    assert_eq!(fleet.state(1), State::Down);
+    let kinds: Vec<PageKind> = fleet.pages.iter().map(|page| page.kind).collect();
+    assert_eq!(kinds, [PageKind::Opened, PageKind::Resolved, PageKind::Opened]);
+    assert_eq!(fleet.pages[2].severity, Severity::Critical);
+}
+
+#[test]
+fn an_acknowledged_warning_that_becomes_critical_calls_somebody() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.answer = Look::Answers;
+    fleet.ends(1, Ending::Fin);
+    fleet.until(20_000);
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new() });
+    fleet.answer = Look::Silent;
+    fleet.until(300_000);
+    assert_eq!(fleet.told(), [(PageKind::Opened, "h1 is down")]);
+}
+
+#[test]
+fn the_hosts_behind_one_address_are_not_judged_by_what_answers_there() {
+    let mut fleet = Fleet::of(&[Watch::Normal, Watch::Normal]);
+    for no in 1..=2 {
+        let session = SessionId(no + 10);
+        let peer = IpAddr::from([192, 0, 2, 1]);
+        fleet.host(no, HostEvent::Opened { session, boot_id: [1; 16], peer, alive: Vec::new(), facts: Box::default() });
+        fleet.host(no, HostEvent::Heard { session });
+    }
+    let sharing = |fleet: &Fleet| fleet.engine.at_address[&IpAddr::from([192, 0, 2, 1])];
+    assert_eq!(sharing(&fleet), 2);
+    let proof = Timestamp::from_ms(fleet.now);
+    fleet.host(1, HostEvent::Silent { session: SessionId(11), proof });
+    fleet.until(60_000);
+    assert_eq!(fleet.state(1), State::Down);
+    assert_eq!(sharing(&fleet), 2, "a dead host still shares its address");
+}
+
+#[test]
+fn laptops_that_close_together_are_no_cut() {
+    let mut fleet = Fleet::of(&[Watch::Relaxed; 6]);
+    let proof = Timestamp::from_ms(fleet.now);
+    fleet.now += 75_000;
+    for no in 1..=6 {
+        fleet.host(no, HostEvent::Silent { session: SessionId(no), proof });
+    }
+    fleet.until(3_600_000);
+    assert_eq!(fleet.told(), []);
+    assert_eq!(fleet.state(1), State::Unknown);
+}
+
+#[test]
+fn a_host_that_stayed_dead_after_a_flapping_cut_is_down_in_the_end() {
+    let mut fleet = Fleet::of(&[Watch::Normal; 6]);
+    for round in 0..2 {
+        let proof = Timestamp::from_ms(fleet.now);
+        fleet.now += 7_000;
+        for no in (1..=6).filter(|no| round == 0 || *no != 6) {
+            fleet.host(no, HostEvent::Silent { session: SessionId(no), proof });
+        }
+        let at = fleet.now - START;
+        fleet.until(at + 20_000);
+        for no in 1..=5 {
+            fleet.connect(no);
+        }
+    }
+    let at = fleet.now - START;
+    fleet.until(at + 200_000);
+    assert_eq!(fleet.state(6), State::Down);
+    assert_eq!(fleet.told().last(), Some(&(PageKind::Opened, "h6 is down")));
+}
+
+#[test]
+fn an_hour_that_the_wall_clock_is_set_back_delays_no_page() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.silent_from_now(1);
+    fleet.until(20_000);
+    fleet.now -= 3_600_000;
+    fleet.apply(Event::Stepped { by_ms: -3_600_000 });
+    fleet.until(20_000 - 3_600_000 + 21_000);
+    assert_eq!(fleet.told(), [(PageKind::Opened, "h1 is down")]);
+}
+
+#[test]
+fn a_host_revoked_while_its_session_opens_is_shown_the_door() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.host(1, HostEvent::Admitted(Admission::Revoked));
+    fleet.connect(1);
+    assert_eq!(fleet.state(1), State::Unknown);
+    assert_eq!(fleet.engine.snapshot().hosts[&HostNo(1)].session, None);
+}

@@ -1,0 +1,137 @@
+//! An engine with hosts and a clock that the test moves.
+
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
+
+use super::*;
+use crate::domain::{
+    event::{AliveProof, Ending, Judgement, Look, Outcome, ReplyId, Severity, Verdict, Why},
+    host::Cause,
+    ids::SessionId,
+    labels::{Class, Facts},
+    record::{IncidentState, LivenessRow, Observed, Page, PageKind, SpanRow},
+    watch::Watch,
+};
+
+mod desk;
+mod table;
+
+const START: i64 = 1_790_000_000_000;
+
+/// An engine with hosts, its rows and pages, and a clock that the test moves.
+struct Fleet {
+    engine: Engine,
+    now: i64,
+    rows: Vec<Row>,
+    pages: Vec<Page>,
+    looks: Vec<(HostNo, i64)>,
+    answer: Look,
+}
+
+impl Fleet {
+    fn of(levels: &[Watch]) -> Self {
+        let routes = vec![Route { receiver: "ops".into(), least: Severity::Warning }];
+        let (engine, _) = Engine::new(&Loaded::default(), routes, Timestamp::from_ms(START));
+        let (rows, pages, looks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut fleet = Self { engine, now: START, rows, pages, looks, answer: Look::Silent };
+        for (index, watch) in levels.iter().enumerate() {
+            let no = i64::try_from(index).unwrap() + 1;
+            fleet.apply(Event::Enrolled(Box::new(profile(no, *watch))));
+            fleet.connect(no);
+        }
+        fleet
+    }
+
+    fn apply(&mut self, event: Event) {
+        let effects = self.engine.apply(event, Timestamp::from_ms(self.now));
+        for effect in effects {
+            match effect {
+                Effect::Record(row) => self.rows.push(row),
+                Effect::Notify(page) => self.pages.push(*page),
+                Effect::Look { host, look, .. } => self.looks.push((host, look)),
+                _ => {}
+            }
+        }
+    }
+
+    fn host(&mut self, no: i64, event: HostEvent) {
+        self.apply(Event::Host(HostNo(no), event));
+    }
+
+    fn connect(&mut self, no: i64) {
+        self.connect_with(no, [1; 16], Vec::new());
+    }
+
+    fn connect_with(&mut self, no: i64, boot_id: [u8; 16], alive: Vec<AliveProof>) {
+        let (session, peer) =
+            (SessionId(no), IpAddr::from((0x0a00_0000_u32 + u32::try_from(no).unwrap()).to_be_bytes()));
+        self.host(no, HostEvent::Opened { session, boot_id, peer, alive, facts: Box::default() });
+        self.host(no, HostEvent::Heard { session });
+    }
+
+    /// The slot finds it silent `suspect` after its last message, which was now.
+    fn silent_from_now(&mut self, no: i64) {
+        let proof = Timestamp::from_ms(self.now);
+        let suspect_ms = self.engine.hosts[&HostNo(no)].profile.watch.timers().suspect_ms;
+        self.now += suspect_ms;
+        self.host(no, HostEvent::Silent { session: SessionId(no), proof });
+    }
+
+    fn ends(&mut self, no: i64, how: Ending) {
+        let proof = Timestamp::from_ms(self.now);
+        self.host(no, HostEvent::Ended { session: SessionId(no), how, proof });
+    }
+
+    /// Moves on to `at` after the start, letting due things happen and looks be answered on the way.
+    fn until(&mut self, at: i64) {
+        let end = START + at;
+        while self.now < end {
+            for (host, look) in std::mem::take(&mut self.looks) {
+                self.host(host.0, HostEvent::Looked { look, answer: self.answer });
+            }
+            let due = self.engine.due().map_or(end, Timestamp::ms);
+            self.now = due.clamp(self.now, end).max(self.now + 1).min(end);
+            self.apply(Event::Tick);
+        }
+    }
+
+    fn operator(&mut self, command: Command) {
+        let by = Principal { name: "ana".into(), via: "web".into(), address: None };
+        self.apply(Event::Operator { by, command, reply: ReplyId(1) });
+    }
+
+    fn state(&self, no: i64) -> State {
+        self.engine.snapshot().hosts[&HostNo(no)].state
+    }
+
+    fn told(&self) -> Vec<(PageKind, &str)> {
+        self.pages.iter().map(|page| (page.kind, page.title.as_str())).collect()
+    }
+
+    fn spans(&self, no: i64) -> Vec<&SpanRow> {
+        let rows = self.rows.iter();
+        rows.filter_map(|row| if let Row::Span(span) = row { Some(span) } else { None })
+            .filter(|span| span.host.0 == no)
+            .collect()
+    }
+
+    /// Its liveness as last recorded.
+    fn liveness(&self, no: i64) -> LivenessRow {
+        let of = |row: &Row| if let Row::Liveness(row) = row { Some(row.clone()) } else { None };
+        self.rows.iter().filter_map(of).rfind(|row| row.host.0 == no).unwrap()
+    }
+}
+
+fn profile(no: i64, watch: Watch) -> Profile {
+    Profile {
+        no: HostNo(no),
+        id: HostId::from_str(&format!("00000000-0000-7000-8000-{no:012}")).unwrap(),
+        name: format!("h{no}"),
+        class: Class::Server,
+        site: None,
+        watch,
+        labels: BTreeMap::new(),
+        sources: BTreeMap::new(),
+        admission: Admission::Active,
+        facts: Facts::default(),
+    }
+}

@@ -1,0 +1,38 @@
+//! What a step of a host leads to: effects for the edges, and changes, which are all that the desk ever hears of it.
+
+use super::{Cause, State};
+use crate::domain::{event::Effect, record::FindingRow, time::Timestamp};
+
+/// All that the desk ever hears of a host.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HostChange {
+    /// It became suspect by silence (or lost, and a look failed too): counts for the cuts.
+    Suspected {
+        /// It did not come back after the collector was away: that many fall due at once proves little.
+        not_back: bool,
+        /// Its last proof of life.
+        proof: Timestamp,
+    },
+    /// Its liveness changed.
+    Liveness {
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+        /// Why.
+        cause: Cause,
+        /// Since when: the last proof of life for an outage.
+        since: Timestamp,
+    },
+    /// A finding opened, changed or cleared.
+    Finding(FindingRow),
+}
+
+/// What a step leads to.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// For the desk.
+    pub changes: Vec<HostChange>,
+    /// For the edges.
+    pub effects: Vec<Effect>,
+}

@@ -9,21 +9,29 @@ use tokio::process::Command;
 
 use crate::s;
 
-/// A file system of its own; unmounted when dropped.
-struct Small(PathBuf);
+/// A file system of its own; unmounted when dropped. It lies below /dev, where no agent looks: the stories beside this one
+/// shall not be paged for a disk that is full on purpose.
+struct Small(tempfile::TempDir);
 
 impl Small {
-    async fn mount(at: PathBuf, size: &str) -> Self {
-        std::fs::create_dir_all(&at).expect("a directory of our own");
-        let options = format!("size={size}");
-        let said = run(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "muster-test"]).arg(&at)).await;
+    /// Mounts one and lets `at` lead to it.
+    async fn mount(at: &Path, size: &str) -> Self {
+        let place = tempfile::TempDir::new_in("/dev/shm").expect("/dev/shm is there on every Debian");
+        let options = format!("size={size},mode=0700");
+        let said =
+            run(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "muster-test"]).arg(place.path())).await;
         assert_eq!(said.code, 0, "a small file system: {}", said.err);
-        Self(at)
+        std::os::unix::fs::symlink(place.path(), at).expect("a link in a directory of our own");
+        Self(place)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
     /// Writes until nothing more fits.
     fn fill(&self, name: &str) {
-        let mut file = std::fs::File::create(self.0.join(name)).expect("there is room for a name");
+        let mut file = std::fs::File::create(self.file(name)).expect("there is room for a name");
         while file.write_all(&[0; 4096]).is_ok() {}
     }
 }
@@ -31,14 +39,14 @@ impl Small {
 impl Small {
     async fn remount(&self, how: &str) {
         let options = format!("remount,{how}");
-        let said = run(Command::new("mount").args(["-o", &options]).arg(&self.0)).await;
+        let said = run(Command::new("mount").args(["-o", &options]).arg(self.0.path())).await;
         assert_eq!(said.code, 0, "remounted {how}: {}", said.err);
     }
 }
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).output();
     }
 }
 
@@ -50,7 +58,7 @@ fn free_bytes(at: &Path) -> u64 {
 async fn with_the_disk_full_both_stay_up_and_a_page_still_goes_out() {
     let hook = Webhook::start().await;
     let mut collector = Collector::prepare(&hook.receiver());
-    let disk = Small::mount(collector.state(), "64m").await;
+    let disk = Small::mount(&collector.state(), "64m").await;
     collector.run().await;
     let mut agent = Agent::up(&collector, "fast").await;
 
@@ -58,7 +66,7 @@ async fn with_the_disk_full_both_stay_up_and_a_page_still_goes_out() {
     // The reserve is given back to the disk first; what it frees is taken too.
     let full = || async {
         disk.fill("more");
-        (free_bytes(&disk.0) < 65_536).then_some(())
+        (free_bytes(disk.0.path()) < 65_536).then_some(())
     };
     eventually("the disk is full", s(10), full).await;
 
@@ -69,8 +77,8 @@ async fn with_the_disk_full_both_stay_up_and_a_page_still_goes_out() {
     let log = collector.log();
     assert!(log.contains("space") || log.contains("full"), "it says so:\n{log}");
 
-    std::fs::remove_file(disk.0.join("filler")).expect("the story's own file");
-    let _ = std::fs::remove_file(disk.0.join("more"));
+    std::fs::remove_file(disk.file("filler")).expect("the story's own file");
+    let _ = std::fs::remove_file(disk.file("more"));
     agent.run();
     hook.wait("incident.resolved", s(60)).await;
 }
@@ -79,7 +87,7 @@ async fn with_the_disk_full_both_stay_up_and_a_page_still_goes_out() {
 async fn with_the_agents_disk_full_it_stays_up_says_so_and_reports_on() {
     let collector = Collector::start("").await;
     let mut agent = Agent::new(None);
-    let disk = Small::mount(agent.state(), "2m").await;
+    let disk = Small::mount(&agent.state(), "2m").await;
     let said = agent.enrol(&collector.address(), &collector.token("fast").await).await;
     assert_eq!(said.code, 0, "{}", said.all());
     disk.fill("filler");
@@ -89,7 +97,7 @@ async fn with_the_agents_disk_full_it_stays_up_says_so_and_reports_on() {
     let told = || async { Some(agent.log()).filter(|log| log.contains("No space") || log.contains("space")) };
     eventually("it says so", s(15), told).await;
 
-    std::fs::remove_file(disk.0.join("filler")).expect("the story's own file");
+    std::fs::remove_file(disk.file("filler")).expect("the story's own file");
     assert_eq!(agent.stop().await, 0, "{}", agent.log());
     agent.run();
     collector.host_is(host["id"].as_str().expect("an id"), "up", s(20)).await;
@@ -98,10 +106,10 @@ async fn with_the_agents_disk_full_it_stays_up_says_so_and_reports_on() {
 #[tokio::test]
 async fn on_a_read_only_state_both_say_which_directory_and_leave_the_rest_alone() {
     let mut collector = Collector::prepare("");
-    let disk = Small::mount(collector.state(), "64m").await;
+    let disk = Small::mount(&collector.state(), "64m").await;
     collector.run().await;
     let mut agent = Agent::new(None);
-    let agents = Small::mount(agent.state(), "2m").await;
+    let agents = Small::mount(&agent.state(), "2m").await;
     let said = agent.enrol(&collector.address(), &collector.token("fast").await).await;
     assert_eq!(said.code, 0, "{}", said.all());
 

@@ -1,7 +1,8 @@
-//! A mount that hangs, as a dead NFS server's does. Needs root, /dev/fuse and namespaces.
+//! Machines with mounts of their own: one that hangs, as a dead NFS server's does, and one that makes a second machine of
+//! this. Needs root, /dev/fuse and namespaces.
 
 use muster_tests::http::samples;
-use muster_tests::process::{Process, installed, program};
+use muster_tests::process::{Process, installed, program, run};
 use muster_tests::{Agent, Collector, eventually, never};
 use tokio::process::Command;
 
@@ -63,4 +64,29 @@ async fn with_a_mount_that_hangs_reports_stay_on_time_and_say_device_error_for_i
     collector.host_is(&agent.host, "up", s(1)).await;
     let page = collector.get(&format!("/hosts/{}", agent.host)).await.body;
     assert!(page.contains(&point.display().to_string()), "the view names the mount\n{page}\n{}", process.tail());
+}
+
+#[tokio::test]
+async fn an_agent_on_a_cloned_state_directory_is_told_what_to_do_and_the_first_stays() {
+    let collector = Collector::start("").await;
+    let agent = Agent::up(&collector, "fast").await;
+    let copy = agent.home().join("copy");
+    let said = run(Command::new("cp").arg("-a").arg(agent.state()).arg(&copy)).await;
+    assert_eq!(said.code, 0, "{}", said.err);
+    let (boot, config) = (agent.home().join("boot_id"), agent.home().join("copy.toml"));
+    std::fs::write(&config, format!("state = \"{}\"\n", copy.display())).expect("a file in a directory of our own");
+    // Another machine has another boot; all else is equal here.
+    std::fs::write(&boot, "01234567-89ab-4cde-8f01-23456789abcd\n").expect("a file in a directory of our own");
+    let script = r#"mount --bind "$1" /proc/sys/kernel/random/boot_id && exec "$2" --config "$3" run"#;
+    let mut second = Command::new(installed("unshare", "util-linux"));
+    second.args(["--mount", "sh", "-c", script, "sh"]).arg(&boot).arg(program("muster-agent")).arg(&config);
+    let log = agent.home().join("clone.log");
+    let mut second = Process::start("the clone", &mut second, &log);
+    let told = || async { std::fs::read_to_string(&log).ok().filter(|log| log.contains("in use on another machine")) };
+    let told = second.ready(s(15), told).await;
+    assert!(told.contains("enrol this one with a token of its own"), "{told}");
+    assert!(collector.metric("muster_reports_refused_total{reason=\"clone\"}").await >= Some(1.0));
+    collector.host_is(&agent.host, "up", s(5)).await;
+    let log = agent.log();
+    assert_eq!(log.matches("the collector listens").count(), 1, "the first stays:\n{log}");
 }

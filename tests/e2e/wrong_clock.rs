@@ -71,6 +71,8 @@ async fn a_clock_three_weeks_ahead_is_seen_and_its_certificate_renewed_at_once()
     let series = format!("muster_host_clock_ahead_seconds{{host=\"{}\"}}", agent.name);
     let ahead = collector.metric(&series).await.expect("its clock is measured");
     assert!((ahead - 21.0 * 86_400.0).abs() < 60.0, "{ahead}");
+    let page = collector.get(&format!("/hosts/{}", agent.host)).await.body;
+    assert!(page.contains("ahead of the collector"), "the view says so:\n{page}");
 
     // Past half of its life a certificate is renewed, tried on a new session, and only then the old one is void.
     let renewed = || async { process.log().contains("the renewed certificate is in use").then_some(()) };

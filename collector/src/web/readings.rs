@@ -1,7 +1,11 @@
 //! What a host last said, picked from its slot for people. The only file of this door that knows the slot's inside.
 
 use super::words;
-use crate::domain::{host::slot::Slot, rules::Thresholds, time::Timestamp};
+use crate::domain::{
+    host::slot::{Slot, SourceState},
+    rules::Thresholds,
+    time::Timestamp,
+};
 
 /// The families that views draw.
 const SHOWN: [&str; 12] = [
@@ -55,6 +59,8 @@ pub(super) struct Bar {
 pub(super) struct HostReadings {
     pub(super) figures: Vec<(&'static str, String)>,
     pub(super) bars: Vec<Bar>,
+    /// What does not answer, and why.
+    pub(super) silent: Vec<(String, String)>,
     pub(super) series: String,
 }
 
@@ -64,7 +70,27 @@ pub(super) fn readings(slot: &Slot, thresholds: &Thresholds, now: Timestamp) -> 
     for name in SHOWN {
         slot.for_each(name, &mut |labels, value| samples.push(Sample { name, labels: labels.to_vec(), value }));
     }
-    HostReadings { series: words::count(slot.series()), ..pick(&samples, thresholds, now) }
+    let mut shown = HostReadings { series: words::count(slot.series()), ..pick(&samples, thresholds, now) };
+    shown.figures.extend(slot.agent_clock_ahead_ms().and_then(clock));
+    let sources =
+        slot.sources().into_iter().filter(|source| !matches!(source.state, SourceState::Ok | SourceState::Absent));
+    let said = |reason: &str| if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    shown.silent = sources
+        .map(|source| (source.name.to_string(), source.state.word().to_owned() + &said(&source.reason)))
+        .collect();
+    shown
+}
+
+/// Clocks that differ by more than this many milliseconds are worth a word (spec/enrolment-and-transport, time skew).
+const SKEW_WORTH_SAYING_MS: i64 = 30_000;
+
+/// How wrong the host's clock is, if it is.
+fn clock(ahead_ms: i64) -> Option<(&'static str, String)> {
+    let direction = if ahead_ms < 0 { "behind" } else { "ahead of" };
+    let wrong = ahead_ms.saturating_abs() > SKEW_WORTH_SAYING_MS;
+    wrong.then(|| {
+        ("clock", format!("{} {direction} the collector's: timedatectl", words::duration(ahead_ms.saturating_abs())))
+    })
 }
 
 /// Interfaces and file systems that are the kernel's own affair.
@@ -111,7 +137,7 @@ pub(super) fn pick(samples: &[Sample], thresholds: &Thresholds, now: Timestamp) 
         let total = format!("{} received, {} sent", words::bytes(received), words::bytes(sent));
         figures.push(("network since boot", total));
     }
-    HostReadings { figures, bars: bars(samples, thresholds), series: String::new() }
+    HostReadings { figures, bars: bars(samples, thresholds), silent: Vec::new(), series: String::new() }
 }
 
 fn is_quiet_device(device: &str) -> bool {

@@ -180,7 +180,7 @@ fn questions() -> Map<String, Value> {
     let words = json!({ "type": "object", "maxProperties": 64, "additionalProperties": { "type": "string", "maxLength": 256 } });
     let class = json!({ "enum": ["server", "workstation", "device"] });
     let watch = json!({ "enum": ["fast", "normal", "relaxed", "none"] });
-    let ttl = json!({ "type": "integer", "minimum": 60 });
+    let ttl = json!({ "type": "integer", "minimum": 1 });
     let role = json!({ "enum": ["scrape", "viewer", "operator", "admin"] });
     into_map(json!({
         "HostChange": closed(&[], json!({ "class": class, "site": text, "watch": watch, "labels": words })),

@@ -215,10 +215,11 @@ impl Story {
         let log = self.machine.root().join("root/node_exporter.log");
         let exclude = format!("--collector.filesystem.mount-points-exclude={MOUNTS_LEFT_OUT}");
         let listen = format!("--web.listen-address={EXPORTER}");
-        let mut command = self.machine.command(&["prometheus-node-exporter", &listen, &exclude]);
-        let exporter = Process::start("node_exporter", &mut command, &log);
+        // Debian's package leaves out `lo`, upstream does not.
+        let words = ["prometheus-node-exporter", &listen, &exclude, "--collector.netdev.device-exclude=^$"];
+        let mut exporter = Process::start("node_exporter", &mut self.machine.command(&words), &log);
         let theirs = || async { Some(http::samples(&http::get(&format!("http://{EXPORTER}/metrics")).await?.body)) };
-        let before = eventually("node_exporter answers", UP, theirs).await;
+        let before = exporter.ready(UP, theirs).await;
         // Two collections later everything that was mounted above is known.
         let ours =
             || async { Some(http::samples(&http::get(&format!("{API}/hosts/{}/metrics", self.host)).await?.body)) };

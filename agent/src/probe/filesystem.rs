@@ -42,6 +42,7 @@ const TYPES_LEFT_OUT: [&str; 24] = [
 /// One mount of `/proc/1/mountinfo`.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
+    parent: String,
     device: String,
     point: String,
     kind: String,
@@ -96,7 +97,7 @@ fn say(sink: &mut Sink<'_>, mount: &Mount, stat: Option<FsStat>) {
     gauge("node_filesystem_readonly", "Filesystem read-only status.", read_only);
 }
 
-/// The mounts that count, each once: of two at one place the later hides the earlier.
+/// The mounts that count, each once: of two at one place the later hides the earlier, unless it came below it.
 fn parse(text: &str) -> Result<Vec<Mount>, ProbeError> {
     let mut mounts: Vec<Mount> = Vec::new();
     for line in text.lines() {
@@ -104,21 +105,35 @@ fn parse(text: &str) -> Result<Vec<Mount>, ProbeError> {
         if TYPES_LEFT_OUT.contains(&&*mount.kind) || point_left_out(&mount.point) {
             continue;
         }
-        mounts.retain(|earlier| earlier.point != mount.point);
+        if let Some(at) = mounts.iter().position(|earlier| earlier.point == mount.point) {
+            if mounts.iter().any(|other| covers(other, &mount)) {
+                continue;
+            }
+            mounts.remove(at);
+        }
         mounts.push(mount);
     }
     Ok(mounts)
 }
 
+/// Whether a path to `mount` ends in `other` first: both are on the same parent, `other` on a directory above.
+/// (Propagation mounts below what is there already, as systemd-nspawn's `/run/host` shows.)
+fn covers(other: &Mount, mount: &Mount) -> bool {
+    other.parent == mount.parent && mount.point.strip_prefix(&*other.point).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`, proc(5).
 fn parse_line(line: &str) -> Option<Mount> {
     let (before, after) = line.split_once(" - ")?;
-    let mut before = before.split(' ').skip(4);
+    let mut before = before.split(' ').skip(1);
+    let parent = before.next()?;
+    let mut before = before.skip(2);
     let mut after = after.split(' ');
     let (point, options) = (before.next()?, before.next()?);
     let (kind, device, super_options) = (after.next()?, after.next()?, after.next()?);
     let read_only = |options: &str| options.split(',').any(|option| option == "ro");
     Some(Mount {
+        parent: parent.to_owned(),
         device: device.to_owned(),
         point: unescape(point),
         kind: kind.to_owned(),
@@ -187,5 +202,14 @@ mod tests {
         let devices: Vec<String> = parse(text).unwrap().into_iter().map(|mount| mount.device).collect();
         assert_eq!(devices, ["/dev/b"]);
         assert!(parse("too short\n").is_err());
+    }
+
+    #[test]
+    fn a_mount_that_came_below_another_does_not_hide_what_is_seen() {
+        let text = "128 127 0:43 / /run/host ro - tmpfs tmpfs rw\n130 128 8:0 / /run/host/incoming ro - ext4 /dev/a rw\n\
+                    132 127 8:0 / /run/host/incoming rw - ext4 /dev/a rw\n";
+        let seen: Vec<(String, bool)> =
+            parse(text).unwrap().into_iter().map(|mount| (mount.point, mount.read_only)).collect();
+        assert_eq!(seen, [("/run/host".to_owned(), true), ("/run/host/incoming".to_owned(), true)]);
     }
 }

@@ -373,8 +373,11 @@ impl Story {
         self.equal("  45 s later", NOBODY, NOBODY.to_owned());
         let problems = self.ask("/api/v1/incidents").await.unwrap_or_default();
         let all = problems["items"].as_array().cloned().unwrap_or_default();
-        let open = all.iter().filter(|one| one["state"] != "resolved").count();
-        self.equal("open incidents at the end", "0", open.to_string());
+        // A disk nearly full below the container is a problem too, and no host's silence.
+        let open = all.iter().filter(|one| one["state"] != "resolved");
+        let keys: Vec<&str> = open.filter_map(|one| one["key"].as_str()).collect();
+        let holds = !keys.iter().any(|key| key.starts_with("liveness/"));
+        self.row("open incidents at the end", "none of a silent host", keys.join(", "), holds);
     }
 
     async fn exposure(&mut self) {

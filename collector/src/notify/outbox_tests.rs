@@ -285,7 +285,7 @@ async fn the_engine_is_told_once_when_pages_are_given_up_and_once_when_one_is_ta
     let (severity, text) = trouble.expect("a page was given up");
     assert_eq!((tries, what.as_str(), severity), (1, "delivery/hook", Severity::Warning));
     assert!(text.starts_with("receiver hook does not take pages since 20"), "{text}");
-    assert!(text.ends_with(": it answered 422; 3 wait"), "{text}");
+    assert!(text.ends_with(": it answered 422: it rejects this page for good; 3 wait"), "{text}");
     assert_eq!(world.told().await, (2, "delivery/hook".into(), None));
     world.settled(1).await;
     world.workers.stop(Duration::from_secs(5)).await;

@@ -171,7 +171,7 @@ impl Messenger for Email {
             }
             let (envelope, mail) = match letter(page, &self.config, recipient, &self.base_url) {
                 Ok(letter) => letter,
-                Err(error) => return Sent::Refused { error: format!("the mail cannot be written: {error}") },
+                Err(error) => return Sent::Rejected { error: format!("the mail cannot be written: {error}") },
             };
             match self.transport.send_raw(&envelope, &mail).await {
                 Ok(response) => {

@@ -13,4 +13,5 @@ pub mod outbox;
 mod queue;
 pub mod receiver;
 pub mod secret;
+mod trouble;
 pub mod webhook;

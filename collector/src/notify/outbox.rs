@@ -2,7 +2,7 @@
 //!
 //! One queue and one task per receiver, so that a failing receiver never delays another. The first try of a page starts
 //! where it is handed in: no timer, no polling in between. How each try went is an event for the engine, which owns the
-//! record; what a crash forgets here is handed in again at start, with the same message id.
+//! record, and so is that a receiver takes no pages for a while; what a crash forgets here is handed in again at start, with the same message id.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,6 +24,7 @@ use super::{
     metrics::NotifyMetrics,
     queue::{Lane, Pushed, Queue},
     receiver::{Messenger, ReceiverConfig, ReceiverKind, Sent},
+    trouble::{self, Standing},
     webhook::Webhook,
 };
 use crate::{
@@ -178,12 +179,13 @@ fn open<M: Messenger>(
     });
     trays.insert(name, Arc::clone(&tray));
     let worker = Worker {
-        tray,
+        tray: Arc::clone(&tray),
         messenger: Arc::new(messenger),
         mailbox: setup.mailbox.clone(),
         clock: setup.clock.clone(),
         snapshots: setup.snapshots.clone(),
         random: SystemRandom::new(),
+        standing: Standing::new(tray.receiver.clone()),
     };
     tasks.spawn(worker.run(stopped.clone()));
 }
@@ -229,10 +231,11 @@ struct Worker<M> {
     clock: Clock,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     random: SystemRandom,
+    standing: Standing,
 }
 
 impl<M: Messenger> Worker<M> {
-    async fn run(self, mut stopped: watch::Receiver<bool>) {
+    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut tries: JoinSet<Sent> = JoinSet::new();
         let mut pages: HashMap<task::Id, Arc<Page>> = HashMap::new();
         let mut open = true;
@@ -242,6 +245,7 @@ impl<M: Messenger> Worker<M> {
                 let id = tries.spawn(self.one_try(Arc::clone(&page))).id();
                 pages.insert(id, page);
             }
+            self.tell().await;
             let sleep = self.sleep();
             tokio::select! {
                 Some(ended) = tries.join_next_with_id() => {
@@ -261,12 +265,8 @@ impl<M: Messenger> Worker<M> {
 
     fn one_try(&self, page: Arc<Page>) -> impl Future<Output = Sent> + Send + 'static {
         let messenger = Arc::clone(&self.messenger);
-        let gone = self.tray.with(|queue| queue.gone());
         let seconds = self.tray.metrics.seconds.with_label_values(&[&self.tray.receiver]);
         async move {
-            if let Some(error) = gone {
-                return Sent::Gone { error };
-            }
             let timer = seconds.start_timer();
             let sent = messenger.send(&page).await;
             timer.observe_duration();
@@ -274,29 +274,50 @@ impl<M: Messenger> Worker<M> {
         }
     }
 
-    async fn settle(&self, page: &Page, sent: Sent) {
-        let outcome = self.tray.with(|queue| queue.settle(page, sent, self.clock.now(), self.jitter()));
-        let (receiver, id) = (&self.tray.receiver, page.id);
+    async fn settle(&mut self, page: &Page, sent: Sent) {
+        let now = self.clock.now();
+        let outcome = self.tray.with(|queue| queue.settle(page, sent, now, self.jitter()));
+        let (receiver, id) = (&page.receiver, page.id);
         let word = match &outcome {
-            Outcome::Accepted { .. } => "accepted",
+            Outcome::Accepted { .. } => {
+                self.standing.accepted();
+                "accepted"
+            }
             Outcome::Retrying { error } => {
+                self.standing.failed(error, now);
                 tracing::warn!("page {id} did not reach receiver {receiver} and is tried again: {error}");
                 "retrying"
             }
             Outcome::Failed { error } => {
+                self.standing.gave_up(error, now);
                 tracing::error!("page {id} will not reach receiver {receiver}: {error}");
                 "failed"
             }
         };
-        self.tray.metrics.notifications.with_label_values(&[receiver, word]).inc();
+        self.tray.metrics.notifications.with_label_values(&[&self.tray.receiver, word]).inc();
         // The engine being gone means that we stop too; the record still says that this page is to be sent.
         let _ = self.mailbox.send(Event::Delivered { page: id, outcome }).await;
+        if self.tray.receiver == STRAY {
+            // What the configuration does not name is in no trouble, though the record may say so from before.
+            let _ = self.mailbox.send(trouble::over(&page.receiver)).await;
+        }
+    }
+
+    /// Tells the engine whether this receiver takes pages, when that has changed. Strays have nobody to be in trouble.
+    async fn tell(&mut self) {
+        let waiting = self.tray.with(|queue| queue.len());
+        let news = self.standing.news(waiting, self.clock.now()).filter(|_| self.tray.receiver != STRAY);
+        if let Some(event) = news {
+            // As above.
+            let _ = self.mailbox.send(event).await;
+        }
     }
 
     /// How long nothing can be due.
     fn sleep(&self) -> Duration {
         let now = self.clock.now();
-        let due = self.tray.with(|queue| queue.next_due());
+        let next = self.tray.with(|queue| queue.next_due());
+        let due = next.into_iter().chain(self.standing.due()).min();
         let wait = due.map(|due| Duration::from_millis(u64::try_from(due.since_ms(now)).unwrap_or(0)));
         wait.unwrap_or(IDLE).min(IDLE)
     }
@@ -340,7 +361,7 @@ struct Nobody;
 
 impl Messenger for Nobody {
     async fn send(&self, page: &Page) -> Sent {
-        Sent::Gone { error: format!("no receiver {:?} that takes pages is configured any more", page.receiver) }
+        Sent::Rejected { error: format!("no receiver {:?} that takes pages is configured any more", page.receiver) }
     }
 }
 

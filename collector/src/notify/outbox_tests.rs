@@ -90,6 +90,8 @@ struct World {
     outbox: Outbox,
     workers: Workers,
     metrics: NotifyMetrics,
+    script: Arc<Mutex<VecDeque<Do>>>,
+    clock: Clock,
     _server: JoinSet<()>,
     _snapshots: watch::Sender<Arc<Snapshot>>,
 }
@@ -104,7 +106,8 @@ async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -
     // Another test may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (heard_by, heard) = mpsc::unbounded_channel();
-    let sink = Sink { script: Arc::new(Mutex::new(script.iter().copied().collect())), heard: heard_by };
+    let script = Arc::new(Mutex::new(script.iter().copied().collect()));
+    let (sink, clock) = (Sink { script: Arc::clone(&script), heard: heard_by }, Clock::start());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let mut server = JoinSet::new();
@@ -121,13 +124,13 @@ async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -
         base_url: "https://muster.example.org".into(),
         mailbox,
         metrics: metrics.clone(),
-        clock: Clock::start(),
+        clock: clock.clone(),
         snapshots: watching,
         pending,
         patience: QUICK,
     })
     .unwrap();
-    World { heard, events, outbox, workers, metrics, _server: server, _snapshots: snapshots }
+    World { heard, events, outbox, workers, metrics, script, clock, _server: server, _snapshots: snapshots }
 }
 
 impl World {
@@ -135,11 +138,27 @@ impl World {
     async fn settled(&mut self, count: usize) -> Vec<(i64, Outcome)> {
         let (mut all, mut left) = (Vec::new(), count);
         while left > 0 {
-            let Some(Event::Delivered { page, outcome }) = self.events.recv().await else { panic!("no event") };
+            let (page, outcome) = match self.events.recv().await {
+                Some(Event::Delivered { page, outcome }) => (page, outcome),
+                Some(Event::SelfCheck { .. }) => continue,
+                other => panic!("{other:?}"),
+            };
             left -= usize::from(!matches!(outcome, Outcome::Retrying { .. }));
             all.push((page.0, outcome));
         }
         all
+    }
+
+    /// What the engine is told next about a receiver, and how many tries came before.
+    async fn told(&mut self) -> (usize, String, Option<(Severity, String)>) {
+        for tries in 0.. {
+            match self.events.recv().await {
+                Some(Event::Delivered { .. }) => {}
+                Some(Event::SelfCheck { what, trouble }) => return (tries, what, trouble),
+                other => panic!("{other:?}"),
+            }
+        }
+        unreachable!("tries have no end")
     }
 
     fn ids_heard(&mut self) -> Vec<String> {
@@ -227,21 +246,108 @@ async fn a_connection_that_breaks_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_not_asked_again() {
+async fn a_page_that_is_refused_for_a_while_arrives_before_its_recovery() {
+    let script = [404, 403, 302, 400, 401, 404, 404].map(Do::Answer);
+    let mut world = world(&script, Vec::new(), Vec::new()).await;
+    world.outbox.submit(fresh(1, 1, 1));
+    world.outbox.submit(fresh(2, 1, 2));
+    let outcomes = world.settled(2).await;
+    let accepted = Outcome::Accepted { provider_id: None };
+    assert_eq!(outcomes[script.len()..], [(1, accepted.clone()), (2, accepted)], "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_page_whose_body_is_rejected_for_good_fails_alone_and_at_once() {
+    let mut world = world(&[Do::Answer(413), Do::Answer(422)], Vec::new(), Vec::new()).await;
+    for id in 1..=3 {
+        world.outbox.submit(fresh(id, id, 1));
+        let outcomes = world.settled(1).await;
+        let [(page, outcome)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert_eq!((*page, matches!(outcome, Outcome::Failed { .. })), (id, id < 3), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_was_gone_is_asked_again() {
     let mut world = world(&[Do::Answer(410)], Vec::new(), Vec::new()).await;
     world.outbox.submit(fresh(1, 1, 1));
-    world.settled(1).await;
+    assert!(matches!(&world.settled(1).await[..], [(1, Outcome::Failed { error })] if error.contains("gone")));
     world.outbox.submit(fresh(2, 2, 1));
-    assert!(matches!(&world.settled(1).await[..], [(2, Outcome::Failed { error })] if error.contains("gone")));
-    assert_eq!(world.ids_heard(), ["page_1"]);
+    assert_eq!(world.settled(1).await, [(2, Outcome::Accepted { provider_id: None })]);
+    assert_eq!(world.ids_heard(), ["page_1", "page_2"]);
+}
+
+#[tokio::test]
+async fn the_engine_is_told_once_when_pages_are_given_up_and_once_when_one_is_taken_again() {
+    let mut world = world(&[Do::Answer(422), Do::Answer(410)], Vec::new(), Vec::new()).await;
+    (1..=4).for_each(|n| world.outbox.submit(fresh(n, 1, n)));
+    let (tries, what, trouble) = world.told().await;
+    let (severity, text) = trouble.expect("a page was given up");
+    assert_eq!((tries, what.as_str(), severity), (1, "delivery/hook", Severity::Warning));
+    assert!(text.starts_with("receiver hook does not take pages since 20"), "{text}");
+    assert!(text.ends_with(": it answered 422: it rejects this page for good; 3 wait"), "{text}");
+    assert_eq!(world.told().await, (2, "delivery/hook".into(), None));
+    world.settled(1).await;
+    world.workers.stop(Duration::from_secs(5)).await;
+    assert!(world.events.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn the_engine_is_told_once_when_a_receiver_has_failed_for_a_minute() {
+    let mut world = world(&[Do::Answer(404); 100_000], Vec::new(), Vec::new()).await;
+    world.outbox.submit(fresh(1, 1, 1));
+    for _ in 0..8 {
+        let event = world.events.recv().await;
+        assert!(matches!(event, Some(Event::Delivered { outcome: Outcome::Retrying { .. }, .. })), "{event:?}");
+    }
+    world.clock.step(60_000);
+    let (_, what, trouble) = world.told().await;
+    let (_, text) = trouble.expect("a minute has passed");
+    assert_eq!(what, "delivery/hook");
+    assert!(text.ends_with(": it answered 404; 1 wait"), "{text}");
+    for _ in 0..8 {
+        let event = world.events.recv().await;
+        assert!(matches!(event, Some(Event::Delivered { outcome: Outcome::Retrying { .. }, .. })), "{event:?}");
+    }
+    world.script.lock().unwrap().clear();
+    let (_, what, trouble) = world.told().await;
+    assert_eq!((what.as_str(), trouble), ("delivery/hook", None));
+}
+
+#[tokio::test]
+async fn a_trouble_from_before_a_restart_ends_with_the_first_page_that_is_taken() {
+    let mut world = world(&[], Vec::new(), vec![fresh(1, 1, 1)]).await;
+    assert_eq!(world.told().await, (1, "delivery/hook".into(), None));
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
 async fn a_page_for_a_receiver_that_is_not_configured_any_more_fails_and_says_so() {
+    let log = Log::default();
+    let kept = log.clone();
+    let written = tracing_subscriber::fmt().with_ansi(false).with_writer(move || kept.clone()).finish();
+    let _log = tracing::subscriber::set_default(written);
     let stray = Page { receiver: "old".into(), ..fresh(3, 1, 1) };
     let mut world = world(&[], Vec::new(), vec![stray]).await;
     let outcomes = world.settled(1).await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("page 3")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("page 3 will not reach receiver old:")), "{log}");
     assert!(matches!(&outcomes[..], [(3, Outcome::Failed { error })] if error.contains("\"old\"")), "{outcomes:?}");
+    assert_eq!(world.told().await, (0, "delivery/old".into(), None));
 }
 
 #[tokio::test]

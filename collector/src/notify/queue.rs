@@ -2,7 +2,9 @@
 //!
 //! The pages of one incident form a *lane* and go strictly one after the other, problem before recovery; a page that
 //! fails holds its lane, no other. Between lanes critical goes before warning, then older before newer. After
-//! [`BREAKER_FAILURES`] failures in a row only one page at a time is tried, once per back-off period.
+//! [`BREAKER_FAILURES`] failures in a row only one page at a time is tried, once per back-off period, lanes taking turns.
+//! Nothing but the age of a page, a page that can never be taken and a receiver that says it is gone ends the tries, and
+//! each ends those of one page only.
 
 use std::{
     cmp::Reverse,
@@ -29,8 +31,6 @@ const NUMBERS_KEPT: usize = 500_000;
 pub(super) const IN_FLIGHT: usize = 4;
 /// Failures in a row after which a receiver is only probed.
 const BREAKER_FAILURES: u32 = 5;
-/// Tries of a page that the receiver refuses.
-const REFUSALS: u32 = 3;
 
 /// How long to wait and when to give up.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,6 @@ pub(super) struct Queue {
     in_flight: usize,
     failures: u32,
     not_before: Timestamp,
-    gone: Option<String>,
 }
 
 impl Queue {
@@ -205,30 +204,38 @@ impl Queue {
     /// The next page to send now, if any. It counts as on its way until it is settled.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Arc<Page>> {
         self.release(now);
-        let most = if self.failures >= BREAKER_FAILURES { 1 } else { IN_FLIGHT };
-        if self.in_flight >= most || (now < self.not_before && self.gone.is_none()) {
+        if self.in_flight >= self.most_in_flight() || now < self.not_before {
             return None;
         }
-        let rank = self.ready.pop_first()?;
+        let rank = if self.only_probed() { self.least_tried()? } else { *self.ready.first()? };
+        self.ready.remove(&rank);
         let waiting = self.lanes.get_mut(&rank.2)?;
         waiting.place = Place::InFlight;
         self.in_flight += 1;
         waiting.pages.values().next().cloned()
     }
 
+    fn only_probed(&self) -> bool {
+        self.failures >= BREAKER_FAILURES
+    }
+
+    fn most_in_flight(&self) -> usize {
+        if self.only_probed() { 1 } else { IN_FLIGHT }
+    }
+
+    /// The ready lane with the fewest tries, so that a page that fails by itself does not take every probe.
+    fn least_tried(&self) -> Option<Rank> {
+        let tries = |rank: &Rank| self.lanes.get(&rank.2).map_or(0, |waiting| waiting.tries);
+        self.ready.iter().min_by_key(|rank| tries(rank)).copied()
+    }
+
     /// When [`Queue::take`] may next have something, if only time has to pass.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let most = if self.failures >= BREAKER_FAILURES { 1 } else { IN_FLIGHT };
-        if self.in_flight >= most {
+        if self.in_flight >= self.most_in_flight() {
             return None;
         }
         let first = if self.ready.is_empty() { self.delayed.first().map(|(due, _)| *due)? } else { self.not_before };
         Some(first.max(self.not_before))
-    }
-
-    /// Why this receiver is not sent anything any more, if so.
-    pub(super) fn gone(&self) -> Option<String> {
-        self.gone.clone()
     }
 
     /// Learns how a try went and says what that means for the page. `jitter` is a random number from 0 to 1.
@@ -240,31 +247,39 @@ impl Queue {
             waiting.tries
         });
         let too_old = now.since_ms(page.decided) >= self.patience.give_up.as_millis() as i64;
-        let outcome = match sent {
-            Sent::Accepted { provider_id } => Outcome::Accepted { provider_id },
-            Sent::Gone { error } => {
-                self.gone = Some(error.clone());
-                Outcome::Failed { error }
+        let (error, again) = match sent {
+            Sent::Accepted { provider_id } => {
+                self.heard();
+                self.forget(lane, (page.n, page.id));
+                return Outcome::Accepted { provider_id };
             }
-            Sent::Refused { error } if tries >= REFUSALS || too_old => Outcome::Failed { error },
-            Sent::Retry { error, .. } if too_old => {
+            Sent::Rejected { error } => {
+                self.heard();
+                (error, false)
+            }
+            Sent::Gone { error } => {
+                self.failures = self.failures.max(BREAKER_FAILURES - 1);
                 self.count_failure(now, None, jitter);
-                Outcome::Failed { error: format!("given up after 24 h: {error}") }
+                (error, false)
+            }
+            Sent::Refused { error } => {
+                // It may be about this page only, which then counts once and does not hold up the others.
+                if tries == 1 || self.only_probed() {
+                    self.count_failure(now, None, jitter);
+                }
+                (error, true)
             }
             Sent::Retry { error, after } => {
                 self.count_failure(now, after, jitter);
-                return self.again(lane, error, now, tries, jitter);
-            }
-            Sent::Refused { error } => {
-                self.heard();
-                return self.again(lane, error, now, tries, jitter);
+                (error, true)
             }
         };
-        if matches!(outcome, Outcome::Accepted { .. }) {
-            self.heard();
+        if again && !too_old {
+            return self.again(lane, error, now, tries, jitter);
         }
         self.forget(lane, (page.n, page.id));
-        outcome
+        let error = if again { format!("given up after 24 h: {error}") } else { error };
+        Outcome::Failed { error }
     }
 
     fn again(&mut self, lane: Lane, error: String, now: Timestamp, tries: u32, jitter: f64) -> Outcome {

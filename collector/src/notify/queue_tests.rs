@@ -15,6 +15,10 @@ fn retry() -> Sent {
     Sent::Retry { error: "no answer".into(), after: None }
 }
 
+fn refused() -> Sent {
+    Sent::Refused { error: "it answered 404".into() }
+}
+
 fn critical(id: i64, incident: i64, n: i64) -> Arc<Page> {
     let mut page = page(id, incident, n);
     page.severity = Severity::Critical;
@@ -81,21 +85,86 @@ fn a_failing_page_holds_its_own_incident_only_and_waits_longer_each_time() {
 }
 
 #[test]
-fn a_refused_page_is_tried_three_times_and_then_given_up() {
+fn a_refused_page_is_tried_for_a_day_and_then_given_up() {
     let mut queue = Queue::default();
     queue.push(warning(1, 1, 1));
-    let mut outcomes = Vec::new();
-    for minute in 0..3 {
-        let page = queue.take(at(minute * 60 * SECOND)).unwrap();
-        outcomes.push(queue.settle(
-            &page,
-            Sent::Refused { error: "it answered 404".into() },
-            at(minute * 60 * SECOND),
-            0.0,
-        ));
+    for minute in 0..24 * 60 {
+        let now = at(minute * 72 * SECOND);
+        let Some(page) = queue.take(now) else { panic!("no try in minute {minute}") };
+        let outcome = queue.settle(&page, refused(), now, 0.5);
+        let old = minute * 72 >= 24 * 3_600;
+        assert_eq!(matches!(outcome, Outcome::Failed { .. }), old, "{outcome:?}");
+        if old {
+            assert_eq!(queue.len(), 0);
+            return;
+        }
     }
-    assert!(matches!(outcomes[..], [Outcome::Retrying { .. }, Outcome::Retrying { .. }, Outcome::Failed { .. }]));
-    assert_eq!(queue.len(), 0);
+    panic!("it was never given up");
+}
+
+#[test]
+fn a_page_that_is_refused_again_and_again_delays_no_other() {
+    let mut queue = Queue::default();
+    queue.push(critical(1, 1, 1));
+    let mut now = 0;
+    for _ in 0..20 {
+        let page = queue.take(at(now)).unwrap();
+        queue.settle(&page, refused(), at(now), 0.5);
+        now += 60 * SECOND;
+    }
+    queue.push(warning(2, 2, 1));
+    assert_eq!(queue.take(at(now - 60 * SECOND)).map(|page| page.id.0), Some(2));
+}
+
+#[test]
+fn a_receiver_that_refuses_one_page_after_the_other_is_only_probed() {
+    let mut queue = Queue::default();
+    (1..=20).for_each(|id| {
+        queue.push(warning(id, id, 1));
+    });
+    for _ in 0..5 {
+        let page = queue.take(at(0)).unwrap();
+        queue.settle(&page, refused(), at(0), 0.5);
+    }
+    assert_eq!((queue.take(at(SECOND - 1)), queue.next_due()), (None, Some(at(SECOND))));
+}
+
+#[test]
+fn probes_ask_for_each_incident_in_turn() {
+    let mut queue = Queue::default();
+    queue.push(critical(1, 1, 1));
+    let (mut now, mut seen) = (0, BTreeSet::new());
+    for round in 0..20 {
+        let page = queue.take(at(now)).unwrap();
+        seen.insert(page.id.0);
+        queue.settle(&page, retry(), at(now), 0.5);
+        if round == 10 {
+            (2..=5).for_each(|id| {
+                queue.push(warning(id, id, 1));
+            });
+        }
+        now += 60 * SECOND;
+    }
+    assert_eq!(seen, BTreeSet::from([1, 2, 3, 4, 5]));
+}
+
+#[test]
+fn a_receiver_that_says_it_is_gone_loses_that_page_only_and_is_probed() {
+    let mut queue = Queue::default();
+    (1..=3).for_each(|id| {
+        queue.push(warning(id, id, 1));
+    });
+    let gone = || Sent::Gone { error: "410".into() };
+    let first = queue.take(at(0)).unwrap();
+    assert!(matches!(queue.settle(&first, gone(), at(0), 0.5), Outcome::Failed { .. }));
+    assert_eq!((queue.take(at(SECOND - 1)), queue.next_due()), (None, Some(at(SECOND))));
+    let second = queue.take(at(SECOND)).unwrap();
+    queue.settle(&second, gone(), at(SECOND), 0.5);
+    assert_eq!(queue.next_due(), Some(at(3 * SECOND)));
+    let third = queue.take(at(3 * SECOND)).unwrap();
+    queue.settle(&third, accepted(), at(3 * SECOND), 0.5);
+    queue.push(warning(4, 4, 1));
+    assert_eq!(queue.take(at(3 * SECOND)).map(|page| page.id.0), Some(4));
 }
 
 #[test]
@@ -164,7 +233,7 @@ proptest! {
     #[test]
     fn any_run_of_answers_loses_nothing_and_keeps_each_incidents_order(
         pages in prop::collection::vec((0_i64..5, any::<bool>()), 1..40),
-        answers in prop::collection::vec(0_u8..4, 0..60),
+        answers in prop::collection::vec(0_u8..6, 0..60),
         jitter in 0.0_f64..1.0,
     ) {
         let mut queue = Queue::default();
@@ -189,7 +258,9 @@ proptest! {
                 let sent = match answers.next() {
                     Some(1) => retry(),
                     Some(2) => Sent::Retry { error: "busy".into(), after: Some(Duration::from_secs(7)) },
-                    Some(3) => Sent::Refused { error: "no".into() },
+                    Some(3) => refused(),
+                    Some(5) => Sent::Rejected { error: "422".into() },
+                    Some(4) => Sent::Gone { error: "410".into() },
                     _ => accepted(),
                 };
                 if !matches!(queue.settle(&page, sent, at(now), jitter), Outcome::Retrying { .. }) {

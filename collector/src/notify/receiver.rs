@@ -50,12 +50,18 @@ pub enum Sent {
         /// How long the receiver asks us to leave it alone.
         after: Option<Duration>,
     },
-    /// The receiver does not want this page; asked a few times more, then given up.
+    /// The receiver, or whoever stands before it, refuses: perhaps this page, perhaps all while it is being changed.
+    /// Asked again like after [`Sent::Retry`].
     Refused {
         /// What it said.
         error: String,
     },
-    /// The receiver does not want anything any more.
+    /// This page can never be taken, whoever asks; others can.
+    Rejected {
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The receiver wants no more messages, it says: this page fails, others are tried more slowly.
     Gone {
         /// What it said.
         error: String,

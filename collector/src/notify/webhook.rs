@@ -159,6 +159,7 @@ fn judge(answer: &client::Answer) -> Sent {
     match answer.status {
         200..=299 => Sent::Accepted { provider_id: None },
         410 => Sent::Gone { error: format!("{error} (gone): it wants no more messages") },
+        413 | 422 => Sent::Rejected { error: format!("{error}: it rejects this page for good") },
         408 | 425 | 429 | 500..=599 => Sent::Retry { error, after: answer.retry_after },
         300..=399 => Sent::Refused { error: format!("{error}; redirects are not followed, configure the final URL") },
         _ => Sent::Refused { error },
@@ -204,7 +205,8 @@ mod tests {
         let judged = |status| judge(&client::Answer { status, retry_after: None });
         assert_eq!(judged(204), Sent::Accepted { provider_id: None });
         assert!([408, 425, 429, 500, 503, 504].into_iter().all(|status| matches!(judged(status), Sent::Retry { .. })));
-        assert!([302, 400, 401, 404, 422].into_iter().all(|status| matches!(judged(status), Sent::Refused { .. })));
+        assert!([302, 400, 401, 403, 404].into_iter().all(|status| matches!(judged(status), Sent::Refused { .. })));
+        assert!([413, 422].into_iter().all(|status| matches!(judged(status), Sent::Rejected { .. })));
         assert!(matches!(judged(410), Sent::Gone { .. }));
     }
 }

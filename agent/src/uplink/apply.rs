@@ -77,7 +77,7 @@ impl Uplink {
             }
             self.identity = next;
         }
-        (self.doubt_next, self.trouble_told) = (false, false);
+        (self.doubt_next, self.next_refused, self.trouble_told) = (false, false, false);
         self.backoff.welcomed();
         let welcome = opened.welcome.clone();
         self.memory.generation = welcome.generation;
@@ -141,10 +141,12 @@ impl Uplink {
         if self.opening_with_next {
             // Whatever it was, the pair that is known to work gets the next turn.
             self.doubt_next = refused || !self.doubt_next;
+            self.next_refused = refused;
         } else {
             self.doubt_next = false;
         }
-        let wait = if refused && !self.opening_with_next {
+        let means_this_host = refused && !self.opening_with_next && !self.has_fresh_next();
+        let wait = if means_this_host {
             self.backoff.after_refusal(self.settings.watch, random_ratio())
         } else {
             self.backoff.after_failure(random_ratio())
@@ -182,8 +184,12 @@ impl Uplink {
             Ok(parsed) => {
                 self.take_settings(parsed);
                 self.memory.settings_version = settings.version;
-                self.memory.settings_document = String::from_utf8_lossy(&settings.document).into_owned();
-                self.memory.save(&self.parts.state);
+                let document = String::from_utf8_lossy(&settings.document);
+                // Each welcome brings the settings; a version alone goes to the disk with the next generation.
+                if document != self.memory.settings_document {
+                    self.memory.settings_document = document.into_owned();
+                    self.memory.save(&self.parts.state);
+                }
                 String::new()
             }
             Err(error) => {
@@ -337,7 +343,7 @@ impl Uplink {
             Ok(next) => {
                 tracing::info!("a new certificate is here; a session is opened with it");
                 self.next_identity = Some(next);
-                self.doubt_next = false;
+                (self.doubt_next, self.next_refused) = (false, false);
                 if self.opening.is_none() {
                     self.open_at = Some(Instant::now());
                 }

@@ -121,6 +121,8 @@ pub struct Uplink {
     opening_with_next: bool,
     /// The renewed identity was refused last time: the one in use is tried instead.
     doubt_next: bool,
+    /// The collector itself has refused the renewed identity: when it refuses the one in use too, it means this host.
+    next_refused: bool,
     fingerprint: v1::Fingerprint,
     memory: Memory,
     settings: Settings,
@@ -178,6 +180,7 @@ impl Uplink {
             next_identity,
             opening_with_next: false,
             doubt_next: false,
+            next_refused: false,
             fingerprint,
             settings,
             memory,
@@ -301,11 +304,21 @@ impl Uplink {
         }
     }
 
+    /// Whether there is a renewed identity that the collector has not refused.
+    fn has_fresh_next(&self) -> bool {
+        self.next_identity.is_some() && !self.next_refused
+    }
+
     /// The session is over, or was never: when to try again.
     fn end_session(&mut self, how: Ending) {
         let now = self.now();
         let Some(session) = self.session.take() else { return };
-        let how = if session.draining { Ending::Moved } else { how };
+        let how = match how {
+            _ if session.draining => Ending::Moved,
+            // The pair in use may have been replaced: the renewed one has its turn soon.
+            Ending::Refused if self.has_fresh_next() => Ending::Vanished,
+            how => how,
+        };
         let wait =
             self.backoff.after_session(how, session.lasted(now), session.spread, self.settings.watch, random_ratio());
         // The address that just worked is tried first.

@@ -252,3 +252,49 @@ async fn stopped_agent_says_goodbye() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn equal_settings_are_answered_but_not_written_again() {
+    use std::os::unix::fs::MetadataExt as _;
+    play(0, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        let applied = |body| if let Body::SettingsApplied(applied) = body { Some(applied) } else { None };
+        let inode = |world: &World| std::fs::metadata(world.state.file("session.json")).unwrap().ino();
+        let mut written = Vec::new();
+        for (version, document) in [(4, "beat_ms = 200"), (5, "beat_ms = 200"), (6, "beat_ms = 300")] {
+            call.tell(Told::Settings(v1::Settings { version, document: document.into() })).await;
+            assert_eq!(call.until(applied).await, v1::SettingsApplied { version, error: String::new() });
+            written.push(inode(world));
+        }
+        assert_eq!(written[0], written[1]);
+        assert_ne!(written[1], written[2]);
+        assert_eq!(Memory::load(&world.state, 0).unwrap().settings_version, 6);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusal_of_the_old_pair_gives_the_renewed_one_its_turn_soon_and_refusal_of_both_means_this_host() {
+    let (_world, mut uplink) = world(0).await;
+    let refused = || OpenError::Refused { address: "a:1".into(), message: "unknown certificate".into() };
+    let soon = |uplink: &Uplink| uplink.open_at.unwrap() < Instant::now() + Duration::from_secs(61);
+    uplink.apply(Event::Opened(Err(refused())));
+    assert!(!soon(&uplink), "there is no other pair");
+
+    uplink.next_identity = Some(uplink.identity.clone());
+    uplink.apply(Event::Opened(Err(refused())));
+    assert!(soon(&uplink) && !uplink.doubt_next);
+    // The renewed one is not reached, then refused; the old one gets its turn soon both times.
+    uplink.opening_with_next = true;
+    uplink.apply(Event::Opened(Err(OpenError::Silent { address: "a:1".into() })));
+    assert!(soon(&uplink) && uplink.doubt_next);
+    uplink.opening_with_next = false;
+    uplink.apply(Event::Opened(Err(refused())));
+    assert!(soon(&uplink) && !uplink.doubt_next);
+    uplink.opening_with_next = true;
+    uplink.apply(Event::Opened(Err(refused())));
+    assert!(soon(&uplink) && uplink.doubt_next);
+    uplink.opening_with_next = false;
+    uplink.apply(Event::Opened(Err(refused())));
+    assert!(!soon(&uplink), "both are refused");
+}

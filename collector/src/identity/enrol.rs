@@ -84,8 +84,8 @@ impl Identity {
         let (token, void) = (enrolled.token, enrolled.void);
         self.core
             .change_ledger(move |ledger| {
-                ledger.set_token(token);
-                ledger.set_void(&void);
+                let token_changed = ledger.set_token(token);
+                ledger.set_void(&void) || token_changed
             })
             .await?;
         Ok(enrolled.enrolment)

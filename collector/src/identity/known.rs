@@ -58,12 +58,9 @@ impl Identity {
         };
         let profile = match found {
             Some((_, CertificateState::Dead)) => return Err(Denied::UnknownCertificate),
-            Some((host, state)) => {
+            Some((host, _)) => {
                 let profile = self.store.profile(host).ok_or(Denied::UnknownCertificate)?;
                 check_admitted(&profile)?;
-                if state == CertificateState::Next {
-                    self.promote(&profile, &shown.serial).await?;
-                }
                 (*profile).clone()
             }
             None => self.recover(&shown, now).await?,
@@ -72,7 +69,7 @@ impl Identity {
         Ok((known, profile))
     }
 
-    /// Issues the next certificate for a known host; the present one stays valid until the new one has been used.
+    /// Issues the next certificate for a known host; the present one stays valid until a session begins with the new one.
     ///
     /// # Errors
     /// [`Denied`].
@@ -94,22 +91,6 @@ impl Identity {
             )
             .await??;
         Ok(Enrolment { chain, profile: (*profile).clone(), created: false })
-    }
-
-    /// The new certificate has been used: from now on it is the only one.
-    async fn promote(&self, profile: &Profile, serial: &[u8]) -> Result<(), Denied> {
-        let (host, serial) = (profile.no, serial.to_owned());
-        let (core, live) = (Arc::clone(&self.core), serial.clone());
-        let write = move |connection: &Connection| identity_rows::promote_certificate(connection, host, &serial);
-        self.store
-            .write(write, move |()| {
-                let mut certificates = core.certificates.write().unwrap_or_else(PoisonError::into_inner);
-                for record in certificates.values_mut().filter(|record| record.host == host) {
-                    record.state = if record.serial == live { CertificateState::Live } else { CertificateState::Dead };
-                }
-            })
-            .await?;
-        Ok(())
     }
 
     /// Takes back a host whose records were lost.

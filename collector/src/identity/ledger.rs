@@ -5,7 +5,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rusqlite::Connection;
@@ -34,6 +37,10 @@ const LONGEST_BYTES: u64 = 64 * 1024 * 1024;
 /// What ended longer ago than this is forgotten at start: nobody can ask for it any more.
 const KEPT_MS: i64 = 30 * 86_400_000;
 
+/// Replaced certificates kept per host; a host renews once in 20 days, so that two run at a time. Of more, those that
+/// end first are forgotten.
+const MOST_REPLACED: usize = 16;
+
 /// What the file says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ledger {
@@ -41,6 +48,9 @@ pub(super) struct Ledger {
     revoked: BTreeMap<HostId, RevokedHost>,
     /// Serials (hex) of certificates that a replace token voided, with their end.
     void: BTreeMap<String, Timestamp>,
+    /// Serials (hex) of certificates that renewals replaced, with their end, by host.
+    #[serde(default)]
+    replaced: BTreeMap<HostId, BTreeMap<String, Timestamp>>,
 }
 
 /// A revoked host with all that it takes to know it again.
@@ -51,22 +61,47 @@ pub(super) struct RevokedHost {
 }
 
 impl Ledger {
-    /// A token was made, used or revoked.
-    pub(super) fn set_token(&mut self, token: TokenRecord) {
-        self.tokens.insert(token.id.clone(), token);
+    /// A token was made, used or revoked. Like its siblings it says whether anything is different now.
+    pub(super) fn set_token(&mut self, token: TokenRecord) -> bool {
+        self.tokens.insert(token.id.clone(), token.clone()) != Some(token)
     }
 
     /// A host was revoked, or (`None`) is not any more.
-    pub(super) fn set_revoked(&mut self, host: HostId, revoked: Option<RevokedHost>) {
+    pub(super) fn set_revoked(&mut self, host: HostId, revoked: Option<RevokedHost>) -> bool {
         match revoked {
-            Some(revoked) => self.revoked.insert(host, revoked),
-            None => self.revoked.remove(&host),
-        };
+            Some(revoked) => self.revoked.insert(host, revoked.clone()) != Some(revoked),
+            None => self.revoked.remove(&host).is_some(),
+        }
     }
 
     /// Certificates were voided before their end.
-    pub(super) fn set_void(&mut self, certificates: &[(Vec<u8>, Timestamp)]) {
-        self.void.extend(certificates.iter().map(|(serial, until)| (hex(serial), *until)));
+    pub(super) fn set_void(&mut self, certificates: &[(Vec<u8>, Timestamp)]) -> bool {
+        let mut changed = false;
+        for (serial, until) in certificates {
+            changed |= self.void.insert(hex(serial), *until) != Some(*until);
+        }
+        changed
+    }
+
+    /// A renewed certificate is in use; these are the host's others, void from now on.
+    pub(super) fn set_replaced(&mut self, host: HostId, others: &[(Vec<u8>, Timestamp)], now: Timestamp) -> bool {
+        let before = self.replaced.remove(&host).unwrap_or_default();
+        let mut all = before.clone();
+        all.extend(others.iter().map(|(serial, until)| (hex(serial), *until)));
+        let mut kept: Vec<_> = all.into_iter().filter(|(_, until)| *until > now).collect();
+        kept.sort_by_key(|(_, until)| std::cmp::Reverse(*until));
+        kept.truncate(MOST_REPLACED);
+        let kept: BTreeMap<_, _> = kept.into_iter().collect();
+        let changed = kept != before;
+        if !kept.is_empty() {
+            self.replaced.insert(host, kept);
+        }
+        changed
+    }
+
+    /// Serials (hex) and ends of all certificates that are void before their end.
+    fn voided(&self) -> impl Iterator<Item = (&String, &Timestamp)> {
+        self.void.iter().chain(self.replaced.values().flatten())
     }
 
     /// Whether this host is revoked.
@@ -77,6 +112,8 @@ impl Ledger {
     fn forget_ended(&mut self, now: Timestamp) {
         self.tokens.retain(|_, token| token.expires > now.plus_ms(-KEPT_MS));
         self.void.retain(|_, until| *until > now);
+        self.replaced.values_mut().for_each(|of_host| of_host.retain(|_, until| *until > now));
+        self.replaced.retain(|_, of_host| !of_host.is_empty());
     }
 }
 
@@ -84,7 +121,12 @@ impl Ledger {
 #[derive(Debug)]
 pub(super) struct LedgerFile {
     path: PathBuf,
+    /// Held for a moment only, so that asking never waits for the disk.
     ledger: Mutex<Ledger>,
+    /// Held while the file is written.
+    writing: Mutex<()>,
+    /// Whether the file says less than the memory.
+    unwritten: AtomicBool,
 }
 
 impl LedgerFile {
@@ -104,7 +146,10 @@ impl LedgerFile {
                 Ledger::default()
             }
         };
-        Ok((Self { path, ledger: Mutex::default() }, ledger))
+        Ok((
+            Self { path, ledger: Mutex::default(), writing: Mutex::default(), unwritten: AtomicBool::default() },
+            ledger,
+        ))
     }
 
     /// Makes store and ledger say the same, the stricter word winning, and returns the certificates that still run.
@@ -129,7 +174,7 @@ impl LedgerFile {
         }
         let mut certificates: HashMap<_, _> =
             certificates.into_iter().map(|certificate| (certificate.serial.clone(), certificate)).collect();
-        for (serial, until) in &agreed.void {
+        for (serial, until) in agreed.voided() {
             let Some(serial) = unhex(serial) else { continue };
             let void = CertificateRecord {
                 serial: serial.clone(),
@@ -141,18 +186,32 @@ impl LedgerFile {
             certificates.entry(serial).or_insert(void).state = CertificateState::Dead;
         }
         if agreed != before || !self.path.exists() {
-            write(&self.path, &agreed)?;
+            write(&self.path, &bytes_of(&self.path, &agreed)?)?;
         }
         *self.ledger.lock().unwrap_or_else(PoisonError::into_inner) = agreed;
         Ok(certificates)
     }
 
-    /// Changes the ledger, on the disk too before this returns. Changes stay in memory when the disk refuses them and
-    /// go with the next one.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Ledger)) -> Result<(), StoreError> {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut ledger);
-        write(&self.path, &ledger)
+    /// Changes the ledger, on the disk too before this returns; `change` says whether there is anything to write.
+    /// Changes stay in memory when the disk refuses them and go with the next one.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Ledger) -> bool) -> Result<(), StoreError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = {
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            if !change(&mut ledger) && !self.is_unwritten() {
+                return Ok(());
+            }
+            self.unwritten.store(true, Ordering::Release);
+            bytes_of(&self.path, &ledger)?
+        };
+        write(&self.path, &bytes)?;
+        self.unwritten.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether the disk has still to be told something: a write is under way or was refused.
+    pub(super) fn is_unwritten(&self) -> bool {
+        self.unwritten.load(Ordering::Acquire)
     }
 
     /// Asks the ledger.
@@ -233,11 +292,14 @@ fn read(path: &Path) -> Result<Ledger, String> {
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }
 
-fn write(path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
-    let bytes = serde_json::to_vec_pretty(ledger)
-        .map_err(|error| StoreError::Broken(format!("{} cannot be written: {error}", path.display())))?;
+fn bytes_of(path: &Path, ledger: &Ledger) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec_pretty(ledger)
+        .map_err(|error| StoreError::Broken(format!("{} cannot be written: {error}", path.display())))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let new = path.with_extension("json.new");
-    write_new(&new, &bytes)
+    write_new(&new, bytes)
         .and_then(|()| fs::rename(&new, path))
         .and_then(|()| path.parent().map_or(Ok(()), sync_directory))
         .map_err(|error| unwritten(path, &error))

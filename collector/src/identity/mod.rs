@@ -135,7 +135,8 @@ impl Identity {
         Ok(renewed)
     }
 
-    /// The host's admission changed (already committed): keeps revocations in the ledger too.
+    /// The host's admission may have changed (already committed): keeps revocations in the ledger too. The file is
+    /// written only when it has to say something else.
     ///
     /// # Errors
     /// [`StoreError`] when the ledger cannot be written; the store has the change all the same.
@@ -147,7 +148,14 @@ impl Identity {
             None
         };
         let Some(profile) = self.store.profile(host) else { return Ok(()) };
-        self.core.change_ledger(move |ledger| ledger.set_revoked(profile.id, revoked)).await
+        let id = profile.id;
+        if revoked.is_none()
+            && !self.core.ledger.is_unwritten()
+            && !self.core.ledger.ask(|ledger| ledger.is_revoked(id))
+        {
+            return Ok(());
+        }
+        self.core.change_ledger(move |ledger| ledger.set_revoked(id, revoked)).await
     }
 
     /// The profile of a host whose records had been lost, once: the engine is to be told `Enrolled` before anything else of it.
@@ -167,7 +175,7 @@ impl Core {
     /// Changes the ledger where blocking is no harm.
     async fn change_ledger(
         self: &Arc<Self>,
-        change: impl FnOnce(&mut ledger::Ledger) + Send + 'static,
+        change: impl FnOnce(&mut ledger::Ledger) -> bool + Send + 'static,
     ) -> Result<(), StoreError> {
         let core = Arc::clone(self);
         tokio::task::spawn_blocking(move || core.ledger.change(change))

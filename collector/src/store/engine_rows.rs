@@ -1,6 +1,6 @@
 //! The rows that the engine owns, as they are written.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::{StoreError, chain, in_state, json, word};
 use crate::domain::{
@@ -26,6 +26,7 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::IncidentEvent(row) => append_incident_event(connection, row),
         Row::Page(page) => put_page(connection, page),
         Row::Attempt(row) => append_attempt(connection, row),
+        Row::Audit(row) if is_in_audit(connection, row)? => Ok(()),
         Row::Audit(row) => append_audit(connection, row),
     }
 }
@@ -33,6 +34,30 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
 pub(super) fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(in_state)?;
     Ok(())
+}
+
+/// Appends a row once: a commit whose answer was lost is tried again, so an equal row under the same key is no error.
+/// `same` counts the rows that equal `values`.
+fn append(
+    connection: &Connection,
+    what: &str,
+    insert: &str,
+    same: &str,
+    values: &[&dyn ToSql],
+) -> Result<(), StoreError> {
+    let added =
+        connection.prepare_cached(insert).and_then(|mut statement| statement.execute(values)).map_err(in_state)?;
+    if added > 0 {
+        return Ok(());
+    }
+    let equal: i64 = connection
+        .prepare_cached(same)
+        .and_then(|mut statement| statement.query_row(values, |found| found.get(0)))
+        .map_err(in_state)?;
+    if equal > 0 {
+        return Ok(());
+    }
+    Err(StoreError::Broken(format!("state.db: {what} is there already and says something else")))
 }
 
 /// Adds or replaces a host; what the identity side keeps beside the profile (fingerprint, generation) stays.
@@ -77,24 +102,26 @@ fn put_liveness(connection: &Connection, row: &LivenessRow) -> Result<(), StoreE
     )
 }
 
+/// Appends to a host's ledger. An entry whose predecessor is missing begins a new chain: recording goes on, and the
+/// missing number stays visible.
 fn append_span(connection: &Connection, row: &SpanRow) -> Result<(), StoreError> {
     let previous: Option<Vec<u8>> = connection
         .prepare_cached("SELECT hash FROM span WHERE host = ?1 AND n = ?2")
         .and_then(|mut statement| statement.query_row(params![row.host.0, row.n - 1], |found| found.get(0)).optional())
         .map_err(in_state)?;
-    let previous = match previous {
-        Some(hash) => hash,
-        None if row.n == 1 => chain::START.to_vec(),
-        None => {
-            let words = format!("ledger entry {} of host {} has no entry before it", row.n, row.host);
-            return Err(StoreError::Broken(words));
-        }
-    };
+    if previous.is_none() && row.n != 1 {
+        tracing::warn!("ledger entry {} of host {} has no entry before it and begins a new chain", row.n, row.host);
+    }
+    let previous = previous.unwrap_or_else(|| chain::START.to_vec());
     let (state, cause) = (word(&row.state)?, json(&row.cause)?);
-    execute(
+    append(
         connection,
+        &format!("ledger entry {} of host {}", row.n, row.host),
         "INSERT INTO span (host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (host, n) DO NOTHING",
+        "SELECT count(*) FROM span WHERE host = ?1 AND n = ?2 AND from_ms = ?3 AND to_ms = ?4 AND state = ?5
+         AND cause = ?6 AND evidence = ?7 AND learned_ms = ?8 AND coalesce(replaces, 0) = coalesce(?9, 0)
+         AND hash = ?10",
         params![
             row.host.0,
             row.n,
@@ -167,9 +194,13 @@ fn put_incident(connection: &Connection, row: &IncidentRow) -> Result<(), StoreE
 }
 
 fn append_incident_event(connection: &Connection, row: &IncidentEventRow) -> Result<(), StoreError> {
-    execute(
+    append(
         connection,
-        "INSERT INTO incident_event (incident, n, at_ms, kind, text, person) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &format!("entry {} of incident {}", row.n, row.incident.0),
+        "INSERT INTO incident_event (incident, n, at_ms, kind, text, person) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (incident, n) DO NOTHING",
+        "SELECT count(*) FROM incident_event WHERE incident = ?1 AND n = ?2 AND at_ms = ?3 AND kind = ?4 AND text = ?5
+         AND coalesce(person, '') = coalesce(?6, '')",
         params![row.incident.0, row.n, row.at.ms(), row.kind, row.text, row.by],
     )
 }
@@ -192,11 +223,31 @@ fn put_page(connection: &Connection, page: &Page) -> Result<(), StoreError> {
 }
 
 fn append_attempt(connection: &Connection, row: &AttemptRow) -> Result<(), StoreError> {
-    execute(
+    append(
         connection,
-        "INSERT INTO attempt (page, n, at_ms, outcome, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &format!("attempt {} of page {}", row.n, row.page.0),
+        "INSERT INTO attempt (page, n, at_ms, outcome, detail) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (page, n) DO NOTHING",
+        "SELECT count(*) FROM attempt WHERE page = ?1 AND n = ?2 AND at_ms = ?3 AND outcome = ?4 AND detail = ?5",
         params![row.page.0, row.n, row.at.ms(), row.outcome, row.detail],
     )
+}
+
+/// Whether the audit log has this very line, to the millisecond: then its commit is tried again. Two equal lines within
+/// one millisecond say nothing that one does not.
+fn is_in_audit(connection: &Connection, row: &AuditRow) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT count(*) FROM audit WHERE day >= ?1 AND at_ms = ?2 AND who = ?3 AND origin = ?4 AND action = ?5
+             AND subject = ?6 AND detail = ?7",
+        )
+        .and_then(|mut statement| {
+            let today = row.at.ms().div_euclid(DAY_MS);
+            let values = params![today, row.at.ms(), row.who, row.from, row.action, row.subject, row.detail];
+            statement.query_row(values, |found| found.get::<_, i64>(0))
+        })
+        .map(|count| count > 0)
+        .map_err(in_state)
 }
 
 /// Appends to the audit log. Days never go back, so that the chain has one order even when the clock had not.
@@ -260,7 +311,8 @@ pub(super) fn last_audit(connection: &Connection, limit: usize) -> Result<Vec<Au
     rows.collect::<Result<_, _>>().map_err(in_state)
 }
 
-/// Entries of the audit log and of the ledger whose hash does not follow from the entry before.
+/// Entries of the audit log and of the ledger whose hash does not follow from the entry before. After a gap in the
+/// ledger a new chain begins; an entry that was taken out is seen, because the one after it follows it still.
 pub(super) fn broken_links(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut broken = broken_audit(connection)?;
     let mut statement = connection
@@ -273,9 +325,12 @@ pub(super) fn broken_links(connection: &Connection) -> Result<Vec<String>, Store
         if row.host.0 != host {
             (host, expected_n, previous) = (row.host.0, 1, chain::START.to_vec());
         }
+        if row.n != expected_n {
+            previous = chain::START.to_vec();
+        }
         let stored: Vec<u8> = found.get(9).map_err(in_state)?;
         let (state, cause) = (word(&row.state)?, json(&row.cause)?);
-        if row.n != expected_n || span_hash(&previous, &row, &state, &cause) != stored {
+        if span_hash(&previous, &row, &state, &cause) != stored {
             broken.push(format!("ledger entry {} of host {} does not follow from the one before", row.n, row.host));
         }
         (expected_n, previous) = (row.n + 1, stored);

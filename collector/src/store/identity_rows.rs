@@ -42,7 +42,7 @@ pub(crate) struct TokenRecord {
 pub(crate) enum CertificateState {
     /// In use.
     Live,
-    /// Issued by a renewal, not used yet; the live one stays valid.
+    /// Issued by a renewal, no session yet; the live one stays valid.
     Next,
     /// Replaced; void before its end.
     Dead,
@@ -253,6 +253,33 @@ pub(crate) fn put_certificate(connection: &Connection, certificate: &Certificate
             certificate.state.word()
         ],
     )
+}
+
+/// Where the certificate `serial` stands.
+pub(crate) fn certificate_state(
+    connection: &Connection,
+    serial: &[u8],
+) -> Result<Option<CertificateState>, StoreError> {
+    let word: Option<String> = connection
+        .prepare_cached("SELECT state FROM certificate WHERE serial = ?1")
+        .and_then(|mut statement| statement.query_row([serial], |row| row.get(0)).optional())
+        .map_err(in_state)?;
+    Ok(word.map(|word| CertificateState::from_word(&word)))
+}
+
+/// Serials and ends of a host's certificates besides `serial` that end after `now`.
+pub(crate) fn other_certificates(
+    connection: &Connection,
+    host: HostNo,
+    serial: &[u8],
+    now: Timestamp,
+) -> Result<Vec<(Vec<u8>, Timestamp)>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT serial, until_ms FROM certificate WHERE host = ?1 AND serial <> ?2 AND until_ms > ?3")
+        .map_err(in_state)?;
+    collect(statement.query(params![host.0, serial, now.ms()]), |row| {
+        Ok((column(row, 0)?, Timestamp::from_ms(column(row, 1)?)))
+    })
 }
 
 /// The certificate `serial` of a host is live from now on, all its others are dead.

@@ -14,6 +14,11 @@ use crate::domain::{
 /// Resolved incidents are given back for this long after their end.
 const RECENT_MS: i64 = 24 * 3_600_000;
 
+/// Open incidents, recent ones, and those with pages still to be sent: an outcome finds its page only through its
+/// incident.
+const INCIDENTS: &str = "SELECT body FROM incident WHERE state <> 'resolved' OR resolved_ms >= ?1
+    OR no IN (SELECT incident FROM page WHERE delivery = 'queued') ORDER BY no";
+
 /// Everything the engine goes on from; `run` is the present run, `opened` when it began.
 pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Result<Loaded, StoreError> {
     let incidents = incidents(connection, opened)?;
@@ -120,9 +125,7 @@ fn incidents(
     connection: &Connection,
     opened: Timestamp,
 ) -> Result<Vec<(IncidentRow, Vec<IncidentEventRow>)>, StoreError> {
-    let mut statement = connection
-        .prepare("SELECT body FROM incident WHERE state <> 'resolved' OR resolved_ms >= ?1 ORDER BY no")
-        .map_err(in_state)?;
+    let mut statement = connection.prepare(INCIDENTS).map_err(in_state)?;
     let rows: Vec<IncidentRow> = collect(statement.query([opened.plus_ms(-RECENT_MS).ms()]), body)?;
     let mut events = connection
         .prepare("SELECT n, at_ms, kind, text, person FROM incident_event WHERE incident = ?1 ORDER BY n")

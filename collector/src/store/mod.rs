@@ -17,6 +17,7 @@ mod load;
 mod migrations;
 pub mod people;
 mod reserve;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -35,7 +36,7 @@ use self::{
     reserve::Reserve,
     writer::{Reader, Writer, WriterSetup},
 };
-pub use self::{lease::Lease, reserve::DiskState};
+pub use self::{lease::Lease, reserve::DiskState, retention::Pruned};
 use crate::domain::{
     ids::HostNo,
     labels::Profile,

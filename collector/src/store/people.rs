@@ -205,7 +205,7 @@ impl Store {
         self.write(write, |()| {}).await
     }
 
-    /// The live web session with this hash.
+    /// The live web session with this hash, with the present role of the person that it belongs to.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -264,15 +264,20 @@ fn api_token(row: &Found<'_>) -> Result<ApiTokenRow, StoreError> {
     })
 }
 
+/// A session follows its person: it is dead when they are disabled or gone, and their present role counts. A name with
+/// a colon (`uid:0`, `token:abc`) is nobody's: people's names have none.
+const LIVE_SESSION: &str = "SELECT s.hash, s.name, coalesce(p.role, s.role), s.expires_ms, s.link
+    FROM web_session s LEFT JOIN principal p ON p.name = s.name
+    WHERE s.hash = ?1 AND s.expires_ms > ?2 AND s.link = ?3
+    AND (p.enabled = 1 OR (p.name IS NULL AND s.name LIKE '%:%'))";
+
 fn web_session(
     connection: &Connection,
     hash: &[u8],
     now: Timestamp,
     link: bool,
 ) -> Result<Option<WebSessionRow>, StoreError> {
-    let sql =
-        "SELECT hash, name, role, expires_ms, link FROM web_session WHERE hash = ?1 AND expires_ms > ?2 AND link = ?3";
-    let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
+    let mut statement = connection.prepare_cached(LIVE_SESSION).map_err(in_state)?;
     let found = collect(statement.query(params![hash, now.ms(), i64::from(link)]), |row| {
         Ok(WebSessionRow {
             hash: column(row, 0)?,

@@ -107,7 +107,7 @@ impl Stage {
     async fn session(&self, role: Role, link: bool) -> (String, String) {
         let session = secret::new_secret().unwrap();
         let hash = secret::digest_of(&session);
-        let row = WebSessionRow { hash, name: "ann".into(), role, expires: self.now.plus_ms(60_000), link };
+        let row = WebSessionRow { hash, name: "uid:0".into(), role, expires: self.now.plus_ms(60_000), link };
         self.store.put_web_session(row).await.unwrap();
         let csrf = secret::csrf_of(&session);
         (if link { session } else { format!("muster_session={session}") }, csrf)

@@ -1,0 +1,141 @@
+//! What of people and of the past is kept, and for how long.
+
+use super::*;
+use crate::store::Pruned;
+
+const DAY_MS: i64 = 86_400_000;
+
+#[tokio::test]
+async fn links_work_once_and_people_are_signed_out_when_they_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let session = |hash: u8, link| WebSessionRow {
+        hash: vec![hash; 32],
+        name: "ada".into(),
+        role: Role::Admin,
+        expires: at(1_000),
+        link,
+    };
+    let person = Person { name: "ada".into(), role: Role::Admin, password_hash: "x".into(), enabled: true };
+    store.put_person(person, audit("person.add")).await.unwrap();
+    store.put_web_session(session(1, true)).await.unwrap();
+    store.put_web_session(session(2, false)).await.unwrap();
+    assert!(store.take_link(&[1; 32], at(1_000)).await.unwrap().is_none(), "expired");
+    assert!(store.take_link(&[1; 32], at(999)).await.unwrap().is_some());
+    assert!(store.take_link(&[1; 32], at(999)).await.unwrap().is_none());
+    assert!(store.find_web_session(&[2; 32], at(0)).await.unwrap().is_some());
+    let person = Person { name: "ada".into(), role: Role::Viewer, password_hash: "x".into(), enabled: false };
+    store.put_person(person, audit("person.disable")).await.unwrap();
+    assert!(store.find_web_session(&[2; 32], at(0)).await.unwrap().is_none());
+    assert!(!store.people().await.unwrap()[0].enabled);
+
+    let token =
+        ApiTokenRow { id: "t1".into(), hash: vec![3; 32], role: Role::Scrape, note: "p".into(), expires: at(9) };
+    store.put_api_token(token, audit("api_token.create")).await.unwrap();
+    assert_eq!(store.find_api_token(&[3; 32], at(8)).await.unwrap().unwrap().role, Role::Scrape);
+    assert!(store.find_api_token(&[3; 32], at(9)).await.unwrap().is_none());
+    assert!(store.end_api_token("t1", audit("api_token.end")).await.unwrap());
+    assert!(!store.end_api_token("t1", audit("api_token.end")).await.unwrap());
+    let actions: Vec<_> = store.audit(9).await.unwrap().into_iter().map(|row| row.action).collect();
+    assert_eq!(actions, ["api_token.end", "api_token.create", "person.disable", "person.add"]);
+}
+
+#[tokio::test]
+async fn a_session_follows_its_person_and_nobodys_session_stands_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let person = |role, enabled| Person { name: "ada".into(), role, password_hash: "x".into(), enabled };
+    let session = |hash: u8, name: &str| WebSessionRow {
+        hash: vec![hash; 32],
+        name: name.into(),
+        role: Role::Admin,
+        expires: at(1_000),
+        link: false,
+    };
+    let role_of = async |hash: u8| store.find_web_session(&[hash; 32], at(0)).await.unwrap().map(|row| row.role);
+    store.put_person(person(Role::Viewer, true), audit("person.add")).await.unwrap();
+    store.put_web_session(session(1, "ada")).await.unwrap();
+    assert_eq!(role_of(1).await, Some(Role::Viewer), "the present role counts");
+    store.put_person(person(Role::Admin, false), audit("person.disable")).await.unwrap();
+    // A sign-in that was under way when she was disabled.
+    store.put_web_session(session(2, "ada")).await.unwrap();
+    assert_eq!(role_of(2).await, None);
+    store.put_web_session(session(3, "gone")).await.unwrap();
+    assert_eq!(role_of(3).await, None, "nobody has this name any more");
+    store.put_web_session(session(4, "uid:0")).await.unwrap();
+    assert_eq!(role_of(4).await, Some(Role::Admin), "from a link that belongs to no person");
+}
+
+#[tokio::test]
+async fn old_facts_are_forgotten_by_kind_and_their_position_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let fact = |sequence, at, kind| Fact { sequence, at, kind, body: "{}".into() };
+    let old = NOW.plus_ms(-35 * DAY_MS - 1);
+    let mut facts: Vec<_> = (1..=1_100).map(|sequence| fact(sequence, old, "rollup")).collect();
+    facts.push(fact(1_101, old, "gap"));
+    facts.push(fact(1_102, old, "evidence"));
+    facts.push(fact(1_103, NOW.plus_ms(-35 * DAY_MS), "rollup"));
+    store.commit_facts(HostNo(1), [1; 16], facts).await.unwrap();
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { facts: 1_101, details: 0 });
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned::default());
+    assert_eq!(store.received(HostNo(1)).await.unwrap(), Some(([1; 16], 1_103)));
+}
+
+#[tokio::test]
+async fn of_too_many_facts_the_oldest_are_forgotten_whatever_they_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let kinds = ["evidence", "rollup"];
+    let facts = (1..=200_007_u64)
+        .map(|n| Fact {
+            sequence: n,
+            at: at(i64::try_from(n).unwrap() / 4),
+            kind: kinds[usize::from(n % 2 == 0)],
+            body: String::new(),
+        })
+        .collect();
+    store.commit_facts(HostNo(1), [1; 16], facts).await.unwrap();
+    store
+        .commit_facts(HostNo(2), [1; 16], vec![Fact { sequence: 1, at: at(0), kind: "gap", body: "".into() }])
+        .await
+        .unwrap();
+    assert_eq!(store.prune(NOW).await.unwrap().facts, 7);
+    let file = Connection::open(directory.path().join("facts.db")).unwrap();
+    let oldest: i64 = file.query_row("SELECT min(sequence) FROM fact WHERE host = 1", [], |row| row.get(0)).unwrap();
+    assert_eq!(oldest, 8);
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned::default());
+}
+
+#[tokio::test]
+async fn details_of_incidents_are_forgotten_after_thirteen_months_and_numbers_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let mut rows = vec![
+        incident(1, IncidentState::Resolved, Some(-396 * DAY_MS - 1)),
+        incident(2, IncidentState::Resolved, Some(-396 * DAY_MS)),
+        incident(3, IncidentState::Open, None),
+    ];
+    for no in 1..=3 {
+        rows.extend([incident_event(no, 1), page(no, no, Delivery::Accepted)]);
+    }
+    rows.push(page(9, 1, Delivery::Accepted));
+    rows.push(Row::Attempt(AttemptRow {
+        page: PageId(1),
+        n: 1,
+        at: at(2),
+        outcome: "accepted".into(),
+        detail: String::new(),
+    }));
+    store.commit(rows).await.unwrap();
+    // Attempt, entry and page 1; page 9 is the newest and keeps the count.
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { facts: 0, details: 3 });
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned::default());
+    let back = store.load().await.unwrap();
+    assert_eq!((back.last_page, back.last_incident), (9, 3));
+    let file = Connection::open(directory.path().join("state.db")).unwrap();
+    let left = |table: &str| -> i64 {
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((left("incident"), left("incident_event"), left("page"), left("attempt")), (3, 2, 3, 0));
+}

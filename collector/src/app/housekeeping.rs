@@ -16,8 +16,8 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The disk is looked at every so many heartbeats.
 const DISK_EVERY: u32 = 2;
-/// Certificates are looked at every so many heartbeats (an hour).
-const CERTIFICATES_EVERY: u32 = 720;
+/// Certificates and what is kept too long are looked at every so many heartbeats.
+const HOURLY: u32 = 720;
 /// The authority's end is announced this long before, in milliseconds: 90 days.
 const AUTHORITY_WARNS_MS: i64 = 90 * 86_400_000;
 
@@ -38,8 +38,9 @@ impl Housekeeping {
             if turn % DISK_EVERY == 0 {
                 self.disk().await;
             }
-            if turn % CERTIFICATES_EVERY == 0 {
+            if turn % HOURLY == 0 {
                 self.certificates().await;
+                self.prune().await;
             }
             tokio::select! {
                 () = tokio::time::sleep(HEARTBEAT) => {}
@@ -81,6 +82,13 @@ impl Housekeeping {
         let left_ms = self.identity.root_expires().since_ms(now);
         let text = format!("the certificate authority ends in {} days", left_ms / 86_400_000);
         self.tell("authority", (left_ms < AUTHORITY_WARNS_MS).then_some((Severity::Warning, text))).await;
+    }
+
+    async fn prune(&self) {
+        match self.store.prune(self.clock.now()).await {
+            Ok(pruned) => tracing::debug!(?pruned, "what was kept long enough is gone"),
+            Err(error) => tracing::warn!(error.type = error.kind(), "old facts cannot be removed: {error}"),
+        }
     }
 
     async fn tell(&self, what: &str, trouble: Option<(Severity, String)>) {

@@ -225,6 +225,9 @@ impl Visitor {
 
     /// Takes the host's seat. Another machine that holds it is asked first: if it answers, two have one identity.
     async fn take_seat(&self, seat: Seat) -> Result<(), Status> {
+        if self.context.rooms.sessions.contested(self.profile.no, &seat, self.context.now()) {
+            return Err(self.is_clone().await);
+        }
         let mut instead_of = None;
         for _ in 0..SEAT_TRIES {
             let Err(present) = self.context.rooms.sessions.sit(self.profile.no, seat.clone(), instead_of) else {

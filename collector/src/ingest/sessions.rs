@@ -75,7 +75,14 @@ pub(crate) struct Seat {
 struct Seats {
     by_host: HashMap<HostNo, Seat>,
     hosts: HashMap<SessionId, HostNo>,
+    /// Takeovers by one boot id: since when, how many. One entry a host that ever had one.
+    fights: HashMap<HostNo, (Timestamp, u32)>,
 }
+
+/// So many takeovers of a live seat by the same boot id within [`FIGHT_WITHIN_MS`] are a move, a restart, a bad network.
+const TAKEOVERS: u32 = 5;
+/// See [`TAKEOVERS`], in milliseconds.
+const FIGHT_WITHIN_MS: i64 = 60_000;
 
 /// All live sessions. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +141,21 @@ impl Sessions {
         let seat = seats.hosts.get(&session).and_then(|host| seats.by_host.get(host)).cloned();
         drop(seats);
         seat.is_some_and(|seat| seat.session == session && seat.line.give(order))
+    }
+
+    /// Whether machines with one boot id (copies on one kernel: containers, a copied state directory) fight for a seat.
+    /// One takeover is a restart or a move; several within a minute are two that throw each other out.
+    pub(crate) fn contested(&self, host: HostNo, seat: &Seat, now: Timestamp) -> bool {
+        let mut seats = locked(&self.seats);
+        if seats.by_host.get(&host).is_none_or(|present| present.boot_id != seat.boot_id) {
+            return false;
+        }
+        let fight = seats.fights.entry(host).or_insert((now, 0));
+        if now.since_ms(fight.0) > FIGHT_WITHIN_MS {
+            *fight = (now, 0);
+        }
+        fight.1 += 1;
+        fight.1 > TAKEOVERS
     }
 
     /// Whose seat this host's is, unless it is free or held by `instead_of`: then it is taken. The one that loses its
@@ -240,5 +262,19 @@ mod tests {
         let given = (0..40).filter(|_| line.give(ToAgent::Drain(1))).count();
         assert_eq!(given, ORDERS_WAITING);
         assert!(line.give(ToAgent::Close(CloseReason::NotAdmitted)));
+    }
+
+    #[test]
+    fn one_boot_id_that_takes_its_seat_again_and_again_is_two_machines() {
+        let sessions = Sessions::default();
+        let seat = |n| Seat { session: SessionId(n), boot_id: [7; 16], line: Arc::default() };
+        let at = |ms| Timestamp::from_ms(ms);
+        assert!(!sessions.contested(HostNo(1), &seat(1), at(0)), "a free seat is nobody's");
+        sessions.sit(HostNo(1), seat(1), None).unwrap();
+        for n in 1..=5 {
+            assert!(!sessions.contested(HostNo(1), &seat(1 + n), at(n)), "{n}");
+        }
+        assert!(sessions.contested(HostNo(1), &seat(9), at(60_000)));
+        assert!(!sessions.contested(HostNo(1), &seat(10), at(60_002)), "a minute later it begins anew");
     }
 }

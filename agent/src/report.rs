@@ -21,7 +21,7 @@ pub use rollup::{Minute, Reading, RollupMinute};
 
 /// Longest text on the wire, in bytes (muster.proto).
 const TEXT_MAX: usize = 256;
-/// Largest dictionary message, in bytes (decisions 1).
+/// Largest dictionary message, in bytes.
 const DICTIONARY_MAX: usize = 2048;
 /// Most bytes that protobuf adds to one family or series: tags, lengths and numbers of at most 5 bytes each.
 const ENTRY_OVERHEAD: usize = 32;

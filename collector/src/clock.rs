@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::time::Timestamp;
 
-/// The engine's clock: wall time at start plus boot time elapsed since (decisions 9). It never jumps by itself; a step
+/// The engine's clock: wall time at start plus boot time elapsed since. It never jumps by itself; a step
 /// of the wall clock is applied once, by whoever records it. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Clock {

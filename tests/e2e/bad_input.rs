@@ -147,7 +147,7 @@ async fn a_corrupt_database_is_set_aside_reported_and_never_deleted() {
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert_eq!(std::fs::read(&aside[0]).expect("set aside"), garbage, "untouched");
     assert!(collector.log().contains("set aside"), "{}", collector.log());
-    // Its certificate still proves who it is (decisions 10): known by certificate, records lost.
+    // Its certificate still proves who it is: known by certificate, records lost.
     collector.host_is(&agent.host, "up", s(30)).await;
 }
 

@@ -11,7 +11,7 @@ use crate::s;
 
 /// Bytes of a message of a session (spec: 4 MiB).
 const LIMIT: usize = 4 << 20;
-/// What a host may declare (decisions 8).
+/// What a host may declare.
 const SERIES: u32 = 20_000;
 
 /// An agent that must not notice anything.

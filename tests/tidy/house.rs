@@ -1,4 +1,4 @@
-//! Who may know whom (design part 2).
+//! Who may know whom.
 
 use super::source::{Complaint, Source};
 

@@ -1,4 +1,4 @@
-//! SQL is written once, in the subset that SQLite and PostgreSQL share (decisions 10).
+//! SQL is written once, in the subset that SQLite and PostgreSQL share.
 
 use super::source::{Complaint, Source};
 

@@ -50,7 +50,7 @@ struct Mount {
 }
 
 pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
-    // Our own unit may see mounts read-only that are not; process 1 sees what is (decisions 11).
+    // Our own unit may see mounts read-only that are not; process 1 sees what is.
     let first = sink.read(host, "/proc/1/mountinfo", |_, text| parse(text));
     let mounts = match first {
         Ok(mounts) => mounts,

@@ -63,7 +63,7 @@ fn os_release(host: &Host) -> Option<String> {
     Some(name.trim_matches(['"', '\'']).to_owned())
 }
 
-/// A guess for the class; any later source of a label wins over it (decisions 7).
+/// A guess for the class; any later source of a label wins over it.
 fn chassis(host: &Host) -> &'static str {
     if host.exists("/run/systemd/container") || host.exists("/.dockerenv") || host.exists("/run/.containerenv") {
         return "container";

@@ -1,4 +1,4 @@
-//! One minute of readings folded into the few that are worth keeping while nobody listens (decisions 2).
+//! One minute of readings folded into the few that are worth keeping while nobody listens.
 
 use std::collections::BTreeMap;
 

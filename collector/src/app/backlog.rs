@@ -8,7 +8,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// A page that could not be recorded for this long is sent unrecorded (decisions 10), in milliseconds.
+/// A page that could not be recorded for this long is sent unrecorded, in milliseconds.
 const FAIL_OPEN_MS: i64 = 5_000;
 /// Between two tries to record, in milliseconds.
 const RETRY_MS: i64 = 1_000;

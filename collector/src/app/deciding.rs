@@ -271,5 +271,5 @@ impl Deciding {
 
 /// Due things are looked at least this often even while events keep coming, in milliseconds.
 const TICK_AT_LEAST_MS: i64 = 1_000;
-/// The wall clock may leave ours by this much, in milliseconds (decisions 9).
+/// The wall clock may leave ours by this much, in milliseconds.
 const STEP_MS: i64 = 2_000;

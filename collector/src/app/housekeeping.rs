@@ -12,7 +12,7 @@ use crate::{
     store::Store,
 };
 
-/// `collector_run` is written this often (decisions 14).
+/// `collector_run` is written this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The disk is looked at every so many heartbeats.
 const DISK_EVERY: u32 = 2;

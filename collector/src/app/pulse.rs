@@ -1,7 +1,7 @@
 //! The collector's own pulse: whether it was suspended or starved.
 //!
 //! A thread of its own beats every 200 ms. A gap of more than two seconds means that nobody was watching: what happened
-//! to hosts in that time is unknown, not down (decisions 9). A slow disk is no gap: the thread waits for nothing.
+//! to hosts in that time is unknown, not down. A slow disk is no gap: the thread waits for nothing.
 
 use std::{
     sync::{

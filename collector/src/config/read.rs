@@ -17,7 +17,7 @@ use crate::domain::{labels::Class, rules::Thresholds, watch::Watch};
 const HOST_RULES: usize = 1_000;
 /// Most names or addresses in a list.
 const NAMES: usize = 64;
-/// Longest label value, site or pattern, in bytes (decisions 12).
+/// Longest label value, site or pattern, in bytes.
 const TEXT_BYTES: usize = 256;
 
 /// Reads the whole document.

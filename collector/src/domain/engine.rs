@@ -25,7 +25,7 @@ use super::{
 const SETTLE_MS: i64 = 10_000;
 /// And at most this long: an agent that has been refused for a while tries again within 60 s, and then has to shake hands.
 const SETTLE_MOST_MS: i64 = 70_000;
-/// So many hosts a second are expected to come back (decisions 5).
+/// So many hosts a second are expected to come back.
 const BACK_PER_SECOND: i64 = 500;
 /// Free labels of one host.
 const LABELS_MOST: usize = 30;

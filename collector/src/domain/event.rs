@@ -1,4 +1,4 @@
-//! What happens to the engine, and what it wants done (decisions 13).
+//! What happens to the engine, and what it wants done.
 
 use std::net::IpAddr;
 

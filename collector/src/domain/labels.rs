@@ -1,4 +1,4 @@
-//! What a host is called and how it is classed (decisions 7).
+//! What a host is called and how it is classed.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is durable before anybody hears of it: the rows of `state.db` that the engine owns (decisions 14).
+//! What is durable before anybody hears of it: the rows of `state.db` that the engine owns.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Watch levels: how closely a host is watched, and the timers that follow (decisions 5).
+//! Watch levels: how closely a host is watched, and the timers that follow.
 
 use serde::{Deserialize, Serialize};
 

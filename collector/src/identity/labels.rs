@@ -1,4 +1,4 @@
-//! What a new host is called and how it is classed (decisions 7): guess < its own agent.toml < token < rules.
+//! What a new host is called and how it is classed: guess < its own agent.toml < token < rules.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Generations: the collector counts a host's sessions and the agent echoes the count, so that a copy of its disk or a
-//! snapshot gives itself away (decisions 8).
+//! snapshot gives itself away.
 
 use std::sync::{Arc, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Enrolment, renewal and revocation as an attacker and a bad network would have them (spec part g, server side).
+//! Enrolment, renewal and revocation as an attacker and a bad network would have them.
 
 mod renewal;
 

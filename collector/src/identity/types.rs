@@ -102,7 +102,7 @@ pub struct Presented {
     pub peer: IpAddr,
 }
 
-/// The generation's word on a new session (decisions 8).
+/// The generation's word on a new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Fine; here is the next generation.

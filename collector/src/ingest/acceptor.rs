@@ -28,7 +28,7 @@ use crate::domain::{
     watch::Watch,
 };
 
-/// TLS must stand within this (spec part c).
+/// TLS must stand within this.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// After an error of `accept` (no descriptors left) the door waits for this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -25,7 +25,7 @@ use super::{
     session::UplinkDoor,
 };
 
-/// A decoded message of a session, in bytes (spec part c).
+/// A decoded message of a session, in bytes.
 pub const SESSION_BYTES: usize = 4 * 1024 * 1024;
 /// A decoded request to enrol, in bytes.
 pub const ENROL_BYTES: usize = 512 * 1024;

@@ -24,7 +24,7 @@ use crate::domain::{
     watch::{Timers, Watch},
 };
 
-/// Keep-alive probes that stay unanswered before the kernel gives up (decisions 5).
+/// Keep-alive probes that stay unanswered before the kernel gives up.
 const KEEP_ALIVE_PROBES: u32 = 3;
 
 /// What a request knows of the connection it came over.

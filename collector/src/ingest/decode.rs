@@ -22,13 +22,13 @@ use crate::{
     identity::EnrolFacts,
 };
 
-/// Strings of the wire, in bytes, unless said otherwise (decisions 12).
+/// Strings of the wire, in bytes, unless said otherwise.
 pub const STRING_BYTES: usize = 256;
-/// Labels in one agent.toml (as of one series, spec part c).
+/// Labels in one agent.toml (as of one series).
 pub const LABELS: usize = 30;
 /// Help text of a family, in bytes; longer ones are cut.
 pub const HELP_BYTES: usize = 1_024;
-/// Values in one readings message: the cap of 20 000 series (decisions 8) and what it leaves out.
+/// Values in one readings message: the cap of 20 000 series and what it leaves out.
 pub const VALUES: usize = 65_536;
 /// Source states in one readings message.
 pub const SOURCES: usize = 1_024;

@@ -11,7 +11,7 @@ use crate::{
     identity::{Denied, Enrolment},
 };
 
-/// A request for a certificate, in bytes (spec part b).
+/// A request for a certificate, in bytes.
 const CSR_BYTES: usize = 4_096;
 /// A busy door asks callers to come back after this long, in milliseconds.
 const BUSY_MS: i64 = 1_000;

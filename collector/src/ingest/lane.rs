@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use crate::store::{Fact, StoreError};
 
-/// Facts waiting for their commit (spec part d: at most 256 un-acknowledged).
+/// Facts waiting for their commit (at most 256 un-acknowledged).
 pub const WAITING: usize = 256;
 /// Their bytes.
 pub const WAITING_BYTES: usize = 1024 * 1024;

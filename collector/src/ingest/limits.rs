@@ -53,7 +53,7 @@ impl Rate {
     }
 }
 
-/// Sustained rate of one host with a tenfold burst: messages and bytes (spec part c).
+/// Sustained rate of one host with a tenfold burst: messages and bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct HostRate {
     tenths: Rate,

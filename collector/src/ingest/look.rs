@@ -1,4 +1,4 @@
-//! EDGE. Looks at a host that fell silent: does anything at its address still answer? (decisions 5)
+//! EDGE. Looks at a host that fell silent: does anything at its address still answer?
 //!
 //! One ICMP echo where this process may send one, and TCP connects to ports that answered before. A refusal is an
 //! answer: some kernel sent it. What answers is learnt while a host is up; where nothing ever answers, silence says

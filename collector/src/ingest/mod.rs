@@ -52,7 +52,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Enrolments and renewals under way at once (spec part c).
+/// Enrolments and renewals under way at once.
 pub const ENROLMENTS_AT_ONCE: usize = 100;
 /// Addresses waiting to be got acquainted with; when full a newcomer waits for its next session.
 const NEWCOMERS_WAITING: usize = 256;

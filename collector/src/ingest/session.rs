@@ -42,11 +42,11 @@ use crate::{
 
 /// Hello must arrive within this.
 const HELLO: Duration = Duration::from_secs(10);
-/// An older session has this long to show that somebody is there (decisions 8).
+/// An older session has this long to show that somebody is there.
 const ARE_YOU_THERE: Duration = Duration::from_secs(3);
 /// How often a newcomer asks for the seat when others take it meanwhile.
 const SEAT_TRIES: usize = 3;
-/// Reconnecting hosts are spread over hosts / 500 per second, at most this (decisions 5).
+/// Reconnecting hosts are spread over hosts / 500 per second, at most this.
 const SPREAD_MS: usize = 60_000;
 
 /// The service.

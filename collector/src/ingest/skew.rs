@@ -1,4 +1,4 @@
-//! PURE. From a host's clocks to the collector's time (decisions 9): its boot-time within the present boot, its wall
+//! PURE. From a host's clocks to the collector's time: its boot-time within the present boot, its wall
 //! clock corrected by the difference seen at Hello for earlier boots. The result is the host's own word.
 
 use super::decode::{AliveSpan, HostClock};

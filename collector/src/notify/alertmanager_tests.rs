@@ -1,4 +1,4 @@
-//! The mirror against a server that answers like Alertmanager 0.25 (spec/sla-and-paging 3.2).
+//! The mirror against a server that answers like Alertmanager 0.25.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! The guard against being sent to places that nobody means (server-side request forgery, decisions 8).
+//! The guard against being sent to places that nobody means (server-side request forgery).
 //!
 //! What the administrator wrote in the configuration file is taken as its literal address, private and loopback
 //! included. Never without an explicit `allow`: link-local addresses and cloud metadata services, multicast,

@@ -1,5 +1,5 @@
 //! Telling people. Messengers (webhook, mail) drain the outbox, which never forgets; mirrors (Alertmanager) are sent the
-//! open and recently closed incidents at each change and each minute, with nothing queued (decisions 4).
+//! open and recently closed incidents at each change and each minute, with nothing queued.
 //!
 //! A page reaches this room only after it is durable, and arrives complete: nothing here asks the engine anything. How
 //! each try went goes back to the engine as an event.

@@ -66,7 +66,7 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// The body; the first eight fields of `data` are a promise (design part 6), the others are additive.
+/// The body; the first eight fields of `data` are a promise, the others are additive.
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'static str,

@@ -1,4 +1,4 @@
-//! Who may write: the directory's lock and the term of the lease (decisions 15, level 0).
+//! Who may write: the directory's lock and the term of the lease.
 //!
 //! On one machine the lock file alone keeps a second collector out. The term is checked in every commit all the same:
 //! where the lock means nothing (a copied directory put back, a network file system) the older collector is fenced.

@@ -1,5 +1,5 @@
 //! EDGE. What the collector remembers: `state.db` (what the engine and the identity side own) and `facts.db` (what
-//! agents reported), beside a lock, a reserve and what was set aside (decisions 10, 14, 15).
+//! agents reported), beside a lock, a reserve and what was set aside.
 //!
 //! Each file has one thread that writes and one that reads; answers come after a commit with full sync. Nothing here
 //! decides anything: it writes rows, all or none, and gives them back as they were.

@@ -12,7 +12,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::StoreError;
 use crate::domain::event::Severity;
 
-/// Given back to the disk when a commit finds it full: enough for some ten thousand incidents (decisions 10).
+/// Given back to the disk when a commit finds it full: enough for some ten thousand incidents.
 pub(super) const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The reserve file beside `state.db`.
@@ -82,7 +82,7 @@ impl DiskState {
         if self.total_bytes == 0 { 0.0 } else { self.free_bytes as f64 / self.total_bytes as f64 }
     }
 
-    /// The problem that this is, if it is one: a warning at 10 % free, critical at 5 % (decisions 10) or without reserve.
+    /// The problem that this is, if it is one: a warning at 10 % free, critical at 5 % or without reserve.
     #[must_use]
     pub fn trouble(&self) -> Option<(Severity, String)> {
         let percent = self.free_ratio() * 100.0;

@@ -81,7 +81,7 @@ pub(super) fn readings(slot: &Slot, thresholds: &Thresholds, now: Timestamp) -> 
     shown
 }
 
-/// Clocks that differ by more than this many milliseconds are worth a word (spec/enrolment-and-transport, time skew).
+/// Clocks that differ by more than this many milliseconds are worth a word.
 const SKEW_WORTH_SAYING_MS: i64 = 30_000;
 
 /// How wrong the host's clock is, if it is.

@@ -1,7 +1,7 @@
 //! Cuts: when many hosts of a scope fall silent at once it is the way to them that is broken, not they.
 //!
 //! Scopes are each site of at least five hosts, and the collector's own network. A scope is cut when at least
-//! max(3, 30 %) of its up hosts became suspect by silence within 5 s (decisions 5). It heals when half are back; the rest
+//! max(3, 30 %) of its up hosts became suspect by silence within 5 s. It heals when half are back; the rest
 //! become suspect again 60 s later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,6 +1,6 @@
 //! The open end of one host's ledger: what is being observed now, and the entries that follow when that changes.
 //!
-//! Stores only what was observed (decisions 6); maintenance, service hours and lifetime are laid over it later. Spans are
+//! Stores only what was observed; maintenance, service hours and lifetime are laid over it later. Spans are
 //! half-open and never edited; an entry that ends nowhere is not written.
 
 use super::{Cause, State};

@@ -1,4 +1,4 @@
-//! One host decided: its liveness by the transition table of decisions 5, its findings, its ledger entries.
+//! One host decided: its liveness by the transition table, its findings, its ledger entries.
 //!
 //! Synchronous and without a clock; `now` comes with each event. What the desk may hear of it are [`HostChange`]s.
 

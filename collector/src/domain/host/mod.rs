@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Ending, Look, Why};
 
-/// The observed axis: is it there? (decisions 5)
+/// The observed axis: is it there?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

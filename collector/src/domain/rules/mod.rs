@@ -2,7 +2,7 @@
 //!
 //! A rule looks at the latest readings of one host and keeps in [`Memory`] what it said before, so that it speaks only
 //! when something differs: trouble opened or changed severity, was cleared, or can no longer be judged. Running `for`
-//! times live in memory alone: after a restart no finding opens earlier than without it (decisions 3).
+//! times live in memory alone: after a restart no finding opens earlier than without it.
 //! Rules never see the wire, a clock or the store.
 
 mod filesystem;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{DecodeError, HostClock, SEQUENCE_MAX, STRING_BYTES, bytes16, clock, limit};
 
-/// A record's body, in bytes, on the wire and as JSON (spec part c).
+/// A record's body, in bytes, on the wire and as JSON.
 pub const BODY_BYTES: usize = 64 * 1024;
 
 /// One record as it came; its content may be unreadable while its place in the spool is known.

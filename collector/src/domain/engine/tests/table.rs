@@ -1,4 +1,4 @@
-//! The transition table of decisions 5, row by row, at its exact milliseconds.
+//! The transition table, row by row, at its exact milliseconds.
 
 use super::*;
 

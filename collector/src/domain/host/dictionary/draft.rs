@@ -11,9 +11,9 @@ use super::{
 };
 use crate::domain::time::Timestamp;
 
-/// Most series of a host (decisions 8).
+/// Most series of a host.
 pub const SERIES: usize = 20_000;
-/// More series than this deserve a warning (decisions 8).
+/// More series than this deserve a warning.
 pub const SERIES_WARNING: usize = 5_000;
 /// Most families of a host: node_exporter with everything on has some 1 250.
 pub const FAMILIES: usize = 4_000;
@@ -22,9 +22,9 @@ pub const LABEL_BYTES: usize = 4 << 20;
 /// Names of left-out families that are remembered; the others are only counted.
 pub const LEFT_OUT_NAMED: usize = 100;
 
-/// After the first dictionary of a stream each new series costs this much time: 1 000 a minute (decisions 8).
+/// After the first dictionary of a stream each new series costs this much time: 1 000 a minute.
 const SERIES_COST_MS: i64 = 60;
-/// So much time may be spent ahead: the average is taken over ten minutes (decisions 8).
+/// So much time may be spent ahead: the average is taken over ten minutes.
 const SPENT_AHEAD_MS: i64 = 600_000;
 
 /// Suffixes that a type of family may carry in the exposition format.

@@ -1,6 +1,6 @@
 //! Text that no host can break: names checked, values cleaned and escaped, numbers as Prometheus spells them.
 //!
-//! The limits are those of spec/enrolment-and-transport.md part (c), "cardinality bomb" and "label injection".
+//! The limits keep one host from drowning the others: Prometheus has the same ones, but off by default.
 
 use std::io::Write;
 

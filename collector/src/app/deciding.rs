@@ -36,6 +36,10 @@ const BATCH_MS: i64 = 5;
 const SWEEP_MS: i64 = 100;
 /// Looks under way at once; more wait for their turn (at most two a host).
 const LOOKS_AT_ONCE: usize = 1_024;
+/// Due things are looked at least this often even while events keep coming, in milliseconds.
+const TICK_AT_LEAST_MS: i64 = 1_000;
+/// The wall clock may leave ours by this much, in milliseconds.
+const STEP_MS: i64 = 2_000;
 
 /// Everything the engine's task holds.
 pub(super) struct Deciding {
@@ -251,9 +255,7 @@ impl Deciding {
             Effect::Reply(reply, answer) => self.mailbox.answer(reply, answer),
         }
     }
-}
 
-impl Deciding {
     fn start_looks(&mut self) {
         while self.looks.len() < LOOKS_AT_ONCE {
             let Some(Effect::Look { host, look, peer, sharing, within_ms }) = self.to_look.pop_front() else { return };
@@ -268,8 +270,3 @@ impl Deciding {
         }
     }
 }
-
-/// Due things are looked at least this often even while events keep coming, in milliseconds.
-const TICK_AT_LEAST_MS: i64 = 1_000;
-/// The wall clock may leave ours by this much, in milliseconds.
-const STEP_MS: i64 = 2_000;

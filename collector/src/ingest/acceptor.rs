@@ -20,6 +20,7 @@ use super::{
     Context, IngestError,
     connection::{self, Services},
     control::{ConnectInfo, ConnectionControl, Wire, tune},
+    exchange::Exchange,
     limits::AtTheDoor,
     look::{self, AT_ONCE},
 };
@@ -98,28 +99,36 @@ struct Arrived {
 }
 
 async fn admit(arrived: Arrived, context: Arc<Context>, services: Services, stopping: watch::Receiver<bool>) {
-    let Arrived { socket, peer, permit } = arrived;
     // Boxed: what a handshake needs is given back before the connection settles.
-    let Some(stream) = Box::pin(handshake(socket, peer, &context)).await else { return };
+    let Some((exchange, info, _anonymous)) = Box::pin(enter(arrived, &context)).await else { return };
+    drop(context);
+    connection::serve(exchange, info, services, stopping).await;
+}
+
+/// TLS and the greeting of HTTP/2.
+async fn enter(arrived: Arrived, context: &Context) -> Option<(Box<Exchange>, ConnectInfo, Option<Anonymous>)> {
+    let Arrived { socket, peer, permit } = arrived;
+    let stream = handshake(socket, peer, context).await?;
     let certificate: Option<Arc<[u8]>> = {
         let (_, tls) = stream.get_ref();
         tls.peer_certificates().and_then(|chain| chain.first()).map(|leaf| leaf.as_ref().into())
     };
-    let _anonymous = if certificate.is_some() {
+    let anonymous = if certificate.is_some() {
         context.metrics().handshake("certificate");
         drop(permit);
         None
     } else {
         let Some(anonymous) = permit.stay_anonymous() else {
             context.metrics().handshake("too_many_anonymous_from_address");
-            return;
+            return None;
         };
         context.metrics().handshake("anonymous");
         Some(anonymous)
     };
     let control = ConnectionControl::new();
     let info = ConnectInfo { peer, certificate, control: control.clone() };
-    Box::pin(connection::serve(Wire::new(stream, control), info, services, stopping)).await;
+    let exchange = connection::greet(Wire::new(stream, control)).await?;
+    Some((exchange, info, anonymous))
 }
 
 async fn handshake(socket: TcpStream, peer: SocketAddr, context: &Context) -> Option<TlsStream<TcpStream>> {

@@ -1,19 +1,16 @@
 //! EDGE. HTTP/2 on one agent's connection, with small windows and little patience for strangers.
 
 use std::{
-    convert::Infallible,
-    future::Future,
-    pin::{Pin, pin},
+    future::poll_fn,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use muster_proto::v1::{enrolment_server::EnrolmentServer, uplink_server::UplinkServer};
 use tokio::{
     sync::watch,
-    time::{Sleep, sleep},
+    time::{Sleep, sleep, timeout},
 };
 use tonic::{Code, Status, body::Body, codec::CompressionEncoding, codegen::Service as _};
 
@@ -21,6 +18,7 @@ use super::{
     Context,
     control::{ConnectInfo, Wire},
     enrolment::EnrolmentDoor,
+    exchange::{Answering, Exchange},
     refusal,
     session::UplinkDoor,
 };
@@ -52,8 +50,6 @@ const ENROLMENT: Duration = Duration::from_secs(30);
 /// How long an orderly end may take.
 const LEAVING: Duration = Duration::from_secs(5);
 
-type Answer = Result<http::Response<Body>, Infallible>;
-
 /// The services behind the door.
 #[derive(Clone)]
 pub(crate) struct Services {
@@ -78,7 +74,7 @@ impl Services {
         }
     }
 
-    fn route(&self, request: http::Request<Body>) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn route(&self, request: http::Request<Body>) -> Answering {
         match request.uri().path() {
             "/muster.v1.Uplink/Session" => self.uplink.clone().call(request),
             "/muster.v1.Enrolment/Renew" => self.enrolment(self.renew.clone(), request),
@@ -91,11 +87,7 @@ impl Services {
         }
     }
 
-    fn enrolment(
-        &self,
-        mut service: EnrolmentServer<EnrolmentDoor>,
-        request: http::Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    fn enrolment(&self, mut service: EnrolmentServer<EnrolmentDoor>, request: http::Request<Body>) -> Answering {
         let context = self.context.clone();
         Box::pin(async move {
             let Ok(answer) = tokio::time::timeout(ENROLMENT, service.call(request)).await else {
@@ -112,23 +104,34 @@ impl Services {
     }
 }
 
+/// Speaks HTTP/2 with a peer, if it does.
+pub(crate) async fn greet(wire: Wire) -> Option<Box<Exchange>> {
+    timeout(FIRST_REQUEST, Exchange::begin(wire, &http2())).await.ok()?.ok()
+}
+
 /// Serves one connection until it ends, is asked to end, or does nothing.
-pub(crate) async fn serve(wire: Wire, info: ConnectInfo, services: Services, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    mut exchange: Box<Exchange>,
+    info: ConnectInfo,
+    services: Services,
+    mut stopping: watch::Receiver<bool>,
+) {
     let control = info.control.clone();
-    let service = hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
+    let mut answer = |mut request: http::Request<Body>| {
         info.control.requests.fetch_add(1, Ordering::Relaxed);
         request.extensions_mut().insert(info.clone());
-        services.route(request.map(Body::new))
-    });
-    let mut connection = pin!(http2().serve_connection(TokioIo::new(wire), service));
+        services.route(request)
+    };
     let mut patience = Some(Box::pin(sleep(FIRST_REQUEST)));
     let (mut first, mut leaving) = (true, false);
     loop {
         let leave = tokio::select! {
-            ended = connection.as_mut() => {
+            ended = poll_fn(|cx| exchange.poll(cx, &mut answer)) => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection of an agent ended");
                 }
+                // What does not notice in time is cut.
+                let _ = timeout(LEAVING, exchange.end()).await;
                 return;
             }
             () = control.closed() => true,
@@ -148,23 +151,23 @@ pub(crate) async fn serve(wire: Wire, info: ConnectInfo, services: Services, mut
         };
         if leave && !leaving {
             leaving = true;
-            connection.as_mut().graceful_shutdown();
+            exchange.leave();
             patience = Some(Box::pin(sleep(LEAVING)));
         }
     }
 }
 
-fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
-    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+fn http2() -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
     builder
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADER_BYTES)
         .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
-        .initial_stream_window_size(WINDOW_BYTES)
+        .max_local_error_reset_streams(Some(RESETS))
+        .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
-        .max_send_buf_size(SEND_BYTES);
+        .max_send_buffer_size(SEND_BYTES);
     builder
 }
 

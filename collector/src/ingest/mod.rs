@@ -8,10 +8,12 @@
 //! changed. A session is one future inside its response stream: no task, no channel, no buffer of its own.
 
 pub mod acceptor;
+mod bells;
 pub mod connection;
 pub mod control;
 pub mod decode;
 pub mod enrolment;
+mod exchange;
 pub mod lane;
 pub mod limits;
 pub mod look;

@@ -79,7 +79,8 @@ impl v1::uplink_server::Uplink for UplinkDoor {
             told.map_err(|closed| unavailable(&closed.to_string()))?;
         }
         let outbox = Outbox::default();
-        let visitor = Visitor { context: self.context.clone(), info, certificate, profile };
+        // Boxed, as what the session holds: a future keeps room for whatever passes through it.
+        let visitor = Box::new(Visitor { context: self.context.clone(), info, certificate, profile });
         let life = Box::pin(visitor.live(request.into_inner(), outbox.clone()));
         Ok(Response::new(SessionStream { outbox, life: Some(life), end: None }))
     }
@@ -127,13 +128,17 @@ struct Visitor {
 }
 
 impl Visitor {
-    async fn live(self, mut inbound: Streaming<v1::AgentMessage>, outbox: Outbox) -> Result<(), Status> {
+    async fn live(self: Box<Self>, mut inbound: Streaming<v1::AgentMessage>, outbox: Outbox) -> Result<(), Status> {
         // Boxed: what the opening needs is given back before the long life begins.
-        let running = Box::pin(self.open(&mut inbound, outbox)).await?;
-        stream::run(running, inbound).await
+        let mut running = Box::pin(self.open(&mut inbound, outbox)).await?;
+        stream::run(&mut running, &mut inbound).await
     }
 
-    async fn open(self, inbound: &mut Streaming<v1::AgentMessage>, outbox: Outbox) -> Result<Running, Status> {
+    async fn open(
+        self: Box<Self>,
+        inbound: &mut Streaming<v1::AgentMessage>,
+        outbox: Outbox,
+    ) -> Result<Box<Running>, Status> {
         let greeting = self.greeting(inbound).await?;
         let now = self.context.now();
         let session = self.context.next_session();
@@ -179,7 +184,7 @@ impl Visitor {
         let ahead_ms = time.ahead_ms();
         tracing::debug!(host.id = %profile.id, session = %session, ahead_ms, "host {name:?} is connected");
         let lane = Lane::new(same_epoch, greeting.last_record);
-        Ok(Running::new(
+        Ok(Box::new(Running::new(
             self.context.clone(),
             profile,
             session,
@@ -190,7 +195,7 @@ impl Visitor {
             time,
             greeting.epoch,
             lane,
-        ))
+        )))
     }
 
     async fn greeting(&self, inbound: &mut Streaming<v1::AgentMessage>) -> Result<Box<Greeting>, Status> {

@@ -151,15 +151,18 @@ impl Running {
 }
 
 /// Lives until the agent leaves, its connection ends, or it is told to end.
-pub(crate) async fn run(mut session: Running, mut inbound: Streaming<v1::AgentMessage>) -> Result<(), Status> {
+///
+/// There are thousands of these futures: whatever is large is passed by reference and handled before the next await.
+pub(crate) async fn run(session: &mut Running, inbound: &mut Streaming<v1::AgentMessage>) -> Result<(), Status> {
     let line = session.line.clone();
     let mut commit: Option<Commit> = None;
     let mut armed = session.next_due();
     let mut timer = pin!(sleep(session.until(armed)));
     loop {
+        let mut tell = Vec::new();
         let ended = tokio::select! {
             message = inbound.message() => match message {
-                Ok(Some(message)) => session.on_message(message).await?,
+                Ok(Some(message)) => session.on_message(message, &mut tell)?,
                 Ok(None) => true,
                 Err(status) => return Err(session.on_broken(status)),
             },
@@ -171,6 +174,9 @@ pub(crate) async fn run(mut session: Running, mut inbound: Streaming<v1::AgentMe
                 false
             }
         };
+        for event in tell {
+            Box::pin(session.tell(event)).await?;
+        }
         if ended {
             return Ok(());
         }
@@ -209,8 +215,8 @@ impl Running {
         Duration::from_millis(u64::try_from(due.since_ms(self.context.now())).unwrap_or(0).max(1))
     }
 
-    /// True when the session is over.
-    async fn on_message(&mut self, message: v1::AgentMessage) -> Result<bool, Status> {
+    /// True when the session is over. `tell`: what the engine must hear.
+    fn on_message(&mut self, message: v1::AgentMessage, tell: &mut Vec<HostEvent>) -> Result<bool, Status> {
         let now = self.context.now();
         self.presence.heard(now);
         if let Some(asker) = self.asker.take() {
@@ -221,11 +227,11 @@ impl Running {
         self.metrics().messages.with_label_values(&[heard.kind()]).inc();
         self.within_rate(&heard, now)?;
         if let Heard::Readings(readings) = heard {
-            self.on_readings(readings, now).await?;
+            self.on_readings(&readings, now, tell)?;
             return Ok(false);
         }
         if self.slot.heard(self.session, now) {
-            self.tell(HostEvent::Heard { session: self.session }).await?;
+            tell.push(HostEvent::Heard { session: self.session });
         }
         match heard {
             Heard::Dictionary(dictionary) => {
@@ -263,9 +269,14 @@ impl Running {
         })
     }
 
-    async fn on_readings(&mut self, readings: ReadingsUpdate, now: Timestamp) -> Result<(), Status> {
+    fn on_readings(
+        &mut self,
+        readings: &ReadingsUpdate,
+        now: Timestamp,
+        tell: &mut Vec<HostEvent>,
+    ) -> Result<(), Status> {
         let samples = readings.whole_gaps.len() + readings.real_gaps.len();
-        let applied = self.slot.apply(self.session, &readings, now).map_err(|error| self.slot_refused(&error))?;
+        let applied = self.slot.apply(self.session, readings, now).map_err(|error| self.slot_refused(&error))?;
         self.metrics().reports.inc();
         self.metrics().samples.inc_by(samples as u64);
         self.heard += 1;
@@ -275,10 +286,10 @@ impl Running {
             self.ack_due.get_or_insert(now.plus_ms(ACK_WITHIN_MS));
         }
         if applied.tell_heard {
-            self.tell(HostEvent::Heard { session: self.session }).await?;
+            tell.push(HostEvent::Heard { session: self.session });
         }
         if !applied.judgements.is_empty() {
-            self.tell(HostEvent::Judged { through: None, judgements: applied.judgements }).await?;
+            tell.push(HostEvent::Judged { through: None, judgements: applied.judgements });
         }
         Ok(())
     }

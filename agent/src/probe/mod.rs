@@ -3,16 +3,22 @@
 //! A source is a row of [`SOURCES`] and one synchronous function that reads through [`Host`] and says samples into a
 //! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
 
+mod bcache;
+mod btrfs;
 mod cpu;
 mod cpu_topology;
 mod cpufreq;
 mod disk;
+mod edac;
+mod fibre_channel;
 mod filesystem;
 mod folder;
 mod hwmon;
 mod interface;
+mod mdadm;
 mod memory;
 mod network;
+mod nvme;
 mod own;
 mod power_supply;
 mod pressure;
@@ -20,7 +26,10 @@ mod rapl;
 mod system;
 mod systemd;
 mod table;
+mod tape;
 mod thermal;
+mod xfs;
+mod zfs;
 
 use crate::host::Host;
 
@@ -99,10 +108,20 @@ pub const SOURCES: &[Source] = &[
     report("netclass", interface::read),
     report("process", own::process),
     report("build_info", own::build_info),
+    report("mdadm", mdadm::read),
+    report("nvme", nvme::read),
+    report("xfs", xfs::read),
+    report("zfs", zfs::read),
+    report("tapestats", tape::read),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
+    sensors("edac", edac::read),
     sensors("cpu_topology", cpu_topology::read),
+    sensors("btrfs", btrfs::read),
+    sensors("bcache", bcache::read),
+    sensors("zfs_objset", zfs::objsets),
     sensors("rapl", rapl::read),
+    sensors("fibrechannel", fibre_channel::read),
     sensors("thermal_zone", thermal::read),
     sensors("powersupplyclass", power_supply::read),
     sensors("hwmon", hwmon::read),

@@ -4,6 +4,7 @@
 //! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
 
 mod bcache;
+mod bonding;
 mod btrfs;
 mod cpu;
 mod cpu_topology;
@@ -14,10 +15,13 @@ mod fibre_channel;
 mod filesystem;
 mod folder;
 mod hwmon;
+mod infiniband;
 mod interface;
+mod ipvs;
 mod mdadm;
 mod memory;
 mod network;
+mod nfs;
 mod nvme;
 mod own;
 mod power_supply;
@@ -108,10 +112,15 @@ pub const SOURCES: &[Source] = &[
     report("netclass", interface::read),
     report("process", own::process),
     report("build_info", own::build_info),
+    report("bonding", bonding::read),
     report("mdadm", mdadm::read),
     report("nvme", nvme::read),
+    report("infiniband", infiniband::read),
     report("xfs", xfs::read),
     report("zfs", zfs::read),
+    report("nfs", nfs::client),
+    report("nfsd", nfs::server),
+    report("ipvs", ipvs::read),
     report("tapestats", tape::read),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },

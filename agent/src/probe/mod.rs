@@ -154,4 +154,6 @@ fn strange(path: &str, what: &str) -> ProbeError {
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,9 @@
 //! It parses nothing and judges nothing.
 
 mod command;
+mod memory;
 mod mounts;
+mod text;
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -20,8 +22,9 @@ use rustix::io::Errno;
 pub use command::{CommandError, Output};
 pub use mounts::{FsStat, MountError};
 
-/// Descriptors kept open per reading thread; beyond it a file is opened, read and closed.
-const KEPT_MAX: usize = 256;
+/// Descriptors kept open per reading thread; beyond it a file is opened, read and closed. Half of the usual soft limit
+/// of a process (1024, systemd.exec(5)), so that there is always one for a socket or the spool.
+const KEPT_MAX: usize = 512;
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].
 const FACTS_MAX: usize = 4096;
 /// Longest file read whole, in bytes. The largest `/proc` file read here (`/proc/stat` of 1 000 CPUs) has 100 KiB.
@@ -99,6 +102,7 @@ pub struct Host {
     commands: Option<PathBuf>,
     kept: Mutex<HashMap<Box<str>, OwnedFd>>,
     facts: Mutex<HashMap<Box<str>, Option<Arc<str>>>>,
+    memory: memory::Memory,
     page_bytes: OnceLock<u64>,
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
@@ -111,6 +115,7 @@ impl Clone for Host {
             commands: self.commands.clone(),
             kept: Mutex::default(),
             facts: Mutex::default(),
+            memory: self.memory.clone(),
             page_bytes: OnceLock::new(),
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
@@ -151,6 +156,7 @@ impl Host {
             commands,
             kept: Mutex::default(),
             facts: Mutex::default(),
+            memory: memory::Memory::default(),
             page_bytes: OnceLock::new(),
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
@@ -172,14 +178,14 @@ impl Host {
         fill(&descriptor, into).map_err(|errno| HostError::from_errno(path, errno))
     }
 
-    /// Reads a whole file as text, trimmed; bytes that are not UTF-8 are replaced.
+    /// Reads a whole file as text, trimmed; each run of bytes that are not UTF-8 is replaced by one `U+FFFD`.
     ///
     /// # Errors
     /// As [`Host::read`].
     pub fn read_text(&self, path: &str) -> Result<String, HostError> {
         let mut bytes = Vec::new();
         self.read(path, &mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+        Ok(text::of(&bytes).trim().to_owned())
     }
 
     /// Reads a file that is asked at every report: its descriptor stays open and is read from the start each time.
@@ -221,6 +227,7 @@ impl Host {
     /// Forgets all facts, and descriptors whose device may be gone: the next asking reads anew.
     pub fn forget_facts(&self) {
         lock(&self.facts).clear();
+        self.memory.forget_names();
         lock(&self.kept).clear();
     }
 

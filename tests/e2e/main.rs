@@ -6,6 +6,7 @@
 mod alertmanager;
 mod bad_input;
 mod browser;
+mod captured;
 mod cut;
 mod deploy;
 mod disk;

@@ -1,5 +1,6 @@
 //! The real servers of the field: Prometheus, Alertmanager, node_exporter, as Debian ships them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -112,12 +113,43 @@ impl NodeExporter {
     /// # Panics
     /// When it does not get ready.
     pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts it to read a captured machine below `root`, with these collectors only.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn of_captured(root: &Path, collectors: &[&str]) -> Self {
+        let root = root.display();
+        let mut arguments = vec![
+            format!("--path.procfs={root}/proc"),
+            format!("--path.sysfs={root}/sys"),
+            format!("--path.rootfs={root}"),
+            "--collector.disable-defaults".to_owned(),
+            // Netlink would tell of the machine that the tests run on.
+            "--no-collector.netdev.netlink".to_owned(),
+        ];
+        arguments.extend(collectors.iter().map(|collector| format!("--collector.{collector}")));
+        Self::with(&arguments).await
+    }
+
+    async fn with(arguments: &[String]) -> Self {
         let (home, port) = (TempDir::new().expect("a directory"), free_port());
         let mut command = Command::new(installed("prometheus-node-exporter", "prometheus-node-exporter"));
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(arguments);
         let mut process = Process::start("node_exporter", &mut command, &home.path().join("log"));
         ready(&mut process, format!("http://127.0.0.1:{port}/metrics")).await;
         Self { port, _process: process, _home: home }
+    }
+
+    /// Its page.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn page(&self) -> String {
+        let answer = http::get(&format!("http://127.0.0.1:{}/metrics", self.port)).await;
+        answer.expect("node_exporter answers").body
     }
 
     /// What it says now.
@@ -125,8 +157,7 @@ impl NodeExporter {
     /// # Panics
     /// When it does not answer.
     pub async fn samples(&self) -> std::collections::BTreeMap<String, f64> {
-        let answer = http::get(&format!("http://127.0.0.1:{}/metrics", self.port)).await;
-        http::samples(&answer.expect("node_exporter answers").body)
+        http::samples(&self.page().await)
     }
 }
 

@@ -3,17 +3,37 @@
 //! A source is a row of [`SOURCES`] and one synchronous function that reads through [`Host`] and says samples into a
 //! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
 
+mod bcache;
+mod bonding;
+mod btrfs;
 mod cpu;
+mod cpu_topology;
+mod cpufreq;
 mod disk;
+mod edac;
+mod fibre_channel;
 mod filesystem;
+mod folder;
+mod hwmon;
+mod infiniband;
 mod interface;
+mod ipvs;
+mod mdadm;
 mod memory;
 mod network;
+mod nfs;
+mod nvme;
 mod own;
+mod power_supply;
 mod pressure;
+mod rapl;
 mod system;
 mod systemd;
 mod table;
+mod tape;
+mod thermal;
+mod xfs;
+mod zfs;
 
 use crate::host::Host;
 
@@ -72,6 +92,8 @@ const FILES_MS: u64 = 2000;
 const MOUNTS_MS: u64 = 4000;
 /// Milliseconds that a tool may take with what is around it; more than [`systemd::TOOL_MS`].
 const TOOL_MS: u64 = 12_000;
+/// Milliseconds that a source of sensors may take: hardware answers slowly, and 256 CPUs at 10 ms each are 2.6 s.
+const SENSORS_MS: u64 = 10_000;
 
 /// Every source, in the order in which they are asked: cheap and certain first.
 pub const SOURCES: &[Source] = &[
@@ -90,12 +112,38 @@ pub const SOURCES: &[Source] = &[
     report("netclass", interface::read),
     report("process", own::process),
     report("build_info", own::build_info),
+    report("bonding", bonding::read),
+    report("mdadm", mdadm::read),
+    report("nvme", nvme::read),
+    report("infiniband", infiniband::read),
+    report("xfs", xfs::read),
+    report("zfs", zfs::read),
+    report("nfs", nfs::client),
+    report("nfsd", nfs::server),
+    report("ipvs", ipvs::read),
+    report("tapestats", tape::read),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
+    sensors("edac", edac::read),
+    sensors("cpu_topology", cpu_topology::read),
+    sensors("btrfs", btrfs::read),
+    sensors("bcache", bcache::read),
+    sensors("zfs_objset", zfs::objsets),
+    sensors("rapl", rapl::read),
+    sensors("fibrechannel", fibre_channel::read),
+    sensors("thermal_zone", thermal::read),
+    sensors("powersupplyclass", power_supply::read),
+    sensors("hwmon", hwmon::read),
+    sensors("cpufreq", cpufreq::read),
 ];
 
 const fn report(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
     Source { name, read, every: Every::Report, deadline_ms: FILES_MS }
+}
+
+/// Sensors and what moves as slowly: a reading is never older than a minute, and asking costs no report its time.
+const fn sensors(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
+    Source { name, read, every: Every::Minute, deadline_ms: SENSORS_MS }
 }
 
 /// The source could be read but not understood.
@@ -103,5 +151,9 @@ fn strange(path: &str, what: &str) -> ProbeError {
     ProbeError::Failed(format!("{path}: {what}"))
 }
 
+#[cfg(test)]
+mod machine;
+#[cfg(test)]
+mod mutated;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,8 @@ const MOVED_TO_MAX: usize = 8;
 impl Uplink {
     pub(super) fn apply(&mut self, event: Event) {
         match event {
-            Event::Stop | Event::Progress(Progress::Room) => {}
+            // What is due is looked at after every event.
+            Event::Stop | Event::Tick | Event::Progress(Progress::Room) => {}
             Event::Gathered(gathered) => self.gathered(gathered),
             Event::Progress(Progress::Message(Ok(Some(message)))) => self.told(message),
             Event::Progress(Progress::Message(Ok(None))) => {
@@ -52,7 +53,6 @@ impl Uplink {
                     session.beat();
                 }
             }
-            Event::Tick => self.ticked(),
         }
     }
 
@@ -258,7 +258,7 @@ impl Uplink {
         }
     }
 
-    fn ticked(&mut self) {
+    pub(super) fn ticked(&mut self) {
         let now = self.now();
         telemetry::watchdog();
         self.look_for_clock_step(now);

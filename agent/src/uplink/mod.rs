@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use muster_proto::v1;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
 use crate::alive::{self, AliveLog};
 use crate::clock::Moment;
@@ -64,6 +64,8 @@ pub enum UplinkError {
 pub struct Pace {
     /// Between looks at what is due; 1 s.
     pub tick: Duration,
+    /// The same while nothing is: beats and reports come sooner, and it is looked then. 10 s.
+    pub calm: Duration,
     /// From `Hello` to `Welcome`; 10 s.
     pub welcome: Duration,
     /// The first limit of the back-off; 1 s.
@@ -78,6 +80,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             tick: Duration::from_secs(1),
+            calm: Duration::from_secs(10),
             welcome: Duration::from_secs(10),
             backoff: Duration::from_secs(1),
             farewell: Duration::from_secs(1),
@@ -138,7 +141,7 @@ pub struct Uplink {
     latest: Option<Gathered>,
     lull: Option<(Moment, RollupMinute)>,
     last_tick: Moment,
-    tick: Interval,
+    ticked_at: Instant,
     trouble_told: bool,
 }
 
@@ -171,8 +174,6 @@ impl Uplink {
         memory.starts += 1;
         memory.save(&parts.state);
         let text = parts.state.read(ALIVE_LOG)?.unwrap_or_default();
-        let mut tick = tokio::time::interval(parts.pace.tick);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let settings = memory.settings();
         parts.report_every.send_replace(settings.report);
         Ok(Self {
@@ -196,7 +197,7 @@ impl Uplink {
             latest: None,
             lull: None,
             last_tick: now,
-            tick,
+            ticked_at: Instant::now(),
             trouble_told: false,
             parts,
         })
@@ -210,6 +211,11 @@ impl Uplink {
                 Event::Stop => break,
                 event => self.apply(event),
             }
+            // Whatever woke this thread: what is due is looked at now instead of in a wake-up of its own.
+            if self.ticked_at.elapsed() >= self.parts.pace.tick {
+                self.ticked_at = Instant::now();
+                self.ticked();
+            }
             if let Some(session) = &mut self.session {
                 session.pump(&mut self.parts.spool);
             }
@@ -219,6 +225,7 @@ impl Uplink {
 
     async fn next_event(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Event {
         let beat_at = self.session.as_ref().map(|session| session.beat_at(self.settings.beat));
+        let tick_at = self.ticked_at + self.tick();
         tokio::select! {
             () = shutdown => Event::Stop,
             Some(gathered) = self.parts.readings.recv() => Event::Gathered(gathered),
@@ -227,12 +234,19 @@ impl Uplink {
             renewed = finished(&mut self.renewing) => Event::Renewed(renewed),
             () = until(self.open_at) => Event::OpenDue,
             () = until(beat_at) => Event::BeatDue,
-            _ = self.tick.tick() => Event::Tick,
+            () = tokio::time::sleep_until(tick_at) => Event::Tick,
         }
     }
 
     fn now(&self) -> Moment {
         (self.parts.now)()
+    }
+
+    /// How long until what is due must be looked at, if nothing else happens.
+    fn tick(&self) -> Duration {
+        let spool = &self.parts.spool;
+        let calm = self.session.is_some() && self.lull.is_none() && spool.acked() == spool.last();
+        if calm { self.parts.pace.calm } else { self.parts.pace.tick }
     }
 
     /// Begins a session: with the renewed identity if there is one, to the next address in turn.

@@ -5,7 +5,10 @@
 //! It parses nothing and judges nothing.
 
 mod command;
+mod files;
 mod mounts;
+mod netlink;
+mod timex;
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -18,7 +21,10 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 pub use command::{CommandError, Output};
+pub use files::FileStat;
 pub use mounts::{FsStat, MountError};
+pub use netlink::{Counter, Link, TcpSocket};
+pub use timex::Timex;
 
 /// Descriptors kept open per reading thread; beyond it a file is opened, read and closed.
 const KEPT_MAX: usize = 256;
@@ -63,6 +69,15 @@ pub enum HostError {
 }
 
 impl HostError {
+    /// What the system said, without what was asked for.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NotPresent(_) => "no such file or directory",
+            Self::Unreadable { reason, .. } | Self::Failed { reason, .. } => reason,
+        }
+    }
+
     fn from_errno(path: &str, errno: Errno) -> Self {
         match errno {
             Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO | Errno::SRCH => {
@@ -98,8 +113,12 @@ pub struct Host {
     root: Option<PathBuf>,
     commands: Option<PathBuf>,
     kept: Mutex<HashMap<Box<str>, OwnedFd>>,
-    facts: Mutex<HashMap<Box<str>, Option<Arc<str>>>>,
+    /// By path: the version that was read, and what it said.
+    facts: Mutex<HashMap<Box<str>, (u32, Option<Arc<str>>)>>,
     page_bytes: OnceLock<u64>,
+    links: netlink::Links,
+    watched: files::Watched,
+    textfiles: Arc<[String]>,
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
 }
@@ -112,6 +131,9 @@ impl Clone for Host {
             kept: Mutex::default(),
             facts: Mutex::default(),
             page_bytes: OnceLock::new(),
+            links: netlink::Links::default(),
+            watched: files::Watched::default(),
+            textfiles: Arc::clone(&self.textfiles),
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
         }
@@ -152,9 +174,25 @@ impl Host {
             kept: Mutex::default(),
             facts: Mutex::default(),
             page_bytes: OnceLock::new(),
+            links: netlink::Links::default(),
+            watched: files::Watched::default(),
+            textfiles: Arc::default(),
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
         }
+    }
+
+    /// The same machine, whose scripts leave readings in these directories.
+    #[must_use]
+    pub fn with_textfiles(mut self, directories: &[String]) -> Self {
+        self.textfiles = directories.into();
+        self
+    }
+
+    /// Directories in which this machine's scripts leave readings.
+    #[must_use]
+    pub fn textfiles(&self) -> &[String] {
+        &self.textfiles
     }
 
     /// Whether this is the machine we run on, not a capture.
@@ -169,7 +207,7 @@ impl Host {
     /// When it is absent, may not be read, or reading fails.
     pub fn read(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
         let descriptor = self.open(path)?;
-        fill(&descriptor, into).map_err(|errno| HostError::from_errno(path, errno))
+        fill(&descriptor, into, WHOLE_BELOW).map_err(|errno| HostError::from_errno(path, errno))
     }
 
     /// Reads a whole file as text, trimmed; bytes that are not UTF-8 are replaced.
@@ -187,6 +225,20 @@ impl Host {
     /// # Errors
     /// As [`Host::read`].
     pub fn read_kept(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
+        self.read_kept_until(path, into, WHOLE_BELOW)
+    }
+
+    /// The same for a file that the kernel writes in one piece (`single_open` of fs/seq_file.c, /proc/sys): a short
+    /// answer is the whole file.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn read_record(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
+        self.read_kept_until(path, into, usize::MAX)
+    }
+
+    fn read_kept_until(&self, path: &str, into: &mut Vec<u8>, whole_below: usize) -> Result<(), HostError> {
+        let fill = |descriptor: &OwnedFd, into: &mut Vec<u8>| fill(descriptor, into, whole_below);
         let mut kept = lock(&self.kept);
         if let Some(descriptor) = kept.get(path) {
             match fill(descriptor, into) {
@@ -207,13 +259,19 @@ impl Host {
     /// `None` when it cannot be read.
     #[must_use]
     pub fn fact(&self, path: &str) -> Option<Arc<str>> {
+        self.fact_of(path, 0)
+    }
+
+    /// The same for what changes only together with a number that is known anyway: with another one it is read anew.
+    #[must_use]
+    pub fn fact_of(&self, path: &str, version: u32) -> Option<Arc<str>> {
         let mut facts = lock(&self.facts);
-        if let Some(known) = facts.get(path) {
+        if let Some((_, known)) = facts.get(path).filter(|(known, _)| *known == version) {
             return known.clone();
         }
         let fact: Option<Arc<str>> = self.read_text(path).ok().map(Into::into);
-        if facts.len() < FACTS_MAX {
-            facts.insert(path.into(), fact.clone());
+        if facts.len() < FACTS_MAX || facts.contains_key(path) {
+            facts.insert(path.into(), (version, fact.clone()));
         }
         fact
     }
@@ -221,6 +279,7 @@ impl Host {
     /// Forgets all facts, and descriptors whose device may be gone: the next asking reads anew.
     pub fn forget_facts(&self) {
         lock(&self.facts).clear();
+        self.watched.forget();
         lock(&self.kept).clear();
     }
 
@@ -284,6 +343,15 @@ impl Host {
     /// When it is stuck (since when), or as [`Host::read`].
     pub fn statfs(&self, path: &str, deadline_ms: u64) -> Result<FsStat, MountError> {
         self.mounts.statfs(path, deadline_ms)
+    }
+
+    /// The same for a file system that answers out of memory: asked without a worker, which costs two changes of
+    /// threads.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn statfs_at_once(&self, path: &str) -> Result<FsStat, HostError> {
+        self.mounts.statfs_at_once(path)
     }
 
     /// Runs a tool without a shell, in a process group of its own, killed whole at the deadline; its output is capped.
@@ -369,13 +437,14 @@ impl Host {
     }
 }
 
-fn fill(descriptor: &OwnedFd, into: &mut Vec<u8>) -> Result<(), Errno> {
+/// Reads from the start to the end; an answer shorter than asked for and than `whole_below` is the end.
+fn fill(descriptor: &OwnedFd, into: &mut Vec<u8>, whole_below: usize) -> Result<(), Errno> {
     into.clear();
     into.reserve(READ_FIRST);
     loop {
-        let offset = into.len();
+        let (offset, room) = (into.len(), into.spare_capacity_mut().len());
         let count = rustix::io::pread(descriptor, spare_capacity(into), offset as u64)?;
-        if count == 0 || (offset == 0 && count < WHOLE_BELOW) || into.len() >= READ_MAX {
+        if count == 0 || (count < room && into.len() < whole_below) || into.len() >= READ_MAX {
             return Ok(());
         }
         if into.spare_capacity_mut().len() < READ_FIRST {

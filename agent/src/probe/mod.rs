@@ -4,6 +4,7 @@
 //! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
 
 mod cpu;
+mod decimal;
 mod disk;
 mod filesystem;
 mod interface;
@@ -11,13 +12,20 @@ mod memory;
 mod network;
 mod own;
 mod pressure;
+mod sink;
 mod system;
 mod systemd;
 mod table;
+#[cfg(test)]
+mod testing;
+mod time;
+mod zone;
 
 use crate::host::Host;
 
-pub use table::{Family, Kind, Note, Scratch, Section, Series, Sink, Table, parse_number};
+pub use decimal::spell_double;
+pub use sink::{Note, Scratch, Sink, parse_number};
+pub use table::{Family, Kind, Names, Part, Section, Series, Table};
 
 /// Why a source said nothing, or not everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +83,8 @@ const TOOL_MS: u64 = 12_000;
 
 /// Every source, in the order in which they are asked: cheap and certain first.
 pub const SOURCES: &[Source] = &[
-    report("time", system::time),
+    report("time", time::time),
+    report("timex", time::timex),
     report("loadavg", system::load),
     report("stat", system::stat),
     report("cpu", cpu::read),
@@ -84,18 +93,25 @@ pub const SOURCES: &[Source] = &[
     report("pressure", pressure::read),
     report("diskstats", disk::read),
     report("netdev", network::netdev),
+    report("netclass", interface::read),
     report("sockstat", network::sockstat),
+    report("entropy", system::entropy),
+    report("kernel_hung", system::hung_tasks),
     report("filefd", system::file_descriptors),
     report("uname", system::uname),
-    report("netclass", interface::read),
     report("process", own::process),
     report("build_info", own::build_info),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
+    minute("cpu_throttle", cpu::throttling),
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
 ];
 
 const fn report(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
     Source { name, read, every: Every::Report, deadline_ms: FILES_MS }
+}
+
+const fn minute(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
+    Source { name, read, every: Every::Minute, deadline_ms: FILES_MS }
 }
 
 /// The source could be read but not understood.

@@ -3,6 +3,8 @@
 //! A source is a row of [`SOURCES`] and one synchronous function that reads through [`Host`] and says samples into a
 //! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
 
+mod arp;
+mod conntrack;
 mod cpu;
 mod decimal;
 mod disk;
@@ -95,6 +97,8 @@ pub const SOURCES: &[Source] = &[
     report("netdev", network::netdev),
     report("netclass", interface::read),
     report("sockstat", network::sockstat),
+    report("arp", arp::read),
+    report("conntrack", conntrack::read),
     report("entropy", system::entropy),
     report("kernel_hung", system::hung_tasks),
     report("filefd", system::file_descriptors),

@@ -11,10 +11,12 @@ mod disk;
 mod filesystem;
 mod interface;
 mod memory;
+mod netstat;
 mod network;
 mod own;
 mod pressure;
 mod sink;
+mod softnet;
 mod system;
 mod systemd;
 mod table;
@@ -96,7 +98,9 @@ pub const SOURCES: &[Source] = &[
     report("diskstats", disk::read),
     report("netdev", network::netdev),
     report("netclass", interface::read),
+    report("netstat", netstat::read),
     report("sockstat", network::sockstat),
+    report("softnet", softnet::read),
     report("arp", arp::read),
     report("conntrack", conntrack::read),
     report("entropy", system::entropy),

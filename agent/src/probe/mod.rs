@@ -16,6 +16,7 @@ mod network;
 mod own;
 mod pressure;
 mod sink;
+mod sockets;
 mod softnet;
 mod system;
 mod systemd;
@@ -101,6 +102,7 @@ pub const SOURCES: &[Source] = &[
     report("netstat", netstat::read),
     report("sockstat", network::sockstat),
     report("softnet", softnet::read),
+    report("udp_queues", sockets::udp),
     report("arp", arp::read),
     report("conntrack", conntrack::read),
     report("entropy", system::entropy),
@@ -110,6 +112,7 @@ pub const SOURCES: &[Source] = &[
     report("process", own::process),
     report("build_info", own::build_info),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
+    minute("tcpstat", sockets::tcp),
     minute("cpu_throttle", cpu::throttling),
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
 ];

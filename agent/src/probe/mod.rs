@@ -10,11 +10,14 @@ mod decimal;
 mod disk;
 mod filesystem;
 mod interface;
+mod interrupts;
 mod memory;
 mod netstat;
 mod network;
 mod own;
 mod pressure;
+mod processes;
+mod schedstat;
 mod sink;
 mod sockets;
 mod softnet;
@@ -105,6 +108,7 @@ pub const SOURCES: &[Source] = &[
     report("udp_queues", sockets::udp),
     report("arp", arp::read),
     report("conntrack", conntrack::read),
+    report("schedstat", schedstat::read),
     report("entropy", system::entropy),
     report("kernel_hung", system::hung_tasks),
     report("filefd", system::file_descriptors),
@@ -112,7 +116,9 @@ pub const SOURCES: &[Source] = &[
     report("process", own::process),
     report("build_info", own::build_info),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
+    minute("interrupts", interrupts::read),
     minute("tcpstat", sockets::tcp),
+    minute("processes", processes::read),
     minute("cpu_throttle", cpu::throttling),
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
 ];

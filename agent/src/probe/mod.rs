@@ -8,16 +8,19 @@ mod conntrack;
 mod cpu;
 mod decimal;
 mod disk;
+mod dmi;
 mod filesystem;
 mod interface;
 mod interrupts;
 mod memory;
 mod netstat;
 mod network;
+mod os;
 mod own;
 mod pressure;
 mod processes;
 mod schedstat;
+mod selinux;
 mod sink;
 mod sockets;
 mod softnet;
@@ -113,6 +116,9 @@ pub const SOURCES: &[Source] = &[
     report("kernel_hung", system::hung_tasks),
     report("filefd", system::file_descriptors),
     report("uname", system::uname),
+    report("os", os::read),
+    report("dmi", dmi::read),
+    report("selinux", selinux::read),
     report("process", own::process),
     report("build_info", own::build_info),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },

@@ -112,9 +112,17 @@ impl NodeExporter {
     /// # Panics
     /// When it does not get ready.
     pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts it with these arguments.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn with(arguments: &[&str]) -> Self {
         let (home, port) = (TempDir::new().expect("a directory"), free_port());
         let mut command = Command::new(installed("prometheus-node-exporter", "prometheus-node-exporter"));
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(arguments);
         let mut process = Process::start("node_exporter", &mut command, &home.path().join("log"));
         ready(&mut process, format!("http://127.0.0.1:{port}/metrics")).await;
         Self { port, _process: process, _home: home }
@@ -125,8 +133,16 @@ impl NodeExporter {
     /// # Panics
     /// When it does not answer.
     pub async fn samples(&self) -> std::collections::BTreeMap<String, f64> {
+        http::samples(&self.page().await)
+    }
+
+    /// What it says now, as it writes it.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn page(&self) -> String {
         let answer = http::get(&format!("http://127.0.0.1:{}/metrics", self.port)).await;
-        http::samples(&answer.expect("node_exporter answers").body)
+        answer.expect("node_exporter answers").body
     }
 }
 

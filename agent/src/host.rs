@@ -4,7 +4,10 @@
 //! at every report keep their descriptor, and so that whatever may hang (a mount, a tool) hangs in a place of its own.
 //! It parses nothing and judges nothing.
 
+mod bus;
 mod command;
+#[cfg(test)]
+pub(crate) mod fake_bus;
 mod files;
 mod mounts;
 mod netlink;
@@ -20,6 +23,7 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output};
 pub use files::FileStat;
 pub use mounts::{FsStat, MountError};

@@ -111,14 +111,19 @@ pub struct Uname {
     pub domainname: String,
 }
 
+/// A file that was read for as long as it is of this version; none where it could not be read.
+struct Fact {
+    version: u32,
+    text: Option<Arc<str>>,
+}
+
 /// The machine. Clones share what hangs (mounts, tools) and have descriptors of their own, so that a clone given to a
 /// new reading thread never waits for the old one.
 pub struct Host {
     root: Option<PathBuf>,
     commands: Option<PathBuf>,
     kept: Mutex<HashMap<Box<str>, OwnedFd>>,
-    /// By path: the version that was read, and what it said.
-    facts: Mutex<HashMap<Box<str>, (u32, Option<Arc<str>>)>>,
+    facts: Mutex<HashMap<Box<str>, Fact>>,
     page_bytes: OnceLock<u64>,
     links: netlink::Links,
     watched: files::Watched,
@@ -270,14 +275,14 @@ impl Host {
     #[must_use]
     pub fn fact_of(&self, path: &str, version: u32) -> Option<Arc<str>> {
         let mut facts = lock(&self.facts);
-        if let Some((_, known)) = facts.get(path).filter(|(known, _)| *known == version) {
-            return known.clone();
+        if let Some(known) = facts.get(path).filter(|known| known.version == version) {
+            return known.text.clone();
         }
-        let fact: Option<Arc<str>> = self.read_text(path).ok().map(Into::into);
+        let text: Option<Arc<str>> = self.read_text(path).ok().map(Into::into);
         if facts.len() < FACTS_MAX || facts.contains_key(path) {
-            facts.insert(path.into(), (version, fact.clone()));
+            facts.insert(path.into(), Fact { version, text: text.clone() });
         }
-        fact
+        text
     }
 
     /// Forgets all facts, and descriptors whose device may be gone: the next asking reads anew.

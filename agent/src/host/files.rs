@@ -33,7 +33,12 @@ pub struct FileStat {
 
 /// Files that say when they change, with what was made of them.
 #[derive(Default)]
-pub(super) struct Watched(Mutex<HashMap<Box<str>, (OwnedFd, Arc<str>)>>);
+pub(super) struct Watched(Mutex<HashMap<Box<str>, Digest>>);
+
+struct Digest {
+    descriptor: OwnedFd,
+    text: Arc<str>,
+}
 
 impl Watched {
     pub(super) fn forget(&self) {
@@ -53,18 +58,15 @@ impl Host {
         make: impl FnOnce(&str) -> Result<String, E>,
     ) -> Result<Arc<str>, E> {
         let mut watched = lock(&self.watched.0);
-        if let Some((descriptor, digest)) = watched.get(path)
-            && self.is_live()
-            && is_quiet(descriptor)
-        {
-            return Ok(Arc::clone(digest));
+        if let Some(digest) = watched.get(path).filter(|digest| self.is_live() && is_quiet(&digest.descriptor)) {
+            return Ok(Arc::clone(&digest.text));
         }
         let descriptor = self.open(path)?;
         let mut bytes = Vec::new();
         fill(&descriptor, &mut bytes, 0).map_err(|errno| HostError::from_errno(path, errno))?;
-        let digest: Arc<str> = make(&String::from_utf8_lossy(&bytes))?.into();
-        watched.insert(path.into(), (descriptor, Arc::clone(&digest)));
-        Ok(digest)
+        let text: Arc<str> = make(&String::from_utf8_lossy(&bytes))?.into();
+        watched.insert(path.into(), Digest { descriptor, text: Arc::clone(&text) });
+        Ok(text)
     }
 
     /// What `stat` says of the file at `path`.

@@ -19,43 +19,52 @@ const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const SOCKET: &str = "org.freedesktop.systemd1.Socket";
 const TIMER: &str = "org.freedesktop.systemd1.Timer";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-/// Kind of unit, interface, property; and family, type and help of those that are numbers.
-const ASKED: [(&str, [&str; 2], Option<(&str, Kind, &str)>); 6] = [
-    (".service", [SERVICE, "Type"], None),
-    (
-        ".service",
-        [SERVICE, "NRestarts"],
-        Some(("node_systemd_service_restart_total", Kind::Counter, "Service unit count of Restart triggers")),
-    ),
-    (
-        ".socket",
-        [SOCKET, "NAccepted"],
-        Some((
+
+/// What is asked of a kind of unit.
+struct Asked {
+    units: &'static str,
+    /// Interface and name.
+    property: [&'static str; 2],
+    /// How it is said: family, type, help. The service's type is a label.
+    said: Option<(&'static str, Kind, &'static str)>,
+}
+
+const ASKED: [Asked; 6] = [
+    Asked { units: ".service", property: [SERVICE, "Type"], said: None },
+    Asked {
+        units: ".service",
+        property: [SERVICE, "NRestarts"],
+        said: Some(("node_systemd_service_restart_total", Kind::Counter, "Service unit count of Restart triggers")),
+    },
+    Asked {
+        units: ".socket",
+        property: [SOCKET, "NAccepted"],
+        said: Some((
             "node_systemd_socket_accepted_connections_total",
             Kind::Counter,
             "Total number of accepted socket connections",
         )),
-    ),
-    (
-        ".socket",
-        [SOCKET, "NConnections"],
-        Some(("node_systemd_socket_current_connections", Kind::Gauge, "Current number of socket connections")),
-    ),
-    (
-        ".socket",
-        [SOCKET, "NRefused"],
+    },
+    Asked {
+        units: ".socket",
+        property: [SOCKET, "NConnections"],
+        said: Some(("node_systemd_socket_current_connections", Kind::Gauge, "Current number of socket connections")),
+    },
+    Asked {
+        units: ".socket",
+        property: [SOCKET, "NRefused"],
         // node_exporter says this counter as a gauge.
-        Some((
+        said: Some((
             "node_systemd_socket_refused_connections_total",
             Kind::Gauge,
             "Total number of refused socket connections",
         )),
-    ),
-    (
-        ".timer",
-        [TIMER, LAST_TRIGGER],
-        Some(("node_systemd_timer_last_trigger_seconds", Kind::Gauge, "Seconds since epoch of last trigger.")),
-    ),
+    },
+    Asked {
+        units: ".timer",
+        property: [TIMER, LAST_TRIGGER],
+        said: Some(("node_systemd_timer_last_trigger_seconds", Kind::Gauge, "Seconds since epoch of last trigger.")),
+    },
 ];
 /// In microseconds.
 const LAST_TRIGGER: &str = "LastTriggerUSec";
@@ -157,9 +166,9 @@ fn say_units(bus: &mut Bus, sink: &mut Sink<'_>, units: &[Unit]) -> Result<(), P
     let mut calls = Vec::new();
     let mut asked = Vec::new();
     for (place, unit) in units.iter().enumerate() {
-        for (row, (kind, arguments, _)) in ASKED.iter().enumerate() {
-            if unit.name.ends_with(kind) {
-                calls.push(Call { path: &unit.object, interface: PROPERTIES, member: "Get", arguments });
+        for (row, Asked { units, property, .. }) in ASKED.iter().enumerate() {
+            if unit.name.ends_with(units) {
+                calls.push(Call { path: &unit.object, interface: PROPERTIES, member: "Get", arguments: property });
                 asked.push((row, place));
             }
         }
@@ -172,7 +181,7 @@ fn say_units(bus: &mut Bus, sink: &mut Sink<'_>, units: &[Unit]) -> Result<(), P
         .collect();
     let mut kinds = vec![""; units.len()];
     for (row, place, reply) in &answers {
-        if ASKED[*row].2.is_none() {
+        if ASKED[*row].said.is_none() {
             kinds[*place] = reply.values().variant_text().unwrap_or_default();
         }
     }
@@ -181,7 +190,7 @@ fn say_units(bus: &mut Bus, sink: &mut Sink<'_>, units: &[Unit]) -> Result<(), P
     }
     answers.sort_by_key(|(row, place, _)| (*row, *place));
     for (row, place, reply) in answers {
-        let (_, [_, property], Some((family, kind, help))) = ASKED[row] else { continue };
+        let Asked { property: [_, property], said: Some((family, kind, help)), .. } = ASKED[row] else { continue };
         let Some(number) = reply.values().variant_number() else { continue };
         #[expect(clippy::cast_precision_loss, reason = "shown as doubles, as Prometheus does")]
         let value = if property == LAST_TRIGGER { number as f64 / 1e6 } else { number as f64 };

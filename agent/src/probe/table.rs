@@ -291,10 +291,8 @@ impl Section {
     fn drop_families(&mut self) {
         let mut moved = vec![u32::MAX; self.families.len()];
         self.series.iter().for_each(|series| moved[series.family as usize] = 0);
-        let mut count = 0;
-        for place in moved.iter_mut().filter(|place| **place == 0) {
+        for (place, count) in moved.iter_mut().filter(|place| **place == 0).zip(0..) {
             *place = count;
-            count += 1;
         }
         self.series.iter_mut().for_each(|series| series.family = moved[series.family as usize]);
         let mut places = moved.iter();

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use self::parse::{Family, Sample};
+use self::parse::{Family, Labels, Sample};
 use super::{Kind, Part, ProbeError, Sink};
 use crate::host::{FileStat, Host, HostError};
 
@@ -184,7 +184,7 @@ struct United<'a> {
     help: Option<Cow<'a, str>>,
     paths: Vec<String>,
     samples: Vec<Sample<'a>>,
-    seen: HashSet<(Part, Vec<(&'a str, Cow<'a, str>)>)>,
+    seen: HashSet<(Part, Labels<'a>)>,
 }
 
 impl<'a> United<'a> {

@@ -16,12 +16,15 @@ pub(super) struct Mistake {
     pub(super) what: String,
 }
 
+/// Names and values of labels.
+pub(super) type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
+
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sample<'a> {
     pub(super) part: Part,
     /// Those with an empty value are left out: to Prometheus they are none.
-    pub(super) labels: Vec<(&'a str, Cow<'a, str>)>,
+    pub(super) labels: Labels<'a>,
     pub(super) value: f64,
 }
 
@@ -167,9 +170,8 @@ impl<'a> File<'a> {
 }
 
 /// Labels and what stands after the closing brace.
-#[expect(clippy::type_complexity, reason = "what a parser takes, and what it leaves")]
-fn take_labels<'a>(metric: &str, inside: &'a str) -> Result<(Vec<(&'a str, Cow<'a, str>)>, &'a str), Wrong> {
-    let mut labels: Vec<(&str, Cow<'_, str>)> = Vec::new();
+fn take_labels<'a>(metric: &str, inside: &'a str) -> Result<(Labels<'a>, &'a str), Wrong> {
+    let mut labels = Labels::new();
     let mut rest = inside.trim_start_matches([' ', '\t']);
     loop {
         if let Some(after) = rest.strip_prefix('}') {

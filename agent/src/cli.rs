@@ -110,16 +110,23 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
-        Command::Run => runtime()?
-            .block_on(async { app::run(config, Host::live(), asked_to_stop()?).await.map_err(anyhow::Error::from) })?,
+        Command::Run => {
+            let host = Host::live().with_textfiles(&config.textfiles);
+            runtime()?
+                .block_on(async { app::run(config, host, asked_to_stop()?).await.map_err(anyhow::Error::from) })?;
+        }
         Command::Once(args) => {
             let format = match args.format {
                 Format::Prometheus => once::Format::Prometheus,
                 Format::Json => once::Format::Json,
             };
-            print!("{}", runtime()?.block_on(once::once(args.machine.host(), format)));
+            let host = args.machine.host().with_textfiles(&config.textfiles);
+            print!("{}", runtime()?.block_on(once::once(host, format)));
         }
-        Command::Doctor(machine) => print!("{}", doctor::render(&doctor::examine(&machine.host(), &config.state))),
+        Command::Doctor(machine) => {
+            let host = machine.host().with_textfiles(&config.textfiles);
+            print!("{}", doctor::render(&doctor::examine(&host, &config.state)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -43,6 +43,9 @@ pub struct RawConfig {
     /// What is logged.
     #[serde(default)]
     log: RawLog,
+    /// What scripts leave behind.
+    #[serde(default)]
+    textfile: RawTextfile,
 }
 
 /// `[collector]`.
@@ -52,6 +55,15 @@ struct RawCollector {
     /// "host:port", tried in turn. Default: the addresses learnt when the host enrolled.
     #[serde(default)]
     addresses: Vec<Spanned<String>>,
+}
+
+/// `[textfile]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTextfile {
+    /// Directories whose `*.prom` files are reported, in Prometheus' text format. Default: none.
+    #[serde(default)]
+    directories: Vec<Spanned<String>>,
 }
 
 /// `[log]`.
@@ -89,6 +101,8 @@ pub struct Config {
     pub remote_checks: RemoteChecks,
     /// The log level.
     pub log_level: String,
+    /// Directories in which scripts leave readings.
+    pub textfiles: Vec<String>,
 }
 
 impl Default for Config {
@@ -100,6 +114,7 @@ impl Default for Config {
             labels: Vec::new(),
             remote_checks: RemoteChecks::BuiltIn,
             log_level: "info".into(),
+            textfiles: Vec::new(),
         }
     }
 }
@@ -277,6 +292,13 @@ impl Check<'_> {
                 self.expected("log.level", &level, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"");
             }
         }
+        for directory in raw.textfile.directories {
+            if directory.get_ref().starts_with('/') {
+                config.textfiles.push(directory.into_inner());
+            } else {
+                self.expected("textfile.directories", &directory, "absolute paths");
+            }
+        }
         config
     }
 
@@ -338,6 +360,15 @@ mod tests {
     }
 
     #[test]
+    fn directories_of_scripts_are_absolute() {
+        let text = "[textfile]\ndirectories = [\"/var/lib/a\",\n\"b\"]\n";
+        let told = mistakes(text);
+        assert_eq!(told, ["agent.toml:3: textfile.directories = \"b\": expected absolute paths"]);
+        let config = Config::parse(Path::new("agent.toml"), "[textfile]\ndirectories = [\"/a\", \"/b/\"]\n").unwrap();
+        assert_eq!(config.textfiles, ["/a", "/b/"]);
+    }
+
+    #[test]
     fn wrong_types_and_unknown_tables_are_told_together() {
         let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
         assert_eq!(told.len(), 4, "{told:#?}");
@@ -378,6 +409,7 @@ mod tests {
             text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
         let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
         assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
+        assert!(!full.textfiles.is_empty());
     }
 
     #[test]

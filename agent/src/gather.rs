@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::{self, Moment};
 use crate::host::Host;
-use crate::probe::{Every, Kind, Note, ProbeError, SOURCES, Scratch, Section, Sink, Source, Table};
+use crate::probe::{Every, Kind, Names, Note, ProbeError, SOURCES, Scratch, Section, Sink, Source, Table};
 use crate::schedule::{Outcome, Schedule};
 
 /// Facts (serial numbers, MTU, ...) are read again after this many milliseconds.
@@ -114,9 +113,9 @@ impl Gatherer {
     /// Gathers the given sources only.
     #[must_use]
     pub fn with_sources(host: Host, sources: &'static [Source]) -> Self {
-        let ids: Arc<AtomicU32> = Arc::new(AtomicU32::new(1));
+        let names: Arc<Names> = Arc::new(Names::starting_at(1));
         let slot = |source: &Source| Slot {
-            section: Some(Arc::new(Section::new(source.name, Arc::clone(&ids)))),
+            section: Some(Arc::new(Section::new(source.name, Arc::clone(&names)))),
             status: SourceStatus {
                 source: Cow::Borrowed(source.name),
                 state: SourceState::Late,
@@ -134,7 +133,7 @@ impl Gatherer {
             sources,
             schedule: Schedule::new(sources.iter().map(every_ms)),
             slots: sources.iter().map(slot).collect(),
-            scrape: Arc::new(Section::new("scrape", Arc::clone(&ids))),
+            scrape: Arc::new(Section::new("scrape", Arc::clone(&names))),
             scratch: Scratch::default(),
             reader: None,
             abandoned: Vec::new(),

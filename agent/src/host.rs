@@ -4,10 +4,16 @@
 //! at every report keep their descriptor, and so that whatever may hang (a mount, a tool) hangs in a place of its own.
 //! It parses nothing and judges nothing.
 
+mod bus;
 mod command;
+#[cfg(test)]
+pub(crate) mod fake_bus;
+mod files;
 mod memory;
 mod mounts;
+mod netlink;
 mod text;
+mod timex;
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -19,8 +25,12 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output};
+pub use files::FileStat;
 pub use mounts::{FsStat, MountError};
+pub use netlink::{Counter, Link, TcpSocket};
+pub use timex::Timex;
 
 /// Descriptors kept open per reading thread; beyond it a file is opened, read and closed. Half of the usual soft limit
 /// of a process (1024, systemd.exec(5)), so that there is always one for a socket or the spool.
@@ -66,6 +76,15 @@ pub enum HostError {
 }
 
 impl HostError {
+    /// What the system said, without what was asked for.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NotPresent(_) => "no such file or directory",
+            Self::Unreadable { reason, .. } | Self::Failed { reason, .. } => reason,
+        }
+    }
+
     fn from_errno(path: &str, errno: Errno) -> Self {
         match errno {
             Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO | Errno::SRCH => {
@@ -95,15 +114,24 @@ pub struct Uname {
     pub domainname: String,
 }
 
+/// A file that was read for as long as it is of this version; none where it could not be read.
+struct Fact {
+    version: u32,
+    text: Option<Arc<str>>,
+}
+
 /// The machine. Clones share what hangs (mounts, tools) and have descriptors of their own, so that a clone given to a
 /// new reading thread never waits for the old one.
 pub struct Host {
     root: Option<PathBuf>,
     commands: Option<PathBuf>,
     kept: Mutex<HashMap<Box<str>, OwnedFd>>,
-    facts: Mutex<HashMap<Box<str>, Option<Arc<str>>>>,
+    facts: Mutex<HashMap<Box<str>, Fact>>,
     memory: memory::Memory,
     page_bytes: OnceLock<u64>,
+    links: netlink::Links,
+    watched: files::Watched,
+    textfiles: Arc<[String]>,
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
 }
@@ -117,6 +145,9 @@ impl Clone for Host {
             facts: Mutex::default(),
             memory: self.memory.clone(),
             page_bytes: OnceLock::new(),
+            links: netlink::Links::default(),
+            watched: files::Watched::default(),
+            textfiles: Arc::clone(&self.textfiles),
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
         }
@@ -158,9 +189,25 @@ impl Host {
             facts: Mutex::default(),
             memory: memory::Memory::default(),
             page_bytes: OnceLock::new(),
+            links: netlink::Links::default(),
+            watched: files::Watched::default(),
+            textfiles: Arc::default(),
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
         }
+    }
+
+    /// The same machine, whose scripts leave readings in these directories.
+    #[must_use]
+    pub fn with_textfiles(mut self, directories: &[String]) -> Self {
+        self.textfiles = directories.into();
+        self
+    }
+
+    /// Directories in which this machine's scripts leave readings.
+    #[must_use]
+    pub fn textfiles(&self) -> &[String] {
+        &self.textfiles
     }
 
     /// Whether this is the machine we run on, not a capture.
@@ -175,7 +222,7 @@ impl Host {
     /// When it is absent, may not be read, or reading fails.
     pub fn read(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
         let descriptor = self.open(path)?;
-        fill(&descriptor, into).map_err(|errno| HostError::from_errno(path, errno))
+        fill(&descriptor, into, WHOLE_BELOW).map_err(|errno| HostError::from_errno(path, errno))
     }
 
     /// Reads a whole file as text, trimmed; each run of bytes that are not UTF-8 is replaced by one `U+FFFD`.
@@ -193,6 +240,20 @@ impl Host {
     /// # Errors
     /// As [`Host::read`].
     pub fn read_kept(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
+        self.read_kept_until(path, into, WHOLE_BELOW)
+    }
+
+    /// The same for a file that the kernel writes in one piece (`single_open` of fs/seq_file.c, /proc/sys): a short
+    /// answer is the whole file.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn read_record(&self, path: &str, into: &mut Vec<u8>) -> Result<(), HostError> {
+        self.read_kept_until(path, into, usize::MAX)
+    }
+
+    fn read_kept_until(&self, path: &str, into: &mut Vec<u8>, whole_below: usize) -> Result<(), HostError> {
+        let fill = |descriptor: &OwnedFd, into: &mut Vec<u8>| fill(descriptor, into, whole_below);
         let mut kept = lock(&self.kept);
         if let Some(descriptor) = kept.get(path) {
             match fill(descriptor, into) {
@@ -213,21 +274,28 @@ impl Host {
     /// `None` when it cannot be read.
     #[must_use]
     pub fn fact(&self, path: &str) -> Option<Arc<str>> {
+        self.fact_of(path, 0)
+    }
+
+    /// The same for what changes only together with a number that is known anyway: with another one it is read anew.
+    #[must_use]
+    pub fn fact_of(&self, path: &str, version: u32) -> Option<Arc<str>> {
         let mut facts = lock(&self.facts);
-        if let Some(known) = facts.get(path) {
-            return known.clone();
+        if let Some(known) = facts.get(path).filter(|known| known.version == version) {
+            return known.text.clone();
         }
-        let fact: Option<Arc<str>> = self.read_text(path).ok().map(Into::into);
-        if facts.len() < FACTS_MAX {
-            facts.insert(path.into(), fact.clone());
+        let text: Option<Arc<str>> = self.read_text(path).ok().map(Into::into);
+        if facts.len() < FACTS_MAX || facts.contains_key(path) {
+            facts.insert(path.into(), Fact { version, text: text.clone() });
         }
-        fact
+        text
     }
 
     /// Forgets all facts, and descriptors whose device may be gone: the next asking reads anew.
     pub fn forget_facts(&self) {
         lock(&self.facts).clear();
         self.memory.forget_names();
+        self.watched.forget();
         lock(&self.kept).clear();
     }
 
@@ -291,6 +359,15 @@ impl Host {
     /// When it is stuck (since when), or as [`Host::read`].
     pub fn statfs(&self, path: &str, deadline_ms: u64) -> Result<FsStat, MountError> {
         self.mounts.statfs(path, deadline_ms)
+    }
+
+    /// The same for a file system that answers out of memory: asked without a worker, which costs two changes of
+    /// threads.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn statfs_at_once(&self, path: &str) -> Result<FsStat, HostError> {
+        self.mounts.statfs_at_once(path)
     }
 
     /// Runs a tool without a shell, in a process group of its own, killed whole at the deadline; its output is capped.
@@ -376,13 +453,14 @@ impl Host {
     }
 }
 
-fn fill(descriptor: &OwnedFd, into: &mut Vec<u8>) -> Result<(), Errno> {
+/// Reads from the start to the end; an answer shorter than asked for and than `whole_below` is the end.
+fn fill(descriptor: &OwnedFd, into: &mut Vec<u8>, whole_below: usize) -> Result<(), Errno> {
     into.clear();
     into.reserve(READ_FIRST);
     loop {
-        let offset = into.len();
+        let (offset, room) = (into.len(), into.spare_capacity_mut().len());
         let count = rustix::io::pread(descriptor, spare_capacity(into), offset as u64)?;
-        if count == 0 || (offset == 0 && count < WHOLE_BELOW) || into.len() >= READ_MAX {
+        if count == 0 || (count < room && into.len() < whole_below) || into.len() >= READ_MAX {
             return Ok(());
         }
         if into.spare_capacity_mut().len() < READ_FIRST {

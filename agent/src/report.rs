@@ -218,7 +218,7 @@ impl Chunks {
 
     fn series(&mut self, series: v1::Series) {
         let labels: usize = series.labels.iter().map(|part| part.len() + PART_OVERHEAD).sum();
-        self.make_room(ENTRY_OVERHEAD + labels);
+        self.make_room(ENTRY_OVERHEAD + series.suffix.len() + labels);
         self.open.series.push(series);
     }
 
@@ -250,13 +250,15 @@ fn family_of(id: u32, family: &Family) -> v1::Family {
         Kind::Untyped => 0,
         Kind::Counter => 1,
         Kind::Gauge => 2,
+        Kind::Histogram => 3,
+        Kind::Summary => 4,
     };
     v1::Family { id, name: text(&family.name), r#type: kind, help: text(&family.help) }
 }
 
 fn series_of(family: u32, series: &Series) -> v1::Series {
     let labels = series.labels().flat_map(|(name, value)| [text(name), text(value)]).collect();
-    v1::Series { id: series.id, family, suffix: String::new(), labels }
+    v1::Series { id: series.id, family, suffix: series.part.suffix().to_owned(), labels }
 }
 
 fn state_of(status: &SourceStatus) -> v1::SourceState {

@@ -16,6 +16,7 @@ mod liveness;
 mod mail;
 mod mount;
 mod node_exporter;
+mod parity;
 mod prometheus;
 mod quickstart;
 mod restart;

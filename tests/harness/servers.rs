@@ -131,10 +131,14 @@ impl NodeExporter {
             "--no-collector.netdev.netlink".to_owned(),
         ];
         arguments.extend(collectors.iter().map(|collector| format!("--collector.{collector}")));
-        Self::with(&arguments).await
+        Self::with(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
     }
 
-    async fn with(arguments: &[String]) -> Self {
+    /// Starts it with these arguments.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn with(arguments: &[&str]) -> Self {
         let (home, port) = (TempDir::new().expect("a directory"), free_port());
         let mut command = Command::new(installed("prometheus-node-exporter", "prometheus-node-exporter"));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(arguments);

@@ -112,3 +112,61 @@ fn a_boot_id_is_sixteen_bytes() {
     assert_eq!(parse_uuid("short"), None);
     assert_ne!(Host::live().boot_id(), [0; 16]);
 }
+
+#[test]
+fn a_record_longer_than_the_buffer_is_read_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let host = Host::captured(root.path().into(), None);
+    for length in [0, 1, WHOLE_BELOW, READ_FIRST, READ_FIRST + 1, READ_FIRST * 3] {
+        std::fs::write(root.path().join("record"), "x".repeat(length)).unwrap();
+        let mut bytes = Vec::new();
+        host.read_record("/record", &mut bytes).unwrap();
+        assert_eq!(bytes.len(), length);
+    }
+}
+
+#[test]
+fn lines_of_a_long_file_come_one_by_one() {
+    let root = tempfile::tempdir().unwrap();
+    let host = Host::captured(root.path().into(), None);
+    let lines = |text: &str, most: usize| {
+        std::fs::write(root.path().join("lines"), text).unwrap();
+        let mut seen = Vec::new();
+        let visit = |line: &str| {
+            seen.push(line.to_owned());
+            seen.len() < most
+        };
+        host.each_line("/lines", visit).unwrap();
+        seen
+    };
+    let long: Vec<String> = (0..5000).map(|number| format!("line {number}")).collect();
+    assert_eq!(lines(&(long.join("\n") + "\n"), usize::MAX), long);
+    assert_eq!(lines("a\n\nb", usize::MAX), ["a", "", "b"], "the last line may lack its end");
+    assert_eq!(lines("a\nb\nc\n", 2), ["a", "b"], "as long as the visitor wants");
+    assert_eq!(lines("", usize::MAX), [""; 0]);
+    let endless = format!("a\n{}\nb\n", "x".repeat(1024 * 1024));
+    assert!(lines(&endless, usize::MAX).iter().all(|line| line.len() < 128 * 1024), "a line without end is bounded");
+}
+
+#[test]
+fn a_fact_is_read_anew_for_another_version() {
+    let root = tempfile::tempdir().unwrap();
+    let host = Host::captured(root.path().into(), None);
+    let write = |text: &str| std::fs::write(root.path().join("fact"), text).unwrap();
+    write("1");
+    assert_eq!(host.fact_of("/fact", 1).as_deref(), Some("1"));
+    write("2");
+    assert_eq!(host.fact_of("/fact", 1).as_deref(), Some("1"));
+    assert_eq!(host.fact_of("/fact", 2).as_deref(), Some("2"));
+    host.forget_facts();
+    write("3");
+    assert_eq!(host.fact_of("/fact", 2).as_deref(), Some("3"));
+}
+
+#[test]
+fn the_live_clock_says_how_it_is_disciplined() {
+    let timex = Host::live().adjtimex().unwrap();
+    // A tick is 10 ms, give or take what adjtimex(2) allows.
+    assert!((9_000..=11_000).contains(&timex.tick), "{timex:?}");
+    assert!((0..=5).contains(&timex.state), "{timex:?}");
+}

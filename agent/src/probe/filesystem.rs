@@ -39,6 +39,10 @@ const TYPES_LEFT_OUT: [&str; 24] = [
     "tracefs",
 ];
 
+/// File systems whose `statfs` answers out of memory, whatever the device does (their `statfs` in fs/): all others, the
+/// network's and those of user space first, may keep who asks them.
+const OUT_OF_MEMORY: [&str; 9] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs", "rootfs"];
+
 /// One mount of `/proc/1/mountinfo`.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
@@ -49,40 +53,74 @@ struct Mount {
     read_only: bool,
 }
 
+/// The part of a mount that is needed again and again.
+struct Seen<'a> {
+    device: &'a str,
+    point: &'a str,
+    kind: &'a str,
+    read_only: bool,
+}
+
 pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     // Our own unit may see mounts read-only that are not; process 1 sees what is.
-    let first = sink.read(host, "/proc/1/mountinfo", |_, text| parse(text));
-    let mounts = match first {
-        Ok(mounts) => mounts,
-        Err(_) => sink.read(host, "/proc/self/mountinfo", |_, text| parse(text))?,
-    };
+    let digest = |path: &str| host.digest(path, |text| Ok::<_, ProbeError>(write(&parse(text)?)));
+    let mounts = digest("/proc/1/mountinfo").or_else(|_| digest("/proc/self/mountinfo"))?;
     let began_ns = clock::boottime_ns();
-    for mount in &mounts {
-        let spent_ms = (clock::boottime_ns() - began_ns) / 1_000_000;
-        let deadline_ms = PASS_MS.saturating_sub(spent_ms).clamp(LATE_MS, MOUNT_MS);
-        let answer = host.statfs(&mount.point, deadline_ms);
+    let mut fields = mounts.split('\0');
+    while let Some(mount) = reread(&mut fields) {
+        let answer = if OUT_OF_MEMORY.contains(&mount.kind) {
+            host.statfs_at_once(mount.point).map_err(MountError::from)
+        } else {
+            let spent_ms = (clock::boottime_ns() - began_ns) / 1_000_000;
+            let deadline_ms = PASS_MS.saturating_sub(spent_ms).clamp(LATE_MS, MOUNT_MS);
+            host.statfs(mount.point, deadline_ms)
+        };
         if let Err(MountError::Stuck { .. }) = &answer {
             let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
             sink.note(format!("filesystem{}", mount.point), ProbeError::Stuck(error));
         }
-        say(sink, mount, answer.ok());
+        say(sink, &mount, &answer);
     }
     Ok(())
 }
 
+/// Four fields per mount, since any character but NUL may stand in them.
+fn write(mounts: &[Mount]) -> String {
+    let fields = |mount: &Mount| {
+        let access = if mount.read_only { "ro" } else { "rw" };
+        [&*mount.device, &mount.point, &mount.kind, access].join("\0")
+    };
+    mounts.iter().map(fields).collect::<Vec<_>>().join("\0")
+}
+
+fn reread<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Option<Seen<'a>> {
+    let (device, point, kind) = (fields.next()?, fields.next()?, fields.next()?);
+    Some(Seen { device, point, kind, read_only: fields.next()? == "ro" })
+}
+
 #[expect(clippy::cast_precision_loss, reason = "sizes are shown as doubles, as Prometheus does")]
-fn say(sink: &mut Sink<'_>, mount: &Mount, stat: Option<FsStat>) {
-    let labels = [("device", &*mount.device), ("fstype", &*mount.kind), ("mountpoint", &*mount.point)];
+fn say(sink: &mut Sink<'_>, mount: &Seen<'_>, answer: &Result<FsStat, MountError>) {
+    let help = "Whether an error occurred while getting statistics for the given device.";
+    sink.family("node_filesystem_device_error", Kind::Gauge, help);
+    let labels = [("device", mount.device), ("fstype", mount.kind), ("mountpoint", mount.point)];
+    let stat = match answer {
+        Ok(stat) => stat,
+        Err(error) => {
+            // The label is of node_exporter 1.9 and later, and so is the first text.
+            let why = match error {
+                MountError::Stuck { .. } => "mountpoint timeout".to_owned(),
+                MountError::Host(error) => error.reason().to_owned(),
+            };
+            let [device, kind, point] = labels;
+            sink.sample(&[device, kind, point, ("device_error", &why)], 1.0);
+            return;
+        }
+    };
+    sink.sample(&labels, 0.0);
     let mut gauge = |name: &str, help: &str, value: f64| {
         sink.family(name, Kind::Gauge, help);
         sink.sample(&labels, value);
     };
-    gauge(
-        "node_filesystem_device_error",
-        "Whether an error occurred while getting statistics for the given device.",
-        if stat.is_none() { 1.0 } else { 0.0 },
-    );
-    let Some(stat) = stat else { return };
     let bytes = |blocks: u64| blocks as f64 * stat.block_bytes as f64;
     gauge("node_filesystem_size_bytes", "Filesystem size in bytes.", bytes(stat.blocks));
     gauge("node_filesystem_free_bytes", "Filesystem free space in bytes.", bytes(stat.free));
@@ -194,6 +232,18 @@ mod tests {
         for point in ["/", "/devel", "/run", "/mnt/nfs", "/var/lib/docker", "/media/usb", "/system"] {
             assert!(!point_left_out(point), "{point}");
         }
+    }
+
+    #[test]
+    fn mounts_are_remembered_whatever_their_names_hold() {
+        let line = |point: &str| format!("36 35 98:0 / {point} rw - ext4 /dev/x rw\n");
+        let mounts = parse(&(line("/a\\012b\\040c") + &line("/ro").replace(" rw -", " ro -"))).unwrap();
+        let text = write(&mounts);
+        let mut fields = text.split('\0');
+        let seen: Vec<(String, bool)> =
+            std::iter::from_fn(|| reread(&mut fields)).map(|mount| (mount.point.to_owned(), mount.read_only)).collect();
+        assert_eq!(seen, [("/a\nb c".to_owned(), false), ("/ro".to_owned(), true)]);
+        assert!(reread(&mut write(&[]).split('\0')).is_none());
     }
 
     #[test]

@@ -1,13 +1,10 @@
 //! Memory: every field of `/proc/meminfo`, and those of `/proc/vmstat` that `node_exporter` says by default.
 
-use std::fmt::Write;
-
 use super::{Kind, ProbeError, Sink, parse_number};
 use crate::host::Host;
 
 pub(super) fn meminfo(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
-    sink.read(host, "/proc/meminfo", |sink, text| {
-        let (mut name, mut help) = (String::new(), String::new());
+    sink.read_record(host, "/proc/meminfo", |sink, text| {
         for line in text.lines() {
             let Some((key, rest)) = line.split_once(':') else { continue };
             let mut fields = rest.split_ascii_whitespace();
@@ -17,12 +14,10 @@ pub(super) fn meminfo(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError
             let (stem, detail) = key.split_once('(').unwrap_or((key, ""));
             let joint = if detail.is_empty() { "" } else { "_" };
             let detail = detail.trim_end_matches(')');
-            name.clear();
-            help.clear();
-            // Writing to a String cannot fail.
-            let _ = write!(name, "node_memory_{stem}{joint}{detail}{unit}");
-            let _ = write!(help, "Memory information field {stem}{joint}{detail}{unit}.");
-            sink.single(&name, Kind::Gauge, &help, value * factor);
+            let name = ["node_memory_", stem, joint, detail, unit];
+            let help = ["Memory information field ", stem, joint, detail, unit, "."];
+            sink.spelled(&name, Kind::Gauge, &help);
+            sink.sample(&[], value * factor);
         }
         Ok(())
     })
@@ -30,15 +25,11 @@ pub(super) fn meminfo(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError
 
 pub(super) fn vmstat(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     sink.read(host, "/proc/vmstat", |sink, text| {
-        let (mut name, mut help) = (String::new(), String::new());
         for line in text.lines() {
-            let Some((key, value)) = line.split_once(' ') else { continue };
-            let Some(value) = parse_number(value).filter(|_| wanted(key)) else { continue };
-            name.clear();
-            help.clear();
-            let _ = write!(name, "node_vmstat_{key}");
-            let _ = write!(help, "/proc/vmstat information field {key}.");
-            sink.single(&name, Kind::Untyped, &help, value);
+            let Some((key, value)) = line.split_once(' ').filter(|(key, _)| wanted(key)) else { continue };
+            let Some(value) = parse_number(value) else { continue };
+            sink.spelled(&["node_vmstat_", key], Kind::Untyped, &["/proc/vmstat information field ", key, "."]);
+            sink.sample(&[], value);
         }
         Ok(())
     })

@@ -3,13 +3,17 @@
 //! A source is a row of [`SOURCES`] and one synchronous function that reads through [`Host`] and says samples into a
 //! [`Sink`]. Names, helps and arithmetic follow `node_exporter` 1.5.0. Nothing here knows the wire or waits.
 
+mod arp;
 mod bcache;
 mod bonding;
 mod btrfs;
+mod conntrack;
 mod cpu;
 mod cpu_topology;
 mod cpufreq;
+mod decimal;
 mod disk;
+mod dmi;
 mod edac;
 mod fibre_channel;
 mod filesystem;
@@ -17,27 +21,43 @@ mod folder;
 mod hwmon;
 mod infiniband;
 mod interface;
+mod interrupts;
 mod ipvs;
 mod mdadm;
 mod memory;
+mod netstat;
 mod network;
 mod nfs;
 mod nvme;
+mod os;
 mod own;
 mod power_supply;
 mod pressure;
+mod processes;
 mod rapl;
+mod schedstat;
+mod selinux;
+mod sink;
+mod sockets;
+mod softnet;
 mod system;
 mod systemd;
 mod table;
 mod tape;
+#[cfg(test)]
+mod testing;
+mod textfile;
 mod thermal;
+mod time;
 mod xfs;
 mod zfs;
+mod zone;
 
 use crate::host::Host;
 
-pub use table::{Family, Kind, Note, Scratch, Section, Series, Sink, Table, parse_number};
+pub use decimal::spell_double;
+pub use sink::{Note, Scratch, Sink, parse_number};
+pub use table::{Family, Kind, Names, Part, Section, Series, Table};
 
 /// Why a source said nothing, or not everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +117,8 @@ const SENSORS_MS: u64 = 10_000;
 
 /// Every source, in the order in which they are asked: cheap and certain first.
 pub const SOURCES: &[Source] = &[
-    report("time", system::time),
+    report("time", time::time),
+    report("timex", time::timex),
     report("loadavg", system::load),
     report("stat", system::stat),
     report("cpu", cpu::read),
@@ -106,10 +127,21 @@ pub const SOURCES: &[Source] = &[
     report("pressure", pressure::read),
     report("diskstats", disk::read),
     report("netdev", network::netdev),
+    report("netclass", interface::read),
+    report("netstat", netstat::read),
     report("sockstat", network::sockstat),
+    report("softnet", softnet::read),
+    report("udp_queues", sockets::udp),
+    report("arp", arp::read),
+    report("conntrack", conntrack::read),
+    report("schedstat", schedstat::read),
+    report("entropy", system::entropy),
+    report("kernel_hung", system::hung_tasks),
     report("filefd", system::file_descriptors),
     report("uname", system::uname),
-    report("netclass", interface::read),
+    report("os", os::read),
+    report("dmi", dmi::read),
+    report("selinux", selinux::read),
     report("process", own::process),
     report("build_info", own::build_info),
     report("bonding", bonding::read),
@@ -123,6 +155,9 @@ pub const SOURCES: &[Source] = &[
     report("ipvs", ipvs::read),
     report("tapestats", tape::read),
     Source { name: "filesystem", read: filesystem::read, every: Every::Report, deadline_ms: MOUNTS_MS },
+    minute("interrupts", interrupts::read),
+    minute("tcpstat", sockets::tcp),
+    minute("processes", processes::read),
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
     sensors("edac", edac::read),
     sensors("cpu_topology", cpu_topology::read),
@@ -135,6 +170,8 @@ pub const SOURCES: &[Source] = &[
     sensors("powersupplyclass", power_supply::read),
     sensors("hwmon", hwmon::read),
     sensors("cpufreq", cpufreq::read),
+    // Last: what another source says is not taken from a script.
+    report("textfile", textfile::read),
 ];
 
 const fn report(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
@@ -144,6 +181,10 @@ const fn report(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(),
 /// Sensors and what moves as slowly: a reading is never older than a minute, and asking costs no report its time.
 const fn sensors(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
     Source { name, read, every: Every::Minute, deadline_ms: SENSORS_MS }
+}
+
+const fn minute(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
+    Source { name, read, every: Every::Minute, deadline_ms: FILES_MS }
 }
 
 /// The source could be read but not understood.

@@ -1,54 +1,81 @@
-//! Traffic of each interface from `/proc/net/dev`, and sockets in use.
-
-use std::fmt::Write;
+//! Traffic of each interface, from one netlink dump or `/proc/net/dev`, and sockets in use.
 
 use super::{Kind, ProbeError, Sink, parse_number, strange};
-use crate::host::Host;
+use crate::host::{Counter, Host};
 
-/// Columns of `/proc/net/dev` (net/core/net-procfs.c) as `node_exporter` names them.
-const COLUMNS: [(&str, &str); 16] = [
-    ("node_network_receive_bytes_total", "Network device statistic receive_bytes."),
-    ("node_network_receive_packets_total", "Network device statistic receive_packets."),
-    ("node_network_receive_errs_total", "Network device statistic receive_errs."),
-    ("node_network_receive_drop_total", "Network device statistic receive_drop."),
-    ("node_network_receive_fifo_total", "Network device statistic receive_fifo."),
-    ("node_network_receive_frame_total", "Network device statistic receive_frame."),
-    ("node_network_receive_compressed_total", "Network device statistic receive_compressed."),
-    ("node_network_receive_multicast_total", "Network device statistic receive_multicast."),
-    ("node_network_transmit_bytes_total", "Network device statistic transmit_bytes."),
-    ("node_network_transmit_packets_total", "Network device statistic transmit_packets."),
-    ("node_network_transmit_errs_total", "Network device statistic transmit_errs."),
-    ("node_network_transmit_drop_total", "Network device statistic transmit_drop."),
-    ("node_network_transmit_fifo_total", "Network device statistic transmit_fifo."),
-    ("node_network_transmit_colls_total", "Network device statistic transmit_colls."),
-    ("node_network_transmit_carrier_total", "Network device statistic transmit_carrier."),
-    ("node_network_transmit_compressed_total", "Network device statistic transmit_compressed."),
+/// Columns of `/proc/net/dev` as `node_exporter` names them, and what the kernel adds up for each
+/// (net/core/net-procfs.c).
+const COLUMNS: [(&str, &[Counter]); 16] = [
+    ("receive_bytes", &[Counter::RxBytes]),
+    ("receive_packets", &[Counter::RxPackets]),
+    ("receive_errs", &[Counter::RxErrors]),
+    ("receive_drop", &[Counter::RxDropped, Counter::RxMissedErrors]),
+    ("receive_fifo", &[Counter::RxFifoErrors]),
+    ("receive_frame", &[Counter::RxLengthErrors, Counter::RxOverErrors, Counter::RxCrcErrors, Counter::RxFrameErrors]),
+    ("receive_compressed", &[Counter::RxCompressed]),
+    ("receive_multicast", &[Counter::Multicast]),
+    ("transmit_bytes", &[Counter::TxBytes]),
+    ("transmit_packets", &[Counter::TxPackets]),
+    ("transmit_errs", &[Counter::TxErrors]),
+    ("transmit_drop", &[Counter::TxDropped]),
+    ("transmit_fifo", &[Counter::TxFifoErrors]),
+    ("transmit_colls", &[Counter::Collisions]),
+    (
+        "transmit_carrier",
+        &[Counter::TxCarrierErrors, Counter::TxAbortedErrors, Counter::TxWindowErrors, Counter::TxHeartbeatErrors],
+    ),
+    ("transmit_compressed", &[Counter::TxCompressed]),
 ];
+/// Said over netlink only.
+const NOHANDLER: (&str, &[Counter]) = ("receive_nohandler", &[Counter::RxNohandler]);
 
 pub(super) fn netdev(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
+    let visited = host.links(sink.now(), |link| {
+        let device = link.name();
+        for (column, counters) in COLUMNS.iter().chain([&NOHANDLER]) {
+            let sum = counters.iter().try_fold(0_u64, |sum, counter| Some(sum.wrapping_add(link.counter(*counter)?)));
+            if let Some(sum) = sum {
+                say_traffic(sink, column, &device, as_double(sum));
+            }
+        }
+    });
+    // Where netlink may not be used, and in a capture, the file says nearly the same.
+    if visited.is_ok() { Ok(()) } else { from_file(host, sink) }
+}
+
+fn from_file(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     const PATH: &str = "/proc/net/dev";
     sink.read(host, PATH, |sink, text| {
         // Two lines of headings; an interface name may itself hold a colon (an alias), so the last one counts.
         for line in text.lines().skip(2) {
             let (device, fields) = line.rsplit_once(':').ok_or_else(|| strange(PATH, "a line without a colon"))?;
-            let device = device.trim();
-            for ((name, help), field) in COLUMNS.iter().zip(fields.split_ascii_whitespace()) {
-                sink.family(name, Kind::Counter, help);
-                sink.sample(&[("device", device)], parse_number(field).unwrap_or(0.0));
+            for ((column, _), field) in COLUMNS.iter().zip(fields.split_ascii_whitespace()) {
+                say_traffic(sink, column, device.trim(), parse_number(field).unwrap_or(0.0));
             }
         }
         Ok(())
     })
 }
 
+fn say_traffic(sink: &mut Sink<'_>, column: &str, device: &str, value: f64) {
+    let (name, help) = (["node_network_", column, "_total"], ["Network device statistic ", column, "."]);
+    sink.spelled(&name, Kind::Counter, &help);
+    sink.sample(&[("device", device)], value);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "kernel counters are shown as doubles, as Prometheus does")]
+fn as_double(counter: u64) -> f64 {
+    counter as f64
+}
+
 pub(super) fn sockstat(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     #[expect(clippy::cast_precision_loss, reason = "a page has fewer than 2^53 bytes")]
     let page_bytes = host.page_bytes() as f64;
-    sink.read(host, "/proc/net/sockstat", |sink, text| {
+    sink.read_record(host, "/proc/net/sockstat", |sink, text| {
         say_sockets(sink, text, page_bytes);
         Ok(())
     })?;
-    match sink.read(host, "/proc/net/sockstat6", |sink, text| {
+    match sink.read_record(host, "/proc/net/sockstat6", |sink, text| {
         say_sockets(sink, text, page_bytes);
         Ok(())
     }) {
@@ -59,17 +86,14 @@ pub(super) fn sockstat(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeErro
 }
 
 fn say_sockets(sink: &mut Sink<'_>, text: &str, page_bytes: f64) {
-    let (mut name, mut help) = (String::new(), String::new());
     let mut say = |protocol: &str, state: &str, value: f64| {
-        name.clear();
-        help.clear();
-        // Writing to a String cannot fail.
-        let _ = write!(name, "node_sockstat_{protocol}_{state}");
-        let _ = match protocol {
-            "sockets" => write!(help, "Number of IPv4 sockets in use."),
-            _ => write!(help, "Number of {protocol} sockets in state {state}."),
-        };
-        sink.single(&name, Kind::Gauge, &help, value);
+        let name = ["node_sockstat_", protocol, "_", state];
+        if protocol == "sockets" {
+            sink.spelled(&name, Kind::Gauge, &["Number of IPv4 sockets in use."]);
+        } else {
+            sink.spelled(&name, Kind::Gauge, &["Number of ", protocol, " sockets in state ", state, "."]);
+        }
+        sink.sample(&[], value);
     };
     for line in text.lines() {
         let Some((protocol, fields)) = line.split_once(": ") else { continue };

@@ -16,7 +16,7 @@ pub(super) fn process(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError
     let booted = boot_time(host);
     #[expect(clippy::cast_precision_loss, reason = "a page has fewer than 2^53 bytes")]
     let page_bytes = host.page_bytes() as f64;
-    sink.read(host, PATH, |sink, text| {
+    sink.read_record(host, PATH, |sink, text| {
         let (_, fields) = text.rsplit_once(") ").ok_or_else(|| strange(PATH, "no command"))?;
         let mut columns = [0.0; RESIDENT_PAGES + 1];
         for (column, field) in columns.iter_mut().zip(fields.split_ascii_whitespace()) {
@@ -38,11 +38,21 @@ pub(super) fn process(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError
         }
         Ok(())
     })?;
-    let mut open = 0_u32;
-    host.visit("/proc/self/fd", |_| open += 1)?;
-    sink.single("process_open_fds", Kind::Gauge, "Number of open file descriptors.", f64::from(open));
+    sink.single("process_open_fds", Kind::Gauge, "Number of open file descriptors.", open_descriptors(host)?);
     limits(host, sink);
     Ok(())
+}
+
+/// The size of the directory is their number since Linux 6.2 (proc_readfd_count, fs/proc/fd.c), which before was 0.
+fn open_descriptors(host: &Host) -> Result<f64, ProbeError> {
+    const DIRECTORY: &str = "/proc/self/fd";
+    // In a capture it is the size of a real directory.
+    let mut open = if host.is_live() { host.stat(DIRECTORY)?.bytes } else { 0 };
+    if open == 0 {
+        host.visit(DIRECTORY, |_| open += 1)?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a process has fewer than 2^53 descriptors")]
+    Ok(open as f64)
 }
 
 fn limits(host: &Host, sink: &mut Sink<'_>) {

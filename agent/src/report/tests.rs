@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::probe::{ProbeError, Scratch, Sink, Table};
+use crate::probe::{Names, ProbeError, Scratch, Sink, Table};
 
 #[derive(Default)]
 struct Decoder {
@@ -82,9 +81,9 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        let ids: Arc<AtomicU32> = Arc::new(AtomicU32::new(1));
+        let shared: Arc<Names> = Arc::new(Names::starting_at(1));
         let names = ["one", "two"];
-        Self { sections: names.map(|name| Arc::new(Section::new(name, Arc::clone(&ids)))).to_vec(), names }
+        Self { sections: names.map(|name| Arc::new(Section::new(name, Arc::clone(&shared)))).to_vec(), names }
     }
 
     fn say(&mut self, which: usize, values: &[(u8, f64)]) {

@@ -236,7 +236,18 @@ impl Story {
         let exclude = format!("--collector.filesystem.mount-points-exclude={MOUNTS_LEFT_OUT}");
         let listen = format!("--web.listen-address={EXPORTER}");
         // Debian's package leaves out `lo`, upstream does not.
-        let words = ["prometheus-node-exporter", &listen, &exclude, "--collector.netdev.device-exclude=^$"];
+        let words = [
+            "prometheus-node-exporter",
+            &listen,
+            &exclude,
+            "--collector.netdev.device-exclude=^$",
+            "--collector.interrupts",
+            "--collector.processes",
+            "--collector.systemd",
+            "--collector.systemd.enable-restarts-metrics",
+            // As upstream ships it; Debian's package leaves targets out too.
+            "--collector.systemd.unit-exclude=.+\\.(automount|device|mount|scope|slice)",
+        ];
         let mut exporter = Process::start("node_exporter", &mut self.machine.command(&words), &log);
         let theirs = || async { Some(http::samples(&http::get(&format!("http://{EXPORTER}/metrics")).await?.body)) };
         let before = exporter.ready(UP, theirs).await;
@@ -250,7 +261,7 @@ impl Story {
         let after = eventually("node_exporter answers", UP, theirs).await;
         drop(exporter);
         for (what, families) in COMPARED {
-            self.compare(what, families, &after, &ours);
+            self.compare(what, families, &without_empty_labels(&after), &without_empty_labels(&ours));
         }
     }
 
@@ -395,7 +406,7 @@ impl Story {
 }
 
 /// What is compared: families, and whether their values must be equal too or only their labels.
-const COMPARED: [(&str, &[(&str, bool)]); 4] = [
+const COMPARED: [(&str, &[(&str, bool)]); 6] = [
     (
         "file system series of the agent under its unit",
         &[
@@ -433,4 +444,42 @@ const COMPARED: [(&str, &[(&str, bool)]); 4] = [
             ("node_uname_info", true),
         ],
     ),
+    (
+        "clock, protocol, interrupt series",
+        &[
+            ("node_timex_status", true),
+            ("node_timex_tick_seconds", true),
+            ("node_timex_offset_seconds", false),
+            ("node_netstat_Tcp_InSegs", false),
+            ("node_udp_queues", false),
+            ("node_interrupts_total", false),
+            ("node_processes_pids", false),
+            ("node_processes_max_processes", true),
+        ],
+    ),
+    (
+        "systemd series",
+        &[
+            ("node_systemd_unit_state", false),
+            ("node_systemd_units", false),
+            ("node_systemd_version", true),
+            ("node_systemd_system_running", true),
+            ("node_systemd_service_restart_total", true),
+            ("node_systemd_socket_accepted_connections_total", true),
+            ("node_systemd_socket_current_connections", true),
+            ("node_systemd_socket_refused_connections_total", true),
+            ("node_systemd_timer_last_trigger_seconds", false),
+        ],
+    ),
 ];
+
+/// To Prometheus an empty label is none, and the collector does not write it.
+fn without_empty_labels(samples: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let clean = |name: &String| {
+        let Some((family, labels)) = name.split_once('{') else { return name.clone() };
+        let labels = labels.trim_end_matches('}').split("\",").map(|label| label.trim_end_matches('"'));
+        let labels: Vec<&str> = labels.filter(|label| !label.ends_with('=')).collect();
+        format!("{family}{{{}}}", labels.join("\","))
+    };
+    samples.iter().map(|(name, value)| (clean(name), *value)).collect()
+}

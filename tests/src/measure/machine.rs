@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use muster_agent::clock::{self, Moment};
 use muster_agent::gather::Gathered;
 use muster_agent::host::Host;
-use muster_agent::probe::{Kind, Scratch, Section, Sink, Table};
+use muster_agent::probe::{Kind, Names, Scratch, Section, Sink, Table};
 
 use super::recording::{Recording, Track};
 
@@ -43,11 +43,11 @@ impl Machine {
     /// The host with this number, which begins at a second of its own.
     #[must_use]
     pub fn new(number: usize, recording: Arc<Recording>) -> Self {
-        let ids = Arc::new(AtomicU32::new(1));
+        let names = Arc::new(Names::starting_at(1));
         let mut sections: Vec<Arc<Section>> = Vec::new();
         for track in &recording.tracks {
             if sections.last().is_none_or(|section| section.source() != track.source) {
-                sections.push(Arc::new(Section::new(track.source, Arc::clone(&ids))));
+                sections.push(Arc::new(Section::new(track.source, Arc::clone(&names))));
             }
         }
         let second = number * 7 % recording.seconds;

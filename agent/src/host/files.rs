@@ -1,0 +1,110 @@
+//! Files as a whole: how old, how long, and line by line where they may be long.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{Host, HostError, READ_FIRST, fill, lock};
+
+/// Whether nothing has changed since the file was opened or last asked.
+fn is_quiet(descriptor: &OwnedFd) -> bool {
+    let mut asked = [PollFd::new(descriptor, PollFlags::PRI)];
+    poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
+}
+
+/// A line longer than this is passed over.
+const LINE_MAX: usize = 64 * 1024;
+
+/// What `stat` says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileStat {
+    /// The number of the file in its file system; another one where it was replaced.
+    pub inode: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// When it was last written, seconds since the epoch.
+    pub modified_s: i64,
+    /// Nanoseconds of that second.
+    pub modified_ns: i64,
+}
+
+/// Files that say when they change, with what was made of them.
+#[derive(Default)]
+pub(super) struct Watched(Mutex<HashMap<Box<str>, Digest>>);
+
+struct Digest {
+    descriptor: OwnedFd,
+    text: Arc<str>,
+}
+
+impl Watched {
+    pub(super) fn forget(&self) {
+        lock(&self.0).clear();
+    }
+}
+
+impl Host {
+    /// What `make` makes of a file that says when it changes, like `/proc/PID/mountinfo` (proc_pid_mountinfo(5)): read
+    /// anew only then, until [`Host::forget_facts`]. A file of a capture does not say it and is always read.
+    ///
+    /// # Errors
+    /// As [`Host::read`], or what `make` says.
+    pub fn digest<E: From<HostError>>(
+        &self,
+        path: &str,
+        make: impl FnOnce(&str) -> Result<String, E>,
+    ) -> Result<Arc<str>, E> {
+        let mut watched = lock(&self.watched.0);
+        if let Some(digest) = watched.get(path).filter(|digest| self.is_live() && is_quiet(&digest.descriptor)) {
+            return Ok(Arc::clone(&digest.text));
+        }
+        let descriptor = self.open(path)?;
+        let mut bytes = Vec::new();
+        fill(&descriptor, &mut bytes, 0).map_err(|errno| HostError::from_errno(path, errno))?;
+        let text: Arc<str> = make(&String::from_utf8_lossy(&bytes))?.into();
+        watched.insert(path.into(), Digest { descriptor, text: Arc::clone(&text) });
+        Ok(text)
+    }
+
+    /// What `stat` says of the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn stat(&self, path: &str) -> Result<FileStat, HostError> {
+        let stat =
+            rustix::fs::stat(self.resolve(path).as_path()).map_err(|errno| HostError::from_errno(path, errno))?;
+        Ok(FileStat {
+            inode: stat.st_ino,
+            bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_s: stat.st_mtime,
+            modified_ns: i64::try_from(stat.st_mtime_nsec).unwrap_or(0),
+        })
+    }
+
+    /// Calls `visit` with each line of a file that may be of any length, as long as it says so.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn each_line(&self, path: &str, mut visit: impl FnMut(&str) -> bool) -> Result<(), HostError> {
+        let descriptor = self.open(path)?;
+        let mut bytes: Vec<u8> = Vec::with_capacity(READ_FIRST);
+        loop {
+            if bytes.len() > LINE_MAX {
+                bytes.clear();
+            }
+            bytes.reserve(READ_FIRST);
+            let count = rustix::io::read(&descriptor, spare_capacity(&mut bytes))
+                .map_err(|errno| HostError::from_errno(path, errno))?;
+            // What stands after the last line end waits for its rest, except at the end of the file.
+            let ended = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let until = if count == 0 { bytes.len() } else { ended };
+            if !String::from_utf8_lossy(&bytes[..until]).lines().all(&mut visit) || count == 0 {
+                return Ok(());
+            }
+            bytes.drain(..until);
+        }
+    }
+}

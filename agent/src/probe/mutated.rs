@@ -11,7 +11,7 @@ use super::{ProbeError, SOURCES};
 use crate::host::Host;
 
 /// Machines with all kinds of devices between them.
-const MACHINES: [&str; 3] = ["storage-server", "laptop", "cluster-node"];
+const MACHINES: [&str; 4] = ["plain-vm", "storage-server", "laptop", "cluster-node"];
 /// Sources that read one and the same file: `/proc/stat` (`stat`, `cpu`, `process`) and the state of an interface.
 const READERS_MAX: usize = 3;
 

@@ -11,6 +11,8 @@ use crate::host::{Host, HostError};
 const EXACT_DIGITS: usize = 15;
 /// Notes of one source in one collection.
 const NOTES_MAX: usize = 64;
+/// The current family is none that can be said.
+const NO_FAMILY: u32 = u32::MAX;
 
 /// Something a source says about a part of itself, e.g. a mount that hangs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +114,13 @@ impl<'a> Sink<'a> {
                 return;
             }
         }
-        self.family = self.section.define(&name.concat(), kind, &help.concat());
+        let name = name.concat();
+        self.family = if is_metric_name(&name) {
+            self.section.define(&name, kind, &help.concat())
+        } else {
+            self.note(name, ProbeError::Failed("is no name of a metric: left out".to_owned()));
+            NO_FAMILY
+        };
     }
 
     /// One value of the current family.
@@ -258,6 +266,9 @@ impl<'a> Sink<'a> {
 
     /// Where the value of this series goes; `None` where there is no room for it.
     fn place(&mut self, part: Part, labels: &[(&str, &str)]) -> Option<usize> {
+        if self.family == NO_FAMILY {
+            return None;
+        }
         let index = match self.expected() {
             Some(expected) if self.section.series[expected as usize].says(self.family, part, labels) => {
                 self.cursor += 1;
@@ -295,6 +306,16 @@ impl<'a> Sink<'a> {
 /// The kernel's text is ASCII but for what users name.
 fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// Whether Prometheus takes `name` for a metric's; one that it does not take would cost it the whole page.
+pub(super) fn is_metric_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(is_name_character)
+}
+
+/// Characters of names; labels' have no colon.
+pub(super) fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == ':'
 }
 
 /// Whether `text` is these pieces put together.

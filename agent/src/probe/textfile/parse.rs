@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::super::sink::{is_metric_name, is_name_character};
 use super::super::{Kind, Part, spell_double};
 
 /// Label of a bucket's upper bound, and of a quantile.
@@ -236,14 +237,6 @@ fn unescape(text: &str, in_quotes: bool) -> Result<Cow<'_, str>, Wrong> {
 fn split_word(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     (word, rest.trim_start_matches([' ', '\t']))
-}
-
-fn is_name_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == ':'
-}
-
-fn is_metric_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(is_name_character)
 }
 
 /// A number as Go reads it; Rust differs in nothing that scripts write.

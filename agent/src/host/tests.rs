@@ -170,3 +170,27 @@ fn the_live_clock_says_how_it_is_disciplined() {
     assert!((9_000..=11_000).contains(&timex.tick), "{timex:?}");
     assert!((0..=5).contains(&timex.state), "{timex:?}");
 }
+
+#[test]
+fn what_says_when_it_changes_is_read_only_then() {
+    let host = Host::live();
+    let mut made = 0;
+    let mut digest = || {
+        host.digest("/proc/self/mountinfo", |text| {
+            made += 1;
+            Ok::<_, HostError>(format!("{} {}", made, text.lines().count() > 0))
+        })
+        .unwrap()
+    };
+    assert_eq!([&*digest(), &*digest(), &*digest()], ["1 true"; 3], "mounts of this process do not change meanwhile");
+    host.forget_facts();
+    assert_eq!(&*host.digest("/proc/self/mountinfo", |_| Ok::<_, HostError>("anew".to_owned())).unwrap(), "anew");
+
+    let root = tempfile::tempdir().unwrap();
+    let captured = Host::captured(root.path().into(), None);
+    for text in ["a", "b"] {
+        std::fs::write(root.path().join("file"), text).unwrap();
+        let digest = captured.digest("/file", |text| Ok::<_, HostError>(text.to_owned())).unwrap();
+        assert_eq!(&*digest, text, "a capture cannot say when it changes");
+    }
+}

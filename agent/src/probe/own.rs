@@ -96,8 +96,51 @@ pub(super) fn build_info(_: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError
         ("goos", std::env::consts::OS),
         ("goversion", ""),
         ("revision", ""),
+        ("tags", ""),
         ("version", env!("CARGO_PKG_VERSION")),
     ];
     sink.sample(&labels, 1.0);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::said;
+    use super::*;
+
+    #[test]
+    fn the_build_has_the_labels_that_dashboards_choose_by() {
+        let line = said(build_info, &[]).remove(0);
+        let labels = ["branch", "goarch", "goos", "goversion", "revision", "tags", "version"];
+        assert!(labels.iter().all(|label| line.contains(&format!("{label}=\""))), "{line}");
+        assert!(line.contains(&format!("version={:?}}} 1", env!("CARGO_PKG_VERSION"))), "{line}");
+    }
+
+    #[test]
+    fn open_descriptors_of_a_capture_are_counted_and_the_live_kernel_is_believed() {
+        let stat = "7 (agent) S 1 7 7 0 -1 0 0 0 0 0 150 50 0 0 20 0 3 0 400 4096000 100 0\n";
+        let said = said(
+            process,
+            &[
+                ("proc/self/stat", stat),
+                ("proc/stat", "cpu 1\nbtime 1000\n"),
+                ("proc/self/fd/0", ""),
+                ("proc/self/fd/1", ""),
+                ("proc/self/limits", "Max open files            1024                 524288               files\n"),
+            ],
+        );
+        assert_eq!(
+            said,
+            [
+                "process_cpu_seconds_total 2",
+                "process_virtual_memory_bytes 4096000",
+                "process_resident_memory_bytes 409600",
+                "process_start_time_seconds 1004",
+                "process_open_fds 2",
+                "process_max_fds 1024",
+            ]
+        );
+        let live = open_descriptors(&Host::live()).unwrap();
+        assert!((3.0..1000.0).contains(&live), "{live}");
+    }
 }

@@ -71,6 +71,13 @@ fn units_are_said_with_state_type_and_numbers() {
 }
 
 #[test]
+fn types_are_those_of_node_exporter_odd_as_one_of_them_is() {
+    let kind = |row: usize| ASKED[row].said.map(|(family, kind, _)| (family, kind));
+    assert_eq!(kind(2), Some(("node_systemd_socket_accepted_connections_total", Kind::Counter)));
+    assert_eq!(kind(4), Some(("node_systemd_socket_refused_connections_total", Kind::Gauge)));
+}
+
+#[test]
 fn a_systemd_that_lists_nothing_has_failed() {
     let error = said(|call| answer(call).filter(|_| call[2] != "ListUnits")).unwrap_err();
     assert_eq!(error, ProbeError::Failed("systemd does not list its units".to_owned()));

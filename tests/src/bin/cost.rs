@@ -4,13 +4,16 @@
 //!
 //! The released agent and Debian's node_exporter, each twice: at 15 s and at 1 s. node_exporter is scraped with gzip, as
 //! Prometheus does. CPU is that of all threads to the nanosecond and of all children, bytes are TCP payload. Absolute
-//! figures move with what else the machine does; the ratios are what counts.
+//! figures move with what else the machine does; the ratios are what counts. The floor reads the same kernel texts in
+//! the same minutes and does nothing else. System calls are counted afterwards, because counting them slows them down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use muster_agent::clock::boottime_ns;
 use muster_tests::measure::figures::{Table, flag, say, short};
+use muster_tests::measure::floor::{self, Spent};
 use muster_tests::measure::meter::{self, Memory};
 use muster_tests::process::{Process, free_port, installed};
 use muster_tests::wait::pass;
@@ -52,6 +55,7 @@ struct Exporter {
 struct Used {
     cpu: f64,
     bytes: f64,
+    written: f64,
 }
 
 /// What it cost.
@@ -62,6 +66,9 @@ struct Cost {
     memory: Memory,
     threads: usize,
     children: usize,
+    written: f64,
+    /// Per collection, where strace is there to count them; and processes made.
+    system_calls: Option<(f64, f64)>,
 }
 
 async fn measure() -> Result<()> {
@@ -74,6 +81,7 @@ async fn measure() -> Result<()> {
         Subject::agent(&collector, every_1).await,
         Subject::exporter(every_1).await,
     ];
+    let floors = [floor::start(every_15)?, floor::start(every_1)?];
     pass(SETTLE).await;
     let port = collector.grpc;
     let mut before = Vec::new();
@@ -88,12 +96,19 @@ async fn measure() -> Result<()> {
         costs.push(subject.cost(port, before, took).await?);
     }
     let series = series(&collector, &subjects).await?;
+    for (subject, cost) in subjects.iter().zip(&mut costs) {
+        // Three collections, or fifteen.
+        let window = (subject.every * 3).max(Duration::from_secs(15));
+        let collections = window.as_secs_f64() / subject.every.as_secs_f64();
+        let counted = meter::system_calls(subject.pid, window).await;
+        cost.system_calls = counted.map(|(calls, made)| (calls / collections, made));
+    }
 
     say(&format!("{seconds} s after {} s; load average at the end {}", SETTLE.as_secs(), meter::load_average()));
     say(&format!("series: agent {}, node_exporter {} (its own and Go's included)", series.0, series.1));
     say(&format!("binary: agent {} KiB, node_exporter {} KiB", size("muster-agent")?, size("node_exporter")?));
     say("");
-    print(&subjects, &costs);
+    print(&subjects, &costs, &floors);
     for subject in subjects {
         if let Kind::Exporter(exporter) = subject.kind {
             exporter.scraper.abort();
@@ -102,7 +117,7 @@ async fn measure() -> Result<()> {
     Ok(())
 }
 
-fn print(subjects: &[Subject], costs: &[Cost]) {
+fn print(subjects: &[Subject], costs: &[Cost], floors: &[Arc<Spent>; 2]) {
     let heads = [
         "",
         "PSS KiB",
@@ -113,13 +128,19 @@ fn print(subjects: &[Subject], costs: &[Cost]) {
         "bytes/report",
         "threads",
         "children",
+        "forks",
+        "system calls",
+        "bytes to disk",
     ];
     let mut table = Table::new(&heads);
     for (subject, cost) in subjects.iter().zip(costs) {
         let share = cost.cpu_ms / 1e3 / subject.every.as_secs_f64() * 100.0;
         let figures = [cost.memory.pss, cost.memory.rss, cost.memory.anonymous, cost.cpu_ms, share, cost.bytes];
         let counts = [cost.threads.to_string(), cost.children.to_string()];
-        table.row([subject.what.clone()].into_iter().chain(figures.map(short)).chain(counts));
+        let said = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), short);
+        let calls = [cost.system_calls.map(|(_, forks)| forks), cost.system_calls.map(|(calls, _)| calls)].map(said);
+        let row = [subject.what.clone()].into_iter().chain(figures.map(short)).chain(counts).chain(calls);
+        table.row(row.chain([short(cost.written)]));
     }
     table.print();
     say("");
@@ -139,10 +160,15 @@ fn print(subjects: &[Subject], costs: &[Cost]) {
     say("");
     let mut goals = Table::new(&["the agent at 15 s", "measured", "goal", "of the goal"]);
     let agent = &costs[0];
-    goals.against("RSS", agent.memory.rss / 1024.0, "MiB", Some(4.0));
+    goals.against("RSS", agent.memory.rss / 1024.0, "MiB", Some(6.0));
     goals.against("CPU per collection", agent.cpu_ms, "ms", Some(1.0));
+    let [floor_15, floor_1] = [floors[0].ms_per_pass(), floors[1].ms_per_pass()];
+    goals.against("  in floors of this run", agent.cpu_ms / floor_15, "x", Some(2.0));
+    goals.against("  at 1 s", costs[2].cpu_ms / floor_1, "x", Some(2.0));
     goals.against("bytes per report, beats in", agent.bytes, "B", Some(400.0));
+    goals.against("system calls per collection", agent.system_calls.map_or(f64::NAN, |calls| calls.0), "", Some(60.0));
     goals.print();
+    say(&format!("\nthe floor: {} ms at 15 s, {} ms at 1 s", short(floor_15), short(floor_1)));
     say(&format!(
         "\ncollections in the window: {}",
         costs.iter().map(|cost| short(cost.collections)).collect::<Vec<_>>().join(", ")
@@ -182,7 +208,7 @@ impl Subject {
             Kind::Agent(_) => meter::carried(grpc, Some(self.pid)).await.up,
             Kind::Exporter(exporter) => meter::carried(exporter.port, None).await.down,
         };
-        Used { cpu: meter::fine_cpu_seconds(self.pid), bytes }
+        Used { cpu: meter::fine_cpu_seconds(self.pid), bytes, written: meter::written(self.pid) }
     }
 
     async fn cost(&self, grpc: u16, before: &Used, took: f64) -> Result<Cost> {
@@ -195,6 +221,8 @@ impl Subject {
             memory: meter::memory(self.pid),
             threads: meter::threads(self.pid),
             children: meter::children(self.pid),
+            written: after.written - before.written,
+            system_calls: None,
         })
     }
 }

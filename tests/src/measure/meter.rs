@@ -85,6 +85,31 @@ pub fn children(pid: i32) -> usize {
     text.split_ascii_whitespace().count()
 }
 
+/// Bytes that a process has had written to disks since it started (proc_pid_io(5)).
+#[must_use]
+pub fn written(pid: i32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+    line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0.0)
+}
+
+/// System calls of a process with all its threads and new children within `window`, and how many of them made a
+/// process. Counted by strace, which slows the process down: nothing else is measured meanwhile.
+pub async fn system_calls(pid: i32, window: std::time::Duration) -> Option<(f64, f64)> {
+    let seconds = window.as_secs().to_string();
+    let mut strace = Command::new("timeout");
+    strace.args(["-s", "INT", &seconds, "strace", "-f", "-c", "-U", "calls,name", "-p", &pid.to_string()]);
+    let said = run(&mut strace).await;
+    let rows = said.err.lines().filter_map(|line| {
+        let (calls, name) = line.trim().split_once(' ')?;
+        Some((calls.parse::<f64>().ok()?, name.trim()))
+    });
+    let rows: Vec<_> = rows.collect();
+    let all = rows.iter().find(|(_, name)| *name == "total")?.0;
+    let forks = rows.iter().filter(|(_, name)| matches!(*name, "fork" | "vfork" | "execve")).map(|(calls, _)| calls);
+    Some((all, forks.sum()))
+}
+
 /// What open connections to `port` have carried so far, as the kernel counts it at the dialling end (`ss -ti`); with
 /// `pid` only that process's.
 pub async fn carried(port: u16, pid: Option<i32>) -> Carried {

@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`recording`] is what this machine said for two minutes; [`machine`] is one simulated host that says
 //! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`meter`] reads what processes
-//! cost; [`sink`] stamps pages; [`figures`] prints.
+//! cost; [`floor`] is what no agent can cost less than; [`sink`] stamps pages; [`figures`] prints.
 
 pub mod figures;
 pub mod fleet;
+pub mod floor;
 pub mod machine;
 pub mod meter;
 pub mod recording;

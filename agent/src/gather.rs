@@ -229,7 +229,8 @@ impl Gatherer {
             let took = done.took_ns as f64 / 1e9;
             let said = slot.last.map_or(took, |(said, _)| said);
             let same = took <= said * DURATION_STEP && took >= said / DURATION_STEP;
-            slot.last = Some((if same { said } else { took }, state == SourceState::Ok));
+            let success = state == SourceState::Ok || (state == SourceState::Absent && source.is_content_without());
+            slot.last = Some((if same { said } else { took }, success));
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::process::Command;
 /// What node_exporter says of itself.
 const OF_ITSELF: [&str; 5] = ["node_exporter_build_info", "node_scrape_collector_", "process_", "go_", "promhttp_"];
 /// What we say beside the collectors that are compared.
-const BESIDE: [&str; 2] = ["node_network_", "node_time_seconds"];
+const BESIDE: [&str; 4] = ["node_network_", "node_selinux_enabled", "node_textfile_scrape_error", "node_time_seconds"];
 /// What newer versions of node_exporter say and Debian's does not.
 const NEWER: [&str; 8] = [
     "node_btrfs_commit_seconds_total",

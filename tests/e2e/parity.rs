@@ -15,28 +15,6 @@ const ROUNDS: usize = 3;
 const ITS_OWN: [&str; 2] = ["go_", "promhttp_"];
 /// Families about the one who looks: they are there, with values of their own.
 const WHO_LOOKS: [&str; 2] = ["process_", "node_scrape_collector_duration_seconds"];
-/// Its collectors that the agent has no source for.
-const WITHOUT_SOURCE: [&str; 19] = [
-    "bcache",
-    "bonding",
-    "btrfs",
-    "cpufreq",
-    "edac",
-    "fibrechannel",
-    "hwmon",
-    "infiniband",
-    "ipvs",
-    "mdadm",
-    "nfs",
-    "nfsd",
-    "nvme",
-    "powersupplyclass",
-    "rapl",
-    "tapestats",
-    "thermal_zone",
-    "xfs",
-    "zfs",
-];
 /// Gauges that looking itself moves: one more process, its memory, files and connections.
 const MOVED_BY_LOOKING: [&str; 8] = [
     "node_memory_",
@@ -137,10 +115,6 @@ impl Look {
     }
 
     fn compare(&self, name: &str, labels: &Labels, low: f64, high: f64) -> Option<&'static str> {
-        let collector = labels.get("collector").filter(|_| name.starts_with("node_scrape_collector_"));
-        if collector.is_some_and(|collector| WITHOUT_SOURCE.contains(&collector.as_str())) {
-            return None;
-        }
         if name == "node_exporter_build_info" {
             // Its labels are about the program.
             return if self.ours.series.contains_key(name) { None } else { Some("missing") };
@@ -215,14 +189,4 @@ async fn every_series_of_a_real_node_exporter_is_ours_with_its_type_its_labels_a
     let off: Vec<String> = off.unwrap_or_default().into_iter().collect();
     assert!(off.is_empty(), "{} off, {ROUNDS} times running:\n{}", off.len(), off.join("\n"));
     assert!(compared > 400, "node_exporter said only {compared} series");
-}
-
-#[tokio::test]
-async fn collectors_without_a_source_are_told_truly() {
-    let said = run(Command::new(program("muster-agent")).arg("once")).await;
-    let ours = Page::parse(&said.out);
-    let ours: BTreeSet<&str> =
-        ours.series["node_scrape_collector_success"].iter().map(|(labels, _)| labels["collector"].as_str()).collect();
-    let both: Vec<&str> = WITHOUT_SOURCE.into_iter().filter(|name| ours.contains(name)).collect();
-    assert!(both.is_empty(), "these have a source by now, take them off the list: {both:?}");
 }

@@ -174,6 +174,18 @@ pub const SOURCES: &[Source] = &[
     report("textfile", textfile::read),
 ];
 
+/// Sources that `node_exporter` counts as successful where there is no such thing: it finds no files and is content. Of
+/// all others it says that they failed.
+const CONTENT_WITHOUT: [&str; 7] = ["bcache", "btrfs", "cpufreq", "edac", "powersupplyclass", "thermal_zone", "xfs"];
+
+impl Source {
+    /// Whether `node_scrape_collector_success` says 1 where this machine has no such thing.
+    #[must_use]
+    pub fn is_content_without(&self) -> bool {
+        CONTENT_WITHOUT.contains(&self.name)
+    }
+}
+
 const fn report(name: &'static str, read: fn(&Host, &mut Sink<'_>) -> Result<(), ProbeError>) -> Source {
     Source { name, read, every: Every::Report, deadline_ms: FILES_MS }
 }

@@ -108,3 +108,25 @@ impl Host {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use rustix::net::{SendFlags, send};
+
+    use super::*;
+
+    /// Urgent data on a connection is what a changed mount table is on its file: something out of the ordinary.
+    #[test]
+    fn a_file_is_quiet_until_it_says_that_something_happened() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let receiver: OwnedFd = listener.accept().unwrap().0.into();
+        send(&sender, b"ordinary", SendFlags::empty()).unwrap();
+        assert!(is_quiet(&receiver));
+        send(&sender, b"!", SendFlags::OOB).unwrap();
+        // Loopback delivers within the call, or soon after.
+        assert!(std::iter::repeat_with(|| is_quiet(&receiver)).take(1_000_000).any(|quiet| !quiet));
+    }
+}

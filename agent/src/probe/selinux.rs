@@ -124,6 +124,15 @@ mod tests {
     }
 
     #[test]
+    fn modes_are_numbers() {
+        for (config, mode) in
+            [("SELINUX=enforcing", 1.0), ("SELINUX=\"permissive\"", 0.0), ("SELINUX=disabled", -1.0), ("#", -1.0)]
+        {
+            assert_eq!(configured_mode(config), mode, "{config}");
+        }
+    }
+
+    #[test]
     fn where_it_is_off_that_is_all() {
         assert_eq!(said(read, &[("sys/fs/cgroup/x", "")]), ["node_selinux_enabled 0"]);
         assert!(is_absent(read, &[]), "a capture without /sys says nothing of it");

@@ -127,8 +127,12 @@ fn parts_of_a_family_are_series_of_their_own() {
         let mut scratch = Scratch::default();
         let mut sink = Sink::new(&mut section, &mut scratch, Moment::default());
         sink.family("h", Kind::Histogram, "");
-        sink.part(Part::Sum, &[], value);
-        sink.part(Part::Count, &[], value * 10.0);
+        let mut parts = [(Part::Sum, value), (Part::Count, value * 10.0)];
+        // In another order each finds its own series.
+        if value > 1.0 {
+            parts.reverse();
+        }
+        parts.iter().for_each(|(part, value)| sink.part(*part, &[], *value));
         sink.finish(Ok(())).1.unwrap();
     }
     let said: Vec<(u32, &str, f64)> =

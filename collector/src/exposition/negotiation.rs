@@ -233,7 +233,7 @@ mod tests {
                 &["application/openmetrics-text;version=1.0.0;q=0.1, application/openmetrics-text, text/plain;q=0.5"],
                 Format::Text,
             ),
-            (&["text/plain;comment=\"a, application/openmetrics-text;q=1\";q=0.2"], Format::Text),
+            (&["text/plain;q=0.2;comment=\"a, application/openmetrics-text;b\""], Format::Text),
         ] {
             assert_eq!(format_for(lines), expected, "{lines:?}");
         }

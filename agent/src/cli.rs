@@ -119,7 +119,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             print!("{}", runtime()?.block_on(once::once(args.machine.host(), format)));
         }
-        Command::Doctor(machine) => print!("{}", doctor::render(&doctor::examine(&machine.host(), &config.state))),
+        Command::Doctor(machine) => {
+            let mut findings = doctor::examine(&machine.host(), &config.state);
+            findings.extend(config.exporter.map(doctor::examine_exporter));
+            print!("{}", doctor::render(&findings));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub struct RawConfig {
     /// What is logged.
     #[serde(default)]
     log: RawLog,
+    /// This machine's figures for a Prometheus that scrapes it itself.
+    #[serde(default)]
+    exporter: RawExporter,
 }
 
 /// `[collector]`.
@@ -52,6 +56,14 @@ struct RawCollector {
     /// "host:port", tried in turn. Default: the addresses learnt when the host enrolled.
     #[serde(default)]
     addresses: Vec<Spanned<String>>,
+}
+
+/// `[exporter]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExporter {
+    /// "address:port" on which `/metrics` is answered as node_exporter does, in plain HTTP. Default: nowhere.
+    listen: Option<Spanned<String>>,
 }
 
 /// `[log]`.
@@ -89,6 +101,8 @@ pub struct Config {
     pub remote_checks: RemoteChecks,
     /// The log level.
     pub log_level: String,
+    /// Where this machine is its own exporter.
+    pub exporter: Option<SocketAddr>,
 }
 
 impl Default for Config {
@@ -100,6 +114,7 @@ impl Default for Config {
             labels: Vec::new(),
             remote_checks: RemoteChecks::BuiltIn,
             log_level: "info".into(),
+            exporter: None,
         }
     }
 }
@@ -277,6 +292,14 @@ impl Check<'_> {
                 self.expected("log.level", &level, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"");
             }
         }
+        if let Some(listen) = raw.exporter.listen {
+            config.exporter = listen.get_ref().parse().ok().filter(|address: &SocketAddr| address.port() > 0);
+            if config.exporter.is_none() {
+                let expectation =
+                    "an address and a port, such as \"127.0.0.1:9100\", or \"[::]:9100\" for all addresses";
+                self.expected("exporter.listen", &listen, expectation);
+            }
+        }
         config
     }
 
@@ -338,6 +361,18 @@ mod tests {
     }
 
     #[test]
+    fn the_exporter_listens_on_an_address_and_a_port() {
+        for wrong in ["9100", ":9100", "localhost:9100", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1", "::1:9100"] {
+            let told = mistakes(&format!("[exporter]\nlisten = \"{wrong}\"\n"));
+            assert!(told.len() == 1 && told[0].starts_with("agent.toml:2: exporter.listen = "), "{told:?}");
+        }
+        for fine in ["127.0.0.1:9100", "0.0.0.0:9100", "[::1]:9100"] {
+            let config = Config::parse(Path::new("agent.toml"), &format!("exporter.listen = \"{fine}\"")).unwrap();
+            assert_eq!(config.exporter, Some(fine.parse().unwrap()));
+        }
+    }
+
+    #[test]
     fn wrong_types_and_unknown_tables_are_told_together() {
         let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
         assert_eq!(told.len(), 4, "{told:#?}");
@@ -378,6 +413,7 @@ mod tests {
             text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
         let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
         assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
+        assert!(full.exporter.is_some());
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! One collection to standard output: what `node_exporter` would say (text format 0.0.4), or JSON.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use crate::clock;
+use crate::exposition;
 use crate::gather::{Gathered, Gatherer, SourceState};
 use crate::host::Host;
-use crate::probe::{Family, Kind, Series};
 
 /// How long the one collection may take: longer than any source's own deadline.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -29,26 +28,10 @@ pub async fn once(host: Host, format: Format) -> String {
     }
 }
 
-/// Families by name, series by labels, as Prometheus' own client writes them.
+/// The page that `node_exporter` would answer.
 #[must_use]
 pub fn prometheus(gathered: &Gathered) -> String {
-    let mut lines: Vec<(&Family, String, f64)> =
-        gathered.table.samples().map(|(family, series, value)| (family, label_text(series), value)).collect();
-    lines.sort_by(|a, b| (&a.0.name, &a.1).cmp(&(&b.0.name, &b.1)));
-    let mut text = String::new();
-    let mut family_before = None;
-    for (family, labels, value) in lines {
-        let name = &family.name;
-        if family_before != Some(name) {
-            let kind = kind_text(family.kind);
-            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            family_before = Some(name);
-        }
-        let _ = writeln!(text, "{name}{labels} {}", number(value));
-    }
-    text
+    exposition::page(&gathered.table, exposition::Format::Text)
 }
 
 fn json(gathered: &Gathered) -> String {
@@ -71,7 +54,7 @@ fn json(gathered: &Gathered) -> String {
         .map(|(family, series, value)| {
             let labels: serde_json::Map<String, serde_json::Value> =
                 series.labels().map(|(name, value)| (name.to_owned(), value.into())).collect();
-            let kind = kind_text(family.kind);
+            let kind = exposition::type_name(family.kind);
             // JSON has no NaN or infinity; serde_json writes them as null.
             serde_json::json!({"name": family.name, "type": kind, "labels": labels, "value": value})
         })
@@ -83,73 +66,4 @@ fn json(gathered: &Gathered) -> String {
         "readings": readings,
     });
     format!("{document:#}\n")
-}
-
-fn kind_text(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Untyped => "untyped",
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-    }
-}
-
-/// `{a="1",b="2"}` sorted by name, values escaped; nothing without labels.
-fn label_text(series: &Series) -> String {
-    let mut labels: Vec<(&str, &str)> = series.labels().collect();
-    labels.sort_unstable();
-    let escape = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let parts: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
-    if parts.is_empty() { String::new() } else { format!("{{{}}}", parts.join(",")) }
-}
-
-/// Go writes an exponent from here on: `eprec` of strconv/ftoa.go, where the shortest digits are asked for.
-const EXPONENT_FROM: i32 = 6;
-
-/// A number as Go's `strconv.FormatFloat(value, 'g', -1, 64)` writes it: shortest digits; an exponent, of at least two
-/// digits, below 1e-4 and from 1e+06 on.
-fn number(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if !(-4..EXPONENT_FROM).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{digits}e{sign}{:02}", exponent.abs())
-    } else {
-        format!("{value}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_look_as_go_writes_them() {
-        // Right column: node_exporter 1.5.0 on a real machine, and Go's strconv tests.
-        for (value, expected) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (463_073.0, "463073"),
-            (2_466_177.0, "2.466177e+06"),
-            (1_000_000.0, "1e+06"),
-            (12.123_000_000_000_001, "12.123000000000001"),
-            (1_795_293_705.180_339, "1.795293705180339e+09"),
-            (0.000_101_883, "0.000101883"),
-            (1.7837e-5, "1.7837e-05"),
-            (7.01e-7, "7.01e-07"),
-            (-125_000.0, "-125000"),
-            (18_446_744_073_709_551_616.0, "1.8446744073709552e+19"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NAN, "NaN"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
-    }
 }

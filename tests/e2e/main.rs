@@ -9,6 +9,8 @@ mod browser;
 mod cut;
 mod deploy;
 mod disk;
+mod exporter;
+mod exposition;
 mod hostile;
 mod identities;
 mod liveness;

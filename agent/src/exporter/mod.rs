@@ -101,7 +101,7 @@ pub fn is_loopback(address: SocketAddr) -> bool {
 
 /// Answers on `address` until it is dropped. While the address cannot be had it is tried again, and nothing else fails.
 pub async fn serve(address: SocketAddr, asks: mpsc::Sender<Ask>) {
-    let listener = listen(address).await;
+    let listener = listen(address, LISTEN_AGAIN).await;
     serve_on(listener, asks).await;
 }
 
@@ -123,7 +123,7 @@ async fn serve_on(listener: TcpListener, asks: mpsc::Sender<Ask>) {
     }
 }
 
-async fn listen(address: SocketAddr) -> TcpListener {
+async fn listen(address: SocketAddr, again: Duration) -> TcpListener {
     let mut said = None;
     loop {
         let source = match TcpListener::bind(address).await {
@@ -136,12 +136,12 @@ async fn listen(address: SocketAddr) -> TcpListener {
         let kind = source.kind();
         if said.replace(kind) != Some(kind) {
             let error = ListenError::new(address, source);
-            let (remedy, again_s) = (error.remedy(), LISTEN_AGAIN.as_secs());
+            let (remedy, again_s) = (error.remedy(), again.as_secs());
             tracing::error!(
                 "the exporter {error}; {remedy}; the agent goes on without it and tries again each {again_s} s"
             );
         }
-        tokio::time::sleep(LISTEN_AGAIN).await;
+        tokio::time::sleep(again).await;
     }
 }
 

@@ -172,6 +172,18 @@ async fn an_address_that_is_taken_is_named_with_the_remedy() {
     assert!(error.remedy().contains("an address of this machine"), "{error}");
 }
 
+#[tokio::test]
+async fn an_address_that_becomes_free_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { listen(address, Duration::from_millis(5)).await.local_addr().unwrap() });
+    let waits = tokio::time::timeout(Duration::from_millis(50), tasks.join_next()).await;
+    assert!(waits.is_err(), "{waits:?}");
+    drop(taken);
+    assert_eq!(tasks.join_next().await.unwrap().unwrap(), address);
+}
+
 #[test]
 fn only_loopback_addresses_are_near() {
     for (address, near) in [

@@ -1,4 +1,4 @@
-//! Wires the agent: one thread, one loop for the collector, one for collecting.
+//! Wires the agent: one thread, one loop for the collector, one for collecting, one for who scrapes this machine itself.
 
 use std::future::Future;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::clock;
+use crate::collecting::Collecting;
 use crate::config::Config;
-use crate::gather::{Gathered, Gatherer};
+use crate::exporter;
+use crate::gather::Gatherer;
 use crate::host::Host;
 use crate::spool::{Limits, Spool};
 use crate::state::{StateDir, StateError};
@@ -57,7 +58,21 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         pace: Pace::default(),
     })?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(collect(Gatherer::start(host.clone()), config.interval, told_every, collected));
+    let asks = config.exporter.map(|address| {
+        let (asks, asked) = mpsc::channel(exporter::CONNECTIONS_MAX);
+        tasks.spawn(exporter::serve(address, asks));
+        asked
+    });
+    let collecting = Collecting {
+        gatherer: Gatherer::start(host.clone()),
+        deadline: COLLECT_DEADLINE,
+        own: config.interval,
+        told: told_every,
+        collected,
+        asks,
+        now: clock::now,
+    };
+    tasks.spawn(collecting.run());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), state = %config.state.display(), "the agent runs");
     telemetry::ready("not connected yet");
     uplink
@@ -69,31 +84,6 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     tasks.shutdown().await;
     tracing::info!("the agent has stopped");
     Ok(())
-}
-
-/// Collects at the interval of this machine's own file, else at what the collector says.
-async fn collect(
-    mut gatherer: Gatherer,
-    own: Option<Duration>,
-    mut told: watch::Receiver<Duration>,
-    collected: mpsc::Sender<Gathered>,
-) {
-    let mut due = Instant::now();
-    loop {
-        let gathered = gatherer.collect(clock::now(), COLLECT_DEADLINE).await;
-        if collected.try_send(gathered).is_err() && collected.is_closed() {
-            return;
-        }
-        let every = own.unwrap_or_else(|| *told.borrow_and_update());
-        due = (due + every).max(Instant::now());
-        tokio::select! {
-            () = tokio::time::sleep_until(due) => {}
-            changed = told.changed(), if own.is_none() => match changed {
-                Ok(()) => due = Instant::now(),
-                Err(_) => return,
-            },
-        }
-    }
 }
 
 /// Whether only the agent stops or the machine with it: systemd's queue of jobs names the target it is on the way to.

@@ -125,7 +125,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Doctor(machine) => {
             let host = machine.host().with_textfiles(&config.textfiles);
-            print!("{}", doctor::render(&doctor::examine(&host, &config.state)));
+            let mut findings = doctor::examine(&host, &config.state);
+            findings.extend(config.exporter.map(doctor::examine_exporter));
+            print!("{}", doctor::render(&findings));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ pub struct RawConfig {
     /// What scripts leave behind.
     #[serde(default)]
     textfile: RawTextfile,
+    /// This machine's figures for a Prometheus that scrapes it itself.
+    #[serde(default)]
+    exporter: RawExporter,
 }
 
 /// `[collector]`.
@@ -64,6 +68,14 @@ struct RawTextfile {
     /// Directories whose `*.prom` files are reported, in Prometheus' text format. Default: none.
     #[serde(default)]
     directories: Vec<Spanned<String>>,
+}
+
+/// `[exporter]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExporter {
+    /// "address:port" on which `/metrics` is answered as node_exporter does, in plain HTTP. Default: nowhere.
+    listen: Option<Spanned<String>>,
 }
 
 /// `[log]`.
@@ -103,6 +115,8 @@ pub struct Config {
     pub log_level: String,
     /// Directories in which scripts leave readings.
     pub textfiles: Vec<String>,
+    /// Where this machine is its own exporter.
+    pub exporter: Option<SocketAddr>,
 }
 
 impl Default for Config {
@@ -115,6 +129,7 @@ impl Default for Config {
             remote_checks: RemoteChecks::BuiltIn,
             log_level: "info".into(),
             textfiles: Vec::new(),
+            exporter: None,
         }
     }
 }
@@ -299,6 +314,14 @@ impl Check<'_> {
                 self.expected("textfile.directories", &directory, "absolute paths");
             }
         }
+        if let Some(listen) = raw.exporter.listen {
+            config.exporter = listen.get_ref().parse().ok().filter(|address: &SocketAddr| address.port() > 0);
+            if config.exporter.is_none() {
+                let expectation =
+                    "an address and a port, such as \"127.0.0.1:9100\", or \"[::]:9100\" for all addresses";
+                self.expected("exporter.listen", &listen, expectation);
+            }
+        }
         config
     }
 
@@ -369,6 +392,18 @@ mod tests {
     }
 
     #[test]
+    fn the_exporter_listens_on_an_address_and_a_port() {
+        for wrong in ["9100", ":9100", "localhost:9100", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1", "::1:9100"] {
+            let told = mistakes(&format!("[exporter]\nlisten = \"{wrong}\"\n"));
+            assert!(told.len() == 1 && told[0].starts_with("agent.toml:2: exporter.listen = "), "{told:?}");
+        }
+        for fine in ["127.0.0.1:9100", "0.0.0.0:9100", "[::1]:9100"] {
+            let config = Config::parse(Path::new("agent.toml"), &format!("exporter.listen = \"{fine}\"")).unwrap();
+            assert_eq!(config.exporter, Some(fine.parse().unwrap()));
+        }
+    }
+
+    #[test]
     fn wrong_types_and_unknown_tables_are_told_together() {
         let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
         assert_eq!(told.len(), 4, "{told:#?}");
@@ -410,6 +445,7 @@ mod tests {
         let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
         assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
         assert!(!full.textfiles.is_empty());
+        assert!(full.exporter.is_some());
     }
 
     #[test]

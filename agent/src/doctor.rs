@@ -1,11 +1,15 @@
 //! What can be read on this machine, what cannot, and the exact remedy. It changes nothing and judges no reading.
 
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::Access;
 
 use crate::clock;
+use crate::exporter::{self, ListenError};
 use crate::host::{Host, HostError};
 use crate::probe::{ProbeError, SOURCES, Scratch, Section, Sink, Source};
 
@@ -48,6 +52,10 @@ const GUARDED: [(&str, &str, &str); 3] = [
     ("kernel messages", "/dev/kmsg", "CAP_SYSLOG"),
 ];
 
+/// The agent answers at once; who has the port instead may never.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const HEAD_BYTES_MAX: u64 = 4096;
+
 /// Examines every source, what recognises the machine, and the state directory.
 #[must_use]
 pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
@@ -59,6 +67,41 @@ pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
     findings.extend(GUARDED.iter().map(|(what, path, right)| examine_guarded(host, what, path, right)));
     findings.push(examine_state_directory(state_dir));
     findings
+}
+
+/// Examines whether the agent can be its own exporter on `address`: it does so already, or nobody has the port.
+#[must_use]
+pub fn examine_exporter(address: SocketAddr) -> Finding {
+    const WHAT: &str = "exporter";
+    let detail = match TcpListener::bind(address) {
+        Ok(_) => format!("{address} is free"),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_ours(address) => {
+            format!("the agent has {address}")
+        }
+        Err(error) => {
+            let error = ListenError::new(address, error);
+            return Finding::new(WHAT, Standing::Limited, error.to_string(), error.remedy());
+        }
+    };
+    if exporter::is_loopback(address) {
+        return Finding::new(WHAT, Standing::Fine, detail, "");
+    }
+    let open = format!("{detail}; everybody who reaches it reads this machine's figures, in plain HTTP");
+    Finding::new(WHAT, Standing::Fine, open, "guard the port with a firewall, or listen on 127.0.0.1")
+}
+
+/// Whether an agent answers there.
+fn is_ours(address: SocketAddr) -> bool {
+    let head = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN)?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.write_all(b"HEAD / HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+        let mut head = Vec::new();
+        stream.take(HEAD_BYTES_MAX).read_to_end(&mut head)?;
+        Ok(String::from_utf8_lossy(&head).to_ascii_lowercase())
+    };
+    let server = exporter::SERVER_NAME.split('/').next().unwrap_or_default();
+    head().is_ok_and(|head| head.lines().any(|line| line.starts_with(&format!("server: {server}/"))))
 }
 
 /// One line per finding, its remedy below it.
@@ -191,6 +234,21 @@ mod tests {
         assert_eq!(of("state directory").standing, Standing::Broken);
         let text = render(&findings);
         assert!(text.contains("-> `install -d -m 0700 -o muster-agent"), "{text}");
+    }
+
+    #[test]
+    fn a_port_that_another_program_has_is_named_with_the_remedy() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        // It hangs up on who asks.
+        let other = std::thread::spawn(move || drop(taken.accept()));
+        let finding = examine_exporter(address);
+        other.join().unwrap();
+        assert_eq!(finding.standing, Standing::Limited);
+        let port = address.port();
+        assert!(finding.detail.contains(&format!("port {port} is taken")), "{finding:?}");
+        assert!(finding.remedy.contains(&format!("sport = :{port}")), "{finding:?}");
+        assert_eq!(examine_exporter(address).standing, Standing::Fine, "now it is free");
     }
 
     #[test]

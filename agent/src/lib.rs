@@ -1,8 +1,9 @@
 //! The agent: reports what a machine is and how it does. It reports facts and decides nothing.
 //!
 //! Reading order: [`host`] is the only way to the machine; [`probe`] turns what it says into readings; [`schedule`]
-//! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`report`] is the
-//! only file that knows what is inside the wire's messages; [`spool`] and [`alive`] keep what nobody has heard yet;
+//! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`collecting`] says
+//! when; [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a
+//! page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
 //! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
 //! stream; [`app`] wires them.
 //!
@@ -11,9 +12,12 @@
 pub mod alive;
 pub mod app;
 pub mod clock;
+pub mod collecting;
 pub mod config;
 pub mod dial;
 pub mod doctor;
+pub mod exporter;
+pub mod exposition;
 pub mod gather;
 pub mod host;
 pub mod identity;

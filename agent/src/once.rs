@@ -1,12 +1,11 @@
 //! One collection to standard output: what `node_exporter` would say (text format 0.0.4), or JSON.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use crate::clock;
+use crate::exposition;
 use crate::gather::{Gathered, Gatherer, SourceState};
 use crate::host::Host;
-use crate::probe::{Family, Kind, Series, spell_double};
 
 /// How long the one collection may take: longer than any source's own deadline.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -29,27 +28,10 @@ pub async fn once(host: Host, format: Format) -> String {
     }
 }
 
-/// Families by name, series by labels, as Prometheus' own client writes them.
+/// The page that `node_exporter` would answer.
 #[must_use]
 pub fn prometheus(gathered: &Gathered) -> String {
-    let line = |(family, series, value)| (family, series, label_text(series), value);
-    let mut lines: Vec<(&Family, &Series, String, f64)> = gathered.table.samples().map(line).collect();
-    lines.sort_by(|a, b| (&a.0.name, a.1.part.suffix(), &a.2).cmp(&(&b.0.name, b.1.part.suffix(), &b.2)));
-    let mut text = String::new();
-    let mut family_before = None;
-    for (family, series, labels, value) in lines {
-        let name = &family.name;
-        if family_before != Some(name) {
-            let kind = kind_text(family.kind);
-            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            family_before = Some(name);
-        }
-        let suffix = series.part.suffix();
-        let _ = writeln!(text, "{name}{suffix}{labels} {}", spell_double(value));
-    }
-    text
+    exposition::page(&gathered.table, exposition::Format::Text)
 }
 
 fn json(gathered: &Gathered) -> String {
@@ -72,7 +54,7 @@ fn json(gathered: &Gathered) -> String {
         .map(|(family, series, value)| {
             let labels: serde_json::Map<String, serde_json::Value> =
                 series.labels().map(|(name, value)| (name.to_owned(), value.into())).collect();
-            let kind = kind_text(family.kind);
+            let kind = exposition::type_name(family.kind);
             // JSON has no NaN or infinity; serde_json writes them as null.
             let name = [&*family.name, series.part.suffix()].concat();
             serde_json::json!({"name": name, "type": kind, "labels": labels, "value": value})
@@ -85,23 +67,4 @@ fn json(gathered: &Gathered) -> String {
         "readings": readings,
     });
     format!("{document:#}\n")
-}
-
-fn kind_text(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Untyped => "untyped",
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
-        Kind::Summary => "summary",
-    }
-}
-
-/// `{a="1",b="2"}` sorted by name, values escaped; nothing without labels.
-fn label_text(series: &Series) -> String {
-    let mut labels: Vec<(&str, &str)> = series.labels().collect();
-    labels.sort_unstable();
-    let escape = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let parts: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
-    if parts.is_empty() { String::new() } else { format!("{{{}}}", parts.join(",")) }
 }

@@ -10,6 +10,8 @@ mod captured;
 mod cut;
 mod deploy;
 mod disk;
+mod exporter;
+mod exposition;
 mod hostile;
 mod identities;
 mod liveness;

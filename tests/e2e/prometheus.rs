@@ -5,6 +5,8 @@ use muster_tests::{Agent, Collector, eventually};
 
 use crate::s;
 
+const COUNTER: &str = r#"node_cpu_seconds_total{job="node",mode="idle",cpu="0"}"#;
+
 #[tokio::test]
 async fn a_real_prometheus_discovers_the_host_and_returns_its_series_under_job_node() {
     let collector = Collector::start("").await;
@@ -27,6 +29,10 @@ async fn a_real_prometheus_discovers_the_host_and_returns_its_series_under_job_n
     let (labels, bytes) = eventually("the host's series in Prometheus", s(30), look).await;
     assert_eq!(labels["instance"], agent.name);
     assert!(bytes > 1e8, "{bytes}");
+    // It asked for OpenMetrics and got it: only there a counter is called without its ending.
+    assert_eq!(prometheus.type_of("node_cpu_seconds").await.as_deref(), Some("counter"));
+    assert_eq!(prometheus.type_of("node_vmstat_pgfault").await.as_deref(), Some("unknown"));
+    eventually("the counters have their names", s(30), || async { prometheus.query(COUNTER).await.pop() }).await;
     let up = format!("muster_host_up{{host=\"{}\"}} == 1", agent.name);
     eventually("the collector's own series", s(30), || async { prometheus.query(&up).await.pop() }).await;
 

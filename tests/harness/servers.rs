@@ -51,6 +51,14 @@ impl Prometheus {
     }
 }
 
+impl Prometheus {
+    /// The type of a family as the scraped page named it, if it did.
+    pub async fn type_of(&self, family: &str) -> Option<String> {
+        let answer = http::get(&format!("http://127.0.0.1:{}/api/v1/metadata?metric={family}", self.port)).await?;
+        answer.json()["data"][family][0]["type"].as_str().map(str::to_owned)
+    }
+}
+
 /// An Alertmanager that is alone.
 #[derive(Debug)]
 pub struct Alertmanager {

@@ -233,6 +233,8 @@ impl House {
             tls,
             now: Arc::new(move || clock.now()),
             numbers: exposition::Numbers::default(),
+            is_near,
+            compressors: exposition::Compressors::default(),
         });
         let context = web::WebContext {
             snapshot: self.snapshot.clone(),
@@ -289,6 +291,15 @@ async fn listen(address: SocketAddr, section: &str) -> anyhow::Result<TcpListene
 fn ports(config: &Config, grpc: &TcpListener, http: &TcpListener) -> anyhow::Result<Ports> {
     let (grpc, http) = (grpc.local_addr()?, http.local_addr()?);
     Ok(Ports { grpc, http, url: config.http.url_when_bound(http) })
+}
+
+/// Whether a request came over loopback or the unix socket.
+fn is_near(request: &axum::http::Extensions) -> bool {
+    match request.get::<web::Door>() {
+        Some(web::Door::Tcp { peer, .. }) => peer.ip().to_canonical().is_loopback(),
+        Some(web::Door::Unix { .. }) => true,
+        None => false,
+    }
 }
 
 /// The configuration with the real ports, for what people are shown.

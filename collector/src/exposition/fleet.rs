@@ -1,27 +1,31 @@
 //! `/metrics`: our own figures and the fleet's. One pass over the hosts, one buffer per family.
 
-use axum::{extract::State, http::StatusCode, response::Response};
-use prometheus::{Encoder, TextEncoder};
+use axum::{extract::State, response::Response};
 
-use super::{ExpositionContext, refusal, text_page};
+use super::{ExpositionContext, negotiation::Wanted, own, page};
 use crate::domain::{
     event::Severity,
-    host::{State as Liveness, dictionary::text, slots::Slots},
+    host::{
+        State as Liveness,
+        dictionary::{
+            FamilyType,
+            text::{self, Format},
+        },
+        slots::Slots,
+    },
     labels::Admission,
     record::IncidentState,
     snapshot::{HostView, Snapshot},
 };
 
 /// `GET /metrics`
-pub(super) async fn metrics(State(context): State<ExpositionContext>) -> Response {
+pub(super) async fn metrics(State(context): State<ExpositionContext>, wanted: Wanted) -> Response {
     let mut body = Vec::new();
-    if let Err(error) = TextEncoder::new().encode(&context.registry.gather(), &mut body) {
-        return refusal(StatusCode::INTERNAL_SERVER_ERROR, format!("our own figures cannot be written: {error}"));
-    }
+    own::append(&context.registry.gather(), wanted.format, &mut body);
     if let Some(snapshot) = context.taken_snapshot() {
-        append_fleet(&snapshot, &context.slots, &mut body);
+        append_fleet(&snapshot, &context.slots, wanted.format, &mut body);
     }
-    text_page(body)
+    page::answer(&context, wanted, Ok(body)).await
 }
 
 /// One gauge family in the making.
@@ -31,9 +35,9 @@ struct Family {
 }
 
 impl Family {
-    fn new(name: &'static str, help: &str) -> Self {
+    fn new(format: Format, name: &'static str, help: &str) -> Self {
         let mut text = Vec::new();
-        text::push_header(&mut text, name, "gauge", help);
+        text::push_header(&mut text, format, name, FamilyType::Gauge, help);
         Self { name, text }
     }
 
@@ -46,12 +50,16 @@ impl Family {
 }
 
 /// Appends the fleet as of `snapshot`. Hosts that may not report are left out.
-fn append_fleet(snapshot: &Snapshot, slots: &Slots, body: &mut Vec<u8>) {
-    let mut hosts = HostFamilies::new();
+fn append_fleet(snapshot: &Snapshot, slots: &Slots, format: Format, body: &mut Vec<u8>) {
+    let mut hosts = HostFamilies::new(format);
     for view in snapshot.hosts.values().filter(|view| view.profile.admission == Admission::Active) {
         hosts.push(view, slots);
     }
-    let families = hosts.into_all().into_iter().chain([incidents(snapshot), cuts(snapshot), started(snapshot)]);
+    let families = hosts.into_all().into_iter().chain([
+        incidents(snapshot, format),
+        cuts(snapshot, format),
+        started(snapshot, format),
+    ]);
     for family in families {
         body.extend_from_slice(&family.text);
     }
@@ -69,24 +77,22 @@ struct HostFamilies {
 }
 
 impl HostFamilies {
-    fn new() -> Self {
+    fn new(format: Format) -> Self {
+        let family = |name, help| Family::new(format, name, help);
         Self {
-            up: Family::new("muster_host_up", "Whether the host is up or only suspect."),
-            liveness: Family::new("muster_host_liveness", "1 for the state that the host is in, 0 for all others."),
-            info: Family::new("muster_host_info", "What the host is; always 1."),
-            last_report: Family::new(
-                "muster_host_last_report_timestamp_seconds",
-                "When the host's last readings arrived.",
-            ),
-            left_out: Family::new(
+            up: family("muster_host_up", "Whether the host is up or only suspect."),
+            liveness: family("muster_host_liveness", "1 for the state that the host is in, 0 for all others."),
+            info: family("muster_host_info", "What the host is; always 1."),
+            last_report: family("muster_host_last_report_timestamp_seconds", "When the host's last readings arrived."),
+            left_out: family(
                 "muster_host_families_left_out",
                 "Metric families left out because the host has more series than it may.",
             ),
-            clock: Family::new(
+            clock: family(
                 "muster_host_clock_ahead_seconds",
                 "How far the host's clock is ahead of the collector's; the way of the report is in it.",
             ),
-            finding: Family::new("muster_finding", "An open finding; always 1."),
+            finding: family("muster_finding", "An open finding; always 1."),
         }
     }
 
@@ -141,8 +147,8 @@ impl HostFamilies {
 }
 
 /// Incidents that are not over, by severity and state; zeros too, so that a rate or an alert has something to stand on.
-fn incidents(snapshot: &Snapshot) -> Family {
-    let mut family = Family::new("muster_incidents", "Incidents that are not resolved.");
+fn incidents(snapshot: &Snapshot, format: Format) -> Family {
+    let mut family = Family::new(format, "muster_incidents", "Incidents that are not resolved.");
     for severity in [Severity::Critical, Severity::Warning, Severity::Info] {
         for state in [IncidentState::Open, IncidentState::Acknowledged] {
             let rows = snapshot.incidents.values().map(|incident| &incident.row);
@@ -153,16 +159,16 @@ fn incidents(snapshot: &Snapshot) -> Family {
     family
 }
 
-fn cuts(snapshot: &Snapshot) -> Family {
-    let mut family = Family::new("muster_cut", "A scope that is cut off from the collector now; always 1.");
+fn cuts(snapshot: &Snapshot, format: Format) -> Family {
+    let mut family = Family::new(format, "muster_cut", "A scope that is cut off from the collector now; always 1.");
     for scope in snapshot.cuts.keys() {
         family.push(&[("scope", &text::clean(scope))], 1.0);
     }
     family
 }
 
-fn started(snapshot: &Snapshot) -> Family {
-    let mut family = Family::new("muster_collector_started_timestamp_seconds", "When this collector started.");
+fn started(snapshot: &Snapshot, format: Format) -> Family {
+    let mut family = Family::new(format, "muster_collector_started_timestamp_seconds", "When this collector started.");
     family.push(&[], snapshot.started.ms() as f64 / 1_000.0);
     family
 }

@@ -6,8 +6,8 @@ use axum::{
     response::Response,
 };
 
-use super::{ExpositionContext, refusal, text_page};
-use crate::domain::labels::Admission;
+use super::{ExpositionContext, negotiation::Wanted, page};
+use crate::domain::{host::dictionary::text::Format, labels::Admission};
 
 /// Readings younger than this are fresh whatever the interval (design.md, faces).
 const FRESH_MS: i64 = 30_000;
@@ -15,14 +15,15 @@ const FRESH_MS: i64 = 30_000;
 const SERIES_BYTES: usize = 80;
 
 /// `GET /hosts/{host_id}/metrics`
-pub(super) async fn metrics(State(context): State<ExpositionContext>, Path(id): Path<String>) -> Response {
-    match page(&context, &id) {
-        Ok(body) => text_page(body),
-        Err((status, reason)) => refusal(status, reason),
-    }
+pub(super) async fn metrics(
+    State(context): State<ExpositionContext>,
+    Path(id): Path<String>,
+    wanted: Wanted,
+) -> Response {
+    page::answer(&context, wanted, families(&context, &id, wanted.format)).await
 }
 
-fn page(context: &ExpositionContext, id: &str) -> Result<Vec<u8>, (StatusCode, String)> {
+fn families(context: &ExpositionContext, id: &str, format: Format) -> Result<Vec<u8>, (StatusCode, String)> {
     let unavailable = |reason: String| (StatusCode::SERVICE_UNAVAILABLE, reason);
     let unknown = || (StatusCode::NOT_FOUND, "no such host; the hosts are listed at /prometheus/sd".to_owned());
     let id = id.parse().map_err(|_| unknown())?;
@@ -43,7 +44,7 @@ fn page(context: &ExpositionContext, id: &str) -> Result<Vec<u8>, (StatusCode, S
         let (age, fresh) = (age_ms / 1_000, fresh_ms / 1_000);
         return Err(unavailable(format!("the last readings are {age} s old, more than {fresh} s")));
     }
-    let mut body = Vec::with_capacity(slot.series() * SERIES_BYTES);
-    slot.render(&mut body);
+    let mut body = Vec::with_capacity(slot.series() * SERIES_BYTES + format.end().len());
+    slot.render(format, &mut body);
     Ok(body)
 }

@@ -1,11 +1,18 @@
 //! What Prometheus reads: our own figures, the fleet's, where the hosts are, and what each host's own exporter would say.
 //!
 //! Everything is built at the scrape from the snapshot and the slots, so that what is gone vanishes. Who may ask and
-//! under which name (`Host` header) is the web guard's business, which stands before this router. Text format 0.0.4 only.
+//! under which name (`Host` header) is the web guard's business, which stands before this router.
+//!
+//! Pages of metrics are text 0.0.4 or OpenMetrics 1.0.0, plain or compressed, as the client asks ([`negotiation`]); both
+//! formats say the same series under the same names.
 
 mod discovery;
 mod fleet;
+mod gzip;
 mod host;
+mod negotiation;
+mod own;
+mod page;
 
 use std::{
     collections::HashMap,
@@ -15,21 +22,19 @@ use std::{
 
 use axum::{
     Router,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{Extensions, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::sync::watch;
 
+pub use self::gzip::Compressors;
 use crate::domain::{
     host::slots::Slots,
     ids::{HostId, HostNo},
     snapshot::{HostView, Snapshot},
     time::Timestamp,
 };
-
-/// The type of what `/metrics` and the hosts' pages answer.
-pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Tells the present instant; the engine's clock in production.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -51,6 +56,10 @@ pub struct ExpositionContext {
     pub now: Now,
     /// Host numbers by id, as found so far: a host keeps its number for ever.
     pub numbers: Numbers,
+    /// Whether a request comes from this very machine, by what its listener said of it: no network lies between.
+    pub is_near: fn(&Extensions) -> bool,
+    /// What makes pages small.
+    pub compressors: Compressors,
 }
 
 /// Host numbers by id, as found so far.
@@ -91,10 +100,6 @@ pub fn router(context: ExpositionContext) -> Router {
         .route("/prometheus/sd", get(discovery::targets))
         .route("/hosts/{host_id}/metrics", get(host::metrics))
         .with_state(context)
-}
-
-fn text_page(body: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, TEXT_FORMAT)], body).into_response()
 }
 
 /// An answer other than 200, in words.

@@ -17,11 +17,14 @@ use crate::domain::{
     watch::Watch,
 };
 
-mod strict;
+pub(super) mod strict;
 
 const SESSION: SessionId = SessionId(1);
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const START_MS: i64 = 1_790_000_000_000;
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN: &str = "application/openmetrics-text";
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(START_MS + ms)
@@ -100,16 +103,27 @@ fn context(view: HostView, now_ms: i64) -> ExpositionContext {
         tls: false,
         now: Arc::new(move || at(now_ms)),
         numbers: Numbers::default(),
+        is_near: |_| false,
+        compressors: Compressors::default(),
     }
 }
 
-async fn get(context: ExpositionContext, path: &str) -> (StatusCode, String, String) {
-    let request = Request::get(path).header("host", "collector:7461").body(Body::empty()).unwrap();
-    let response = router(context).oneshot(request).await.unwrap();
+async fn ask(context: ExpositionContext, path: &str, headers: &[(&str, &str)]) -> Response {
+    let request = Request::get(path).header("host", "collector:7461");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    router(context).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn get_as(context: ExpositionContext, path: &str, accept: &str) -> (StatusCode, String, String) {
+    let response = ask(context, path, &[("accept", accept)]).await;
     let status = response.status();
     let kind = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, kind, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn get(context: ExpositionContext, path: &str) -> (StatusCode, String, String) {
+    get_as(context, path, "*/*").await
 }
 
 #[tokio::test]
@@ -199,6 +213,128 @@ muster_collector_started_timestamp_seconds 1789999998.5"#
 }
 
 #[tokio::test]
+async fn both_pages_say_the_same_in_openmetrics_when_it_is_asked_for() {
+    let context = context(view("web1", State::Up), 1_000);
+    let counter = prometheus::IntCounter::new("muster_reports_received_total", "Reports.").unwrap();
+    context.registry.register(Box::new(counter)).unwrap();
+    for path in ["/metrics".to_owned(), format!("/hosts/{ID}/metrics")] {
+        let text = get(context.clone(), &path).await.2;
+        let (status, kind, open) = get_as(context.clone(), &path, OPEN).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::OK, OPEN_FORMAT));
+        strict::parse_openmetrics(&open).unwrap_or_else(|why| panic!("{why}\n{open}"));
+        let samples = |page: &str| -> Vec<String> {
+            page.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+        };
+        assert_eq!(samples(&text), samples(&open));
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_compressed_for_who_asks_from_afar_and_says_what_it_depends_on() {
+    use std::io::Read as _;
+    let path = format!("/hosts/{ID}/metrics");
+    let plain = get(context(view("web1", State::Up), 0), &path).await.2;
+    let near = ExpositionContext { is_near: |_| true, ..context(view("web1", State::Up), 0) };
+    for (context, asked, coded) in [
+        (context(view("web1", State::Up), 0), "gzip", true),
+        (context(view("web1", State::Up), 0), "gzip;q=0", false),
+        (near.clone(), "gzip", false),
+        (near.clone(), "gzip, identity;q=0", true),
+        (near, "gzip;by=proxy", true),
+    ] {
+        let proxy = asked.contains("proxy").then_some(("x-forwarded-for", "192.0.2.7"));
+        let headers: Vec<_> = std::iter::once(("accept-encoding", asked)).chain(proxy).collect();
+        let response = ask(context, &path, &headers).await;
+        assert_eq!(response.headers()["vary"], "Accept, Accept-Encoding");
+        assert_eq!(response.headers().contains_key("content-encoding"), coded, "{asked}");
+        assert!(!coded || response.headers()["content-encoding"] == "gzip");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let mut read = String::new();
+        match coded {
+            true => flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut read).unwrap(),
+            false => (&body[..]).read_to_string(&mut read).unwrap(),
+        };
+        assert_eq!(read, plain);
+    }
+    let response = ask(context(view("web1", State::Down), 0), &path, &[("accept-encoding", "gzip")]).await;
+    assert_eq!(
+        (response.status(), &response.headers()["vary"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"Accept, Accept-Encoding".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn names_of_the_field_stay_as_they_are_whatever_their_type() {
+    use FamilyType::{Counter, Gauge, Histogram, Summary, Untyped};
+    let context = context(view("web1", State::Up), 0);
+    let slot = context.slots.find(HostNo(1)).unwrap();
+    let families = [
+        ("node_intr_total", Counter, "", ""),
+        ("node_vmstat_pgfault", Untyped, "", ""),
+        ("node_odd", Counter, "", ""),
+        ("node_systemd_service_restart_total", Gauge, "", ""),
+        // A counter whose short name another family has.
+        ("node_forks", Gauge, "", ""),
+        ("node_forks_total", Counter, "", ""),
+        ("_total", Counter, "", ""),
+        ("h", Histogram, "_bucket", "le"),
+        ("h_count_total", Counter, "", ""),
+        ("s", Summary, "", "quantile"),
+        // What is no part of its type is not shown in either format.
+        ("g", Gauge, "_sum", ""),
+        ("b", Histogram, "_bucket", ""),
+        ("q", Summary, "", ""),
+        ("t", Histogram, "", "le"),
+    ];
+    let mut update = DictionaryUpdate::default();
+    for (n, (name, kind, suffix, label)) in (10..).zip(families) {
+        update.families.push(FamilyEntry { id: n, name: name.into(), kind, help: "\"Help\"".into() });
+        let labels = if label.is_empty() { vec![] } else { vec![label.into(), "+Inf".into()] };
+        update.series.push(SeriesEntry { id: n, family: n, suffix: suffix.into(), labels });
+    }
+    let count = SeriesEntry { id: 50, family: 17, suffix: "_count".into(), labels: vec![] };
+    update.series.push(count);
+    slot.grow(SESSION, update, at(0)).unwrap();
+    let gaps = std::iter::once(10).chain([1; 13]).chain([27]).collect();
+    slot.apply(SESSION, &ReadingsUpdate { whole_gaps: gaps, whole_diffs: vec![4; 15], ..Default::default() }, at(0))
+        .unwrap();
+    assert_eq!(slot.omissions().invalid, 4);
+
+    let path = format!("/hosts/{ID}/metrics");
+    let text = strict::parse(&get(context.clone(), &path).await.2).unwrap();
+    let page = get_as(context.clone(), &path, OPEN).await.2;
+    let open = strict::parse_openmetrics(&page).unwrap_or_else(|why| panic!("{why}\n{page}"));
+    let typed: Vec<(&str, &str)> = open.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect();
+    let expected = [
+        ("_total", "unknown"),
+        ("h_bucket", "histogram"),
+        ("h_count", "histogram"),
+        ("h_count_total", "unknown"),
+        ("node_forks", "gauge"),
+        ("node_forks_total", "unknown"),
+        ("node_intr_total", "counter"),
+        ("node_load1", "gauge"),
+        ("node_odd", "unknown"),
+        ("node_systemd_service_restart_total", "gauge"),
+        ("node_vmstat_pgfault", "unknown"),
+        ("s", "summary"),
+    ];
+    assert_eq!(typed, expected);
+    assert_eq!(text, expected.map(|(name, _)| name));
+    assert!(page.contains("# HELP node_intr \\\"Help\\\"\n# TYPE node_intr counter\nnode_intr_total 4\n"), "{page}");
+
+    // A counter below zero, or none at all, is no counter: the standard refuses whole pages for it.
+    for value in [-1.0, f64::NAN] {
+        let update = ReadingsUpdate { real_gaps: vec![10, 2], reals: vec![value; 2], ..Default::default() };
+        slot.apply(SESSION, &update, at(0)).unwrap();
+        let page = get_as(context.clone(), &path, OPEN).await.2;
+        let open = strict::parse_openmetrics(&page).unwrap();
+        assert!(!page.contains("node_intr") && page.contains("node_odd ") && open.len() == 11, "{page}");
+        assert!(get(context.clone(), &path).await.2.contains("\nnode_intr_total "));
+    }
+}
+
+#[tokio::test]
 async fn no_name_that_a_host_gives_breaks_a_page() {
     let long = "\u{202e}\n\"} 1\nevil{x=\"\\".repeat(4_096);
     for hostile in ["\"\n}", "\u{202e}", "\0", "\\", "a\r\nb 1\n", &long] {
@@ -230,8 +366,12 @@ async fn no_name_that_a_host_gives_breaks_a_page() {
         let page = get(context.clone(), &format!("/hosts/{ID}/metrics")).await.2;
         assert_eq!(strict::parse(&page).unwrap(), ["node_load1", "node_x", "node_x"], "{page}");
         assert_eq!((slot.omissions().invalid, slot.omissions().labels), (3, 1));
+        let page = get_as(context.clone(), &format!("/hosts/{ID}/metrics"), OPEN).await.2;
+        assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 3, "{page}");
         let page = get(context.clone(), "/metrics").await.2;
         assert_eq!(strict::parse(&page).unwrap().len(), 23, "{page}");
+        let page = get_as(context.clone(), "/metrics", OPEN).await.2;
+        assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 23, "{page}");
         let targets = get(context, "/prometheus/sd").await.2;
         let list: serde_json::Value = serde_json::from_str(&targets).unwrap();
         assert_eq!(list.as_array().unwrap().len(), 1);

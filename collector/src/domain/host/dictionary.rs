@@ -13,7 +13,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use self::block::{Block, Labels};
+use self::{
+    block::{Block, Header, Labels},
+    text::Format,
+};
 use crate::domain::rules::Index;
 
 /// The type of a family, as in the exposition format.
@@ -110,6 +113,8 @@ pub enum FamilyPlace {
 pub struct Dictionary {
     /// Sorted by family name: the output order.
     blocks: Box<[Arc<Block>]>,
+    /// Counters, by number, whose name in OpenMetrics is taken by another family.
+    homonyms: Box<[usize]>,
     layout: Arc<Layout>,
     rules: Index,
 }
@@ -135,7 +140,8 @@ impl Dictionary {
     }
 
     fn new(layout: Arc<Layout>, blocks: Vec<Arc<Block>>) -> Self {
-        let mut dictionary = Self { blocks: blocks.into(), layout, rules: Index::default() };
+        let homonyms = homonyms(&blocks);
+        let mut dictionary = Self { blocks: blocks.into(), homonyms, layout, rules: Index::default() };
         dictionary.rules = Index::of(&dictionary);
         dictionary
     }
@@ -205,11 +211,16 @@ impl Dictionary {
         &self.blocks
     }
 
-    /// Appends the whole exposition, version 0.0.4, with `values` by place.
-    pub fn render(&self, values: &[f64], out: &mut Vec<u8>) {
-        for (block, start) in self.blocks.iter().zip(&self.layout.starts) {
-            let start = *start as usize;
-            block.render(&values[start..start + block.len()], out);
+    /// Appends the whole exposition but its end, with `values` by place.
+    pub fn render(&self, format: Format, values: &[f64], out: &mut Vec<u8>) {
+        for ((n, block), start) in self.blocks.iter().enumerate().zip(&self.layout.starts) {
+            let values = &values[*start as usize..][..block.len()];
+            if format == Format::OpenMetrics && self.homonyms.binary_search(&n).is_ok() {
+                let header = Header { text: &block.untyped_header(), only_counts: false };
+                block.render(header, values, out);
+            } else {
+                block.render(block.header(format), values, out);
+            }
         }
     }
 
@@ -225,6 +236,19 @@ impl Dictionary {
         }
         carried
     }
+}
+
+/// The counters that OpenMetrics would call as another family, or one of its series, is called.
+fn homonyms(blocks: &[Arc<Block>]) -> Box<[usize]> {
+    let find = |name: &str| blocks.binary_search_by(|block| block.name().cmp(name)).ok().map(|n| &blocks[n]);
+    let has_parts = |block: &Arc<Block>| matches!(block.kind(), FamilyType::Histogram | FamilyType::Summary);
+    let is_part = |name: &str| {
+        ["_bucket", "_sum", "_count"].iter().filter_map(|part| find(name.strip_suffix(part)?)).any(has_parts)
+    };
+    let is_taken = |base: &str| find(base).is_some() || is_part(base) || find(&format!("{base}_created")).is_some();
+    let counters = blocks.iter().enumerate().filter(|(_, block)| block.kind() == FamilyType::Counter);
+    let bases = counters.filter_map(|(n, block)| Some((n, text::counter_base(block.name())?)));
+    bases.filter(|(_, base)| is_taken(base)).map(|(n, _)| n).collect()
 }
 
 impl Layout {

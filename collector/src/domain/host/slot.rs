@@ -17,6 +17,7 @@ use super::{
         block::Labels,
         draft::{Allowance, Draft, Omissions},
         is_absent,
+        text::Format,
     },
     slots::Silence,
 };
@@ -291,7 +292,7 @@ impl Slot {
         let state = &mut *guard;
         let sources = sources_after(&state.sources, state.fresh, update).map_err(SlotError::Malformed)?;
         if let Some(draft) = &state.draft {
-            let (dictionary, duplicates) = draft.seal(&self.shared.interner);
+            let (dictionary, hidden) = draft.seal(&self.shared.interner);
             let mut values = if state.fresh {
                 vec![ABSENT; dictionary.size()]
             } else {
@@ -300,7 +301,7 @@ impl Slot {
             let staged = stage(update, &dictionary, &values).map_err(SlotError::Malformed)?;
             commit(update.full, &staged, &mut values);
             (state.dictionary, state.values, state.draft) = (dictionary, values, None);
-            state.omissions.invalid += duplicates;
+            state.omissions.invalid += hidden;
             state.allowance.begin(now);
         } else {
             let staged = stage(update, &state.dictionary, &state.values).map_err(SlotError::Malformed)?;
@@ -356,14 +357,14 @@ impl Slot {
         });
     }
 
-    /// Appends what the host's own exporter would say, text format 0.0.4.
-    pub fn render(&self, out: &mut Vec<u8>) {
+    /// Appends what the host's own exporter would say, but for the page's end.
+    pub fn render(&self, format: Format, out: &mut Vec<u8>) {
         // Copied, so that a scrape of 20 000 series does not keep the host's readings waiting.
         let (dictionary, values) = {
             let state = self.lock();
             (Arc::clone(&state.dictionary), state.values.clone())
         };
-        dictionary.render(&values, out);
+        dictionary.render(format, &values, out);
     }
 
     /// When readings last arrived.

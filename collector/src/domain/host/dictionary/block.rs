@@ -3,7 +3,10 @@
 //! Sharing is by family and not only by whole dictionary, because `node_uname_info{nodename}` alone makes every
 //! host's dictionary its own, while its other hundred families are those of a thousand other machines.
 
-use super::{FamilyType, text};
+use super::{
+    FamilyType,
+    text::{self, Format},
+};
 
 /// A series' labels: name and value, sorted by name, cleaned but not escaped.
 pub type Labels = [(String, String)];
@@ -16,7 +19,23 @@ pub struct Block {
     help: String,
     text: Box<[u8]>,
     header_end: u32,
+    /// The header in OpenMetrics, where it is another one.
+    open_header: Option<Box<[u8]>>,
     members: Box<[Member]>,
+}
+
+/// What stands above a family's samples on a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header<'a> {
+    pub(super) text: &'a [u8],
+    /// OpenMetrics knows no counter below zero and none that is no number: a page with one would be refused as a whole.
+    pub(super) only_counts: bool,
+}
+
+impl Header<'_> {
+    fn admits(self, value: f64) -> bool {
+        !super::is_absent(value) && (!self.only_counts || value >= 0.0)
+    }
 }
 
 #[derive(Debug)]
@@ -40,7 +59,7 @@ pub(super) struct BlockBuilder {
 impl BlockBuilder {
     pub(super) fn new(name: &str, kind: FamilyType, help: &str) -> Self {
         let mut prepared = Vec::new();
-        text::push_header(&mut prepared, name, kind.word(), help);
+        text::push_header(&mut prepared, Format::Text, name, kind, help);
         let header_end = offset(&prepared);
         Self { name: name.to_owned(), kind, help: help.to_owned(), text: prepared, header_end, members: Vec::new() }
     }
@@ -63,13 +82,28 @@ impl BlockBuilder {
         self.members.len()
     }
 
+    /// Whether the formats know such a series in a family of this type.
+    pub(super) fn admits(&self, suffix: &str, labels: &Labels) -> bool {
+        let has = |name: &str| labels.iter().any(|(label, _)| label == name);
+        match (self.kind, suffix) {
+            (FamilyType::Histogram, "_bucket") => has("le"),
+            (FamilyType::Summary, "") => has("quantile"),
+            (FamilyType::Histogram | FamilyType::Summary, "_sum" | "_count") => true,
+            (FamilyType::Histogram | FamilyType::Summary, _) => false,
+            (FamilyType::Untyped | FamilyType::Counter | FamilyType::Gauge, _) => suffix.is_empty(),
+        }
+    }
+
     pub(super) fn finish(self) -> Block {
+        let open_header = open_header(&self.name, self.kind, &self.help);
+        let differs = *open_header != self.text[..self.header_end as usize];
         Block {
             name: self.name,
             kind: self.kind,
             help: self.help,
             text: self.text.into_boxed_slice(),
             header_end: self.header_end,
+            open_header: differs.then_some(open_header),
             members: self.members.into_boxed_slice(),
         }
     }
@@ -77,6 +111,12 @@ impl BlockBuilder {
 
 fn offset(prepared: &[u8]) -> u32 {
     u32::try_from(prepared.len()).expect("a dictionary's text is capped far below 4 GiB")
+}
+
+fn open_header(name: &str, kind: FamilyType, help: &str) -> Box<[u8]> {
+    let mut header = Vec::new();
+    text::push_header(&mut header, Format::OpenMetrics, name, kind, help);
+    header.into()
 }
 
 impl Block {
@@ -127,14 +167,31 @@ impl Block {
         super::digest_bytes(context)
     }
 
+    /// The family's header in this format.
+    pub(super) fn header(&self, format: Format) -> Header<'_> {
+        let text = &self.text[..self.header_end as usize];
+        match format {
+            Format::Text => Header { text, only_counts: false },
+            Format::OpenMetrics => Header {
+                text: self.open_header.as_deref().unwrap_or(text),
+                only_counts: self.kind == FamilyType::Counter && text::counter_base(&self.name).is_some(),
+            },
+        }
+    }
+
+    /// The header in OpenMetrics of a counter that cannot be called one.
+    pub(super) fn untyped_header(&self) -> Box<[u8]> {
+        open_header(&self.name, FamilyType::Untyped, &self.help)
+    }
+
     /// Appends the family with its values; series without a value are left out, and the header with the last of them.
-    pub(super) fn render(&self, values: &[f64], out: &mut Vec<u8>) {
-        let mut pending = 0..self.header_end as usize;
+    pub(super) fn render(&self, header: Header<'_>, values: &[f64], out: &mut Vec<u8>) {
+        let mut pending = header.text;
         let mut start = self.header_end as usize;
         for (member, value) in self.members.iter().zip(values) {
             let end = member.end as usize;
-            if !super::is_absent(*value) {
-                out.extend_from_slice(&self.text[std::mem::take(&mut pending)]);
+            if header.admits(*value) {
+                out.extend_from_slice(std::mem::take(&mut pending));
                 out.extend_from_slice(&self.text[start..end]);
                 text::push_number(out, *value);
                 out.push(b'\n');

@@ -27,8 +27,8 @@ const SERIES_COST_MS: i64 = 60;
 /// So much time may be spent ahead: the average is taken over ten minutes.
 const SPENT_AHEAD_MS: i64 = 600_000;
 
-/// Suffixes that a type of family may carry in the exposition format.
-const SUFFIXES: [&str; 6] = ["_bucket", "_sum", "_count", "_total", "_created", "_info"];
+/// Suffixes that series of histograms and summaries carry in the exposition formats.
+const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// What of a stream's declarations is not shown, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Omissions {
     pub families: Vec<String>,
     /// How many families were left out.
     pub families_total: u64,
-    /// Series not shown for an invalid name or label, and duplicates.
+    /// Series not shown for an invalid name or label, those that are no part of their family's type, and duplicates.
     pub invalid: u64,
     /// Labels dropped because their names are reserved.
     pub labels: u64,
@@ -251,7 +251,8 @@ impl Draft {
         self.series.retain(|_, series| series.family != id);
     }
 
-    /// Seals what was declared: families of one name become one, duplicates among series are hidden.
+    /// Seals what was declared: families of one name become one; series that are duplicates, or no part of their
+    /// family's type, are hidden and counted.
     #[must_use]
     pub fn seal(&self, interner: &Interner) -> (Arc<Dictionary>, u64) {
         let mut builders: BTreeMap<&str, BlockBuilder> = BTreeMap::new();
@@ -259,7 +260,7 @@ impl Draft {
             let new = || BlockBuilder::new(&family.name, family.kind, &family.help);
             builders.entry(&family.name).or_insert_with(new);
         }
-        let (members, duplicates) = self.distribute(&mut builders);
+        let (members, hidden) = self.distribute(&mut builders);
         let mut order = BTreeMap::new();
         let mut start = 0;
         for (n, (name, builder)) in (0..).zip(&builders) {
@@ -279,28 +280,30 @@ impl Draft {
         };
         let series = members.into_iter().map(|(id, member)| (id, member.map_or(HIDDEN, place)));
         let (families, series) = (families.collect(), series.collect());
-        (interner.seal(families, builders.into_values().map(BlockBuilder::finish).collect(), series), duplicates)
+        (interner.seal(families, builders.into_values().map(BlockBuilder::finish).collect(), series), hidden)
     }
 
-    /// Puts each series into its family's block; says where it went, and how many duplicates went nowhere.
+    /// Puts each series into its family's block; says where it went, and how many went nowhere.
     fn distribute(&self, builders: &mut BTreeMap<&str, BlockBuilder>) -> (Vec<Member<'_>>, u64) {
         let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(self.series.len());
         let mut members = Vec::with_capacity(self.series.len());
-        let mut duplicates = 0;
+        let mut hidden = 0;
         for (id, series) in &self.series {
             let family = self.families.get(&series.family).filter(|_| series.shown);
             let member = family.and_then(|family| {
                 let builder = builders.get_mut(family.name.as_str())?;
-                if seen.insert(builder.push(&series.suffix, &series.labels).to_vec()) {
-                    return Some((family.name.as_str(), builder.len() - 1));
+                if builder.admits(&series.suffix, &series.labels) {
+                    if seen.insert(builder.push(&series.suffix, &series.labels).to_vec()) {
+                        return Some((family.name.as_str(), builder.len() - 1));
+                    }
+                    builder.pop();
                 }
-                builder.pop();
-                duplicates += 1;
+                hidden += 1;
                 None
             });
             members.push((*id, member));
         }
-        (members, duplicates)
+        (members, hidden)
     }
 }
 

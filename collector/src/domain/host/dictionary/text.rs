@@ -4,6 +4,8 @@
 
 use std::io::Write;
 
+use super::FamilyType;
+
 /// Longest metric or label name, bytes.
 pub const NAME_BYTES: usize = 128;
 /// Longest label value or help text, bytes; longer ones are cut.
@@ -12,6 +14,49 @@ pub const VALUE_BYTES: usize = 256;
 pub const LABELS: usize = 30;
 /// Whole numbers below this are exact in an f64 (2^53).
 pub const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// How a page of metrics is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' text format 0.0.4, which everything reads.
+    Text,
+    /// OpenMetrics 1.0.0, which Prometheus asks for first.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Name and type under which a family is headed.
+    ///
+    /// OpenMetrics calls a counter by its name without `_total`, which only the samples carry. A counter whose samples
+    /// have no `_total` (the exporters of the field have some) is of unknown type there, so that its name stays.
+    #[must_use]
+    pub fn heading(self, name: &str, kind: FamilyType) -> (&str, &'static str) {
+        match (self, kind) {
+            (Self::Text, _) => (name, kind.word()),
+            (Self::OpenMetrics, FamilyType::Counter) => match counter_base(name) {
+                Some(base) => (base, "counter"),
+                None => (name, "unknown"),
+            },
+            (Self::OpenMetrics, FamilyType::Untyped) => (name, "unknown"),
+            (Self::OpenMetrics, _) => (name, kind.word()),
+        }
+    }
+
+    /// What the last line of a page says.
+    #[must_use]
+    pub const fn end(self) -> &'static [u8] {
+        match self {
+            Self::Text => b"",
+            Self::OpenMetrics => b"# EOF\n",
+        }
+    }
+}
+
+/// What OpenMetrics calls the counter of this name; `None` when it knows no counter of such a name.
+#[must_use]
+pub fn counter_base(name: &str) -> Option<&str> {
+    name.strip_suffix("_total").filter(|base| !base.is_empty())
+}
 
 /// Whether `name` is a metric name: `[a-zA-Z_:][a-zA-Z0-9_:]*`, at most [`NAME_BYTES`].
 #[must_use]
@@ -63,7 +108,8 @@ pub fn push_label_value(out: &mut Vec<u8>, value: &str) {
 }
 
 /// Appends `# HELP` (unless empty) and `# TYPE` lines.
-pub fn push_header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str) {
+pub fn push_header(out: &mut Vec<u8>, format: Format, name: &str, kind: FamilyType, help: &str) {
+    let (name, kind) = format.heading(name, kind);
     if !help.is_empty() {
         out.extend_from_slice(b"# HELP ");
         out.extend_from_slice(name.as_bytes());
@@ -72,6 +118,7 @@ pub fn push_header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str) {
             match byte {
                 b'\\' => out.extend_from_slice(b"\\\\"),
                 b'\n' => out.extend_from_slice(b"\\n"),
+                b'"' if format == Format::OpenMetrics => out.extend_from_slice(b"\\\""),
                 other => out.push(other),
             }
         }

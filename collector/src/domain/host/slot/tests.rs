@@ -43,7 +43,7 @@ fn full(gaps: &[u32], diffs: &[i64]) -> ReadingsUpdate {
 
 fn page(slot: &Slot) -> String {
     let mut out = Vec::new();
-    slot.render(&mut out);
+    slot.render(Format::Text, &mut out);
     String::from_utf8(out).unwrap()
 }
 

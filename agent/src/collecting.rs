@@ -203,7 +203,7 @@ mod tests {
     async fn it_ends_with_who_wants_the_readings() {
         let (collecting, readings, asks) = collecting(Moment::default);
         drop(readings);
-        collecting.run().await;
+        tokio::time::timeout(Duration::from_secs(10), collecting.run()).await.expect("it ends");
         assert!(asks.is_closed());
     }
 }

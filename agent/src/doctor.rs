@@ -241,9 +241,13 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         // It hangs up on who asks.
-        let other = std::thread::spawn(move || drop(taken.accept()));
+        let door = taken.try_clone().unwrap();
+        let other = std::thread::spawn(move || drop(door.accept()));
         let finding = examine_exporter(address);
+        // Should nobody have asked, this lets it end.
+        drop(TcpStream::connect(address));
         other.join().unwrap();
+        drop(taken);
         assert_eq!(finding.standing, Standing::Limited);
         let port = address.port();
         assert!(finding.detail.contains(&format!("port {port} is taken")), "{finding:?}");

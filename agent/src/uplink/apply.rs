@@ -106,17 +106,11 @@ impl Uplink {
     fn resume(&mut self, welcome: &v1::Welcome, now: Moment) -> bool {
         let spool = &mut self.parts.spool;
         let known = welcome.known_epoch == spool.epoch();
-        let through = if known { welcome.through } else { 0 };
-        if through > spool.last() {
+        let Some(lost) = spool.resume(if known { welcome.through } else { 0 }) else {
             tracing::warn!("this machine was put back to an earlier state: records are numbered anew");
             self.begin_epoch(now);
             return false;
-        }
-        let reachable = spool.first_kept();
-        let acked = spool.acked();
-        spool.acknowledge(through);
-        spool.rewind(through);
-        let lost = reachable.min(acked + 1).saturating_sub(through + 1);
+        };
         if lost > 0 {
             tracing::warn!(lost, "the collector no longer has records that it acknowledged, and neither has this host");
             let gap = report::gap_record("records", now, now, lost, "acknowledged by the collector, then lost there");

@@ -93,7 +93,7 @@ impl Uplink {
             return;
         }
         self.alive.forget_told();
-        self.note_alive(now);
+        self.note_alive(now, true);
         if let Some(settings) = welcome.settings {
             self.settings(&settings);
         }
@@ -273,7 +273,7 @@ impl Uplink {
             self.end_session(Ending::Vanished);
         }
         if self.alive.is_due(now, heard) {
-            self.note_alive(now);
+            self.note_alive(now, heard);
         }
         if let Some(session) = &mut self.session {
             session.tick();
@@ -297,8 +297,8 @@ impl Uplink {
         }
     }
 
-    pub(super) fn note_alive(&mut self, now: Moment) {
-        let line = self.alive.note(self.parts.host.boot_id(), now);
+    fn note_alive(&mut self, now: Moment, acknowledged: bool) {
+        let line = self.alive.note(self.parts.host.boot_id(), now, acknowledged);
         alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
     }
 

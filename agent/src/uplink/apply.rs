@@ -60,8 +60,7 @@ impl Uplink {
     fn gathered(&mut self, gathered: Gathered) {
         let sent = self.session.as_mut().is_some_and(|session| session.report(&gathered));
         if !sent {
-            let (_, minute) = self.lull.get_or_insert_with(|| (gathered.at, RollupMinute::new()));
-            minute.fold(&gathered);
+            self.lull.get_or_insert_default().fold(&gathered);
         }
         self.latest = Some(gathered);
     }
@@ -263,8 +262,9 @@ impl Uplink {
             tracing::warn!(lost = loss.lost, "records were lost: {}", loss.reason);
             self.record(Kind::Urgent, now, report::gap_record("records", from, to, loss.lost, loss.reason));
         }
-        if self.lull.as_ref().is_some_and(|(since, _)| now.boottime_ms.saturating_sub(since.boottime_ms) >= ROLLUP_MS) {
-            self.finish_lull(now);
+        let since = self.lull.as_ref().and_then(RollupMinute::from);
+        if since.is_some_and(|since| now.boottime_ms.saturating_sub(since.boottime_ms) >= ROLLUP_MS) {
+            self.finish_minute(now);
         }
         let within = self.parts.pace.unheard.max(self.settings.report * 3);
         let heard = self.session.as_ref().is_some_and(|session| session.is_heard(now, within));
@@ -302,8 +302,14 @@ impl Uplink {
         alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
     }
 
+    /// Somebody listens again, or nobody ever will.
     pub(super) fn finish_lull(&mut self, now: Moment) {
-        if let Some(minute) = self.lull.take().and_then(|(_, mut minute)| minute.finish()) {
+        self.finish_minute(now);
+        self.lull = None;
+    }
+
+    fn finish_minute(&mut self, now: Moment) {
+        if let Some(minute) = self.lull.as_mut().and_then(RollupMinute::finish) {
             self.record(Kind::Rollup, now, report::rollup_record(&minute));
         }
     }

@@ -139,7 +139,8 @@ pub struct Uplink {
     renewing: Option<Renewing>,
     renewal_tried_ms: Option<i64>,
     latest: Option<Gathered>,
-    lull: Option<(Moment, RollupMinute)>,
+    /// What becomes of the readings while nobody listens.
+    lull: Option<RollupMinute>,
     last_tick: Moment,
     ticked_at: Instant,
     trouble_told: bool,

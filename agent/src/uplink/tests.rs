@@ -1,3 +1,5 @@
+mod away;
+
 use muster_proto::v1::agent_message::Body;
 use muster_proto::v1::collector_message::Body as Told;
 use muster_proto::v1::uplink_server::{Uplink as Service, UplinkServer};
@@ -73,6 +75,11 @@ struct World {
 
 /// Enrols a host at a collector of the test, with `records` in its spool.
 async fn world(records: u64) -> (World, Uplink) {
+    world_at(records, Limits::default(), clock::now).await
+}
+
+/// The same with a spool of this size and clocks of the test.
+async fn world_at(records: u64, limits: Limits, now: fn() -> Moment) -> (World, Uplink) {
     let authority = Authority::new();
     let name = format!("collector.{}.muster.internal", hyphenated(&COLLECTOR_ID));
     let (sender, calls) = mpsc::channel(4);
@@ -81,9 +88,9 @@ async fn world(records: u64) -> (World, Uplink) {
     let dir = tempfile::tempdir().unwrap();
     let state = StateDir::open(dir.path()).unwrap();
     authority.identity(address).save(&state, identity::CURRENT).unwrap();
-    let mut spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(RealFiles), clock::now());
+    let mut spool = Spool::open(&state.file("spool"), limits, Box::new(RealFiles), now());
     for _ in 0..records {
-        spool.append(Kind::Urgent, clock::now(), Vec::new());
+        spool.append(Kind::Urgent, now(), Vec::new());
     }
     let epoch = spool.epoch().to_vec();
     let (collected, readings) = mpsc::channel(READINGS_MAX);
@@ -97,7 +104,7 @@ async fn world(records: u64) -> (World, Uplink) {
         spool,
         readings,
         report_every: sender,
-        now: clock::now,
+        now,
         pace,
     };
     let uplink = Uplink::new(parts).unwrap();
@@ -106,7 +113,11 @@ async fn world(records: u64) -> (World, Uplink) {
 
 /// Runs the uplink beside `story`, and stops it when the story ends.
 async fn play(records: u64, story: impl AsyncFnOnce(&mut World)) {
-    let (mut world, mut uplink) = world(records).await;
+    let (world, uplink) = world(records).await;
+    play_on(world, uplink, story).await;
+}
+
+async fn play_on(mut world: World, mut uplink: Uplink, story: impl AsyncFnOnce(&mut World)) {
     // The machine of the test is the machine that enrolled.
     uplink.renewal_tried_ms = Some(clock::now().wall_ms);
     let (stop, stopped) = oneshot::channel::<()>();

@@ -1,8 +1,10 @@
 //! PURE (and a tiny writer): the alive log, proof of life kept while nobody listens.
 //!
-//! One line per five minutes while the collector acknowledges, every ten seconds while it does not. A line carries boot
-//! id, boot time and wall time; lines of one run of the agent form a span. It is the host's own word and is shown as
-//! such. Lines are not synced: a power cut may cost the last half minute, never more than the file system's commit time.
+//! One line per five minutes while the collector acknowledges, every ten seconds while it does not. Each line says by itself
+//! since when and until when this run of the agent has lived without interruption, on both clocks and with the boot id: a
+//! line that is lost or torn takes nothing away from the others and joins nothing that was apart. It is the host's own word
+//! and is shown as such. Lines are not synced: a power cut may cost the last half minute, never more than the file system's
+//! commit time.
 
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
@@ -16,8 +18,9 @@ use crate::clock::Moment;
 const CALM_MS: u64 = 300_000;
 /// Between entries while it does not.
 const ALONE_MS: u64 = 10_000;
-/// Entries further apart than this are not one life: the machine was suspended or the agent stuck.
-const CONTINUOUS_MS: u64 = CALM_MS + 60_000;
+/// An entry that comes this much after its time ends one life and begins another: the machine was suspended or the agent
+/// stuck. A busy machine is late by less.
+const LATE_MS: u64 = 20_000;
 /// Spans kept; the oldest make room.
 pub const SPANS_MAX: usize = 64;
 /// The file is written anew from its spans when it is longer.
@@ -51,6 +54,8 @@ pub struct Span {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AliveLog {
     spans: VecDeque<Span>,
+    /// When the next entry was promised, in milliseconds after the last.
+    promised_ms: u64,
 }
 
 impl AliveLog {
@@ -58,10 +63,12 @@ impl AliveLog {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut log = Self::default();
-        for (boot_id, at, kind) in text.lines().filter_map(read_line) {
-            log.apply(boot_id, at, kind);
+        for span in text.lines().filter_map(read_line) {
+            match log.spans.back_mut() {
+                Some(last) if last.boot_id == span.boot_id && last.from == span.from => *last = span,
+                _ => log.push(span),
+            }
         }
-        log.interrupt();
         log
     }
 
@@ -73,7 +80,7 @@ impl AliveLog {
     /// Whether it is time for an entry.
     #[must_use]
     pub fn is_due(&self, now: Moment, acknowledged: bool) -> bool {
-        let period_ms = if acknowledged { CALM_MS } else { ALONE_MS };
+        let period_ms = period_ms(acknowledged).min(self.promised_ms);
         match self.spans.back() {
             Some(span) if span.end == End::Open => now.boottime_ms.saturating_sub(span.to.boottime_ms) >= period_ms,
             _ => true,
@@ -81,15 +88,18 @@ impl AliveLog {
     }
 
     /// The agent lives now; returns the line to append.
-    pub fn note(&mut self, boot_id: [u8; 16], now: Moment) -> String {
-        self.apply(boot_id, now, 'a');
-        line('a', &boot_id, now)
+    pub fn note(&mut self, boot_id: [u8; 16], now: Moment, acknowledged: bool) -> String {
+        self.reach(boot_id, now);
+        self.promised_ms = period_ms(acknowledged);
+        self.spans.back().map(line).unwrap_or_default()
     }
 
     /// The agent ends in good order; returns the line to append.
     pub fn finish(&mut self, boot_id: [u8; 16], now: Moment) -> String {
-        self.apply(boot_id, now, 'c');
-        line('c', &boot_id, now)
+        self.reach(boot_id, now);
+        let Some(span) = self.spans.back_mut() else { return String::new() };
+        span.end = End::Clean;
+        line(span)
     }
 
     /// The collector has been told: only the span that is still open matters from here.
@@ -100,50 +110,40 @@ impl AliveLog {
         }
     }
 
-    /// The whole log as text, two or three lines a span.
+    /// The whole log as text, a line a span.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut text = String::new();
-        for span in &self.spans {
-            text += &line('s', &span.boot_id, span.from);
-            text += &line('t', &span.boot_id, span.to);
-            if span.end == End::Clean {
-                text += &line('c', &span.boot_id, span.to);
-            }
-        }
-        text
+        self.spans.iter().map(line).collect()
     }
 
-    fn apply(&mut self, boot_id: [u8; 16], at: Moment, kind: char) {
-        if kind == 's' {
-            self.interrupt();
-        }
-        let continues = self.spans.back().is_some_and(|span| {
-            span.end == End::Open
-                && span.boot_id == boot_id
-                && at.boottime_ms >= span.to.boottime_ms
-                && (kind == 't' || at.boottime_ms - span.to.boottime_ms <= CONTINUOUS_MS)
-        });
-        if !continues {
-            self.interrupt();
-            if self.spans.len() >= SPANS_MAX {
-                self.spans.pop_front();
+    fn reach(&mut self, boot_id: [u8; 16], now: Moment) {
+        let limit_ms = self.promised_ms + LATE_MS;
+        match self.spans.back_mut().filter(|span| span.end == End::Open) {
+            Some(span)
+                if span.boot_id == boot_id
+                    && now.boottime_ms.checked_sub(span.to.boottime_ms).is_some_and(|gap_ms| gap_ms <= limit_ms) =>
+            {
+                span.to = now;
             }
-            self.spans.push_back(Span { boot_id, from: at, to: at, end: End::Open });
-        }
-        if let Some(span) = self.spans.back_mut() {
-            span.to = at;
-            if kind == 'c' {
-                span.end = End::Clean;
+            interrupted => {
+                if let Some(span) = interrupted {
+                    span.end = End::Unknown;
+                }
+                self.push(Span { boot_id, from: now, to: now, end: End::Open });
             }
         }
     }
 
-    fn interrupt(&mut self) {
-        if let Some(span) = self.spans.back_mut().filter(|span| span.end == End::Open) {
-            span.end = End::Unknown;
+    fn push(&mut self, span: Span) {
+        if self.spans.len() >= SPANS_MAX {
+            self.spans.pop_front();
         }
+        self.spans.push_back(span);
     }
+}
+
+fn period_ms(acknowledged: bool) -> u64 {
+    if acknowledged { CALM_MS } else { ALONE_MS }
 }
 
 /// Appends `line` to the log's file, or writes the file anew when it has grown too long. A disk that refuses costs the
@@ -158,7 +158,11 @@ pub fn write(path: &Path, log: &AliveLog, line: &str) {
             .write(true)
             .truncate(true)
             .open(&neighbour)
-            .and_then(|mut file| file.write_all(log.render().as_bytes()))
+            .and_then(|mut file| {
+                file.write_all(log.render().as_bytes())?;
+                // Here the whole log is at stake, and it happens twice a day.
+                file.sync_data()
+            })
             .and_then(|()| std::fs::rename(&neighbour, path))
     } else {
         options.append(true).open(path).and_then(|mut file| file.write_all(line.as_bytes()))
@@ -168,110 +172,32 @@ pub fn write(path: &Path, log: &AliveLog, line: &str) {
     }
 }
 
-/// `kind boot_id boottime_ms wall_ms checksum`. Kinds: `s` a span begins, `t` and reaches to here, `a` alive, `c` a
-/// clean end.
-fn line(kind: char, boot_id: &[u8; 16], at: Moment) -> String {
-    let body = format!("{kind} {} {} {}", crate::identity::hex(boot_id), at.boottime_ms, at.wall_ms);
+/// `kind boot_id from_boottime_ms from_wall_ms to_boottime_ms to_wall_ms checksum`. Kinds: `a` alive, `c` a clean end. It
+/// begins with a new line, so that a torn one before it does not take it along.
+fn line(span: &Span) -> String {
+    let kind = if span.end == End::Clean { 'c' } else { 'a' };
+    let (boot, from, to) = (crate::identity::hex(&span.boot_id), span.from, span.to);
+    let body = format!("{kind} {boot} {} {} {} {}", from.boottime_ms, from.wall_ms, to.boottime_ms, to.wall_ms);
     let crc = crc32c::crc32c(body.as_bytes());
-    format!("{body} {crc:08x}\n")
+    format!("\n{body} {crc:08x}\n")
 }
 
-fn read_line(line: &str) -> Option<([u8; 16], Moment, char)> {
+fn read_line(line: &str) -> Option<Span> {
     let (body, crc) = line.rsplit_once(' ')?;
-    if u32::from_str_radix(crc, 16).ok()? != crc32c::crc32c(body.as_bytes()) {
+    if crc.len() != 8 || u32::from_str_radix(crc, 16).ok()? != crc32c::crc32c(body.as_bytes()) {
         return None;
     }
     let mut words = body.split(' ');
-    let kind = words.next()?.chars().next().filter(|kind| "stac".contains(*kind))?;
+    let end = match words.next()? {
+        "a" => End::Unknown,
+        "c" => End::Clean,
+        _ => return None,
+    };
     let boot_id = crate::identity::unhex(words.next()?)?.try_into().ok()?;
-    let boottime_ms = words.next()?.parse().ok()?;
-    let wall_ms = words.next()?.parse().ok()?;
-    Some((boot_id, Moment { wall_ms, boottime_ms }, kind))
+    let mut moment = || Some(Moment { boottime_ms: words.next()?.parse().ok()?, wall_ms: words.next()?.parse().ok()? });
+    let (from, to) = (moment()?, moment()?);
+    (from.boottime_ms <= to.boottime_ms).then_some(Span { boot_id, from, to, end })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const BOOT: [u8; 16] = [7; 16];
-
-    fn at(boottime_ms: u64) -> Moment {
-        Moment { wall_ms: 1_000_000 + i64::try_from(boottime_ms).unwrap(), boottime_ms }
-    }
-
-    #[test]
-    fn entry_is_due_every_ten_seconds_alone_and_every_five_minutes_in_company() {
-        let mut log = AliveLog::default();
-        assert!(log.is_due(at(0), true));
-        log.note(BOOT, at(0));
-        assert!(!log.is_due(at(9_999), false) && log.is_due(at(10_000), false));
-        assert!(!log.is_due(at(299_999), true) && log.is_due(at(300_000), true));
-    }
-
-    #[test]
-    fn killed_agent_leaves_an_unknown_end_and_a_stopped_one_a_clean_end() {
-        let mut log = AliveLog::default();
-        let mut text = log.note(BOOT, at(0)) + &log.note(BOOT, at(10_000));
-        let read = AliveLog::parse(&text);
-        assert_eq!(
-            read.spans().map(|span| (span.from, span.to, span.end)).collect::<Vec<_>>(),
-            [(at(0), at(10_000), End::Unknown)]
-        );
-        text += &log.finish(BOOT, at(12_000));
-        assert_eq!(AliveLog::parse(&text).spans().next().unwrap().end, End::Clean);
-    }
-
-    #[test]
-    fn suspended_machine_and_new_boot_begin_new_spans() {
-        let mut log = AliveLog::default();
-        log.note(BOOT, at(0));
-        log.note(BOOT, at(CONTINUOUS_MS));
-        log.note(BOOT, at(8 * 3_600_000));
-        log.note([8; 16], at(8 * 3_600_000 + 1));
-        assert_eq!(log.spans().count(), 3);
-    }
-
-    #[test]
-    fn told_spans_are_forgotten_and_the_open_one_goes_on() {
-        let mut log = AliveLog::parse(&(line('a', &BOOT, at(0)) + &line('c', &BOOT, at(5))));
-        log.note(BOOT, at(20));
-        log.note(BOOT, at(10_020));
-        log.forget_told();
-        assert_eq!(log.spans().map(|span| (span.from, span.to)).collect::<Vec<_>>(), [(at(10_020), at(10_020))]);
-    }
-
-    #[test]
-    fn file_stays_short_for_ever() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("alive.log");
-        let mut log = AliveLog::default();
-        for n in 0..3_000 {
-            let line = log.note(BOOT, at(n * 10_000));
-            write(&path, &log, &line);
-        }
-        assert!(std::fs::metadata(&path).unwrap().len() < FILE_BYTES_MAX + 200);
-        let read = AliveLog::parse(&std::fs::read_to_string(&path).unwrap());
-        assert_eq!(read.spans().map(|span| (span.from, span.to)).collect::<Vec<_>>(), [(at(0), at(29_990_000))]);
-    }
-
-    proptest! {
-        #[test]
-        fn rendering_loses_nothing(steps in proptest::collection::vec((0..900_000u64, 0..3u8, any::<bool>()), 0..100)) {
-            let (mut log, mut now) = (AliveLog::default(), 0);
-            for (step, boot, clean) in steps {
-                now += step;
-                if clean { log.finish([boot; 16], at(now)); } else { log.note([boot; 16], at(now)); }
-            }
-            prop_assert!(log.spans().count() <= SPANS_MAX);
-            let read = AliveLog::parse(&log.render());
-            log.interrupt();
-            prop_assert_eq!(read, log);
-        }
-
-        #[test]
-        fn any_text_is_read_without_panic(text in "\\PC{0,200}") {
-            prop_assert_eq!(AliveLog::parse(&text).spans().count(), 0);
-        }
-    }
-}
+mod tests;

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::exporter;
 use crate::gather::Gatherer;
 use crate::host::Host;
-use crate::spool::{Limits, Spool};
+use crate::spool::{Limits, RealFiles, Spool};
 use crate::state::{StateDir, StateError};
 use crate::telemetry;
 use crate::uplink::{Pace, Parts, READINGS_MAX, Uplink, UplinkError, Watch};
@@ -43,7 +43,7 @@ pub enum AppError {
 pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
     let state = StateDir::open(&config.state)?;
     let _lock = state.lock()?;
-    let spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(|_| Ok(())), clock::now());
+    let spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(RealFiles), clock::now());
     let (collected, readings) = mpsc::channel(READINGS_MAX);
     let (report_every, told_every) = watch::channel(Watch::default().settings().report);
     let uplink = Uplink::new(Parts {

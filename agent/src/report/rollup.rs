@@ -1,10 +1,10 @@
 //! One minute of readings folded into the few that are worth keeping while nobody listens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::clock::Moment;
 use crate::gather::Gathered;
-use crate::probe::Table;
+use crate::probe::{Series, Table};
 
 /// Parts (mounts, disks) kept per reading; with 8 mounts and 4 disks a minute has at most about 20 readings.
 const MOUNTS_MAX: usize = 8;
@@ -49,13 +49,14 @@ struct Figure {
 /// A reading's name, its label's name (empty without one) and value.
 type Key = (&'static str, &'static str, String);
 
-/// Folds collections; one per agent, so that rates reach over the end of a minute.
+/// Folds collections; one for as long as nobody listens, so that rates reach over the end of a minute.
 #[derive(Debug, Default)]
 pub struct RollupMinute {
     span: Option<(Moment, Moment)>,
     figures: BTreeMap<Key, Figure>,
-    /// Last totals of counters, and when (boot time, milliseconds).
-    totals: BTreeMap<Key, (f64, u64)>,
+    /// Last totals of counters by series id, and when (boot time, milliseconds). Ids are never used twice, so what comes
+    /// anew (an interface made again, a CPU switched on) has no past and makes no spike.
+    totals: HashMap<u32, (f64, u64)>,
 }
 
 impl RollupMinute {
@@ -107,42 +108,49 @@ impl RollupMinute {
         Some(Minute { from, to, readings: std::mem::take(&mut self.figures).into_iter().map(reading).collect() })
     }
 
+    /// Counters whose last total is remembered.
+    #[cfg(test)]
+    pub(crate) fn totals_kept(&self) -> usize {
+        self.totals.len()
+    }
+
     fn fold_rates(&mut self, table: &Table, now_ms: u64) {
-        let (mut all, mut idle, mut cpus) = (0.0, 0.0, 0.0);
+        let (mut busy, mut cpus) = (0.0, 0.0);
         for (series, seconds) in table.family("node_cpu_seconds_total") {
-            all += seconds;
+            let Some(rate) = self.rate(series, seconds, now_ms) else { continue };
             match series.label("mode") {
-                Some("idle") => (idle, cpus) = (idle + seconds, cpus + 1.0),
-                Some("iowait") => idle += seconds,
-                _ => {}
+                Some("idle") => cpus += 1.0,
+                Some("iowait") => {}
+                _ => busy += rate,
             }
         }
         if cpus > 0.0 {
-            let busy = self.rate(("cpu_busy_ratio", "", String::new()), all - idle, now_ms);
-            busy.into_iter().for_each(|(key, cores)| self.add(key, (cores / cpus).clamp(0.0, 1.0)));
+            self.add(("cpu_busy_ratio", "", String::new()), (busy / cpus).clamp(0.0, 1.0));
         }
         for (name, family) in [
             ("network_receive_bytes_per_second", "node_network_receive_bytes_total"),
             ("network_transmit_bytes_per_second", "node_network_transmit_bytes_total"),
         ] {
-            let real = |device: Option<&str>| device != Some("lo");
-            let samples = table.family(family).filter(|(series, _)| real(series.label("device")));
-            let Some(total) = samples.map(|(_, value)| value).reduce(|sum, value| sum + value) else { continue };
-            let rate = self.rate((name, "", String::new()), total, now_ms);
-            rate.into_iter().for_each(|(key, value)| self.add(key, value));
+            let real = table.family(family).filter(|(series, _)| series.label("device") != Some("lo"));
+            let rates = real.filter_map(|(series, total)| self.rate(series, total, now_ms));
+            if let Some(sum) = rates.reduce(|sum, rate| sum + rate) {
+                self.add((name, "", String::new()), sum);
+            }
         }
         for (series, seconds) in table.family("node_disk_io_time_seconds_total").take(DISKS_MAX) {
-            let device = series.label("device").unwrap_or_default().to_owned();
-            let busy = self.rate(("disk_busy_ratio", "device", device), seconds, now_ms);
-            busy.into_iter().for_each(|(key, value)| self.add(key, value.min(1.0)));
+            if let Some(busy) = self.rate(series, seconds, now_ms) {
+                let device = series.label("device").unwrap_or_default().to_owned();
+                self.add(("disk_busy_ratio", "device", device), busy.min(1.0));
+            }
         }
+        self.totals.retain(|_, (_, seen_ms)| *seen_ms == now_ms);
     }
 
     /// Growth per second since the last collection; `None` at the first and when the counter fell.
-    fn rate(&mut self, key: Key, total: f64, now_ms: u64) -> Option<(Key, f64)> {
-        let (before, before_ms) = self.totals.insert(key.clone(), (total, now_ms))?;
+    fn rate(&mut self, series: &Series, total: f64, now_ms: u64) -> Option<f64> {
+        let (before, before_ms) = self.totals.insert(series.id, (total, now_ms))?;
         let elapsed_ms = u32::try_from(now_ms.checked_sub(before_ms)?).ok().filter(|elapsed| *elapsed > 0)?;
-        (total >= before).then(|| (key, (total - before) * 1000.0 / f64::from(elapsed_ms)))
+        (total >= before).then(|| (total - before) * 1000.0 / f64::from(elapsed_ms))
     }
 
     fn add(&mut self, key: Key, value: f64) {

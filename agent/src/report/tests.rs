@@ -227,3 +227,52 @@ fn a_minute_keeps_the_smallest_the_mean_and_the_largest() {
     let record::Body::Rollup(record) = rollup_record(&minute) else { panic!("not a roll-up") };
     assert_eq!(record.series.len(), 2);
 }
+
+/// A machine with network interfaces, each by name with what it received.
+fn received(section: &mut Section, second: u64, interfaces: &[(&str, f64)]) -> Gathered {
+    let at = Moment { wall_ms: 0, boottime_ms: second * 1000 };
+    let mut scratch = Scratch::default();
+    let mut sink = Sink::new(section, &mut scratch, at);
+    sink.family("node_network_receive_bytes_total", Kind::Counter, "");
+    for (device, bytes) in interfaces {
+        sink.sample(&[("device", device)], *bytes);
+    }
+    sink.finish(Ok(())).1.unwrap();
+    Gathered { table: Table { sections: vec![Arc::new(section.clone())] }, at, sources: Vec::new() }
+}
+
+#[test]
+fn a_counter_that_begins_again_and_an_interface_that_comes_or_is_made_anew_bring_no_spike() {
+    let (mut rollup, mut section) = (RollupMinute::new(), Section::new("x", Arc::default()));
+    const OLD: f64 = 1e15;
+    let story: [(u64, &[(&str, f64)]); 8] = [
+        (0, &[("eth0", OLD), ("lo", 0.0)]),
+        (10, &[("eth0", OLD + 100.0), ("lo", OLD)]),
+        // A container's interface appears with all that it ever received.
+        (20, &[("eth0", OLD + 200.0), ("veth1", OLD)]),
+        (30, &[("eth0", OLD + 300.0), ("veth1", OLD + 100.0)]),
+        (40, &[("eth0", OLD + 400.0)]),
+        // The driver was loaded again.
+        (50, &[("eth0", 50.0)]),
+        (60, &[]),
+        // Another interface of that name.
+        (70, &[("eth0", OLD)]),
+    ];
+    for (second, interfaces) in story {
+        rollup.fold(&received(&mut section, second, interfaces));
+    }
+    let minute = rollup.finish().unwrap();
+    let figures: Vec<_> = minute.readings.iter().map(|r| (r.name, r.count, r.min, r.max)).collect();
+    assert_eq!(figures, [("network_receive_bytes_per_second", 4, 10.0, 20.0)]);
+    assert_eq!(rollup.totals_kept(), 1, "what is gone is forgotten");
+}
+
+#[test]
+fn one_report_a_minute_is_enough_for_a_rate() {
+    let (mut rollup, mut section) = (RollupMinute::new(), Section::new("x", Arc::default()));
+    for minute in 0..3_u64 {
+        rollup.fold(&received(&mut section, minute * 60, &[("eth0", minute as f64 * 600.0)]));
+        let rates: Vec<f64> = rollup.finish().unwrap().readings.iter().map(|reading| reading.mean).collect();
+        assert_eq!(rates, if minute == 0 { vec![] } else { vec![10.0] });
+    }
+}

@@ -114,6 +114,19 @@ pub(super) fn find_frame(bytes: &[u8], mut at: usize, epoch: &[u8; 16]) -> Optio
     None
 }
 
+/// The epoch of the first whole frame at or after `at`, whatever it is.
+pub(super) fn epoch_of(bytes: &[u8], mut at: usize) -> Option<[u8; 16]> {
+    while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= FRAME_BYTES) {
+        at += rest.windows(4).position(|window| window == FRAME_MAGIC)?;
+        let epoch = bytes.get(at + 12..at + 28)?.try_into().ok()?;
+        if read_frame(bytes, at, &epoch).is_some() {
+            return Some(epoch);
+        }
+        at += 1;
+    }
+    None
+}
+
 /// Over everything but the checksum itself.
 fn checksum(frame: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&frame[..8]), &frame[12..])
@@ -150,6 +163,7 @@ mod tests {
             read_header(&bytes);
             read_frame(&bytes, 0, &[0; 16]);
             prop_assert_eq!(find_frame(&bytes, 0, &[0; 16]), None);
+            prop_assert_eq!(epoch_of(&bytes, 0), None);
         }
     }
 
@@ -162,6 +176,7 @@ mod tests {
         write_frame(&mut bytes, &epoch, &Frame { sequence: 2, kind: 0, wall_ms: 0, payload: vec![2; 30] });
         bytes[5] ^= 0xff;
         assert_eq!(find_frame(&bytes, 0, &epoch), Some(second));
+        assert_eq!(epoch_of(&bytes, 0), Some(epoch), "it says itself of which epoch it is");
     }
 
     #[test]

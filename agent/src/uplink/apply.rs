@@ -25,6 +25,11 @@ use crate::{alive, telemetry};
 const ROLLUP_MS: u64 = 60_000;
 /// The wall clock may leave boot time by this much before it counts as a step.
 const STEP_MS: i64 = 2_000;
+/// What the machine slept, or the agent did not run, is a gap from here: a tick is a second.
+const SLEPT_MS: u64 = 2_000;
+const STARVED_MS: u64 = 30_000;
+/// While nobody listens losses are counted together for so long, so that the record of a loss does not cost more of them.
+const LOSSES_EVERY_MS: u64 = 600_000;
 /// Addresses taken from a `Drain`.
 const MOVED_TO_MAX: usize = 8;
 
@@ -60,8 +65,8 @@ impl Uplink {
     fn gathered(&mut self, gathered: Gathered) {
         let sent = self.session.as_mut().is_some_and(|session| session.report(&gathered));
         if !sent {
-            let (_, minute) = self.lull.get_or_insert_with(|| (gathered.at, RollupMinute::new()));
-            minute.fold(&gathered);
+            self.look_for_end_of_minute(gathered.at);
+            self.lull.get_or_insert_default().fold(&gathered);
         }
         self.latest = Some(gathered);
     }
@@ -93,7 +98,7 @@ impl Uplink {
             return;
         }
         self.alive.forget_told();
-        self.note_alive(now);
+        self.note_alive(now, true);
         if let Some(settings) = welcome.settings {
             self.settings(&settings);
         }
@@ -106,17 +111,11 @@ impl Uplink {
     fn resume(&mut self, welcome: &v1::Welcome, now: Moment) -> bool {
         let spool = &mut self.parts.spool;
         let known = welcome.known_epoch == spool.epoch();
-        let through = if known { welcome.through } else { 0 };
-        if through > spool.last() {
+        let Some(lost) = spool.resume(if known { welcome.through } else { 0 }) else {
             tracing::warn!("this machine was put back to an earlier state: records are numbered anew");
             self.begin_epoch(now);
             return false;
-        }
-        let reachable = spool.first_kept();
-        let acked = spool.acked();
-        spool.acknowledge(through);
-        spool.rewind(through);
-        let lost = reachable.min(acked + 1).saturating_sub(through + 1);
+        };
         if lost > 0 {
             tracing::warn!(lost, "the collector no longer has records that it acknowledged, and neither has this host");
             let gap = report::gap_record("records", now, now, lost, "acknowledged by the collector, then lost there");
@@ -261,17 +260,12 @@ impl Uplink {
     pub(super) fn ticked(&mut self) {
         let now = self.now();
         telemetry::watchdog();
-        self.look_for_clock_step(now);
+        self.look_for_steps(now);
         self.parts.spool.tick(now);
-        for loss in self.parts.spool.take_losses() {
-            let from = Moment { wall_ms: loss.from_wall_ms, boottime_ms: 0 };
-            let to = Moment { wall_ms: loss.to_wall_ms, boottime_ms: 0 };
-            tracing::warn!(lost = loss.lost, "records were lost: {}", loss.reason);
-            self.record(Kind::Urgent, now, report::gap_record("records", from, to, loss.lost, loss.reason));
+        if self.session.is_some() || self.losses_told_ms.is_none_or(|told| now.boottime_ms.saturating_sub(told) >= LOSSES_EVERY_MS) {
+            self.tell_losses(now);
         }
-        if self.lull.as_ref().is_some_and(|(since, _)| now.boottime_ms.saturating_sub(since.boottime_ms) >= ROLLUP_MS) {
-            self.finish_lull(now);
-        }
+        self.look_for_end_of_minute(now);
         let within = self.parts.pace.unheard.max(self.settings.report * 3);
         let heard = self.session.as_ref().is_some_and(|session| session.is_heard(now, within));
         if self.session.is_some() && !heard {
@@ -279,7 +273,7 @@ impl Uplink {
             self.end_session(Ending::Vanished);
         }
         if self.alive.is_due(now, heard) {
-            self.note_alive(now);
+            self.note_alive(now, heard);
         }
         if let Some(session) = &mut self.session {
             session.tick();
@@ -290,9 +284,36 @@ impl Uplink {
         }
     }
 
+    /// Records that are gone become records of a gap.
+    pub(super) fn tell_losses(&mut self, now: Moment) {
+        for loss in self.parts.spool.take_losses() {
+            let from = Moment { wall_ms: loss.from_wall_ms, boottime_ms: 0 };
+            let to = Moment { wall_ms: loss.to_wall_ms, boottime_ms: 0 };
+            tracing::warn!(lost = loss.lost, "records were lost: {}", loss.reason);
+            self.record(Kind::Urgent, now, report::gap_record("records", from, to, loss.lost, loss.reason));
+            self.losses_told_ms = Some(now.boottime_ms);
+        }
+    }
+
+    /// Boot time goes on while the machine sleeps, the monotonic clock does not.
+    fn look_for_sleep(&mut self, before: Moment, now: Moment) {
+        let boot_ms = now.boottime_ms.saturating_sub(before.boottime_ms);
+        let ran_until = Instant::now();
+        let ran_ms = ran_until.duration_since(std::mem::replace(&mut self.ran_until, ran_until)).as_millis() as u64;
+        let slept_ms = boot_ms.saturating_sub(ran_ms);
+        let reason = match (slept_ms > SLEPT_MS, boot_ms > STARVED_MS) {
+            (true, _) => format!("the machine slept for {} s", slept_ms / 1_000),
+            (false, true) => format!("the agent did not run for {} s", boot_ms / 1_000),
+            (false, false) => return,
+        };
+        tracing::info!("{reason}");
+        self.record(Kind::Bulk, now, report::gap_record("readings", before, now, 0, &reason));
+    }
+
     /// Wall time and boot time run alike; where they part by more than two seconds somebody set the clock.
-    fn look_for_clock_step(&mut self, now: Moment) {
+    fn look_for_steps(&mut self, now: Moment) {
         let before = std::mem::replace(&mut self.last_tick, now);
+        self.look_for_sleep(before, now);
         let boot_ms = i64::try_from(now.boottime_ms.saturating_sub(before.boottime_ms)).unwrap_or(i64::MAX);
         let wall_ms = now.wall_ms.saturating_sub(before.wall_ms);
         let step_ms = wall_ms.saturating_sub(boot_ms);
@@ -303,13 +324,27 @@ impl Uplink {
         }
     }
 
-    pub(super) fn note_alive(&mut self, now: Moment) {
-        let line = self.alive.note(self.parts.host.boot_id(), now);
+    fn note_alive(&mut self, now: Moment, acknowledged: bool) {
+        let line = self.alive.note(self.parts.host.boot_id(), now, acknowledged);
         alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
     }
 
+    /// Somebody listens again, or nobody ever will.
     pub(super) fn finish_lull(&mut self, now: Moment) {
-        if let Some(minute) = self.lull.take().and_then(|(_, mut minute)| minute.finish()) {
+        self.finish_minute(now);
+        self.lull = None;
+    }
+
+    /// Minutes are those of boot time, so that each collection falls into one and none is longer than the others.
+    fn look_for_end_of_minute(&mut self, now: Moment) {
+        let from = self.lull.as_ref().and_then(RollupMinute::from);
+        if from.is_some_and(|from| from.boottime_ms / ROLLUP_MS != now.boottime_ms / ROLLUP_MS) {
+            self.finish_minute(now);
+        }
+    }
+
+    fn finish_minute(&mut self, now: Moment) {
+        if let Some(minute) = self.lull.as_mut().and_then(RollupMinute::finish) {
             self.record(Kind::Rollup, now, report::rollup_record(&minute));
         }
     }

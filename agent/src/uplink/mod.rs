@@ -139,9 +139,14 @@ pub struct Uplink {
     renewing: Option<Renewing>,
     renewal_tried_ms: Option<i64>,
     latest: Option<Gathered>,
-    lull: Option<(Moment, RollupMinute)>,
+    /// What becomes of the readings while nobody listens.
+    lull: Option<RollupMinute>,
     last_tick: Moment,
     ticked_at: Instant,
+    /// The monotonic clock at `last_tick`.
+    ran_until: Instant,
+    /// When lost records were last reported, in milliseconds since boot.
+    losses_told_ms: Option<u64>,
     trouble_told: bool,
 }
 
@@ -198,6 +203,8 @@ impl Uplink {
             lull: None,
             last_tick: now,
             ticked_at: Instant::now(),
+            ran_until: Instant::now(),
+            losses_told_ms: None,
             trouble_told: false,
             parts,
         })
@@ -348,6 +355,7 @@ impl Uplink {
         let line = self.alive.finish(self.parts.host.boot_id(), now);
         alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
         self.finish_lull(now);
+        self.tell_losses(now);
         self.parts.spool.sync(now);
         let Some(mut session) = self.session.take() else { return };
         if tokio::time::timeout(self.parts.pace.farewell, session.leave(why)).await.is_err() {

@@ -1,3 +1,5 @@
+mod away;
+
 use muster_proto::v1::agent_message::Body;
 use muster_proto::v1::collector_message::Body as Told;
 use muster_proto::v1::uplink_server::{Uplink as Service, UplinkServer};
@@ -9,7 +11,7 @@ use super::*;
 use crate::clock;
 use crate::identity::hyphenated;
 use crate::identity::tests::{Authority, COLLECTOR_ID, serve};
-use crate::spool::{Kind, Limits};
+use crate::spool::{Kind, Limits, RealFiles};
 
 /// One session as the collector sees it.
 struct Call {
@@ -73,6 +75,11 @@ struct World {
 
 /// Enrols a host at a collector of the test, with `records` in its spool.
 async fn world(records: u64) -> (World, Uplink) {
+    world_at(records, Limits::default(), clock::now).await
+}
+
+/// The same with a spool of this size and clocks of the test.
+async fn world_at(records: u64, limits: Limits, now: fn() -> Moment) -> (World, Uplink) {
     let authority = Authority::new();
     let name = format!("collector.{}.muster.internal", hyphenated(&COLLECTOR_ID));
     let (sender, calls) = mpsc::channel(4);
@@ -81,9 +88,9 @@ async fn world(records: u64) -> (World, Uplink) {
     let dir = tempfile::tempdir().unwrap();
     let state = StateDir::open(dir.path()).unwrap();
     authority.identity(address).save(&state, identity::CURRENT).unwrap();
-    let mut spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(|_| Ok(())), clock::now());
+    let mut spool = Spool::open(&state.file("spool"), limits, Box::new(RealFiles), now());
     for _ in 0..records {
-        spool.append(Kind::Urgent, clock::now(), Vec::new());
+        spool.append(Kind::Urgent, now(), Vec::new());
     }
     let epoch = spool.epoch().to_vec();
     let (collected, readings) = mpsc::channel(READINGS_MAX);
@@ -97,7 +104,7 @@ async fn world(records: u64) -> (World, Uplink) {
         spool,
         readings,
         report_every: sender,
-        now: clock::now,
+        now,
         pace,
     };
     let uplink = Uplink::new(parts).unwrap();
@@ -106,7 +113,11 @@ async fn world(records: u64) -> (World, Uplink) {
 
 /// Runs the uplink beside `story`, and stops it when the story ends.
 async fn play(records: u64, story: impl AsyncFnOnce(&mut World)) {
-    let (mut world, mut uplink) = world(records).await;
+    let (world, uplink) = world(records).await;
+    play_on(world, uplink, story).await;
+}
+
+async fn play_on(mut world: World, mut uplink: Uplink, story: impl AsyncFnOnce(&mut World)) {
     // The machine of the test is the machine that enrolled.
     uplink.renewal_tried_ms = Some(clock::now().wall_ms);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -160,12 +171,30 @@ async fn session_begins_with_hello_then_records_oldest_first_and_takes_up_after_
 #[tokio::test]
 async fn machine_put_back_to_an_earlier_state_numbers_its_records_anew() {
     play(3, async |world| {
-        let (call, _) = accept(world, 3).await;
+        let (mut call, _) = accept(world, 0).await;
+        while call.record().await.sequence < 3 {}
         call.tell(Told::Ack(v1::Ack { epoch: world.epoch.clone(), through: 3, ..Default::default() })).await;
         drop(call);
         let (_rolled_back, _) = accept(world, 9).await;
         let hello = world.calls.recv().await.unwrap().hello().await;
         assert_ne!(hello.epoch, world.epoch, "numbers that are taken are left to their epoch");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_made_after_the_machine_was_put_back_are_not_taken_for_those_the_collector_has() {
+    play(3, async |world| {
+        // It has two of a time that this machine does not remember; the three here were never sent.
+        let (_rolled_back, _) = accept(world, 2).await;
+        let mut call = world.calls.recv().await.unwrap();
+        assert_ne!(call.hello().await.epoch, world.epoch);
+        call.tell(Told::Welcome(v1::Welcome { generation: 8, ..Default::default() })).await;
+        for n in 1..=3 {
+            assert_eq!(call.record().await.sequence, n);
+        }
+        let gap = call.record().await.body;
+        assert!(matches!(gap, Some(v1::record::Body::Gap(gap)) if gap.reason.contains("earlier state")));
     })
     .await;
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use muster_agent::identity::{Enrolment, Outcome, Token, enrol};
-use muster_agent::spool::{Kind, Limits, Spool};
+use muster_agent::spool::{Kind, Limits, RealFiles, Spool};
 use muster_agent::state::StateDir;
 use muster_agent::uplink::{Pace, Parts, READINGS_MAX, Uplink, Watch};
 use muster_agent::{report, uplink::UplinkError};
@@ -317,7 +317,7 @@ async fn feed(
 }
 
 fn open_spool(state: &StateDir) -> Spool {
-    Spool::open(&state.file("spool"), Limits::default(), Box::new(|_| Ok(())), now())
+    Spool::open(&state.file("spool"), Limits::default(), Box::new(RealFiles), now())
 }
 
 fn append_gap(spool: &mut Spool, number: usize) {

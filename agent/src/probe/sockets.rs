@@ -31,8 +31,8 @@ impl Tally {
         // States that nobody has named yet are counted at 0: "unknown".
         let state = if usize::from(state) <= STATES.len() { usize::from(state) } else { 0 };
         self.by_state[state] += 1;
-        self.received += received;
-        self.sent += sent;
+        self.received = self.received.saturating_add(received);
+        self.sent = self.sent.saturating_add(sent);
     }
 
     /// A line of `/proc/net/{tcp,udp}{,6}`: `sl: local remote st tx:rx ...` (net/ipv4/tcp_ipv4.c), numbers hexadecimal.
@@ -159,6 +159,13 @@ mod tests {
         );
         assert_eq!(said(udp, &[("proc/net/udp", HEADING)]).len(), 2, "a kernel without IPv6");
         assert!(is_absent(udp, &[]) && is_absent(tcp, &[]));
+    }
+
+    #[test]
+    fn queues_beyond_all_bounds_are_no_harm() {
+        let text = format!("{HEADING}{0}{0}", line("07", "FFFFFFFFFFFFFFFF:00000001"));
+        let said = said(udp, &[("proc/net/udp", &text)]);
+        assert_eq!(said[0], "node_udp_queues{queue=\"tx\",ip=\"v4\"} 18446744073709552000");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::gather::{Gatherer, SourceState};
 use crate::host::{FsStat, Host};
 use crate::once;
 
+use super::{SOURCES, Section, testing};
+
 /// Longer than any source's own deadline.
 const PATIENT: Duration = Duration::from_secs(60);
 const NOW: Moment = Moment { wall_ms: 1_795_293_705_180, boottime_ms: 662_510 };
@@ -79,4 +81,55 @@ async fn a_mount_that_hangs_is_said_to_be_stuck_and_all_else_is_on_time() {
         })
         .collect();
     assert_eq!(reasons[0], reasons[1], "since when does not move");
+}
+
+/// A file of a machine that is broken, or means harm.
+fn damaged(text: &[u8], mut chance: impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut bytes = text.to_vec();
+    let at = chance(bytes.len() + 1);
+    match chance(6) {
+        0 => bytes.truncate(at),
+        1 => bytes.iter_mut().skip(at).take(3).for_each(|byte| *byte = b"\0 :-\n\xff("[chance(7)]),
+        2 => bytes.splice(at..at, b"18446744073709551616 -9999999999999999999999 ".iter().copied()).for_each(drop),
+        3 => bytes.extend_from_within(at..),
+        4 => bytes.drain(at..(at + 9).min(text.len())).for_each(drop),
+        _ => {}
+    }
+    bytes
+}
+
+#[test]
+fn no_source_falls_over_a_broken_machine() {
+    let (from, _) = captured("plain-vm");
+    let root = tempfile::tempdir().unwrap();
+    // Numbers by chance, the same in each run (Knuth's MMIX generator).
+    let mut state = 42_u64;
+    let mut chance = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let (mut said, mut refused) = (0, 0);
+    for _ in 0..25 {
+        let mut folders = vec![from.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                let to = root.path().join(entry.path().strip_prefix(&from).unwrap());
+                if entry.file_type().unwrap().is_dir() {
+                    std::fs::create_dir_all(&to).unwrap();
+                    folders.push(entry.path());
+                } else {
+                    std::fs::write(to, damaged(&std::fs::read(entry.path()).unwrap(), &mut chance)).unwrap();
+                }
+            }
+        }
+        let host =
+            Host::captured(root.path().into(), None).with_textfiles(&["/etc".to_owned(), "/proc/net".to_owned()]);
+        for source in SOURCES {
+            let mut section = Section::new(source.name, std::sync::Arc::default());
+            let outcome = testing::ask(source.read, &host, &mut section).1;
+            refused += usize::from(outcome.is_err());
+            said += section.values().len();
+        }
+    }
+    assert!(said > 1000 && refused > 25, "{said} series, {refused} refusals: the machines were not broken enough");
 }

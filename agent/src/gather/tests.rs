@@ -62,6 +62,9 @@ async fn a_source_that_hangs_is_left_alone_and_the_others_arrive() {
     let first = gatherer.collect(at(1000), PATIENT).await;
     assert_eq!((state(&first, "hanging"), value(&first, "fine")), (SourceState::Stuck, Some(1.0)));
     assert_eq!((state(&first, "absent"), value(&first, "hung")), (SourceState::Absent, None));
+    let success = first.table.family("node_scrape_collector_success");
+    let of_hanging = success.filter(|(series, _)| series.label("collector") == Some("hanging"));
+    assert_eq!(of_hanging.map(|(_, value)| value).collect::<Vec<_>>(), [0.0], "also of one that hung from the first");
     let second = gatherer.collect(at(600_000), PATIENT).await;
     assert_eq!((state(&second, "hanging"), value(&second, "fine")), (SourceState::Stuck, Some(1.0)));
     assert_eq!(gatherer.abandoned.len(), 1, "it is not asked again while it hangs");

@@ -262,7 +262,9 @@ impl Uplink {
         telemetry::watchdog();
         self.look_for_steps(now);
         self.parts.spool.tick(now);
-        if self.session.is_some() || self.losses_told_ms.is_none_or(|told| now.boottime_ms.saturating_sub(told) >= LOSSES_EVERY_MS) {
+        if self.session.is_some()
+            || self.losses_told_ms.is_none_or(|told| now.boottime_ms.saturating_sub(told) >= LOSSES_EVERY_MS)
+        {
             self.tell_losses(now);
         }
         self.look_for_end_of_minute(now);

@@ -282,9 +282,9 @@ impl Gatherer {
         let slot = &mut self.slots[source];
         slot.status.state = SourceState::Stuck;
         slot.status.reason = format!("has not returned since boot time {since_ms} ms; left alone until it does");
-        if let Some((_, success)) = &mut slot.last {
-            *success = false;
-        }
+        // It has taken so long already, and has not succeeded.
+        let took_s = self.sources[source].deadline_ms as f64 / 1e3;
+        slot.last = Some((slot.last.map_or(took_s, |(said, _)| said.max(took_s)), false));
         self.reader = Reader::start(&self.host).ok();
         match &self.reader {
             Some(next) => {

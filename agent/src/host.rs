@@ -9,6 +9,7 @@ mod command;
 #[cfg(test)]
 pub(crate) mod fake_bus;
 mod files;
+mod kept;
 mod memory;
 mod mounts;
 mod netlink;
@@ -32,9 +33,6 @@ pub use mounts::{FsStat, MountError};
 pub use netlink::{Counter, Link, TcpSocket};
 pub use timex::Timex;
 
-/// Descriptors kept open per reading thread; beyond it a file is opened, read and closed. Half of the usual soft limit
-/// of a process (1024, systemd.exec(5)), so that there is always one for a socket or the spool.
-const KEPT_MAX: usize = 512;
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].
 const FACTS_MAX: usize = 4096;
 /// Longest file read whole, in bytes. The largest `/proc` file read here (`/proc/stat` of 1 000 CPUs) has 100 KiB.
@@ -125,7 +123,7 @@ struct Fact {
 pub struct Host {
     root: Option<PathBuf>,
     commands: Option<PathBuf>,
-    kept: Mutex<HashMap<Box<str>, OwnedFd>>,
+    kept: kept::Kept,
     facts: Mutex<HashMap<Box<str>, Fact>>,
     memory: memory::Memory,
     page_bytes: OnceLock<u64>,
@@ -141,7 +139,7 @@ impl Clone for Host {
         Self {
             root: self.root.clone(),
             commands: self.commands.clone(),
-            kept: Mutex::default(),
+            kept: self.kept.of_another_thread(),
             facts: Mutex::default(),
             memory: self.memory.clone(),
             page_bytes: OnceLock::new(),
@@ -185,7 +183,7 @@ impl Host {
         Self {
             root,
             commands,
-            kept: Mutex::default(),
+            kept: kept::Kept::new(),
             facts: Mutex::default(),
             memory: memory::Memory::default(),
             page_bytes: OnceLock::new(),
@@ -254,19 +252,17 @@ impl Host {
 
     fn read_kept_until(&self, path: &str, into: &mut Vec<u8>, whole_below: usize) -> Result<(), HostError> {
         let fill = |descriptor: &OwnedFd, into: &mut Vec<u8>| fill(descriptor, into, whole_below);
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         if let Some(descriptor) = kept.get(path) {
             match fill(descriptor, into) {
                 Ok(()) => return Ok(()),
                 // The device behind it is gone, perhaps replaced: only a new descriptor can tell.
-                Err(_) => drop(kept.remove(path)),
+                Err(_) => kept.remove(path),
             }
         }
         let descriptor = self.open(path)?;
         fill(&descriptor, into).map_err(|errno| HostError::from_errno(path, errno))?;
-        if kept.len() < KEPT_MAX {
-            kept.insert(path.into(), descriptor);
-        }
+        kept.insert(path, descriptor);
         Ok(())
     }
 
@@ -296,7 +292,7 @@ impl Host {
         lock(&self.facts).clear();
         self.memory.forget_names();
         self.watched.forget();
-        lock(&self.kept).clear();
+        self.kept.lock().clear();
     }
 
     /// Calls `visit` with the name of each entry of a directory, in the kernel's order.

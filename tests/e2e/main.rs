@@ -3,6 +3,7 @@
 //! `tests/run` builds the programs, leaves out the modules whose servers or rights are missing here and says so; run by
 //! hand (`cargo test --workspace --test e2e`, after `deploy/build --dev`) a missing one fails with the remedy.
 
+mod agent;
 mod alertmanager;
 mod bad_input;
 mod browser;

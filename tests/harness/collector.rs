@@ -70,8 +70,9 @@ impl Collector {
     /// When it does not get ready.
     pub async fn run(&mut self) {
         let mut process = self.spawn();
-        let url = self.url("/-/ready");
-        process.ready(START, || async { http::get(&url).await.filter(|answer| answer.status == 200) }).await;
+        let (url, socket) = (self.url("/-/ready"), self.state().join("api.sock"));
+        let ready = || async { http::get(&url).await.filter(|answer| answer.status == 200 && socket.exists()) };
+        process.ready(START, ready).await;
         self.process = Some(process);
     }
 
@@ -198,6 +199,21 @@ impl Collector {
             hosts.into_iter().find(|found| (found["id"] == host || found["name"] == host) && found["state"] == state)
         };
         eventually(&what, within, host_in_state).await
+    }
+
+    /// The records of one kind that its store has, oldest first.
+    ///
+    /// # Panics
+    /// When its store cannot be read.
+    #[must_use]
+    pub fn facts(&self, kind: &str) -> Vec<Value> {
+        use rusqlite::OpenFlags;
+        let file = self.state().join("facts.db");
+        let store = rusqlite::Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let store = store.expect("the store is a database");
+        let mut rows = store.prepare("SELECT body FROM fact WHERE kind = ?1 ORDER BY at_ms, sequence").expect("facts");
+        let bodies = rows.query_map([kind], |row| row.get::<_, String>(0)).expect("facts have bodies");
+        bodies.map(|body| serde_json::from_str(&body.expect("a text")).expect("a body is JSON")).collect()
     }
 
     /// The value of one of its own or the fleet's metrics.

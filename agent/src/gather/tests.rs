@@ -62,6 +62,9 @@ async fn a_source_that_hangs_is_left_alone_and_the_others_arrive() {
     let first = gatherer.collect(at(1000), PATIENT).await;
     assert_eq!((state(&first, "hanging"), value(&first, "fine")), (SourceState::Stuck, Some(1.0)));
     assert_eq!((state(&first, "absent"), value(&first, "hung")), (SourceState::Absent, None));
+    let success = first.table.family("node_scrape_collector_success");
+    let of_hanging = success.filter(|(series, _)| series.label("collector") == Some("hanging"));
+    assert_eq!(of_hanging.map(|(_, value)| value).collect::<Vec<_>>(), [0.0], "also of one that hung from the first");
     let second = gatherer.collect(at(600_000), PATIENT).await;
     assert_eq!((state(&second, "hanging"), value(&second, "fine")), (SourceState::Stuck, Some(1.0)));
     assert_eq!(gatherer.abandoned.len(), 1, "it is not asked again while it hangs");
@@ -78,6 +81,34 @@ async fn a_source_that_hangs_is_left_alone_and_the_others_arrive() {
     }
     assert_eq!((state(&later, "hanging"), value(&later, "hung")), (SourceState::Ok, Some(7.0)));
     assert!(gatherer.abandoned.is_empty());
+}
+
+#[tokio::test]
+async fn a_sensor_that_is_slow_each_time_is_asked_ever_less_often_and_holds_one_thread_at_most() {
+    let (host, release) = machine();
+    let mut gatherer = Gatherer::with_sources(host, HANGING_FIRST);
+    let (mut asked_at_s, mut stuck) = (Vec::new(), false);
+    // A report each 15 s for an hour; the sensor takes 20 s, ten times what it may.
+    for second in (15..3_600_u64).step_by(15) {
+        if stuck && asked_at_s.last().is_some_and(|asked| second - asked >= 20) {
+            release.send(()).unwrap();
+            // The thread that hung has its own time to notice.
+            while !gatherer.abandoned.iter().all(|reader| reader.desk().running.is_none()) {
+                tokio::task::yield_now().await;
+            }
+            stuck = false;
+        }
+        let gathered = gatherer.collect(at(second * 1000), PATIENT).await;
+        assert_eq!(value(&gathered, "fine"), Some(1.0), "{second}");
+        assert!(gatherer.abandoned.len() <= 1);
+        if state(&gathered, "hanging") == SourceState::Stuck && !stuck {
+            asked_at_s.push(second);
+            stuck = true;
+        }
+    }
+    let waits_s: Vec<u64> = asked_at_s.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(waits_s.windows(2).take(4).all(|pair| pair[0] <= pair[1]), "{waits_s:?}");
+    assert!(waits_s[0] < 60 && waits_s.last() >= Some(&300) && asked_at_s.len() < 18, "{waits_s:?}");
 }
 
 #[tokio::test]

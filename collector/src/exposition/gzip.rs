@@ -1,12 +1,12 @@
 //! Pages made small for who is far away (RFC 1952).
 //!
-//! What it costs, measured on the page of a host with 340 series (38 262 bytes; flate2 with miniz_oxide, one core of an
+//! What it costs, measured on the page of a host with 348 series (38 262 bytes; flate2 with miniz_oxide, one core of an
 //! AMD EPYC): level 1 makes 7 248 bytes of it in 45 us, level 6 makes 5 896 in 400 us; so level 1. A new compressor for
 //! each page would add 95 us, most of it the kernel clearing its 300 KiB; so they are kept.
 //!
-//! Those 45 us are 0.13 CPU seconds per million samples, of a goal of 0.3 for the whole answer, and Prometheus asks for
-//! gzip at each scrape and spends as much again to read it. Over a network five sixths of the bytes are worth that. Over
-//! loopback, where copying 38 KB costs 5 us, they are not: [`negotiation`](super::negotiation) sends plain bytes there.
+//! Those 45 us are 0.13 CPU seconds per million samples, nearly half of the 0.3 that the whole answer may cost, and
+//! Prometheus asks for gzip at each scrape. Over a network five sixths of the bytes are worth that. Over loopback, where
+//! sending them costs 1 us more, they are not: [`negotiation`](super::negotiation) keeps pages plain there.
 
 use std::{
     fmt,

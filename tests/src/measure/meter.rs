@@ -107,7 +107,8 @@ pub async fn system_calls(pid: i32, window: std::time::Duration) -> Option<(f64,
     let rows: Vec<_> = rows.collect();
     let all = rows.iter().find(|(_, name)| *name == "total")?.0;
     let forks = rows.iter().filter(|(_, name)| matches!(*name, "fork" | "vfork" | "execve")).map(|(calls, _)| calls);
-    Some((all, forks.sum()))
+    // An empty sum of floats is -0.
+    Some((all, forks.sum::<f64>() + 0.0))
 }
 
 /// What open connections to `port` have carried so far, as the kernel counts it at the dialling end (`ss -ti`); with

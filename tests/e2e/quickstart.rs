@@ -22,8 +22,11 @@ impl Quickstart {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(root().join("deploy/quickstart"));
+        // As from a terminal: what runs in the background of a script ignores Ctrl-C, and its children with it.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=INT")
+            .arg(root().join("deploy/quickstart"))
             .arg("--state")
             .arg(self.home.path().join("state"))
             .args(["--http", &self.http.to_string(), "--grpc", &self.grpc.to_string()])

@@ -11,6 +11,7 @@ mod captured;
 mod cut;
 mod deploy;
 mod disk;
+mod herd;
 mod hostile;
 mod identities;
 mod liveness;

@@ -21,12 +21,12 @@ async fn a_second_agent_on_one_state_directory_refuses_and_names_the_first_which
     let named = format!("in use by another agent (pid {})", agent.process().pid());
     assert!(second.all().contains(&named) && second.all().contains("--state"), "{}", second.all());
     collector.host_is(&agent.host, "up", s(5)).await;
-    assert_eq!(agent.log().matches("the collector listens").count(), 1, "the first stays:\n{}", agent.log());
+    assert_eq!(agent.log().matches("the collector listens generation").count(), 1, "the first stays:\n{}", agent.log());
 
     // Killed, it leaves nothing that holds the directory.
     agent.kill().await;
     agent.run();
-    let again = || async { (agent.log().matches("the collector listens").count() == 2).then_some(()) };
+    let again = || async { (agent.log().matches("the collector listens generation").count() == 2).then_some(()) };
     eventually("the next one runs", s(20), again).await;
 }
 
@@ -105,6 +105,7 @@ async fn absent_unreadable_and_failed_are_three_things_on_the_page_and_in_doctor
     write(root, "proc/meminfo", "MemTotal: 1000 kB\n");
     write(root, "proc/loadavg", "what is this\n");
     std::fs::set_permissions(root.join("proc/meminfo"), std::fs::Permissions::from_mode(0o000)).expect("our own file");
+    std::fs::set_permissions(root.join("proc/meminfo"), std::fs::Permissions::from_mode(0o0)).expect("our own file");
 
     let page = samples(&as_nobody(root, &["once"]).await.out);
     let success = |source: &str| page.get(&format!("node_scrape_collector_success{{collector=\"{source}\"}}")).copied();

@@ -2,7 +2,7 @@
 
 use muster_tests::network::Network;
 use muster_tests::wait::pass;
-use muster_tests::{Agent, Collector, Webhook, never};
+use muster_tests::{Agent, Collector, Webhook, eventually, never};
 
 use crate::s;
 
@@ -50,4 +50,24 @@ async fn at_the_normal_level_a_five_second_cut_pages_nobody() {
     network.heal().await;
     never("a page for a cut of five seconds", s(50), || async { hook.messages().pop() }).await;
     collector.host_is(&agent.host, "up", s(5)).await;
+}
+
+#[tokio::test]
+async fn an_agent_notices_a_connection_that_is_only_half_there_keeps_what_it_reads_and_is_back_soon_after() {
+    let collector = Collector::start("").await;
+    let network = Network::make().await;
+    let agent = Agent::up_in(&network, &collector, "fast").await;
+    assert_eq!(collector.facts("rollup").len(), 0);
+
+    // Nobody resets anything: the agent's own kernel has to give the path up.
+    network.cut().await;
+    let noticed = || async { agent.log().contains("the session is lost").then_some(()) };
+    eventually("the agent notices by itself", s(10), noticed).await;
+    pass(s(8)).await;
+    network.heal().await;
+    collector.host_is(&agent.host, "up", s(30)).await;
+    let kept = || async { collector.facts("rollup").first().cloned() };
+    let rollup = eventually("what was read meanwhile is there", s(10), kept).await;
+    assert!(rollup.to_string().contains("memory_available_bytes"), "{rollup}");
+    assert_eq!(agent.log().matches("the collector listens generation").count(), 2, "{}", agent.log());
 }

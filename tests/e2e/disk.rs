@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use muster_tests::process::run;
+use muster_tests::process::{installed, run};
+use muster_tests::wait::pass;
 use muster_tests::{Agent, Collector, Webhook, eventually};
 use tokio::process::Command;
 
@@ -135,4 +136,124 @@ async fn on_a_read_only_state_both_say_which_directory_and_leave_the_rest_alone(
     agent.run();
     let up = || async { collector.hosts().await.into_iter().find(|host| host["state"] == "up") };
     eventually("both go on where they were", s(30), up).await;
+}
+
+/// A journalling file system of its own that can break under those who use it; unmounted when dropped.
+struct Fragile {
+    place: tempfile::TempDir,
+    image: PathBuf,
+}
+
+impl Fragile {
+    /// Makes one and lets `at` lead to it.
+    async fn mount(at: &Path, image: PathBuf) -> Self {
+        std::fs::File::create(&image)
+            .and_then(|file| file.set_len(16 << 20))
+            .expect("a file in a directory of our own");
+        let said = run(Command::new(installed("mkfs.ext4", "e2fsprogs")).arg("-q").arg(&image)).await;
+        assert_eq!(said.code, 0, "{}", said.err);
+        let place = tempfile::TempDir::new_in("/dev/shm").expect("/dev/shm is there on every Debian");
+        std::os::unix::fs::symlink(place.path(), at).expect("a link in a directory of our own");
+        let fragile = Self { place, image };
+        fragile.mount_again().await;
+        fragile
+    }
+
+    async fn mount_again(&self) {
+        let mut command = Command::new("mount");
+        command.args(["-o", "loop,errors=remount-ro"]).arg(&self.image).arg(self.place.path());
+        let said = run(command.args(["-t", "ext4"])).await;
+        assert_eq!(said.code, 0, "a loop device: {}", said.err);
+    }
+
+    /// What the kernel does when it finds the file system damaged: nothing may be written from now on.
+    async fn break_down(&self) {
+        let said = run(Command::new("findmnt").args(["-no", "SOURCE"]).arg(self.place.path())).await;
+        let device = said.out.trim().rsplit('/').next().expect("a device has a name").to_owned();
+        let trigger = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        std::fs::write(&trigger, "a story\n").unwrap_or_else(|error| panic!("{trigger}: {error}"));
+    }
+
+    /// What a person does then.
+    async fn repair(&self) {
+        let said = run(Command::new("umount").arg(self.place.path())).await;
+        assert_eq!(said.code, 0, "{}", said.err);
+        let said = run(Command::new(installed("fsck.ext4", "e2fsprogs")).arg("-fy").arg(&self.image)).await;
+        assert!(said.code <= 1, "{}", said.all());
+        self.mount_again().await;
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.place.path()).output();
+    }
+}
+
+/// While the collector is away readings become a roll-up; waits until it has arrived.
+async fn a_roll_up_arrives(collector: &mut Collector, what: &str) {
+    let before = collector.facts("rollup").len();
+    collector.kill().await;
+    pass(s(3)).await;
+    collector.run().await;
+    let more = || async { (collector.facts("rollup").len() > before).then_some(()) };
+    eventually(what, s(20), more).await;
+}
+
+async fn up_with_state_on_it(collector: &Collector, agent: &mut Agent) -> String {
+    agent.configure("interval = \"1s\"");
+    let said = agent.enrol(&collector.address(), &collector.token("fast").await).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    agent.run();
+    let up = || async { collector.hosts().await.into_iter().find(|host| host["state"] == "up") };
+    let host = eventually("it is up", s(20), up).await;
+    host["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn with_its_disk_full_an_agent_delivers_records_from_memory_and_uses_the_disk_again() {
+    let mut collector = Collector::start("").await;
+    let mut agent = Agent::new(None);
+    let disk = Small::mount(&agent.state(), "4m").await;
+    let host = up_with_state_on_it(&collector, &mut agent).await;
+
+    disk.fill("filler");
+    a_roll_up_arrives(&mut collector, "with the disk full the roll-up arrives all the same").await;
+    assert!(agent.log().contains("spool: the disk refuses"), "it says so:\n{}", agent.log());
+    assert_eq!(agent.log().matches("WARN spool").count(), 1, "once:\n{}", agent.log());
+    std::fs::remove_file(disk.file("filler")).expect("the story's own file");
+    let healed = || async { agent.log().contains("the disk takes records again").then_some(()) };
+    eventually("the disk is used again", s(45), healed).await;
+
+    // What is on the disk outlives the agent.
+    collector.kill().await;
+    pass(s(3)).await;
+    assert_eq!(agent.stop().await, 0, "{}", agent.log());
+    let before = collector.facts("rollup").len();
+    collector.run().await;
+    agent.run();
+    collector.host_is(&host, "up", s(30)).await;
+    let more = || async { (collector.facts("rollup").len() > before).then_some(()) };
+    eventually("what is on the disk arrives", s(20), more).await;
+}
+
+#[tokio::test]
+async fn with_its_file_system_broken_under_it_an_agent_delivers_records_from_memory_until_it_is_repaired() {
+    let mut collector = Collector::start("").await;
+    let mut agent = Agent::new(None);
+    let disk = Fragile::mount(&agent.state(), agent.home().join("image")).await;
+    let host = up_with_state_on_it(&collector, &mut agent).await;
+
+    disk.break_down().await;
+    a_roll_up_arrives(&mut collector, "on a broken file system the roll-up arrives all the same").await;
+    assert!(agent.log().contains("spool: the disk refuses"), "it says so:\n{}", agent.log());
+    collector.host_is(&host, "up", s(5)).await;
+    assert_eq!(agent.stop().await, 0, "{}", agent.log());
+
+    disk.repair().await;
+    agent.run();
+    collector.host_is(&host, "up", s(30)).await;
+    let (kept, through) = (collector.facts("rollup").len(), collector.facts("gap").len());
+    a_roll_up_arrives(&mut collector, "repaired, records arrive").await;
+    assert!(kept >= 1 && through == 0, "{:?}", collector.facts("gap"));
 }

@@ -13,6 +13,7 @@ mod deploy;
 mod disk;
 mod exporter;
 mod exposition;
+mod herd;
 mod hostile;
 mod identities;
 mod liveness;

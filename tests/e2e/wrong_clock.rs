@@ -90,3 +90,37 @@ async fn a_clock_three_weeks_ahead_is_seen_and_its_certificate_renewed_at_once()
     eventually("the old certificate is refused", s(15), told).await;
     assert_eq!(collector.metric("muster_reports_refused_total{reason=\"unknown_certificate\"}").await, Some(1.0));
 }
+
+#[tokio::test]
+async fn a_clock_set_back_an_hour_and_forward_a_day_while_it_runs_is_recorded_and_interrupts_nothing() {
+    let collector = Collector::start("").await;
+    let agent = Agent::enrolled(&collector, "fast", None).await;
+    agent.configure("interval = \"1s\"");
+    let clock = agent.home().join("clock");
+    let set = |offset: &str| {
+        // Written beside and renamed: the library reads it at each call.
+        let new = agent.home().join("clock.new");
+        std::fs::write(&new, format!("{offset}\n")).expect("a file in a directory of our own");
+        std::fs::rename(&new, &clock).expect("a file in a directory of our own");
+    };
+    set("+0");
+    let mut command = agent.command();
+    command.env("LD_PRELOAD", library()).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1").arg("run");
+    let process = Process::start("the agent whose clock is set", &mut command, &agent.home().join("agent.log"));
+    collector.host_is(&agent.host, "up", s(20)).await;
+
+    for (steps, offset, step_s) in [(1, "-3600", -3_600.0), (2, "+86400", 90_000.0)] {
+        set(offset);
+        let recorded = || async { collector.facts("clock_step").get(steps - 1).cloned() };
+        let step = eventually("the step is recorded", s(20), recorded).await;
+        let wall = |which: &str| step[which]["wall_ms"].as_f64().unwrap_or_else(|| panic!("{step}"));
+        let by_s = (wall("after") - wall("before")) / 1_000.0;
+        assert!((by_s - step_s).abs() < 2.0, "{by_s}: {step}");
+        collector.host_is(&agent.host, "up", s(5)).await;
+    }
+    let log = process.log();
+    assert_eq!(log.matches("the collector listens generation").count(), 1, "one session all along:\n{log}");
+    assert_eq!(collector.facts("clock_step").len(), 2);
+    assert!(collector.facts("gap").is_empty(), "nothing was missed: {:?}", collector.facts("gap"));
+}

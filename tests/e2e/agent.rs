@@ -105,7 +105,6 @@ async fn absent_unreadable_and_failed_are_three_things_on_the_page_and_in_doctor
     write(root, "proc/meminfo", "MemTotal: 1000 kB\n");
     write(root, "proc/loadavg", "what is this\n");
     std::fs::set_permissions(root.join("proc/meminfo"), std::fs::Permissions::from_mode(0o000)).expect("our own file");
-    std::fs::set_permissions(root.join("proc/meminfo"), std::fs::Permissions::from_mode(0o0)).expect("our own file");
 
     let page = samples(&as_nobody(root, &["once"]).await.out);
     let success = |source: &str| page.get(&format!("node_scrape_collector_success{{collector=\"{source}\"}}")).copied();

@@ -13,7 +13,6 @@ mod deploy;
 mod disk;
 mod exporter;
 mod exposition;
-mod herd;
 mod hostile;
 mod identities;
 mod liveness;

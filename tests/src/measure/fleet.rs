@@ -204,43 +204,6 @@ pub fn serve_one(home: &Path, number: usize, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// Enrols so many simulated hosts; the tokens, separated by spaces, are used in turn.
-///
-/// # Errors
-/// When one is refused.
-pub async fn enrol_many(home: &Path, hosts: usize, port: u16, tokens: &str) -> Result<()> {
-    let plan = Plan { hosts, port, home: home.to_path_buf() };
-    LocalSet::new().run_until(enrol_all(&plan, tokens)).await
-}
-
-/// Is so many simulated hosts, which beat and report this machine's readings once, beside `story` and until it ends.
-///
-/// # Errors
-/// When a host has no identity.
-pub async fn run_many(home: &Path, hosts: usize, port: u16, story: impl Future<Output = ()>) -> Result<()> {
-    let plan = Plan { hosts, port, home: home.to_path_buf() };
-    let recording = Arc::new(Recording::make(0).await);
-    let (tell, mode) = watch::channel(Mode::Beats);
-    let running = async {
-        let mut tasks = JoinSet::new();
-        for number in 0..hosts {
-            let machine = Machine::new(number, Arc::clone(&recording));
-            tasks.spawn_local(run_host(plan.clone(), number, machine, mode.clone(), Duration::ZERO));
-            pass(CONNECT_EVERY).await;
-        }
-        while let Some(done) = tasks.join_next().await {
-            done??;
-        }
-        Ok(())
-    };
-    let told = async {
-        story.await;
-        tell.send_replace(Mode::Stop);
-    };
-    let (ended, ()) = LocalSet::new().run_until(async { tokio::join!(running, told) }).await;
-    ended
-}
-
 /// Enrols every host over gRPC, each with its own key; the tokens are used in turn.
 async fn enrol_all(plan: &Plan, tokens: &str) -> Result<()> {
     let tokens: Vec<&str> = tokens.split_ascii_whitespace().collect();

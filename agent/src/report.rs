@@ -6,15 +6,20 @@
 
 mod facts;
 mod rollup;
+mod unit;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use muster_proto::v1::agent_message::Body;
 use muster_proto::v1::{self, record};
+use prost::Message as _;
+use ring::digest;
 
 use crate::clock::Moment;
 use crate::gather::{Gathered, SourceState, SourceStatus};
 use crate::probe::{Family, Kind, Section, Series};
+
+use unit::Unit;
 
 pub use facts::{fingerprint, host_facts};
 pub use rollup::{Minute, Reading, RollupMinute};
@@ -29,20 +34,18 @@ const ENTRY_OVERHEAD: usize = 32;
 const PART_OVERHEAD: usize = 3;
 /// Most bytes of one retired id.
 const ID_BYTES: usize = 5;
-/// Whole numbers from here on are no longer exact in a double.
-const WHOLE_BELOW: f64 = 9_007_199_254_740_992.0;
 
 /// What this stream knows of one series.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     id: u32,
     source: &'static str,
     /// Section and place in it; `None` while its source is late.
     place: Option<(usize, usize)>,
-    /// The last whole value sent.
-    whole: i64,
-    /// The bits of the last value sent.
-    sent: Option<u64>,
+    /// What its whole numbers count.
+    unit: Unit,
+    /// The last value sent.
+    sent: Option<f64>,
 }
 
 /// Encodes the readings of one stream: what it has said is what the other end knows.
@@ -56,6 +59,25 @@ pub struct StreamEncoder {
     /// Which sections, in which version, `known` was made from.
     layout: Vec<(&'static str, u64)>,
     states: Vec<SourceStatus>,
+    /// The hash of all dictionaries said, as muster.proto defines it; empty before the first.
+    dictionary_hash: Vec<u8>,
+    /// How many `Readings` were made.
+    readings: u64,
+    /// What was said of the dictionary and is not known to be heard, oldest first.
+    unheard: Vec<Unheard>,
+}
+
+/// One change of the dictionary, to be taken back if the other end never heard of it.
+#[derive(Debug)]
+struct Unheard {
+    /// The `Readings` that followed it.
+    readings: u64,
+    /// The hash before.
+    hash: Vec<u8>,
+    /// Families and series up to here were there before.
+    families: u32,
+    added: Vec<u32>,
+    retired: Vec<Known>,
 }
 
 impl StreamEncoder {
@@ -65,10 +87,51 @@ impl StreamEncoder {
         Self::default()
     }
 
+    /// The encoder of a stream whose other end knows already how `gathered` would be described.
+    #[must_use]
+    pub fn describing(gathered: &Gathered) -> Self {
+        let mut encoder = Self::new();
+        encoder.learn(gathered);
+        encoder.heard(u64::MAX);
+        encoder.anew()
+    }
+
+    /// The other end has applied this many `Readings` of the stream, and all that was said before them.
+    pub fn heard(&mut self, readings: u64) {
+        self.unheard.retain(|change| change.readings > readings);
+    }
+
+    /// The encoder of a new stream whose other end still knows what it has heard on this one.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let unsaid = |known: &Known| Known { place: None, sent: None, ..known.clone() };
+        let mut known: BTreeMap<u32, Known> = self.known.iter().map(|known| (known.id, unsaid(known))).collect();
+        for change in self.unheard.iter().rev() {
+            known.retain(|id, _| change.added.binary_search(id).is_err());
+            known.extend(change.retired.iter().map(|known| (known.id, unsaid(known))));
+        }
+        let first = self.unheard.first();
+        let last_family = first.map_or(u32::MAX, |change| change.families);
+        let heard = self.families.iter().filter(|(_, id)| **id <= last_family);
+        Self {
+            families: heard.map(|(name, id)| (name.clone(), *id)).collect(),
+            known: known.into_values().collect(),
+            dictionary_hash: first.map_or(&self.dictionary_hash, |change| &change.hash).clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Tells the dictionary of this stream from any other; empty when there is none.
+    #[must_use]
+    pub fn dictionary_hash(&self) -> &[u8] {
+        &self.dictionary_hash
+    }
+
     /// Messages that tell the other end what is new: dictionaries of at most 2 KiB when series came or went, then one
     /// `Readings`. The first of a stream is a full set.
     pub fn encode(&mut self, gathered: &Gathered) -> Vec<Body> {
         let full = !std::mem::replace(&mut self.begun, true);
+        self.readings += 1;
         let layout = || gathered.table.sections.iter().map(|section| (section.source(), section.version()));
         let mut messages = Vec::new();
         if !layout().eq(self.layout.iter().copied()) {
@@ -88,44 +151,67 @@ impl StreamEncoder {
             present.extend(section.samples().enumerate().map(|(index, (_, series, _))| (series.id, place, index)));
         }
         present.sort_unstable();
+        let mut change = Unheard {
+            readings: self.readings,
+            hash: self.dictionary_hash.clone(),
+            families: self.last_family(),
+            added: Vec::new(),
+            retired: Vec::new(),
+        };
         let mut dictionary = Chunks::default();
         let mut earlier = std::mem::take(&mut self.known).into_iter().peekable();
         for (id, place, index) in present {
             while let Some(gone) = earlier.next_if(|known| known.id < id) {
-                self.keep_or_retire(gone, gathered, &mut dictionary);
+                change.retired.extend(self.keep_or_retire(gone, gathered, &mut dictionary));
             }
             if let Some(known) = earlier.next_if(|known| known.id == id) {
                 self.known.push(Known { place: Some((place, index)), ..known });
                 continue;
             }
             let section = &gathered.table.sections[place];
-            self.describe(section, index, &mut dictionary);
+            let unit = self.describe(section, index, &mut dictionary);
             let source = section.source();
-            self.known.push(Known { id, source, place: Some((place, index)), whole: 0, sent: None });
+            self.known.push(Known { id, source, place: Some((place, index)), unit, sent: None });
+            change.added.push(id);
         }
         for gone in earlier {
-            self.keep_or_retire(gone, gathered, &mut dictionary);
+            change.retired.extend(self.keep_or_retire(gone, gathered, &mut dictionary));
         }
-        dictionary.finish()
+        let said = dictionary.finish();
+        if !said.is_empty() {
+            self.unheard.push(change);
+        }
+        for message in &said {
+            self.dictionary_hash.extend(message.encode_to_vec());
+            self.dictionary_hash = digest::digest(&digest::SHA256, &self.dictionary_hash).as_ref().to_vec();
+        }
+        said
     }
 
-    /// A series whose source is only late is still there; any other has gone.
-    fn keep_or_retire(&mut self, gone: Known, gathered: &Gathered, dictionary: &mut Chunks) {
+    fn last_family(&self) -> u32 {
+        u32::try_from(self.families.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A series whose source is only late is still there; any other has gone, and is returned.
+    fn keep_or_retire(&mut self, gone: Known, gathered: &Gathered, dictionary: &mut Chunks) -> Option<Known> {
         if gathered.is_late(gone.source) {
             self.known.push(Known { place: None, ..gone });
-        } else {
-            dictionary.retire(gone.id);
+            return None;
         }
+        dictionary.retire(gone.id);
+        Some(gone)
     }
 
-    fn describe(&mut self, section: &Section, index: usize, dictionary: &mut Chunks) {
-        let Some((family, series)) = section.series(index) else { return };
-        let next = u32::try_from(self.families.len() + 1).unwrap_or(u32::MAX);
+    fn describe(&mut self, section: &Section, index: usize, dictionary: &mut Chunks) -> Unit {
+        let Some((family, series)) = section.series(index) else { return Unit::One };
+        let unit = Unit::of(&family.name);
+        let next = self.last_family().saturating_add(1);
         let family_id = *self.families.entry(family.name.clone()).or_insert(next);
         if family_id == next {
-            dictionary.family(family_of(family_id, family));
+            dictionary.family(family_of(family_id, family, unit));
         }
         dictionary.series(series_of(family_id, series));
+        unit
     }
 
     fn readings(&mut self, gathered: &Gathered, full: bool) -> v1::Readings {
@@ -134,15 +220,15 @@ impl StreamEncoder {
         for known in &mut self.known {
             let Some((place, index)) = known.place else { continue };
             let value = gathered.table.sections[place].values()[index];
-            if !full && known.sent == Some(value.to_bits()) {
+            let before = known.sent.replace(value).filter(|_| !full);
+            if before.map(f64::to_bits) == Some(value.to_bits()) {
                 continue;
             }
-            known.sent = Some(value.to_bits());
-            if let Some(whole) = as_whole(value) {
+            if let Some(count) = known.unit.count(value) {
+                let base = before.and_then(|before| known.unit.count(before)).unwrap_or(0);
                 readings.whole_gaps.push(known.id - last_whole_id);
-                readings.whole_diffs.push(whole - known.whole);
+                readings.whole_diffs.push(count - base);
                 last_whole_id = known.id;
-                known.whole = whole;
             } else {
                 readings.real_gaps.push(known.id - last_real_id);
                 readings.reals.push(value);
@@ -245,7 +331,7 @@ impl Chunks {
     }
 }
 
-fn family_of(id: u32, family: &Family) -> v1::Family {
+fn family_of(id: u32, family: &Family, unit: Unit) -> v1::Family {
     let kind = match family.kind {
         Kind::Untyped => 0,
         Kind::Counter => 1,
@@ -253,7 +339,7 @@ fn family_of(id: u32, family: &Family) -> v1::Family {
         Kind::Histogram => 3,
         Kind::Summary => 4,
     };
-    v1::Family { id, name: text(&family.name), r#type: kind, help: text(&family.help) }
+    v1::Family { id, name: text(&family.name), r#type: kind, help: text(&family.help), unit: unit as u32 }
 }
 
 fn series_of(family: u32, series: &Series) -> v1::Series {
@@ -275,17 +361,6 @@ fn state_of(status: &SourceStatus) -> v1::SourceState {
 
 fn clock_of(moment: Moment) -> v1::Clock {
     v1::Clock { wall_ms: moment.wall_ms, boottime_ms: moment.boottime_ms }
-}
-
-/// The value as a whole number, if it is exactly one; minus zero and NaN are not.
-#[expect(clippy::cast_possible_truncation, reason = "smaller than 2^53 by the check before")]
-#[expect(clippy::cast_precision_loss, reason = "compared bit by bit with the value it came from")]
-fn as_whole(value: f64) -> Option<i64> {
-    if value.fract() != 0.0 || value.abs() >= WHOLE_BELOW {
-        return None;
-    }
-    let whole = value as i64;
-    ((whole as f64).to_bits() == value.to_bits()).then_some(whole)
 }
 
 /// At most 256 bytes of a text, cut between characters.

@@ -58,6 +58,10 @@ async fn an_agent_notices_a_connection_that_is_only_half_there_keeps_what_it_rea
     let network = Network::make().await;
     let agent = Agent::up_in(&network, &collector, "fast").await;
     assert_eq!(collector.facts("rollup").len(), 0);
+    let dictionaries = || collector.metric(r#"muster_messages_received_total{kind="dictionary"}"#);
+    let first = dictionaries().await.unwrap();
+    // Long enough for the agent to be told that it was heard.
+    pass(s(1)).await;
 
     // Nobody resets anything: the agent's own kernel has to give the path up.
     network.cut().await;
@@ -70,4 +74,7 @@ async fn an_agent_notices_a_connection_that_is_only_half_there_keeps_what_it_rea
     let rollup = eventually("what was read meanwhile is there", s(10), kept).await;
     assert!(rollup.to_string().contains("memory_available_bytes"), "{rollup}");
     assert_eq!(agent.log().matches("the collector listens generation").count(), 2, "{}", agent.log());
+    // The collector still knows what it was told before: only what is new on this machine is told again.
+    let more = dictionaries().await.unwrap() - first;
+    assert!(first >= 10.0 && more < first / 2.0, "{first} dictionary messages at first, {more} after coming back");
 }

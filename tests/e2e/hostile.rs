@@ -84,7 +84,7 @@ async fn a_series_bomb_is_capped_its_family_named_and_the_rest_shown() {
     let bystander = Bystander::beside(&collector).await;
     let raw = Raw::enrolled(&collector, facts("series-bomb")).await;
     let talk = raw.session(hello(1), false).await.expect("a welcome");
-    let family = |id, name: &str| v1::Family { id, name: name.into(), r#type: 2, help: "raw".into() };
+    let family = |id, name: &str| v1::Family { id, name: name.into(), r#type: 2, help: "raw".into(), unit: 0 };
     let families = vec![family(1, "node_load1"), family(2, "node_bomb")];
     talk.send(Body::Dictionary(v1::Dictionary { families, ..v1::Dictionary::default() })).await;
     let series = |id: u32| v1::Series {

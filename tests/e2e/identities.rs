@@ -103,7 +103,7 @@ async fn names_that_are_weapons_end_inert_in_metrics_discovery_and_pages() {
 /// Readings whose labels, sources and help are weapons too.
 async fn reports_weapons(talk: &Talk, weapon: &str) {
     let labels = vec!["mountpoint".into(), weapon.into()];
-    let family = v1::Family { id: 1, name: "node_filesystem_files".into(), r#type: 2, help: weapon.into() };
+    let family = v1::Family { id: 1, name: "node_filesystem_files".into(), r#type: 2, help: weapon.into(), unit: 0 };
     let series = v1::Series { id: 1, family: 1, labels, ..v1::Series::default() };
     let dictionary = v1::Dictionary { families: vec![family], series: vec![series], ..v1::Dictionary::default() };
     talk.send(Body::Dictionary(dictionary)).await;

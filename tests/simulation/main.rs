@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod memory;
+mod readings;
 mod world;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,6 @@ use crate::probe::{Names, ProbeError, Scratch, Sink, Table};
 struct Decoder {
     families: BTreeMap<u32, String>,
     series: BTreeMap<u32, (u32, Vec<String>)>,
-    whole: BTreeMap<u32, i64>,
     values: BTreeMap<u32, f64>,
     states: BTreeMap<String, u32>,
     changed: usize,
@@ -37,7 +36,6 @@ impl Decoder {
         for id in dictionary.retired {
             assert!(self.series.remove(&id).is_some(), "only what is known retires");
             self.values.remove(&id);
-            self.whole.remove(&id);
         }
         for series in dictionary.series {
             assert!(self.families.contains_key(&series.family), "a family comes before its series");
@@ -50,9 +48,8 @@ impl Decoder {
         let mut id = 0;
         for (gap, diff) in readings.whole_gaps.iter().zip(&readings.whole_diffs) {
             id += gap;
-            let whole = self.whole.entry(id).or_insert(0);
-            *whole += diff;
-            self.values.insert(id, *whole as f64);
+            let before = self.values.get(&id).copied().filter(|value| is_whole(*value)).unwrap_or(0.0);
+            self.values.insert(id, (before as i64 + diff) as f64);
         }
         id = 0;
         for (gap, real) in readings.real_gaps.iter().zip(&readings.reals) {
@@ -72,6 +69,13 @@ impl Decoder {
             .map(|(id, (family, labels))| ((self.families[family].clone(), labels.clone()), value(id)))
             .collect()
     }
+}
+
+/// From 2^53 on not every whole number is a double; minus zero is none of them.
+const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+
+fn is_whole(value: f64) -> bool {
+    value.fract() == 0.0 && value.abs() < EXACT_BELOW && value.to_bits() != (-0.0_f64).to_bits()
 }
 
 struct Machine {
@@ -116,8 +120,8 @@ fn value() -> impl Strategy<Value = f64> {
         (-5_i64..5).prop_map(|whole| whole as f64),
         Just(-0.0),
         Just(f64::NAN),
-        Just(WHOLE_BELOW),
-        Just(WHOLE_BELOW - 1.0),
+        Just(EXACT_BELOW),
+        Just(EXACT_BELOW - 1.0),
         Just(1.5),
     ]
 }

@@ -88,7 +88,8 @@ impl Uplink {
         self.memory.generation = welcome.generation;
         self.memory.save(&self.parts.state);
         // The session before, if there still is one, is closed only now.
-        self.session = Some(Session::new(opened, now));
+        let described = self.described.take().filter(|_| welcome.dictionary_known);
+        self.session = Some(Session::new(opened, described.unwrap_or_default(), now));
         self.open_at = None;
         let offset_ms = welcome.server_wall_ms - now.wall_ms;
         tracing::info!(generation = welcome.generation, clock_offset_ms = offset_ms, "the collector listens");

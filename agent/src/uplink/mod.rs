@@ -29,7 +29,7 @@ use crate::clock::Moment;
 use crate::gather::Gathered;
 use crate::host::Host;
 use crate::identity::{self, Copied, EnrolError, Identity, IdentityError, copied, random_ratio};
-use crate::report::{self, RollupMinute};
+use crate::report::{self, RollupMinute, StreamEncoder};
 use crate::spool::Spool;
 use crate::state::{StateDir, StateError};
 use backoff::{Backoff, Ending};
@@ -132,6 +132,8 @@ pub struct Uplink {
     alive: AliveLog,
     backoff: Backoff,
     session: Option<Session>,
+    /// What the collector may still know how to read: asked in `Hello`.
+    described: Option<StreamEncoder>,
     opening: Option<Opening>,
     open_at: Option<Instant>,
     address: usize,
@@ -193,6 +195,7 @@ impl Uplink {
             alive: AliveLog::parse(&String::from_utf8_lossy(&text)),
             backoff: Backoff::new(parts.pace.backoff),
             session: None,
+            described: None,
             opening: None,
             open_at: Some(Instant::now() + Backoff::first(random_ratio())),
             address: 0,
@@ -275,6 +278,7 @@ impl Uplink {
             self.open_at = Some(Instant::now() + self.backoff.after_failure(random_ratio()));
             return;
         };
+        self.described = self.describe();
         let ticket = Ticket {
             address,
             tls,
@@ -295,6 +299,12 @@ impl Uplink {
         let chosen = known.get(self.address % known.len().max(1)).cloned();
         self.address = self.address.wrapping_add(1);
         chosen
+    }
+
+    /// What the stream before said, or what this machine would say now.
+    fn describe(&mut self) -> Option<StreamEncoder> {
+        let running = self.session.as_ref().map(Session::encoder_anew);
+        running.or_else(|| self.described.take()).or_else(|| self.latest.as_ref().map(StreamEncoder::describing))
     }
 
     fn hello(&self) -> v1::Hello {
@@ -321,7 +331,7 @@ impl Uplink {
             alive: alive.collect(),
             settings_version: self.memory.settings_version,
             inventory_hash: Vec::new(),
-            dictionary_hash: Vec::new(),
+            dictionary_hash: self.described.as_ref().map_or_else(Vec::new, |said| said.dictionary_hash().to_vec()),
         }
     }
 
@@ -334,6 +344,9 @@ impl Uplink {
     fn end_session(&mut self, how: Ending) {
         let now = self.now();
         let Some(session) = self.session.take() else { return };
+        if self.opening.is_none() {
+            self.described = Some(session.encoder_anew());
+        }
         let how = match how {
             _ if session.draining => Ending::Moved,
             // The pair in use may have been replaced: the renewed one has its turn soon.

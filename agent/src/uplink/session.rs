@@ -50,7 +50,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(opened: Opened, now: Moment) -> Self {
+    pub(super) fn new(opened: Opened, encoder: StreamEncoder, now: Moment) -> Self {
         Self {
             outbound: Some(opened.outbound),
             inbound: opened.inbound,
@@ -60,7 +60,7 @@ impl Session {
             spread: Duration::from_millis(opened.welcome.reconnect_spread_ms.into()),
             draining: false,
             backlog: VecDeque::new(),
-            encoder: StreamEncoder::new(),
+            encoder,
             last_sent: Instant::now(),
             readings_sent: 0,
             heard: 0,
@@ -82,6 +82,11 @@ impl Session {
                 false => Progress::Message(Ok(None)),
             },
         }
+    }
+
+    /// The encoder of a stream after this one, for an other end that has heard all of this one's dictionary.
+    pub(super) fn encoder_anew(&self) -> StreamEncoder {
+        self.encoder.anew()
     }
 
     /// Queues one message.
@@ -141,6 +146,7 @@ impl Session {
     pub(super) fn acknowledged(&mut self, ack: &v1::Ack, epoch: [u8; 16], now: Moment) -> Option<u64> {
         if ack.heard > self.heard {
             self.heard = ack.heard;
+            self.encoder.heard(ack.heard);
             self.heard_at_ms = now.boottime_ms;
         }
         if ack.rate_per_second > 0 {

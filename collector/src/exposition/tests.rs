@@ -1,3 +1,4 @@
+use crate::domain::host::dictionary::unit::Unit;
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{body::Body, http::Request};
@@ -73,11 +74,20 @@ fn view(name: &str, state: State) -> HostView {
 fn context(view: HostView, now_ms: i64) -> ExpositionContext {
     let slots = Arc::new(Slots::default());
     let slot = slots.open(HostNo(1), SESSION, view.profile.watch, at(0));
-    let load =
-        FamilyEntry { id: 0, name: "node_load1".into(), kind: FamilyType::Gauge, help: "1m load average.".into() };
+    let load = FamilyEntry {
+        id: 0,
+        name: "node_load1".into(),
+        kind: FamilyType::Gauge,
+        help: "1m load average.".into(),
+        unit: Unit::One,
+    };
     let series = SeriesEntry { id: 0, family: 0, suffix: String::new(), labels: Vec::new() };
-    slot.grow(SESSION, DictionaryUpdate { families: vec![load], series: vec![series], retired: vec![] }, at(0))
-        .unwrap();
+    slot.grow(
+        SESSION,
+        DictionaryUpdate { families: vec![load], series: vec![series], retired: vec![], bytes: vec![] },
+        at(0),
+    )
+    .unwrap();
     let update = ReadingsUpdate {
         full: true,
         agent_wall_ms: at(250).ms(),
@@ -288,7 +298,7 @@ async fn names_of_the_field_stay_as_they_are_whatever_their_type() {
     ];
     let mut update = DictionaryUpdate::default();
     for (n, (name, kind, suffix, label)) in (10..).zip(families) {
-        update.families.push(FamilyEntry { id: n, name: name.into(), kind, help: "\"Help\"".into() });
+        update.families.push(FamilyEntry { id: n, name: name.into(), kind, help: "\"Help\"".into(), unit: Unit::One });
         let labels = if label.is_empty() { vec![] } else { vec![label.into(), "+Inf".into()] };
         update.series.push(SeriesEntry { id: n, family: n, suffix: suffix.into(), labels });
     }
@@ -348,8 +358,14 @@ async fn no_name_that_a_host_gives_breaks_a_page() {
         let entry = |id, labels| SeriesEntry { id, family: 1, suffix: String::new(), labels };
         let update = DictionaryUpdate {
             families: vec![
-                FamilyEntry { id: 1, name: "node_x".into(), kind: FamilyType::Gauge, help: text.clone() },
-                FamilyEntry { id: 2, name: text.clone(), kind: FamilyType::Gauge, help: text.clone() },
+                FamilyEntry {
+                    id: 1,
+                    name: "node_x".into(),
+                    kind: FamilyType::Gauge,
+                    help: text.clone(),
+                    unit: Unit::One,
+                },
+                FamilyEntry { id: 2, name: text.clone(), kind: FamilyType::Gauge, help: text.clone(), unit: Unit::One },
             ],
             series: vec![
                 entry(1, vec!["device".into(), text.clone()]),
@@ -359,6 +375,7 @@ async fn no_name_that_a_host_gives_breaks_a_page() {
                 SeriesEntry { id: 5, family: 1, suffix: text.clone(), labels: vec![] },
             ],
             retired: vec![],
+            bytes: vec![],
         };
         slot.grow(SESSION, update, at(0)).unwrap();
         let update = ReadingsUpdate { whole_gaps: vec![1; 5], whole_diffs: vec![1; 5], ..ReadingsUpdate::default() };

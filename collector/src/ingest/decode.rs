@@ -9,12 +9,13 @@ mod tests;
 use std::net::IpAddr;
 
 use muster_proto::v1::{self, agent_message::Body};
+use prost::Message as _;
 
 use crate::{
     domain::{
         event::Why,
         host::{
-            dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry},
+            dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
             slot::ReadingsUpdate,
         },
         labels::Facts,
@@ -162,6 +163,8 @@ pub struct Greeting {
     pub facts: Facts,
     /// When it was alive while nobody listened.
     pub alive: Vec<AliveSpan>,
+    /// The dictionary that it would go on with, or nothing.
+    pub dictionary_hash: Vec<u8>,
 }
 
 /// Reads one message.
@@ -221,6 +224,7 @@ fn greeting(hello: v1::Hello) -> Result<Greeting, DecodeError> {
         facts: host_facts(hello.facts.unwrap_or_default(), hello.version.clone())?,
         version: hello.version,
         alive: hello.alive.into_iter().map(alive_span).collect::<Result<_, _>>()?,
+        dictionary_hash: hello.dictionary_hash,
     })
 }
 
@@ -286,14 +290,16 @@ fn dictionary_update(dictionary: v1::Dictionary) -> Result<DictionaryUpdate, Dec
     limit("families", dictionary.families.len(), DICTIONARY_ENTRIES)?;
     limit("series", dictionary.series.len(), DICTIONARY_ENTRIES)?;
     limit("retired", dictionary.retired.len(), VALUES)?;
+    let bytes = dictionary.encode_to_vec();
     Ok(DictionaryUpdate {
-        families: dictionary.families.into_iter().map(family).collect(),
+        bytes,
+        families: dictionary.families.into_iter().map(family).collect::<Result<_, _>>()?,
         series: dictionary.series.into_iter().map(series).collect(),
         retired: dictionary.retired,
     })
 }
 
-fn family(family: v1::Family) -> FamilyEntry {
+fn family(family: v1::Family) -> Result<FamilyEntry, DecodeError> {
     let kind = match family.r#type {
         1 => FamilyType::Counter,
         2 => FamilyType::Gauge,
@@ -301,7 +307,10 @@ fn family(family: v1::Family) -> FamilyEntry {
         4 => FamilyType::Summary,
         _ => FamilyType::Untyped,
     };
-    FamilyEntry { id: family.id, name: family.name, kind, help: cut(family.help, HELP_BYTES) }
+    // Numbers of an unknown unit would be shown wrong.
+    let unit =
+        Unit::from_wire(family.unit).ok_or(DecodeError::Malformed("a family counts in a unit that is not known"))?;
+    Ok(FamilyEntry { id: family.id, name: family.name, kind, help: cut(family.help, HELP_BYTES), unit })
 }
 
 fn series(series: v1::Series) -> SeriesEntry {

@@ -153,6 +153,7 @@ impl Visitor {
         let now = context.now();
         let time = HostTime::new(greeting.boot_id, greeting.clock, now);
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
+        let dictionary_known = slot.resume(session, &greeting.dictionary_hash, now);
         if let Some(view) = context.rooms.snapshot.borrow().hosts.get(&host) {
             // What the engine holds open, so that a trouble that ended or stands since then is told again.
             slot.adopt(&view.findings);
@@ -177,7 +178,7 @@ impl Visitor {
             known_epoch: received.map(|(epoch, _)| epoch.to_vec()).unwrap_or_default(),
             through: received.map_or(0, |(_, through)| through),
             reconnect_spread_ms: self.spread_ms(),
-            dictionary_known: false,
+            dictionary_known,
             sections: Vec::new(),
         }));
         let name = &profile.name;

@@ -37,7 +37,7 @@ use crate::{
     store::{Fact, StoreError},
 };
 
-/// Readings messages that share one acknowledgement.
+/// Readings messages that share one acknowledgement, unless they follow a change of the dictionary.
 const READINGS_PER_ACK: u64 = 8;
 /// Readings are acknowledged within this, in milliseconds.
 const ACK_WITHIN_MS: i64 = 30_000;
@@ -280,7 +280,7 @@ impl Running {
         self.metrics().reports.inc();
         self.metrics().samples.inc_by(samples as u64);
         self.heard += 1;
-        if self.heard - self.acked >= READINGS_PER_ACK {
+        if applied.learned || self.heard - self.acked >= READINGS_PER_ACK {
             self.acknowledge();
         } else {
             self.ack_due.get_or_insert(now.plus_ms(ACK_WITHIN_MS));

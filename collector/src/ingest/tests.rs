@@ -54,7 +54,13 @@ async fn a_host_enrols_reports_and_says_goodbye() {
     assert!(document.contains("watch = ") && document.contains("beat_ms = "), "{document}");
     opened(&mut world).await;
     talk.send(Body::Dictionary(v1::Dictionary {
-        families: vec![v1::Family { id: 1, name: "node_load1".into(), r#type: 2, help: "1m load average.".into() }],
+        families: vec![v1::Family {
+            id: 1,
+            name: "node_load1".into(),
+            r#type: 2,
+            help: "1m load average.".into(),
+            unit: 0,
+        }],
         series: vec![v1::Series { id: 1, family: 1, ..v1::Series::default() }],
         retired: Vec::new(),
     }))

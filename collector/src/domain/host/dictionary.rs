@@ -7,6 +7,7 @@
 pub mod block;
 pub mod draft;
 pub mod text;
+pub mod unit;
 
 use std::{
     collections::HashMap,
@@ -16,6 +17,7 @@ use std::{
 use self::{
     block::{Block, Header, Labels},
     text::Format,
+    unit::Unit,
 };
 use crate::domain::rules::Index;
 
@@ -59,6 +61,8 @@ pub struct FamilyEntry {
     pub kind: FamilyType,
     /// Its help text.
     pub help: String,
+    /// What its whole numbers count.
+    pub unit: Unit,
 }
 
 /// A series as it came over the wire.
@@ -83,6 +87,29 @@ pub struct DictionaryUpdate {
     pub series: Vec<SeriesEntry>,
     /// Series that exist no more.
     pub retired: Vec<u32>,
+    /// The message's bytes, for [`Saying`].
+    pub bytes: Vec<u8>,
+}
+
+/// The hash of all dictionary messages of a stream, one after the other: equal where the same was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Saying(Option<[u8; 32]>);
+
+impl Saying {
+    /// The hash with one more message.
+    #[must_use]
+    pub fn and(self, message: &[u8]) -> Self {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(self.0.as_ref().map_or(&[], |before| before.as_slice()));
+        context.update(message);
+        Self(Some(digest_bytes(context)))
+    }
+
+    /// Whether it is this hash.
+    #[must_use]
+    pub fn is(self, hash: &[u8]) -> bool {
+        self.0.is_some_and(|said| said == hash)
+    }
 }
 
 /// The place of a series that is declared but not shown: invalid or a duplicate. Its numbers are read over.
@@ -128,7 +155,8 @@ struct Layout {
     /// Ascending series ids, and beside them their places.
     ids: Box<[u32]>,
     places: Box<[u32]>,
-    size: usize,
+    /// By place.
+    units: Box<[Unit]>,
     leaves_out: bool,
 }
 
@@ -149,7 +177,13 @@ impl Dictionary {
     /// How many series are shown; values are kept for these, by place.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.layout.size
+        self.layout.units.len()
+    }
+
+    /// What the whole numbers of the series at `place` count.
+    #[must_use]
+    pub fn unit(&self, place: u32) -> Unit {
+        self.layout.units[place as usize]
     }
 
     /// The place of the series with this id: [`HIDDEN`] for one that is not shown, `None` for an unknown one.
@@ -227,7 +261,7 @@ impl Dictionary {
     /// The values by place of this dictionary, taken over by series id from those of `other`.
     #[must_use]
     pub fn carry_over(&self, other: &Self, values: &[f64]) -> Vec<f64> {
-        let mut carried = vec![ABSENT; self.layout.size];
+        let mut carried = vec![ABSENT; self.size()];
         for (id, place) in self.layout.ids.iter().zip(&self.layout.places) {
             let before = other.layout.ids.binary_search(id).map_or(HIDDEN, |at| other.layout.places[at]);
             if *place != HIDDEN && before != HIDDEN && self.series(*place) == other.series(before) {
@@ -253,16 +287,17 @@ fn homonyms(blocks: &[Arc<Block>]) -> Box<[usize]> {
 
 impl Layout {
     fn new(families: Vec<(u32, FamilyPlace)>, blocks: &[Block], series: Vec<(u32, u32)>) -> Self {
-        let mut size = 0;
+        let mut units = Vec::new();
         let start_of = |block: &Block| {
-            let start = size;
-            size += block.len();
+            let start = units.len();
+            units.resize(start + block.len(), block.unit());
             u32::try_from(start).expect("series per host are capped far below 2^32")
         };
         let starts = blocks.iter().map(start_of).collect();
         let (ids, places): (Vec<u32>, Vec<u32>) = series.into_iter().unzip();
         let leaves_out = families.iter().any(|(_, place)| *place == FamilyPlace::LeftOut);
-        Self { families: families.into(), starts, ids: ids.into(), places: places.into(), size, leaves_out }
+        let units = units.into();
+        Self { families: families.into(), starts, ids: ids.into(), places: places.into(), units, leaves_out }
     }
 
     fn digest(&self) -> [u8; 32] {
@@ -280,6 +315,7 @@ impl Layout {
             });
         }
         self.starts.iter().chain(&self.ids).chain(&self.places).for_each(|n| number(*n));
+        self.units.iter().for_each(|unit| number(*unit as u32));
         digest_bytes(context)
     }
 }

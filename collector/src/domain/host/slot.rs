@@ -13,7 +13,7 @@ use std::sync::{
 use self::readings::{commit, sources_after, stage};
 use super::{
     dictionary::{
-        ABSENT, Dictionary, DictionaryUpdate, Interner,
+        ABSENT, Dictionary, DictionaryUpdate, Interner, Saying,
         block::Labels,
         draft::{Allowance, Draft, Omissions},
         is_absent,
@@ -147,6 +147,10 @@ struct State {
     fresh: bool,
     draft: Option<Box<Draft>>,
     dictionary: Arc<Dictionary>,
+    /// What was said for the dictionary and the draft.
+    said: Saying,
+    /// The same of the stream before, if all of it is in the dictionary.
+    resumable: Saying,
     /// By place in the dictionary.
     values: Vec<f64>,
     sources: Vec<Source>,
@@ -162,6 +166,8 @@ struct State {
 pub struct Applied {
     /// Judgements that differ from before.
     pub judgements: Vec<Judgement>,
+    /// The dictionary changed: the agent wants to know that it was heard, to go on from there on another stream.
+    pub learned: bool,
     /// The engine must be told `Heard`: first readings of the session, or first message after `Silent`.
     pub tell_heard: bool,
 }
@@ -183,6 +189,8 @@ impl Slot {
             fresh: true,
             draft: None,
             dictionary,
+            said: Saying::default(),
+            resumable: Saying::default(),
             values: Vec::new(),
             sources: Vec::new(),
             allowance: Allowance::default(),
@@ -212,11 +220,28 @@ impl Slot {
         self.heard_ms.store(now.ms(), SeqCst);
         self.silence_told.store(false, SeqCst);
         self.session.store(session.0, SeqCst);
+        if !state.fresh {
+            let whole = state.draft.is_none() && state.omissions.families_total == 0;
+            state.resumable = if whole { state.said } else { Saying::default() };
+        }
         state.fresh = true;
         state.draft = Some(Box::default());
+        state.said = Saying::default();
         state.allowance = Allowance::default();
         state.omissions = Omissions::default();
         state.memory.forget_pending();
+    }
+
+    /// The session goes on with the dictionary of the one before, if that is the one with this hash.
+    pub fn resume(&self, session: SessionId, dictionary_hash: &[u8], now: Timestamp) -> bool {
+        let Ok(mut state) = self.lock_for(session) else { return false };
+        let known = state.resumable.is(dictionary_hash);
+        if known {
+            state.draft = None;
+            state.said = state.resumable;
+            state.allowance.begin(now);
+        }
+        known
     }
 
     pub(super) fn set_watch(&self, watch: Watch) {
@@ -277,6 +302,7 @@ impl Slot {
         let mut draft = state.draft.take().unwrap_or_else(|| Box::new(Draft::of(&state.dictionary)));
         let checked = draft.check(&update);
         if checked.is_ok() {
+            state.said = state.said.and(&update.bytes);
             draft.grow(update, &mut state.allowance, &mut state.omissions, now);
         }
         state.draft = Some(draft);
@@ -291,6 +317,7 @@ impl Slot {
         let mut guard = self.lock_for(session)?;
         let state = &mut *guard;
         let sources = sources_after(&state.sources, state.fresh, update).map_err(SlotError::Malformed)?;
+        let learned = state.draft.is_some();
         if let Some(draft) = &state.draft {
             let (dictionary, hidden) = draft.seal(&self.shared.interner);
             let mut values = if state.fresh {
@@ -298,14 +325,15 @@ impl Slot {
             } else {
                 dictionary.carry_over(&state.dictionary, &state.values)
             };
-            let staged = stage(update, &dictionary, &values).map_err(SlotError::Malformed)?;
+            let staged = stage(update, &dictionary, &values, update.full).map_err(SlotError::Malformed)?;
             commit(update.full, &staged, &mut values);
             (state.dictionary, state.values, state.draft) = (dictionary, values, None);
             state.omissions.invalid += hidden;
             state.allowance.begin(now);
         } else {
-            let staged = stage(update, &state.dictionary, &state.values).map_err(SlotError::Malformed)?;
-            commit(update.full, &staged, &mut state.values);
+            let anew = update.full || state.fresh;
+            let staged = stage(update, &state.dictionary, &state.values, anew).map_err(SlotError::Malformed)?;
+            commit(anew, &staged, &mut state.values);
         }
         if let Some(sources) = sources {
             state.sources = sources;
@@ -323,7 +351,7 @@ impl Slot {
         let judgements = state.memory.judge(&inputs);
         drop(guard);
         let was_silent = self.heard(session, now);
-        Ok(Applied { judgements, tell_heard: first || was_silent })
+        Ok(Applied { judgements, learned, tell_heard: first || was_silent })
     }
 
     /// Takes over which findings are open for this host, as the records say: after a start of the collector, or when a

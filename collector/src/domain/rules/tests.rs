@@ -1,3 +1,4 @@
+use crate::domain::host::dictionary::unit::Unit;
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
@@ -35,6 +36,7 @@ impl Machine {
             name: name.into(),
             kind: FamilyType::Gauge,
             help: String::new(),
+            unit: Unit::One,
         };
         let families = (0..).zip(all).map(family).collect();
         let mut series = Vec::new();
@@ -46,7 +48,12 @@ impl Machine {
         }
         let labels = ["name", "nginx.service", "state", "failed"].map(str::to_owned);
         series.push(SeriesEntry { id: 1_000, family: 4, suffix: String::new(), labels: labels.into() });
-        slot.grow(SESSION, DictionaryUpdate { families, series, retired: vec![] }, Timestamp::from_ms(0)).unwrap();
+        slot.grow(
+            SESSION,
+            DictionaryUpdate { families, series, retired: vec![], bytes: vec![] },
+            Timestamp::from_ms(0),
+        )
+        .unwrap();
         let count = u32::try_from(filesystems.len()).unwrap();
         let machine = Self { slot, filesystems: count };
         assert_eq!(machine.report(&[], None, &[]), []);
@@ -265,11 +272,16 @@ fn a_family_left_out_is_told_once_and_cleared_when_it_fits_again() {
     let slots = Slots::default();
     let slot = slots.open(HOST, SESSION, Watch::Normal, Timestamp::from_ms(0));
     let declare = |session: SessionId, count: u32| {
-        let family = FamilyEntry { id: 1, name: "bomb".into(), kind: FamilyType::Gauge, help: String::new() };
+        let family =
+            FamilyEntry { id: 1, name: "bomb".into(), kind: FamilyType::Gauge, help: String::new(), unit: Unit::One };
         let entry =
             |id: u32| SeriesEntry { id, family: 1, suffix: String::new(), labels: vec!["n".into(), id.to_string()] };
-        let update =
-            DictionaryUpdate { families: vec![family], series: (1..=count).map(entry).collect(), retired: vec![] };
+        let update = DictionaryUpdate {
+            families: vec![family],
+            series: (1..=count).map(entry).collect(),
+            retired: vec![],
+            bytes: vec![],
+        };
         slot.grow(session, update, Timestamp::from_ms(0)).unwrap();
         let readings = ReadingsUpdate { full: true, ..ReadingsUpdate::default() };
         said(&slot.apply(session, &readings, Timestamp::from_ms(1)).unwrap().judgements)

@@ -6,6 +6,7 @@
 use super::{
     FamilyType,
     text::{self, Format},
+    unit::Unit,
 };
 
 /// A series' labels: name and value, sorted by name, cleaned but not escaped.
@@ -17,6 +18,7 @@ pub struct Block {
     name: String,
     kind: FamilyType,
     help: String,
+    unit: Unit,
     text: Box<[u8]>,
     header_end: u32,
     /// The header in OpenMetrics, where it is another one.
@@ -51,17 +53,19 @@ pub(super) struct BlockBuilder {
     name: String,
     kind: FamilyType,
     help: String,
+    unit: Unit,
     text: Vec<u8>,
     header_end: u32,
     members: Vec<Member>,
 }
 
 impl BlockBuilder {
-    pub(super) fn new(name: &str, kind: FamilyType, help: &str) -> Self {
+    pub(super) fn new(name: &str, kind: FamilyType, help: &str, unit: Unit) -> Self {
         let mut prepared = Vec::new();
         text::push_header(&mut prepared, Format::Text, name, kind, help);
         let header_end = offset(&prepared);
-        Self { name: name.to_owned(), kind, help: help.to_owned(), text: prepared, header_end, members: Vec::new() }
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Self { name, kind, help, unit, text: prepared, header_end, members: Vec::new() }
     }
 
     /// Appends a series and returns its text.
@@ -101,6 +105,7 @@ impl BlockBuilder {
             name: self.name,
             kind: self.kind,
             help: self.help,
+            unit: self.unit,
             text: self.text.into_boxed_slice(),
             header_end: self.header_end,
             open_header: differs.then_some(open_header),
@@ -136,6 +141,12 @@ impl Block {
     #[must_use]
     pub fn help(&self) -> &str {
         &self.help
+    }
+
+    /// What its whole numbers count on the wire.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// How many series it has.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Dictionary, DictionaryUpdate, FamilyEntry, FamilyPlace, FamilyType, HIDDEN, Interner, SeriesEntry,
-    block::BlockBuilder, text,
+    block::BlockBuilder, text, unit::Unit,
 };
 use crate::domain::time::Timestamp;
 
@@ -80,6 +80,7 @@ struct Family {
     name: String,
     kind: FamilyType,
     help: String,
+    unit: Unit,
     state: FamilyState,
     series: usize,
     label_bytes: usize,
@@ -113,17 +114,17 @@ impl Draft {
         let mut draft = Self::default();
         let mut owners = BTreeMap::new();
         for (id, place) in &dictionary.layout.families {
-            let (name, kind, help, state) = match place {
+            let (name, kind, help, unit, state) = match place {
                 FamilyPlace::Block(n) => {
                     let block = &dictionary.blocks[*n as usize];
                     owners.entry(block.name()).or_insert(*id);
-                    (block.name(), block.kind(), block.help(), FamilyState::Shown)
+                    (block.name(), block.kind(), block.help(), block.unit(), FamilyState::Shown)
                 }
-                FamilyPlace::Invalid => ("", FamilyType::Untyped, "", FamilyState::Invalid),
-                FamilyPlace::LeftOut => ("", FamilyType::Untyped, "", FamilyState::LeftOut),
+                FamilyPlace::Invalid => ("", FamilyType::Untyped, "", Unit::One, FamilyState::Invalid),
+                FamilyPlace::LeftOut => ("", FamilyType::Untyped, "", Unit::One, FamilyState::LeftOut),
             };
             let (name, help) = (name.to_owned(), help.to_owned());
-            draft.families.insert(*id, Family { name, kind, help, state, series: 0, label_bytes: 0 });
+            draft.families.insert(*id, Family { name, kind, help, unit, state, series: 0, label_bytes: 0 });
         }
         for (id, place) in dictionary.layout.ids.iter().zip(&dictionary.layout.places) {
             let series = if *place == HIDDEN {
@@ -257,7 +258,7 @@ impl Draft {
     pub fn seal(&self, interner: &Interner) -> (Arc<Dictionary>, u64) {
         let mut builders: BTreeMap<&str, BlockBuilder> = BTreeMap::new();
         for family in self.families.values().filter(|family| family.state == FamilyState::Shown) {
-            let new = || BlockBuilder::new(&family.name, family.kind, &family.help);
+            let new = || BlockBuilder::new(&family.name, family.kind, &family.help, family.unit);
             builders.entry(&family.name).or_insert_with(new);
         }
         let (members, hidden) = self.distribute(&mut builders);
@@ -315,7 +316,8 @@ impl Family {
         let valid = text::is_metric_name(&entry.name);
         let state = if valid { FamilyState::Shown } else { FamilyState::Invalid };
         let name = if valid { entry.name } else { String::new() };
-        Self { name, kind: entry.kind, help: text::clean(&entry.help), state, series: 0, label_bytes: 0 }
+        let (kind, unit) = (entry.kind, entry.unit);
+        Self { name, kind, help: text::clean(&entry.help), unit, state, series: 0, label_bytes: 0 }
     }
 }
 

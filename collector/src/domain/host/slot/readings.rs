@@ -1,13 +1,14 @@
 //! From an update's gaps and differences to places and values, all checked before anything changes.
 
 use super::{ReadingsUpdate, SOURCES, Source, SourceState};
-use crate::domain::host::dictionary::{ABSENT, Dictionary, HIDDEN, text};
+use crate::domain::host::dictionary::{ABSENT, Dictionary, HIDDEN, text, unit::Unit};
 
-/// The places and new values of an update; hidden series are read over.
+/// The places and new values of an update; hidden series are read over. `anew`: the values before do not count.
 pub(super) fn stage(
     update: &ReadingsUpdate,
     dictionary: &Dictionary,
     values: &[f64],
+    anew: bool,
 ) -> Result<Vec<(u32, f64)>, String> {
     if update.whole_gaps.len() != update.whole_diffs.len() || update.real_gaps.len() != update.reals.len() {
         return Err("as many gaps as values are needed in each list".to_owned());
@@ -17,7 +18,8 @@ pub(super) fn stage(
     for (gap, diff) in update.whole_gaps.iter().zip(&update.whole_diffs) {
         let place = walk.next(*gap)?;
         if place != HIDDEN {
-            staged.push((place, whole_after(values[place as usize], *diff)?));
+            let before = if anew { ABSENT } else { values[place as usize] };
+            staged.push((place, value_after(dictionary.unit(place), before, *diff)?));
         }
     }
     let mut walk = Walk::new(dictionary);
@@ -30,9 +32,9 @@ pub(super) fn stage(
     Ok(staged)
 }
 
-/// Writes them; a full set leaves nothing else standing.
-pub(super) fn commit(full: bool, staged: &[(u32, f64)], values: &mut [f64]) {
-    if full {
+/// Writes them; a set that begins anew leaves nothing else standing.
+pub(super) fn commit(anew: bool, staged: &[(u32, f64)], values: &mut [f64]) {
+    if anew {
         values.fill(ABSENT);
     }
     for (place, value) in staged {
@@ -40,11 +42,12 @@ pub(super) fn commit(full: bool, staged: &[(u32, f64)], values: &mut [f64]) {
     }
 }
 
-/// The whole number `diff` away from the last whole value: the value itself if it is whole and exact, else 0.
-fn whole_after(before: f64, diff: i64) -> Result<f64, String> {
-    let last = if before.fract() == 0.0 && before.abs() < text::EXACT { before as i64 } else { 0 };
-    let after = last.checked_add(diff).filter(|after| (after.unsigned_abs() as f64) < text::EXACT);
-    after.map(|after| after as f64).ok_or_else(|| "a whole number leaves the exact range of 2^53".to_owned())
+/// The value `diff` units away from the one before, which counts from 0 where it is no whole number of units.
+fn value_after(unit: Unit, before: f64, diff: i64) -> Result<f64, String> {
+    let after = unit.count(before).checked_add(diff).filter(|after| (after.unsigned_abs() as f64) < text::EXACT);
+    after
+        .map(|after| unit.value(after as f64))
+        .ok_or_else(|| "a whole number leaves the exact range of 2^53".to_owned())
 }
 
 /// Turns gaps into places.

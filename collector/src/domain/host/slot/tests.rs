@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::host::dictionary::unit::Unit;
 use crate::domain::{
     event::{Severity, Verdict},
     host::{
@@ -16,7 +17,7 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn family(id: u32, name: &str) -> FamilyEntry {
-    FamilyEntry { id, name: name.into(), kind: FamilyType::Gauge, help: "Some help.".into() }
+    FamilyEntry { id, name: name.into(), kind: FamilyType::Gauge, help: "Some help.".into(), unit: Unit::One }
 }
 
 fn series(id: u32, family: u32, labels: &[&str]) -> SeriesEntry {
@@ -29,7 +30,7 @@ fn small() -> DictionaryUpdate {
     DictionaryUpdate {
         families: vec![family(0, "b"), family(1, "a")],
         series: vec![series(0, 1, &[]), series(1, 0, &["x", "1"]), series(2, 0, &["x", "2"])],
-        retired: Vec::new(),
+        ..DictionaryUpdate::default()
     }
 }
 
@@ -81,7 +82,7 @@ fn series_missing_from_a_full_set_have_no_value() {
     let slot = opened(&Slots::default());
     slot.apply(FIRST, &full(&[0, 1, 1], &[5, 6, 7]), at(1)).unwrap();
     slot.apply(FIRST, &full(&[1], &[1]), at(2)).unwrap();
-    assert_eq!(page(&slot), "# HELP b Some help.\n# TYPE b gauge\nb{x=\"1\"} 7\n");
+    assert_eq!(page(&slot), "# HELP b Some help.\n# TYPE b gauge\nb{x=\"1\"} 1\n", "and it counts from nothing");
 }
 
 #[test]
@@ -123,8 +124,12 @@ fn malformed_updates_change_nothing() {
 fn a_dictionary_grows_and_shrinks_within_a_stream_and_values_stay() {
     let slot = opened(&Slots::default());
     slot.apply(FIRST, &full(&[0, 1, 1], &[5, 6, 7]), at(1)).unwrap();
-    let update =
-        DictionaryUpdate { families: vec![family(2, "aa")], series: vec![series(5, 2, &["y", "z"])], retired: vec![1] };
+    let update = DictionaryUpdate {
+        families: vec![family(2, "aa")],
+        series: vec![series(5, 2, &["y", "z"])],
+        retired: vec![1],
+        bytes: vec![],
+    };
     slot.grow(FIRST, update, at(2)).unwrap();
     slot.apply(FIRST, &wholes(&[2, 3], &[1, 9]), at(3)).unwrap();
     let values: Vec<String> = page(&slot).lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
@@ -146,6 +151,7 @@ fn alike_hosts_share_one_dictionary_and_unlike_ones_their_alike_families() {
         families: vec![family(2, "node_uname_info")],
         series: vec![series(3, 2, &["nodename", "web1"])],
         retired: Vec::new(),
+        bytes: vec![],
     };
     slot.grow(FIRST, small(), at(0)).unwrap();
     slot.grow(FIRST, uname, at(0)).unwrap();

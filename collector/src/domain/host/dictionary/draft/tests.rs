@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::host::dictionary::unit::Unit;
 
 const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 
@@ -19,14 +20,21 @@ impl Stream {
     }
 
     fn declare_valued(&mut self, id: u32, first: u32, count: u32, value: &dyn Fn(u32) -> String, now: Timestamp) {
-        let family = FamilyEntry { id, name: format!("family_{id}"), kind: FamilyType::Gauge, help: String::new() };
+        let family = FamilyEntry {
+            id,
+            name: format!("family_{id}"),
+            kind: FamilyType::Gauge,
+            help: String::new(),
+            unit: Unit::One,
+        };
         let series = (first..first + count).map(|n| SeriesEntry {
             id: n,
             family: id,
             suffix: String::new(),
             labels: vec!["n".into(), value(n)],
         });
-        let update = DictionaryUpdate { families: vec![family], series: series.collect(), retired: vec![] };
+        let update =
+            DictionaryUpdate { families: vec![family], series: series.collect(), retired: vec![], bytes: vec![] };
         self.draft.check(&update).unwrap();
         self.draft.grow(update, &mut self.allowance, &mut self.omissions, now);
     }
@@ -85,8 +93,8 @@ fn a_draft_of_a_sealed_dictionary_seals_into_the_same() {
     stream.declare(1, 0, 3, NOW);
     let bad = SeriesEntry { id: 50, family: 1, suffix: "{".into(), labels: vec![] };
     let twin = SeriesEntry { id: 51, family: 1, suffix: String::new(), labels: vec!["n".into(), "0".into()] };
-    let odd = FamilyEntry { id: 9, name: "9".into(), kind: FamilyType::Gauge, help: String::new() };
-    let update = DictionaryUpdate { families: vec![odd], series: vec![bad, twin], retired: vec![] };
+    let odd = FamilyEntry { id: 9, name: "9".into(), kind: FamilyType::Gauge, help: String::new(), unit: Unit::One };
+    let update = DictionaryUpdate { families: vec![odd], series: vec![bad, twin], retired: vec![], bytes: vec![] };
     stream.draft.grow(update, &mut stream.allowance, &mut stream.omissions, NOW);
     let (sealed, duplicates) = stream.draft.seal(&interner);
     assert_eq!((sealed.size(), duplicates, stream.omissions.invalid), (6, 1, 1));

@@ -31,6 +31,8 @@ pub use command::{CommandError, Output};
 pub use files::FileStat;
 pub use mounts::{FsStat, MountError};
 pub use netlink::{Counter, Link, TcpSocket};
+#[doc(hidden)]
+pub use netlink::count_in as count_in_netlink;
 pub use timex::Timex;
 
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].

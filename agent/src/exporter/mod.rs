@@ -209,6 +209,13 @@ async fn metrics(headers: &HeaderMap, is_near: bool, asks: &mpsc::Sender<Ask>) -
     response
 }
 
+/// What a client that sends these headers gets: the format, and whether it is compressed. For `tests/long fuzz`.
+#[doc(hidden)]
+#[must_use]
+pub fn negotiated(headers: &HeaderMap, is_near: bool) -> (exposition::Format, bool) {
+    (negotiation::format(headers), negotiation::coding(headers, is_near) == Coding::Gzip)
+}
+
 /// Fast and not small: level 6 takes ten times as long for a fifth less. A compressor for each page, which costs twice
 /// its work, instead of one that keeps 300 KiB between two scrapes.
 fn gzip(page: &[u8]) -> io::Result<Vec<u8>> {

@@ -221,6 +221,13 @@ fn split_chain(mut bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     (chain.len() >= 2).then_some(chain)
 }
 
+/// How many certificates are in the chain of a reply; `None` where it is none. For `tests/long fuzz`.
+#[doc(hidden)]
+#[must_use]
+pub fn certificates_in(chain: &[u8]) -> Option<usize> {
+    split_chain(chain).map(|chain| chain.len())
+}
+
 /// Sixteen bytes as a uuid is written.
 #[must_use]
 pub fn hyphenated(id: &[u8; 16]) -> String {

@@ -56,6 +56,10 @@ mod zone;
 use crate::host::Host;
 
 pub use decimal::spell_double;
+// `tests/long fuzz` makes no process for each case.
+#[doc(hidden)]
+pub use systemd::say_list as say_systemctl_list;
+
 pub use sink::{Note, Scratch, Sink, parse_number};
 pub use table::{Family, Kind, Names, Part, Section, Series, Table};
 

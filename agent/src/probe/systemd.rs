@@ -222,14 +222,19 @@ fn say_listed(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     if output.truncated {
         return Err(ProbeError::Failed("systemctl said more than 1 MiB".to_owned()));
     }
+    say_list(sink, &String::from_utf8_lossy(&output.stdout));
+    Ok(())
+}
+
+/// What `systemctl` printed.
+pub fn say_list(sink: &mut Sink<'_>, list: &str) {
     let unit = |line: &str| {
         let mut fields = line.split_ascii_whitespace().map(str::to_owned);
         Some(Unit { name: fields.next()?, load: fields.next()?, active: fields.next()?, object: String::new() })
     };
-    let units: Vec<Unit> = String::from_utf8_lossy(&output.stdout).lines().filter_map(unit).collect();
+    let units: Vec<Unit> = list.lines().filter_map(unit).collect();
     say_summary(sink, &units);
     units.iter().filter(|unit| unit.counts()).for_each(|unit| say_state(sink, unit, ""));
-    Ok(())
 }
 
 #[cfg(test)]

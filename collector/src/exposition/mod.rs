@@ -107,5 +107,12 @@ fn refusal(status: StatusCode, reason: String) -> Response {
     (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], reason + "\n").into_response()
 }
 
+/// What a client that sends these headers gets: the format, and whether it is compressed. For `tests/long fuzz`.
+#[doc(hidden)]
+#[must_use]
+pub fn negotiated(headers: &axum::http::HeaderMap, is_near: bool) -> (crate::domain::host::dictionary::text::Format, bool) {
+    (negotiation::format(headers), negotiation::coding(headers, is_near) == negotiation::Coding::Gzip)
+}
+
 #[cfg(test)]
 mod tests;

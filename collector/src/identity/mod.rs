@@ -57,6 +57,20 @@ struct Core {
     recovered: Mutex<HashMap<HostNo, Profile>>,
 }
 
+/// Whether the key of this signing request would be certified. For `tests/long fuzz`.
+#[doc(hidden)]
+#[must_use]
+pub fn accepts_request(der: &[u8]) -> bool {
+    csr::accept(der).is_ok()
+}
+
+/// Whether this has the form of a join token. For `tests/long fuzz`.
+#[doc(hidden)]
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    token::PresentedToken::parse(text).is_some()
+}
+
 impl Identity {
     /// Opens the authority in `state/authority`, or creates it. Tokens and revocations that the store does not know
     /// (any more) are taken from the ledger beside it.

@@ -80,7 +80,9 @@ pub(super) async fn send(request: reqwest::RequestBuilder) -> Result<Answer, Str
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds or a date.
-fn retry_after_from(text: &str, now: crate::domain::time::Timestamp) -> Option<Duration> {
+#[doc(hidden)]
+#[must_use]
+pub fn retry_after_from(text: &str, now: crate::domain::time::Timestamp) -> Option<Duration> {
     let wait = match text.trim().parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {

@@ -6,6 +6,9 @@
 
 pub mod alertmanager;
 mod client;
+// For `tests/long fuzz`.
+#[doc(hidden)]
+pub use client::retry_after_from;
 pub mod email;
 pub mod guard;
 pub mod metrics;

@@ -91,7 +91,11 @@ async fn measure() -> Result<()> {
     collector.host_is(&agent.host, "up", Duration::from_secs(10)).await;
 
     let series = http::samples(&collector.get(&format!("/hosts/{}/metrics", agent.host)).await.body).len();
-    say(&format!("{minutes} minutes after {} s, {series} series each second; {} messages heard", SETTLE.as_secs(), short(reports)));
+    say(&format!(
+        "{minutes} minutes after {} s, {series} series each second; {} messages heard",
+        SETTLE.as_secs(),
+        short(reports)
+    ));
     say(&format!("load average at the end {}\n", meter::load_average()));
     print(&subjects);
     Ok(())
@@ -188,8 +192,16 @@ fn print(subjects: &[Subject]) {
     }
     table.print();
     say("");
-    let mut verdicts =
-        Table::new(&["second half, KiB an hour", "RSS", "PSS", "heap", "limit", "more descriptors", "more threads", ""]);
+    let mut verdicts = Table::new(&[
+        "second half, KiB an hour",
+        "RSS",
+        "PSS",
+        "heap",
+        "limit",
+        "more descriptors",
+        "more threads",
+        "",
+    ]);
     for subject in subjects {
         let slopes: [fn(&Look) -> f64; 3] =
             [|look| look.memory.rss, |look| look.memory.pss, |look| look.memory.anonymous];

@@ -1,0 +1,113 @@
+//! Damaged text for every parser of foreign text: what the machine, the disk, the wire and people say
+//!
+//! `fuzz [--cases 1000000] [--seed N] [--only NAME] [--from CASE] [--threads 1]`
+//!
+//! Each case is a real text with some of it damaged (cut, joined, repeated, numbers at the edges of types, bytes that are
+//! no UTF-8, pieces of others), read by the parser as it is in service: sources of readings read captured machines in
+//! /dev/shm. It must neither panic (overflow panics here), nor take more than 20 s or more memory than 4 MiB and 64
+//! bytes for each byte read, and keep what its row promises: what is said has valid names and values that can be read
+//! back, the spool invents no record and gives no number twice, and so on. What fails is printed with the command that
+//! runs it again.
+
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use fuzz::drive::{CASE_NS_MAX, Order, Outcome, Place, again, drive, hush_panics};
+use fuzz::{Row, rows};
+use muster_agent::clock::boottime_ns;
+use muster_tests::measure::figures::{Table, flag, progress, say, short};
+
+#[global_allocator]
+static ALLOCATOR: fuzz::weigh::Counting = fuzz::weigh::Counting;
+
+fn main() -> Result<()> {
+    let order = Order { seed: flag("--seed", 1), from: flag("--from", 0), cases: flag("--cases", 1_000_000) };
+    let only: String = flag("--only", String::new());
+    let rows: Vec<Row> = rows().into_iter().filter(|row| only.is_empty() || row.name == only).collect();
+    ensure!(!rows.is_empty(), "--only {only}: there is no such parser");
+    hush_panics();
+    let outcomes = run(&rows, order, flag("--threads", 1));
+    let findings: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
+    print(&rows, &outcomes, order, findings);
+    ensure!(findings == 0, "{findings} findings");
+    Ok(())
+}
+
+/// Runs all rows, each on one of `threads` threads.
+fn run(rows: &[Row], order: Order, threads: usize) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
+    let outcomes = Mutex::new(rows.iter().map(|_| Outcome::default()).collect::<Vec<_>>());
+    let places: Vec<(Arc<Place>, AtomicUsize)> = (0..threads.max(1)).map(|_| Default::default()).collect();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = places
+            .iter()
+            .map(|(place, at)| {
+                scope.spawn(|| {
+                    while let Some((n, row)) =
+                        Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, rows.get(n)?)))
+                    {
+                        at.store(n, Ordering::Relaxed);
+                        let outcome = drive(row, order, place);
+                        progress(&format!("{}: {} cases, {} s", row.name, outcome.cases, short(outcome.cpu_s)));
+                        outcome.findings.iter().for_each(|finding| progress(finding));
+                        outcomes.lock().unwrap_or_else(PoisonError::into_inner)[n] = outcome;
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| watch(rows, order.seed, &places, &done));
+        // A thread that dies is a finding of the harness itself.
+        let ended =
+            workers.into_iter().map(std::thread::ScopedJoinHandle::join).filter(std::result::Result::is_err).count();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(ended, 0, "a parser could not be made");
+    });
+    outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the program when a case does not end.
+fn watch(rows: &[Row], seed: u64, places: &[(Arc<Place>, AtomicUsize)], done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        std::thread::park_timeout(Duration::from_millis(200));
+        for (place, at) in places {
+            let since_ns = place.since_ns.load(Ordering::Relaxed);
+            if since_ns > 0 && boottime_ns().saturating_sub(since_ns) > CASE_NS_MAX {
+                let name = &rows[at.load(Ordering::Relaxed)].name;
+                progress(&format!(
+                    "{name} does not end\n    {}",
+                    again(name, seed, place.case.load(Ordering::Relaxed))
+                ));
+                std::process::abort();
+            }
+        }
+    }
+}
+
+fn print(rows: &[Row], outcomes: &[Outcome], order: Order, findings: usize) {
+    say(&format!("seed {}, cases from {}\n", order.seed, order.from));
+    let heads = ["parser", "cases", "CPU s", "cases/s", "findings", "largest input, bytes", "most memory, KiB"];
+    let mut table = Table::new(&heads);
+    for (row, outcome) in rows.iter().zip(outcomes) {
+        table.row([
+            row.name.clone(),
+            outcome.cases.to_string(),
+            short(outcome.cpu_s),
+            short(outcome.cases as f64 / outcome.cpu_s.max(1e-9)),
+            outcome.findings.len().to_string(),
+            outcome.largest.to_string(),
+            (outcome.memory / 1024).to_string(),
+        ]);
+    }
+    table.print();
+    let cases: u64 = outcomes.iter().map(|outcome| outcome.cases).sum();
+    say(&format!("\n{} parsers, {cases} cases, {findings} findings", rows.len()));
+    outcomes.iter().zip(rows).for_each(|(outcome, row)| {
+        outcome.findings.iter().for_each(|finding| say(&format!("\n{}: {finding}", row.name)));
+    });
+}

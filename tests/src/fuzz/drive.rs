@@ -1,0 +1,125 @@
+//! Runs cases in blocks that begin afresh, so that one that fails can be run again with what led to it.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use muster_agent::clock::boottime_ns;
+
+use super::damage::Rng;
+use super::{Parser, Row, weigh};
+
+/// Cases that share what a parser remembers.
+const BLOCK: u64 = 64;
+/// A parser that has failed so often is left alone.
+const FINDINGS_MAX: usize = 3;
+/// Memory of a case: what buffers cost that are there for any input (a file is read into 16 KiB that double, a page of
+/// metrics has some 100 KiB), and so many bytes for each byte of input. A short line of text can become a series, which
+/// costs some 300 bytes with its place in the indexes.
+const MEMORY_ALWAYS: usize = 4 * 1024 * 1024;
+const MEMORY_PER_BYTE: usize = 64;
+/// A case that takes longer has not finished. The slowest that is meant is some milliseconds.
+pub(crate) const CASE_NS_MAX: u64 = 20_000_000_000;
+
+thread_local! {
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What is to be run.
+#[derive(Clone, Copy)]
+pub(crate) struct Order {
+    pub(crate) seed: u64,
+    pub(crate) from: u64,
+    pub(crate) cases: u64,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) cases: u64,
+    pub(crate) cpu_s: f64,
+    pub(crate) largest: usize,
+    pub(crate) memory: usize,
+    pub(crate) findings: Vec<String>,
+}
+
+/// Where a thread is, for whoever watches that it moves on.
+#[derive(Default)]
+pub(crate) struct Place {
+    pub(crate) case: AtomicU64,
+    pub(crate) since_ns: AtomicU64,
+}
+
+/// Panics are told by what came of the case instead.
+pub(crate) fn hush_panics() {
+    std::panic::set_hook(Box::new(|panic| PANIC.set(panic.to_string())));
+}
+
+/// Runs the cases of one parser.
+pub(crate) fn drive(row: &Row, order: Order, place: &Arc<Place>) -> Outcome {
+    let mut parser = (row.make)();
+    let mut outcome = Outcome::default();
+    let began = cpu_s();
+    let mut at = order.from - order.from % BLOCK;
+    let end = order.from + order.cases;
+    while at < end && outcome.findings.len() < FINDINGS_MAX {
+        let block = at..(at + BLOCK).min(end);
+        let ran =
+            catch_unwind(AssertUnwindSafe(|| run_block(row, &mut *parser, order.seed, block, place, &mut outcome)));
+        let trouble = ran.unwrap_or_else(|_| Err(PANIC.take()));
+        if let Err(what) = trouble {
+            let case = place.case.load(Ordering::Relaxed);
+            outcome.findings.push(format!("{what}\n    {}", again(&row.name, order.seed, case)));
+            // What a panic left behind is not to be blamed for the next.
+            parser = (row.make)();
+        }
+        at += BLOCK;
+    }
+    place.since_ns.store(0, Ordering::Relaxed);
+    outcome.cpu_s = cpu_s() - began;
+    outcome
+}
+
+/// How a case is run again.
+pub(crate) fn again(name: &str, seed: u64, case: u64) -> String {
+    let from = case - case % BLOCK;
+    format!("again: tests/long fuzz --seed {seed} --only {name} --from {from} --cases {}", case - from + 1)
+}
+
+fn run_block(
+    row: &Row,
+    parser: &mut dyn Parser,
+    seed: u64,
+    block: std::ops::Range<u64>,
+    place: &Place,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    parser.begin();
+    for case in block {
+        place.case.store(case, Ordering::Relaxed);
+        place.since_ns.store(boottime_ns(), Ordering::Relaxed);
+        let mut rng = Rng::new(seed ^ hash(&row.name) ^ case.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        weigh::begin();
+        let bytes = parser.case(&mut rng)?;
+        let memory = weigh::most();
+        outcome.cases += 1;
+        outcome.largest = outcome.largest.max(bytes);
+        outcome.memory = outcome.memory.max(memory);
+        if memory > MEMORY_ALWAYS + MEMORY_PER_BYTE * bytes {
+            return Err(format!("{memory} bytes of memory for {bytes} bytes of input"));
+        }
+    }
+    Ok(())
+}
+
+/// FNV-1a, so that parsers get different damage from one seed.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// CPU seconds of this thread.
+fn cpu_s() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+}

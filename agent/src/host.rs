@@ -30,9 +30,9 @@ pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output};
 pub use files::FileStat;
 pub use mounts::{FsStat, MountError};
-pub use netlink::{Counter, Link, TcpSocket};
 #[doc(hidden)]
 pub use netlink::count_in as count_in_netlink;
+pub use netlink::{Counter, Link, TcpSocket};
 pub use timex::Timex;
 
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].

@@ -253,11 +253,11 @@ impl Bus {
 
     fn message(&mut self) -> std::io::Result<Vec<u8>> {
         loop {
-            if let Some(length) = length_of(&self.bytes)? {
-                if self.bytes.len() >= length {
-                    return Ok(self.bytes.drain(..length).collect());
-                }
-                self.bytes.reserve(length - self.bytes.len());
+            // What is announced takes no memory before it comes.
+            if let Some(length) = length_of(&self.bytes)?
+                && self.bytes.len() >= length
+            {
+                return Ok(self.bytes.drain(..length).collect());
             }
             self.receive()?;
         }

@@ -22,6 +22,8 @@ const LINKS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// include/uapi/linux/netlink.h
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
+/// Numbers of errors (MAX_ERRNO, include/linux/err.h); 0 acknowledges what is not asked here.
+const ERRORS: std::ops::RangeInclusive<i32> = 1..=4095;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
@@ -342,8 +344,8 @@ impl<'a> Message<'a> {
         match self.kind {
             NLMSG_DONE => Ok(None),
             NLMSG_ERROR => {
-                let code = u32_at(self.body, 0).map_or(0, u32::cast_signed);
-                Err(Errno::from_raw_os_error(code.saturating_neg()))
+                let code = u32_at(self.body, 0).map_or(0, |code| code.cast_signed().saturating_neg());
+                Err(if ERRORS.contains(&code) { Errno::from_raw_os_error(code) } else { Errno::BADMSG })
             }
             _ => Ok(Some(self.body)),
         }

@@ -98,7 +98,7 @@ pub(super) fn counter(sink: &mut Sink<'_>, name: &str, help: &str, labels: &[(&s
 
 /// A number as the kernel writes it, but not `-inf` or the like.
 pub(super) fn finite(text: &str) -> Option<f64> {
-    parse_number(text).filter(|value| value.is_finite())
+    parse_number(text)
 }
 
 /// The names in a directory that begin with `prefix` and a digit, as the pattern `prefix[0-9]*` selects them.

@@ -332,7 +332,7 @@ fn without_nul(value: &str) -> Cow<'_, str> {
     if value.contains(SEPARATOR) { Cow::Owned(value.replace(SEPARATOR, " ")) } else { Cow::Borrowed(value) }
 }
 
-/// A number as the kernel writes it: decimal, or hexadecimal after `0x`.
+/// A number as the kernel writes it: decimal, or hexadecimal after `0x`. One that no double holds is none.
 #[must_use]
 pub fn parse_number(text: &str) -> Option<f64> {
     // Nearly all of them are short and whole, which is no work.
@@ -344,7 +344,9 @@ pub fn parse_number(text: &str) -> Option<f64> {
     match text.strip_prefix("0x") {
         #[expect(clippy::cast_precision_loss, reason = "kernel counters are shown as doubles, as Prometheus does")]
         Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
-        None if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') => text.parse().ok(),
+        None if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') => {
+            text.parse().ok().filter(|value: &f64| value.is_finite())
+        }
         None => None,
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::files::Files;
+use super::frame::believable;
 use super::segment::replace;
 
 /// Its name.
@@ -66,11 +67,12 @@ impl Cursor {
             return None;
         }
         let number = |at: usize| Some(u64::from_le_bytes(body.get(at..at + 8)?.try_into().ok()?));
+        let offered = number(38).unwrap_or(WHATEVER_IS_KEPT);
         Some(Self {
             epoch: body[6..22].try_into().ok()?,
-            acked: number(22)?,
-            given: number(30).unwrap_or(0),
-            offered: number(38).unwrap_or(WHATEVER_IS_KEPT),
+            acked: believable(number(22)?)?,
+            given: believable(number(30).unwrap_or(0))?,
+            offered: if offered == WHATEVER_IS_KEPT { offered } else { believable(offered)? },
         })
     }
 }
@@ -93,5 +95,8 @@ mod tests {
         first.extend(crc32c::crc32c(&first).to_le_bytes());
         assert_eq!(Cursor::parse(&first), Some(Cursor { given: 0, offered: WHATEVER_IS_KEPT, ..cursor }));
         assert_eq!(Cursor::parse(&first[..33]), None);
+        for beyond in [Cursor { acked: u64::MAX, ..cursor }, Cursor { given: 1 << 63, ..cursor }] {
+            assert_eq!(Cursor::parse(&beyond.bytes()), None, "no agent has given so many numbers");
+        }
     }
 }

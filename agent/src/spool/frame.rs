@@ -11,6 +11,10 @@ pub(super) const FRAME_BYTES: usize = 45;
 /// The longest payload; the wire takes no larger message.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 
+/// The highest number that is believed: at a thousand records a second an agent gets there after 140 000 years. It
+/// leaves room for numbers that are skipped below what the collector takes, 2^53.
+pub(super) const SEQUENCE_MAX: u64 = 1 << 52;
+
 const HEADER_MAGIC: &[u8; 4] = b"MUSP";
 const FRAME_MAGIC: &[u8; 4] = b"\xF5mr\n";
 
@@ -52,8 +56,13 @@ pub(super) fn read_header(bytes: &[u8]) -> Option<Header> {
     Some(Header {
         version: u16::from_le_bytes(bytes[4..6].try_into().ok()?),
         epoch: bytes[6..22].try_into().ok()?,
-        first: u64_at(bytes, 22)?,
+        first: believable(u64_at(bytes, 22)?)?,
     })
+}
+
+/// The number of a record, unless none can have it.
+pub(super) fn believable(sequence: u64) -> Option<u64> {
+    (sequence <= SEQUENCE_MAX).then_some(sequence)
 }
 
 /// Appends one frame to `out`.
@@ -87,7 +96,7 @@ pub(super) fn read_frame(bytes: &[u8], at: usize, epoch: &[u8; 16]) -> Option<(F
         return None;
     }
     let frame = Frame {
-        sequence: u64_at(fixed, 28)?,
+        sequence: believable(u64_at(fixed, 28)?)?,
         kind: fixed[36],
         wall_ms: i64::from_le_bytes(fixed[37..45].try_into().ok()?),
         payload: whole[FRAME_BYTES..].to_vec(),
@@ -177,6 +186,17 @@ mod tests {
         bytes[5] ^= 0xff;
         assert_eq!(find_frame(&bytes, 0, &epoch), Some(second));
         assert_eq!(epoch_of(&bytes, 0), Some(epoch), "it says itself of which epoch it is");
+    }
+
+    #[test]
+    fn a_number_beyond_belief_is_damage_though_its_checksum_fits() {
+        let (epoch, payload) = ([7; 16], Vec::new());
+        for (sequence, is_whole) in [(0, true), (SEQUENCE_MAX, true), (SEQUENCE_MAX + 1, false), (u64::MAX, false)] {
+            let mut bytes = Vec::new();
+            write_frame(&mut bytes, &epoch, &Frame { sequence, kind: 0, wall_ms: 0, payload: payload.clone() });
+            assert_eq!(read_frame(&bytes, 0, &epoch).is_some(), is_whole, "{sequence}");
+            assert_eq!(read_header(&header(&epoch, sequence)).is_some(), is_whole, "{sequence}");
+        }
     }
 
     #[test]

@@ -309,5 +309,7 @@ fn has_extension(path: &Path, wanted: &str) -> bool {
 /// The highest number that a segment file of this name and size can hold.
 fn most_in(path: &Path, bytes: usize) -> u64 {
     let first: Option<u64> = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-    first.map_or(0, |first| first.saturating_sub(1).saturating_add((bytes / FRAME_BYTES) as u64))
+    first
+        .and_then(frame::believable)
+        .map_or(0, |first| first.saturating_sub(1).saturating_add((bytes / FRAME_BYTES) as u64))
 }

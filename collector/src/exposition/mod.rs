@@ -110,7 +110,10 @@ fn refusal(status: StatusCode, reason: String) -> Response {
 /// What a client that sends these headers gets: the format, and whether it is compressed. For `tests/long fuzz`.
 #[doc(hidden)]
 #[must_use]
-pub fn negotiated(headers: &axum::http::HeaderMap, is_near: bool) -> (crate::domain::host::dictionary::text::Format, bool) {
+pub fn negotiated(
+    headers: &axum::http::HeaderMap,
+    is_near: bool,
+) -> (crate::domain::host::dictionary::text::Format, bool) {
     (negotiation::format(headers), negotiation::coding(headers, is_near) == negotiation::Coding::Gzip)
 }
 

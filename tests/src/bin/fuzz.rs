@@ -1,10 +1,10 @@
 //! Damaged text for every parser of foreign text: what the machine, the disk, the wire and people say
 //!
-//! `fuzz [--cases 1000000] [--seed N] [--only NAME] [--from CASE] [--threads 1]`
+//! `fuzz [--cases 1000000] [--seed N] [--only NAME] [--block N] [--threads 1]`
 //!
-//! Each case is a real text with some of it damaged (cut, joined, repeated, numbers at the edges of types, bytes that are
+//! A case is a real text with some of it damaged (cut, joined, repeated, numbers at the edges of types, bytes that are
 //! no UTF-8, pieces of others), read by the parser as it is in service: sources of readings read captured machines in
-//! /dev/shm. It must neither panic (overflow panics here), nor take more than 20 s or more memory than 4 MiB and 64
+//! /dev/shm, often several damaged files at once, each of which counts. It must neither panic (overflow panics here), nor take more than 20 s or more memory than 4 MiB and 64
 //! bytes for each byte read, and keep what its row promises: what is said has valid names and values that can be read
 //! back, the spool invents no record and gives no number twice, and so on. What fails is printed with the command that
 //! runs it again.
@@ -26,7 +26,7 @@ use muster_tests::measure::figures::{Table, flag, progress, say, short};
 static ALLOCATOR: fuzz::weigh::Counting = fuzz::weigh::Counting;
 
 fn main() -> Result<()> {
-    let order = Order { seed: flag("--seed", 1), from: flag("--from", 0), cases: flag("--cases", 1_000_000) };
+    let order = Order { seed: flag("--seed", 1), cases: flag("--cases", 1_000_000), block: block() };
     let only: String = flag("--only", String::new());
     let rows: Vec<Row> = rows().into_iter().filter(|row| only.is_empty() || row.name == only).collect();
     ensure!(!rows.is_empty(), "--only {only}: there is no such parser");
@@ -36,6 +36,12 @@ fn main() -> Result<()> {
     print(&rows, &outcomes, order, findings);
     ensure!(findings == 0, "{findings} findings");
     Ok(())
+}
+
+/// The block that alone is wanted.
+fn block() -> Option<u64> {
+    let block: i64 = flag("--block", -1);
+    u64::try_from(block).ok()
 }
 
 /// Runs all rows, each on one of `threads` threads.
@@ -81,7 +87,7 @@ fn watch(rows: &[Row], seed: u64, places: &[(Arc<Place>, AtomicUsize)], done: &A
                 let name = &rows[at.load(Ordering::Relaxed)].name;
                 progress(&format!(
                     "{name} does not end\n    {}",
-                    again(name, seed, place.case.load(Ordering::Relaxed))
+                    again(name, seed, place.block.load(Ordering::Relaxed))
                 ));
                 std::process::abort();
             }
@@ -90,7 +96,11 @@ fn watch(rows: &[Row], seed: u64, places: &[(Arc<Place>, AtomicUsize)], done: &A
 }
 
 fn print(rows: &[Row], outcomes: &[Outcome], order: Order, findings: usize) {
-    say(&format!("seed {}, cases from {}\n", order.seed, order.from));
+    say(&format!(
+        "seed {}; all of it in {} CPU seconds\n",
+        order.seed,
+        short(outcomes.iter().map(|one| one.cpu_s).sum())
+    ));
     let heads = ["parser", "cases", "CPU s", "cases/s", "findings", "largest input, bytes", "most memory, KiB"];
     let mut table = Table::new(&heads);
     for (row, outcome) in rows.iter().zip(outcomes) {

@@ -17,7 +17,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use super::damage::{Rng, damaged, damaged_text};
-use super::{Parser, Row, promise};
+use super::{Parser, Read, Row, promise};
 
 const ACCEPT: [&str; 3] = [
     "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
@@ -190,7 +190,7 @@ impl Alive {
 impl Parser for Alive {
     fn begin(&mut self) {}
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let text = damaged_text(&self.text, &self.text, rng);
         let log = AliveLog::parse(&text);
         let known = |span: &Span| self.spans.contains(span);
@@ -199,7 +199,7 @@ impl Parser for Alive {
         let again = AliveLog::parse(&log.render());
         let closed = |log: &AliveLog| log.spans().filter(|span| span.end == End::Clean).count();
         promise(closed(&again) <= closed(&log), || "an end that nobody told of".to_owned())?;
-        Ok(text.len())
+        Ok(Read::of(text.len()))
     }
 }
 
@@ -232,7 +232,7 @@ impl Stored {
 impl Parser for Stored {
     fn begin(&mut self) {}
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let bytes = damaged(self.text.as_bytes(), self.text.as_bytes(), rng);
         let path = self.state.file(CURRENT);
         std::fs::write(&path, &bytes).map_err(|error| error.to_string())?;
@@ -250,6 +250,6 @@ impl Parser for Stored {
             promise(name.to_str().starts_with("collector."), || "another name".to_owned())?;
             promise(validity.to_ms >= validity.from_ms || validity.to_ms == 0, || format!("{validity:?}"))?;
         }
-        Ok(bytes.len())
+        Ok(Read::of(bytes.len()))
     }
 }

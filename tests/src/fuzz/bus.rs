@@ -12,7 +12,7 @@ use muster_agent::probe::{SOURCES, Scratch, Section, Sink, Source, say_systemctl
 use tempfile::TempDir;
 
 use super::damage::{Rng, damaged, damaged_text};
-use super::{Parser, Row, page, promise};
+use super::{Parser, Read, Row, page, promise};
 
 /// Units of each kind whose properties are asked for, and one of a kind that is not.
 const UNITS: [[&str; 4]; 5] = [
@@ -71,7 +71,7 @@ impl Parser for OverBus {
         self.section = Section::new("systemd", Arc::default());
     }
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let answers = conversation(rng);
         let bytes = answers.len();
         self.answers.send(answers).map_err(|_| "the bus is gone".to_owned())?;
@@ -83,7 +83,7 @@ impl Parser for OverBus {
             "it failed and says something".to_owned()
         })?;
         page::check(&self.section, rng.once_in(8))?;
-        Ok(bytes)
+        Ok(Read::of(bytes))
     }
 }
 
@@ -189,12 +189,12 @@ impl Parser for Listed {
         *self = Self::new();
     }
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let list = damaged_text(LIST, LIST, rng);
         let mut scratch = Scratch::default();
         let mut sink = Sink::new(&mut self.0, &mut scratch, Moment::default());
         say_systemctl_list(&mut sink, &list);
         drop(sink.finish(Ok(())));
-        page::check(&self.0, rng.once_in(8)).map(|()| list.len())
+        page::check(&self.0, rng.once_in(8)).map(|()| Read::of(list.len()))
     }
 }

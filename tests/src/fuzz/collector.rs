@@ -18,7 +18,7 @@ use prost::Message as _;
 use rcgen::{CertificateParams, KeyPair};
 
 use super::damage::{Rng, damaged, damaged_text};
-use super::{Parser, Row, agent, page, promise};
+use super::{Parser, Read, Row, agent, page, promise};
 
 const ACCEPT: [&str; 2] =
     ["application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "gzip;q=1.0, *;q=0"];
@@ -163,7 +163,7 @@ impl Parser for Session {
         }
     }
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let mut message = self.samples[rng.below(self.samples.len())].clone();
         let other = self.samples[rng.below(self.samples.len())].encode_to_vec();
         let mut bytes = if rng.once_in(3) {
@@ -182,7 +182,7 @@ impl Parser for Session {
             self.check_page(if rng.once_in(2) { Format::Text } else { Format::OpenMetrics })?;
             promise(self.slots.distinct().0 <= 2, || "dictionaries that nobody uses are kept".to_owned())?;
         }
-        Ok(bytes.len())
+        Ok(Read::of(bytes.len()))
     }
 }
 

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use muster_agent::clock::boottime_ns;
 
 use super::damage::Rng;
-use super::{Parser, Row, weigh};
+use super::{Parser, Read, Row, weigh};
 
-/// Cases that share what a parser remembers.
+/// Readings that share what a parser remembers.
 const BLOCK: u64 = 64;
 /// A parser that has failed so often is left alone.
 const FINDINGS_MAX: usize = 3;
@@ -30,8 +30,10 @@ thread_local! {
 #[derive(Clone, Copy)]
 pub(crate) struct Order {
     pub(crate) seed: u64,
-    pub(crate) from: u64,
+    /// At least so many damaged texts.
     pub(crate) cases: u64,
+    /// Nothing but this block, to see it fail again.
+    pub(crate) block: Option<u64>,
 }
 
 /// What came of it.
@@ -47,7 +49,7 @@ pub(crate) struct Outcome {
 /// Where a thread is, for whoever watches that it moves on.
 #[derive(Default)]
 pub(crate) struct Place {
-    pub(crate) case: AtomicU64,
+    pub(crate) block: AtomicU64,
     pub(crate) since_ns: AtomicU64,
 }
 
@@ -61,49 +63,48 @@ pub(crate) fn drive(row: &Row, order: Order, place: &Arc<Place>) -> Outcome {
     let mut parser = (row.make)();
     let mut outcome = Outcome::default();
     let began = cpu_s();
-    let mut at = order.from - order.from % BLOCK;
-    let end = order.from + order.cases;
-    while at < end && outcome.findings.len() < FINDINGS_MAX {
-        let block = at..(at + BLOCK).min(end);
+    let mut block = order.block.unwrap_or(0);
+    while outcome.cases < order.cases && outcome.findings.len() < FINDINGS_MAX {
         let ran =
             catch_unwind(AssertUnwindSafe(|| run_block(row, &mut *parser, order.seed, block, place, &mut outcome)));
         let trouble = ran.unwrap_or_else(|_| Err(PANIC.take()));
         if let Err(what) = trouble {
-            let case = place.case.load(Ordering::Relaxed);
-            outcome.findings.push(format!("{what}\n    {}", again(&row.name, order.seed, case)));
+            outcome.findings.push(format!("{what}\n    {}", again(&row.name, order.seed, block)));
             // What a panic left behind is not to be blamed for the next.
             parser = (row.make)();
         }
-        at += BLOCK;
+        if order.block.is_some() {
+            break;
+        }
+        block += 1;
     }
     place.since_ns.store(0, Ordering::Relaxed);
     outcome.cpu_s = cpu_s() - began;
     outcome
 }
 
-/// How a case is run again.
-pub(crate) fn again(name: &str, seed: u64, case: u64) -> String {
-    let from = case - case % BLOCK;
-    format!("again: tests/long fuzz --seed {seed} --only {name} --from {from} --cases {}", case - from + 1)
+/// How a block is run again.
+pub(crate) fn again(name: &str, seed: u64, block: u64) -> String {
+    format!("again: tests/long fuzz --seed {seed} --only {name:?} --block {block}")
 }
 
 fn run_block(
     row: &Row,
     parser: &mut dyn Parser,
     seed: u64,
-    block: std::ops::Range<u64>,
+    block: u64,
     place: &Place,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     parser.begin();
-    for case in block {
-        place.case.store(case, Ordering::Relaxed);
+    place.block.store(block, Ordering::Relaxed);
+    for case in block * BLOCK..(block + 1) * BLOCK {
         place.since_ns.store(boottime_ns(), Ordering::Relaxed);
         let mut rng = Rng::new(seed ^ hash(&row.name) ^ case.wrapping_mul(0x2545_f491_4f6c_dd1d));
         weigh::begin();
-        let bytes = parser.case(&mut rng)?;
+        let Read { bytes, texts } = parser.case(&mut rng)?;
         let memory = weigh::most();
-        outcome.cases += 1;
+        outcome.cases += texts as u64;
         outcome.largest = outcome.largest.max(bytes);
         outcome.memory = outcome.memory.max(memory);
         if memory > MEMORY_ALWAYS + MEMORY_PER_BYTE * bytes {

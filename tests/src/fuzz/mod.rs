@@ -13,16 +13,30 @@ pub(crate) mod weigh;
 
 use damage::Rng;
 
+/// What one case read.
+pub(crate) struct Read {
+    pub(crate) bytes: usize,
+    /// Damaged texts; a source may read several at once.
+    pub(crate) texts: usize,
+}
+
+impl Read {
+    /// One text of so many bytes.
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { bytes, texts: 1 }
+    }
+}
+
 /// A parser with what it is fed.
 pub(crate) trait Parser {
     /// Forgets all earlier cases.
     fn begin(&mut self);
 
-    /// One case; how many bytes were read, or what should not be.
+    /// One case; what was read, or what should not be.
     ///
     /// # Errors
     /// What is promised and was not kept.
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String>;
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String>;
 }
 
 /// A parser by its name, made in the thread that drives it.
@@ -55,10 +69,10 @@ struct Plain {
 impl Parser for Plain {
     fn begin(&mut self) {}
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let (one, other) = (rng.below(self.samples.len()), rng.below(self.samples.len()));
         let bytes = damage::damaged(&self.samples[one], &self.samples[other], rng);
-        (self.read)(&bytes).map(|()| bytes.len())
+        (self.read)(&bytes).map(|()| Read::of(bytes.len()))
     }
 }
 

@@ -2,7 +2,8 @@
 //! Which files a source opens is watched, so that no damage is wasted on what it never reads.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use rustix::fs::inotify;
 use tempfile::TempDir;
 
 use super::damage::{Rng, damaged};
-use super::{Parser, Row, page, promise};
+use super::{Parser, Read, Row, page, promise};
 
 /// Machines with all kinds of devices between them.
 const MACHINES: [&str; 4] = ["plain-vm", "storage-server", "laptop", "cluster-node"];
@@ -23,7 +24,7 @@ const TEXTFILES: &str = "/var/lib/readings";
 /// How often the whole page of a section is written and read back.
 const PAGE_EVERY: usize = 8;
 /// Files that captured machines do not have, so that every source has something to read.
-const EXTRAS: [(&str, &str); 4] = [
+const EXTRAS: [(&str, &str); 8] = [
     (
         "var/lib/readings/backup.prom",
         "# HELP backup_age_seconds Since the last backup.\n# TYPE backup_age_seconds gauge\n\
@@ -37,11 +38,15 @@ const EXTRAS: [(&str, &str); 4] = [
     ),
     ("proc/sys/kernel/hung_task_detect_count", "3\n"),
     ("sys/fs/selinux/enforce", "1"),
+    ("sys/class/powercap/intel-rapl:0/name", "package-0\n"),
+    ("sys/class/powercap/intel-rapl:0/energy_uj", "81203377120\n"),
+    ("sys/class/powercap/intel-rapl:0:0/name", "dram\n"),
+    ("sys/class/powercap/intel-rapl:0:0/energy_uj", "5\n"),
 ];
 
 pub(crate) fn rows() -> Vec<Row> {
-    // systemd speaks over a socket and has a row of its own.
-    let sources = SOURCES.iter().filter(|source| source.name != "systemd");
+    // systemd speaks over a socket and has a row of its own; what the agent is built of is no text.
+    let sources = SOURCES.iter().filter(|source| !matches!(source.name, "systemd" | "build_info"));
     sources.map(|source| Row::new(source.name, move || OverFiles::new(source))).collect()
 }
 
@@ -62,7 +67,7 @@ struct State {
 struct Tree {
     _root: TempDir,
     host: Host,
-    files: Vec<(PathBuf, Vec<u8>)>,
+    files: Vec<Sample>,
     bytes: usize,
 }
 
@@ -95,45 +100,51 @@ impl Parser for OverFiles {
         self.state = State::new(self.source);
     }
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let at = rng.below(self.trees.len());
         let tree = self.trees.get(at).ok_or("no captured machine has a file that this source reads")?;
-        let broken: Vec<Broken<'_>> = (0..1 + [0, 0, 0, 1, 3][rng.below(5)]).map(|_| Broken::new(tree, rng)).collect();
+        let few = [1, 1, 2, 4][rng.below(4)];
+        // Where there are many files every other reading meets many that are damaged: they are read one by one.
+        let count = if rng.once_in(2) { few } else { few.max(1 + rng.below(tree.files.len() / 2)) };
+        let first = rng.below(tree.files.len());
+        let broken: Vec<Broken<'_>> =
+            (0..count.min(tree.files.len())).map(|n| Broken::new(tree, (first + n) % tree.files.len(), rng)).collect();
         tree.host.forget_facts();
         let outcome = self.state.read(self.source, &tree.host);
         let bytes = tree.bytes + broken.iter().map(|file| file.bytes).sum::<usize>();
+        let texts = broken.len();
         drop(broken);
         let section = &self.state.section;
-        promise(outcome.is_ok() || section.samples().next().is_none(), || "it failed and says something".to_owned())?;
+        let crowded = matches!(outcome, Ok(()) | Err(ProbeError::Crowded { .. }));
+        promise(crowded || section.samples().next().is_none(), || "it failed and says something".to_owned())?;
         // Scripts may say what they like.
         let finite = self.source.name == "textfile" || section.samples().all(|(_, _, value)| value.is_finite());
         promise(finite, || "a value that is no number".to_owned())?;
         page::check(section, rng.once_in(PAGE_EVERY))?;
-        Ok(bytes)
+        Ok(Read { bytes, texts })
     }
 }
 
 /// A damaged file; whole again when dropped.
 struct Broken<'a> {
-    path: &'a Path,
-    whole: &'a [u8],
+    file: &'a Sample,
+    is_away: bool,
     is_directory: bool,
     bytes: usize,
 }
 
 impl<'a> Broken<'a> {
-    fn new(tree: &'a Tree, rng: &mut Rng) -> Self {
-        let (path, whole) = &tree.files[rng.below(tree.files.len())];
-        let other = &tree.files[rng.below(tree.files.len())].1;
-        let mut broken = Self { path, whole, is_directory: false, bytes: 0 };
+    fn new(tree: &'a Tree, at: usize, rng: &mut Rng) -> Self {
+        let (file, other) = (&tree.files[at], &tree.files[rng.below(tree.files.len())]);
+        let mut broken = Self { file, is_away: false, is_directory: false, bytes: 0 };
         if rng.once_in(32) {
-            let _ = fs::remove_file(path);
+            broken.is_away = fs::rename(&file.path, file.away()).is_ok();
             // Reading a directory fails, which is as near as files come to a device that answers with an error.
-            broken.is_directory = rng.once_in(2) && fs::create_dir(path).is_ok();
+            broken.is_directory = rng.once_in(2) && fs::create_dir(&file.path).is_ok();
         } else {
-            let new = damaged(whole, other, rng);
+            let new = damaged(&file.whole, &other.whole, rng);
             broken.bytes = new.len();
-            let _ = fs::write(path, new);
+            file.say(&new);
         }
         broken
     }
@@ -142,9 +153,39 @@ impl<'a> Broken<'a> {
 impl Drop for Broken<'_> {
     fn drop(&mut self) {
         if self.is_directory {
-            let _ = fs::remove_dir(self.path);
+            let _ = fs::remove_dir(&self.file.path);
         }
-        let _ = fs::write(self.path, self.whole);
+        if self.is_away {
+            let _ = fs::rename(self.file.away(), &self.file.path);
+        } else {
+            self.file.say(&self.file.whole);
+        }
+    }
+}
+
+/// A file of a captured machine, held open for writing.
+struct Sample {
+    path: PathBuf,
+    whole: Vec<u8>,
+    file: File,
+}
+
+impl Sample {
+    fn open(path: PathBuf) -> Option<Self> {
+        let whole = fs::read(&path).ok()?;
+        // A captured file may be for reading only.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).ok()?;
+        let file = File::options().write(true).open(&path).ok()?;
+        Some(Self { path, whole, file })
+    }
+
+    fn away(&self) -> PathBuf {
+        self.path.with_extension("away")
+    }
+
+    fn say(&self, text: &[u8]) {
+        let _ = self.file.write_all_at(text, 0);
+        let _ = self.file.set_len(text.len() as u64);
     }
 }
 
@@ -158,11 +199,8 @@ impl Tree {
         }
         put(&root.join("etc/localtime"), &zone());
         let host = Host::captured(root.to_path_buf(), None).with_textfiles(&[TEXTFILES.to_owned()]);
-        let files: Vec<(PathBuf, Vec<u8>)> = opened(root, source, &host)
-            .into_iter()
-            .filter_map(|path| Some((path.clone(), fs::read(path).ok()?)))
-            .collect();
-        let bytes = files.iter().map(|(_, bytes)| bytes.len()).sum();
+        let files: Vec<Sample> = opened(root, source, &host).into_iter().filter_map(Sample::open).collect();
+        let bytes = files.iter().map(|file| file.whole.len()).sum();
         Self { _root: root_dir, host, files, bytes }
     }
 }

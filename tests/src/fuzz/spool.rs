@@ -9,7 +9,7 @@ use muster_agent::clock::Moment;
 use muster_agent::spool::{Files, Kind, Limits, Room, Spool};
 
 use super::damage::{Rng, damaged};
-use super::{Parser, Row, promise};
+use super::{Parser, Read, Row, promise};
 
 const DIRECTORY: &str = "/spool";
 /// Small segments, so that there are several.
@@ -34,6 +34,7 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![Row::new("spool", || Damaged::new(false)), Row::new("spool, checksums right", || Damaged::new(true))]
 }
 
+/// Files, and directories as if they were empty ones.
 type Disk = BTreeMap<PathBuf, Vec<u8>>;
 
 /// A directory in memory; clones are the same one.
@@ -51,14 +52,15 @@ impl Memory {
 }
 
 impl Files for Memory {
-    fn make_dir(&mut self, _: &Path) -> io::Result<()> {
+    fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
+        self.with(|disk| _ = disk.entry(dir.to_path_buf()).or_default());
         Ok(())
     }
 
     fn list(&mut self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         let is_here = |path: &&PathBuf| path.parent() == Some(dir);
-        let files: Vec<PathBuf> = self.with(|disk| disk.keys().filter(is_here).cloned().collect());
-        if files.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(files) }
+        let list = |disk: &mut Disk| disk.contains_key(dir).then(|| disk.keys().filter(is_here).cloned().collect());
+        self.with(list).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn read(&mut self, file: &Path, at: u64, length: usize) -> io::Result<Vec<u8>> {
@@ -109,7 +111,7 @@ impl Files for Memory {
     }
 
     fn remove_dir(&mut self, dir: &Path) -> io::Result<()> {
-        self.with(|disk| disk.retain(|path, _| path.parent() != Some(dir)));
+        self.with(|disk| disk.retain(|path, _| !path.starts_with(dir)));
         Ok(())
     }
 
@@ -186,9 +188,10 @@ impl Damaged {
 impl Parser for Damaged {
     fn begin(&mut self) {}
 
-    fn case(&mut self, rng: &mut Rng) -> Result<usize, String> {
+    fn case(&mut self, rng: &mut Rng) -> Result<Read, String> {
         let mut disk = self.disk.clone();
-        let names: Vec<&PathBuf> = self.disk.keys().collect();
+        let names: Vec<&PathBuf> =
+            self.disk.keys().filter(|path| path.parent() == Some(Path::new(DIRECTORY))).collect();
         for _ in 0..1 + rng.below(2) {
             let (name, other) = (names[rng.below(names.len())], names[rng.below(names.len())]);
             let bytes = &self.disk[name];
@@ -196,7 +199,7 @@ impl Parser for Damaged {
             disk.insert(name.clone(), new);
         }
         let bytes = disk.values().map(Vec::len).sum();
-        self.use_it(disk, rng).map(|()| bytes)
+        self.use_it(disk, rng).map(|()| Read::of(bytes))
     }
 }
 

@@ -74,6 +74,19 @@ fn a_message_that_is_none_is_an_error_and_not_waited_for() {
 }
 
 #[test]
+fn an_announced_length_takes_no_memory_until_its_bytes_come() {
+    let (mut theirs, stream) = UnixStream::pair().unwrap();
+    let until_ns = clock::boottime_ns() + PATIENT_MS * 1_000_000;
+    let mut bus = Bus { stream, bytes: Vec::new(), serial: 0, shared: true, until_ns };
+    let mut announced = message(2, 1, Some(9), &Body::variant_text("x"));
+    announced[4..8].copy_from_slice(&u32::try_from(MESSAGE_MAX).unwrap().to_ne_bytes());
+    theirs.write_all(&announced).unwrap();
+    drop(theirs);
+    assert_eq!(bus.message().unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+    assert!(bus.bytes.capacity() < 64 * 1024, "{} bytes are kept for {}", bus.bytes.capacity(), announced.len());
+}
+
+#[test]
 fn who_does_not_answer_is_given_up_at_the_deadline_and_who_is_not_there_is_absent() {
     let root = tempfile::tempdir().unwrap();
     let host = Host::captured(root.path().into(), None);

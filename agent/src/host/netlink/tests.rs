@@ -80,6 +80,10 @@ fn an_error_of_the_kernel_is_told_as_such() {
     let refused = message(NLMSG_ERROR, 0, &(-13_i32).to_ne_bytes());
     let told = Messages(&refused).next().unwrap().unwrap().ended();
     assert_eq!(told, Err(Errno::ACCESS));
+    for code in [0, 13, -4096, i32::MIN] {
+        let strange = message(NLMSG_ERROR, 0, &code.to_ne_bytes());
+        assert_eq!(Messages(&strange).next().unwrap().unwrap().ended(), Err(Errno::BADMSG), "{code}");
+    }
 }
 
 #[test]

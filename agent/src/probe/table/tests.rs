@@ -86,6 +86,9 @@ fn kernel_numbers_are_decimal_or_hexadecimal() {
     assert_eq!(parse_number("-1"), Some(-1.0));
     assert_eq!(parse_number("nan"), None);
     assert_eq!(parse_number(""), None);
+    for endless in ["1e999", "-inf", "-infinity", &"9".repeat(400)] {
+        assert_eq!(parse_number(endless), None, "{endless}");
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! What the agent costs its machine, beside node_exporter in the same minutes
+//! What the agent costs its machine, beside node_exporter and collectd in the same minutes
 //!
 //! `cost [--seconds 180]`
 //!
-//! The released agent and Debian's node_exporter, each twice: at 15 s and at 1 s. node_exporter is scraped with gzip, as
-//! Prometheus does. CPU is that of all threads to the nanosecond and of all children, bytes are TCP payload. Absolute
+//! The released agent and Debian's node_exporter, each twice: at 15 s and at 1 s; Debian's collectd, where it is
+//! installed, at 15 s. node_exporter is scraped with gzip, as Prometheus does; collectd sends to a UDP socket of ours. CPU is that of all threads to the nanosecond and of all children, bytes are TCP payload. Absolute
 //! figures move with what else the machine does; the ratios are what counts. The floor reads the same kernel texts in
 //! the same minutes and does nothing else. System calls are counted afterwards, because counting them slows them down.
 
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use muster_agent::clock::boottime_ns;
+use muster_tests::measure::collectd::Collectd;
 use muster_tests::measure::figures::{Table, flag, say, short};
 use muster_tests::measure::floor::{self, Spent};
 use muster_tests::measure::meter::{self, Memory};
@@ -41,6 +42,7 @@ struct Subject {
 enum Kind {
     Agent(Agent),
     Exporter(Exporter),
+    Collectd(Collectd),
 }
 
 /// A node_exporter and whoever scrapes it.
@@ -75,12 +77,18 @@ async fn measure() -> Result<()> {
     let seconds: u64 = flag("--seconds", 180);
     let collector = Collector::start("").await;
     let (every_15, every_1) = (Duration::from_secs(15), Duration::from_secs(1));
-    let subjects = [
+    let mut subjects = vec![
         Subject::agent(&collector, every_15).await,
         Subject::exporter(every_15).await,
         Subject::agent(&collector, every_1).await,
         Subject::exporter(every_1).await,
     ];
+    subjects.extend(Collectd::start(every_15).map(|collectd| Subject {
+        what: "collectd at 15 s".to_owned(),
+        pid: collectd.pid(),
+        every: every_15,
+        kind: Kind::Collectd(collectd),
+    }));
     let floors = [floor::start(every_15)?, floor::start(every_1)?];
     pass(SETTLE).await;
     let port = collector.grpc;
@@ -105,7 +113,10 @@ async fn measure() -> Result<()> {
     }
 
     say(&format!("{seconds} s after {} s; load average at the end {}", SETTLE.as_secs(), meter::load_average()));
-    say(&format!("series: agent {}, node_exporter {} (its own and Go's included)", series.0, series.1));
+    say(&format!(
+        "series: agent {}, node_exporter {} (its own and Go's included), collectd {}",
+        series.0, series.1, series.2
+    ));
     say(&format!("binary: agent {} KiB, node_exporter {} KiB", size("muster-agent")?, size("node_exporter")?));
     say("");
     print(&subjects, &costs, &floors);
@@ -144,12 +155,15 @@ fn print(subjects: &[Subject], costs: &[Cost], floors: &[Arc<Spent>; 2]) {
     }
     table.print();
     say("");
-    let mut ratios = Table::new(&["node_exporter / agent", "PSS", "RSS", "CPU", "bytes"]);
-    for pair in [0, 2] {
-        let [ours, its] = [&costs[pair], &costs[pair + 1]];
+    let mut ratios = Table::new(&["beside the agent", "PSS", "RSS", "CPU", "bytes"]);
+    for (theirs, subject) in subjects.iter().enumerate().filter(|(_, subject)| !matches!(subject.kind, Kind::Agent(_)))
+    {
+        let same = |one: &&Subject| matches!(one.kind, Kind::Agent(_)) && one.every == subject.every;
+        let Some(ours) = subjects.iter().zip(costs).find(|(one, _)| same(one)) else { continue };
+        let [ours, its] = [ours.1, &costs[theirs]];
         let ratio = |its: f64, ours: f64| format!("{} x", short(its / ours));
         ratios.row([
-            format!("at {} s", subjects[pair].every.as_secs()),
+            subject.what.clone(),
             ratio(its.memory.pss, ours.memory.pss),
             ratio(its.memory.rss, ours.memory.rss),
             ratio(its.cpu_ms, ours.cpu_ms),
@@ -207,6 +221,7 @@ impl Subject {
         let bytes = match &self.kind {
             Kind::Agent(_) => meter::carried(grpc, Some(self.pid)).await.up,
             Kind::Exporter(exporter) => meter::carried(exporter.port, None).await.down,
+            Kind::Collectd(collectd) => collectd.received().bytes,
         };
         Used { cpu: meter::fine_cpu_seconds(self.pid), bytes, written: meter::written(self.pid) }
     }
@@ -241,8 +256,8 @@ async fn scrape(url: String, every: Duration) {
 }
 
 /// How many series each says.
-async fn series(collector: &Collector, subjects: &[Subject]) -> Result<(usize, usize)> {
-    let mut counts = (0, 0);
+async fn series(collector: &Collector, subjects: &[Subject]) -> Result<(usize, usize, usize)> {
+    let mut counts = (0, 0, 0);
     for subject in subjects {
         match &subject.kind {
             Kind::Agent(agent) => {
@@ -253,6 +268,7 @@ async fn series(collector: &Collector, subjects: &[Subject]) -> Result<(usize, u
                 let url = format!("http://127.0.0.1:{}/metrics", exporter.port);
                 counts.1 = http::samples(&http::get(&url).await.context("node_exporter is silent")?.body).len();
             }
+            Kind::Collectd(collectd) => counts.2 = collectd.received().values_at_once,
         }
     }
     Ok(counts)

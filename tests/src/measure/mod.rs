@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`recording`] is what this machine said for two minutes; [`machine`] is one simulated host that says
 //! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`meter`] reads what processes
-//! cost; [`floor`] is what no agent can cost less than; [`sink`] stamps pages; [`figures`] prints.
+//! cost; [`collectd`] is another agent to compare with; [`floor`] is what no agent can cost less than; [`sink`] stamps pages; [`figures`] prints.
 
+pub mod collectd;
 pub mod figures;
 pub mod fleet;
 pub mod floor;

@@ -111,7 +111,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
         Command::Run => {
-            let host = Host::live().with_textfiles(&config.textfiles);
+            let host = Host::live().with_textfiles(&config.textfiles).with_crowding(config.limits);
             runtime()?
                 .block_on(async { app::run(config, host, asked_to_stop()?).await.map_err(anyhow::Error::from) })?;
         }
@@ -120,11 +120,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Format::Prometheus => once::Format::Prometheus,
                 Format::Json => once::Format::Json,
             };
-            let host = args.machine.host().with_textfiles(&config.textfiles);
+            let host = args.machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             print!("{}", runtime()?.block_on(once::once(host, format)));
         }
         Command::Doctor(machine) => {
-            let host = machine.host().with_textfiles(&config.textfiles);
+            let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let mut findings = doctor::examine(&host, &config.state);
             findings.extend(config.exporter.map(doctor::examine_exporter));
             print!("{}", doctor::render(&findings));

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::host::Crowding;
 
 /// Where the file is looked for.
 pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
@@ -22,6 +25,12 @@ const LABELS_MAX: usize = 30;
 const VALUE_BYTES_MAX: usize = 256;
 /// The configuration file is at most this long.
 const FILE_BYTES_MAX: usize = 256 * 1024;
+/// Fewer series than this say nothing of a machine.
+const SERIES_MIN: i64 = 100;
+/// The collector takes no more series of one host.
+const SERIES_MAX: i64 = 20_000;
+/// Interfaces or mounts that are said one by one.
+const MEMBERS_MAX: i64 = 10_000;
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 const INTERVAL_MAX: Duration = Duration::from_secs(300);
 
@@ -50,6 +59,9 @@ pub struct RawConfig {
     /// This machine's figures for a Prometheus that scrapes it itself.
     #[serde(default)]
     exporter: RawExporter,
+    /// How much is said of a crowded machine.
+    #[serde(default)]
+    limits: RawLimits,
 }
 
 /// `[collector]`.
@@ -76,6 +88,18 @@ struct RawTextfile {
 struct RawExporter {
     /// "address:port" on which `/metrics` is answered as node_exporter does, in plain HTTP. Default: nowhere.
     listen: Option<Spanned<String>>,
+}
+
+/// `[limits]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    /// Series of this host, 100 to 20000. Beyond it whole families are left out, the largest first. Default 20000.
+    series: Option<Spanned<i64>>,
+    /// Network interfaces of one virtual kind (veth, bridge, ...) beyond which they are one. Default 256.
+    interfaces_per_kind: Option<Spanned<i64>>,
+    /// Mounts of one type of file system beyond which they are one. Default 256.
+    mounts_per_type: Option<Spanned<i64>>,
 }
 
 /// `[log]`.
@@ -117,6 +141,8 @@ pub struct Config {
     pub textfiles: Vec<String>,
     /// Where this machine is its own exporter.
     pub exporter: Option<SocketAddr>,
+    /// How much is said of a crowded machine.
+    pub limits: Crowding,
 }
 
 impl Default for Config {
@@ -130,6 +156,7 @@ impl Default for Config {
             log_level: "info".into(),
             textfiles: Vec::new(),
             exporter: None,
+            limits: Crowding::default(),
         }
     }
 }
@@ -322,7 +349,33 @@ impl Check<'_> {
                 self.expected("exporter.listen", &listen, expectation);
             }
         }
+        config.limits = self.limits(&raw.limits);
         config
+    }
+
+    fn limits(&mut self, raw: &RawLimits) -> Crowding {
+        let default = Crowding::default();
+        let mut number = |key: &str, value: &Option<Spanned<i64>>, range: RangeInclusive<i64>, default: usize| {
+            let Some(value) = value else { return default };
+            if !range.contains(value.get_ref()) {
+                let (wrong, from, to) = (value.get_ref(), range.start(), range.end());
+                self.mistake(
+                    value.span().start,
+                    format!("limits.{key} = {wrong}: expected a number from {from} to {to}"),
+                );
+            }
+            usize::try_from(*value.get_ref()).unwrap_or(default)
+        };
+        Crowding {
+            series: number("series", &raw.series, SERIES_MIN..=SERIES_MAX, default.series),
+            interfaces_per_kind: number(
+                "interfaces_per_kind",
+                &raw.interfaces_per_kind,
+                1..=MEMBERS_MAX,
+                default.interfaces_per_kind,
+            ),
+            mounts_per_type: number("mounts_per_type", &raw.mounts_per_type, 1..=MEMBERS_MAX, default.mounts_per_type),
+        }
     }
 
     fn labels(&mut self, raw: BTreeMap<Spanned<String>, Spanned<toml::Value>>) -> Vec<(String, String)> {
@@ -362,99 +415,4 @@ impl Check<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mistakes(text: &str) -> Vec<String> {
-        Config::parse(Path::new("agent.toml"), text).unwrap_err().mistakes.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn five_mistakes_are_reported_at_once_with_file_line_key_value_and_expectation() {
-        let told = mistakes(
-            "state = \"here\"\ninterval = \"2h\"\ncolour = 1\nremote_checks = \"all\"\n[collector]\naddresses = [\"nowhere\"]\n",
-        );
-        assert_eq!(told.len(), 5, "{told:#?}");
-        assert!(told[0].starts_with("agent.toml:1: state = \"here\": expected an absolute path"), "{told:#?}");
-        assert!(told[1].contains("agent.toml:2: interval = \"2h\""), "{told:#?}");
-        assert!(told[2].contains("agent.toml:3:") && told[2].contains("colour"), "{told:#?}");
-        assert!(told[3].contains("agent.toml:4: remote_checks = \"all\""), "{told:#?}");
-        assert!(told[4].contains("agent.toml:6: collector.addresses = \"nowhere\""), "{told:#?}");
-    }
-
-    #[test]
-    fn directories_of_scripts_are_absolute() {
-        let text = "[textfile]\ndirectories = [\"/var/lib/a\",\n\"b\"]\n";
-        let told = mistakes(text);
-        assert_eq!(told, ["agent.toml:3: textfile.directories = \"b\": expected absolute paths"]);
-        let config = Config::parse(Path::new("agent.toml"), "[textfile]\ndirectories = [\"/a\", \"/b/\"]\n").unwrap();
-        assert_eq!(config.textfiles, ["/a", "/b/"]);
-    }
-
-    #[test]
-    fn the_exporter_listens_on_an_address_and_a_port() {
-        for wrong in ["9100", ":9100", "localhost:9100", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1", "::1:9100"] {
-            let told = mistakes(&format!("[exporter]\nlisten = \"{wrong}\"\n"));
-            assert!(told.len() == 1 && told[0].starts_with("agent.toml:2: exporter.listen = "), "{told:?}");
-        }
-        for fine in ["127.0.0.1:9100", "0.0.0.0:9100", "[::1]:9100"] {
-            let config = Config::parse(Path::new("agent.toml"), &format!("exporter.listen = \"{fine}\"")).unwrap();
-            assert_eq!(config.exporter, Some(fine.parse().unwrap()));
-        }
-    }
-
-    #[test]
-    fn wrong_types_and_unknown_tables_are_told_together() {
-        let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
-        assert_eq!(told.len(), 4, "{told:#?}");
-    }
-
-    #[test]
-    fn text_that_is_not_toml_is_one_mistake_with_its_line() {
-        let told = mistakes("interval = \"15s\"\nlabels = [\n");
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("agent.toml:"), "{told:?}");
-    }
-
-    #[test]
-    fn interval_is_taken_from_one_second_to_five_minutes() {
-        let interval = |text: &str| {
-            Config::parse(Path::new("agent.toml"), &format!("interval = {text:?}"))
-                .ok()
-                .and_then(|config| config.interval)
-        };
-        assert_eq!(interval("1s"), Some(INTERVAL_MIN));
-        assert_eq!(interval("5m"), Some(INTERVAL_MAX));
-        assert_eq!(interval("999ms"), None);
-        assert_eq!(interval("301s"), None);
-    }
-
-    #[test]
-    fn absent_file_is_fine_unless_it_was_named() {
-        assert!(Config::load(Some(Path::new("/nonexistent/agent.toml"))).is_err());
-    }
-
-    #[test]
-    fn example_file_is_loaded_and_names_every_key() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/agent.example.toml");
-        let config = Config::load(Some(&path)).unwrap();
-        assert_eq!(config, Config::default(), "the example states the defaults");
-        let text = std::fs::read_to_string(path).unwrap();
-        let stated: String =
-            text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
-        let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
-        assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
-        assert!(!full.textfiles.is_empty());
-        assert!(full.exporter.is_some());
-    }
-
-    #[test]
-    fn addresses_are_host_and_port() {
-        for fine in ["a.example.org:7460", "10.0.0.1:1", "[::1]:7460"] {
-            assert!(is_address(fine), "{fine}");
-        }
-        for wrong in ["a.example.org", "http://a:7460", ":7460", "::1:7460", "a:0", "a:70000", "a b:1"] {
-            assert!(!is_address(wrong), "{wrong}");
-        }
-    }
-}
+mod tests;

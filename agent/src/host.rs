@@ -6,6 +6,7 @@
 
 mod bus;
 mod command;
+mod crowding;
 #[cfg(test)]
 pub(crate) mod fake_bus;
 mod files;
@@ -13,6 +14,7 @@ mod kept;
 mod memory;
 mod mounts;
 mod netlink;
+pub mod rolled;
 mod text;
 mod timex;
 
@@ -28,6 +30,7 @@ use rustix::io::Errno;
 
 pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output};
+pub use crowding::Crowding;
 pub use files::FileStat;
 pub use mounts::{FsStat, MountError};
 #[doc(hidden)]
@@ -37,8 +40,9 @@ pub use timex::Timex;
 
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].
 const FACTS_MAX: usize = 4096;
-/// Longest file read whole, in bytes. The largest `/proc` file read here (`/proc/stat` of 1 000 CPUs) has 100 KiB.
-const READ_MAX: usize = 4 * 1024 * 1024;
+/// Longest file read whole, in bytes. The largest one read here is the list of mounts: 10 000 of containers, whose paths
+/// are long, are some 4 MiB.
+const READ_MAX: usize = 16 * 1024 * 1024;
 /// First size of a read buffer, in bytes: holds every `/proc` file of a small machine in one read.
 const READ_FIRST: usize = 16 * 1024;
 /// A first answer shorter than this is the whole file: the kernel's seq_file answers short only when the next record
@@ -131,7 +135,9 @@ pub struct Host {
     page_bytes: OnceLock<u64>,
     links: netlink::Links,
     watched: files::Watched,
+    carried: Arc<rolled::Traffic>,
     textfiles: Arc<[String]>,
+    crowding: Crowding,
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
 }
@@ -147,7 +153,9 @@ impl Clone for Host {
             page_bytes: OnceLock::new(),
             links: netlink::Links::default(),
             watched: files::Watched::default(),
+            carried: Arc::clone(&self.carried),
             textfiles: Arc::clone(&self.textfiles),
+            crowding: self.crowding,
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
         }
@@ -191,7 +199,9 @@ impl Host {
             page_bytes: OnceLock::new(),
             links: netlink::Links::default(),
             watched: files::Watched::default(),
+            carried: Arc::default(),
             textfiles: Arc::default(),
+            crowding: Crowding::default(),
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
         }
@@ -216,7 +226,7 @@ impl Host {
         self.root.is_none()
     }
 
-    /// Reads a whole file once (at most 4 MiB), replacing what is in `into`.
+    /// Reads a whole file once (at most 16 MiB), replacing what is in `into`.
     ///
     /// # Errors
     /// When it is absent, may not be read, or reading fails.

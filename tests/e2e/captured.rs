@@ -17,11 +17,15 @@ const OF_ITSELF: [&str; 5] = ["node_exporter_build_info", "node_scrape_collector
 /// What we say beside the collectors that are compared.
 const BESIDE: [&str; 4] = ["node_network_", "node_selinux_enabled", "node_textfile_scrape_error", "node_time_seconds"];
 /// What newer versions of node_exporter say and Debian's does not.
-const NEWER: [&str; 8] = [
+const NEWER: [&str; 12] = [
     "node_btrfs_commit_seconds_total",
     "node_btrfs_commits_total",
     "node_btrfs_last_commit_seconds",
     "node_btrfs_max_commit_seconds",
+    "node_softnet_backlog_len",
+    "node_softnet_cpu_collision_total",
+    "node_softnet_flow_limit_count_total",
+    "node_softnet_received_rps_total",
     "node_zfs_arc_memory_available_bytes",
     "node_zfs_dbuf_cache_count",
     "node_zfs_dbuf_hash_elements_max",
@@ -133,6 +137,19 @@ async fn a_node_of_a_cluster_reads_as_node_exporter_reads_it() {
 #[tokio::test]
 async fn a_hypervisor_of_256_cpus_reads_as_node_exporter_reads_it() {
     let machine = hypervisor::build();
-    let collectors = ["cpu", "cpufreq", "diskstats", "edac", "hwmon", "netdev", "nvme", "rapl", "stat", "thermal_zone"];
-    check_alike(machine.path(), &collectors, 6000).await;
+    let collectors = [
+        "cpu",
+        "cpufreq",
+        "diskstats",
+        "edac",
+        "hwmon",
+        "netdev",
+        "nvme",
+        "rapl",
+        "schedstat",
+        "softnet",
+        "stat",
+        "thermal_zone",
+    ];
+    check_alike(machine.path(), &collectors, 7500).await;
 }

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
+use super::rolled::Crowded;
 use super::{Host, HostError, lock};
 use crate::clock::Moment;
 
@@ -16,8 +17,14 @@ use crate::clock::Moment;
 const PIECE_BYTES: usize = 32 * 1024;
 /// Tries for a picture of all interfaces during which none came or went.
 const TRIES: usize = 3;
-/// Answer of interfaces held in memory: some 1 500 bytes each.
+/// Answer of interfaces held in memory: some 400 bytes each.
 const LINKS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// IFLA_* (include/uapi/linux/if_link.h) that [`Link::parse`] reads. The kernel says three times as much: whatever is not
+/// read is not kept.
+const ATTRIBUTES_READ: [u16; 18] = [1, 2, 3, 4, 5, 13, 16, 17, LINKINFO, 20, 23, 27, 30, 33, 35, 47, 48, 61];
+/// IFLA_LINKINFO, and in it IFLA_INFO_KIND.
+const LINKINFO: u16 = 18;
+const INFO_KIND: u16 = 1;
 
 /// include/uapi/linux/netlink.h
 const NLMSG_ERROR: u16 = 2;
@@ -113,6 +120,9 @@ pub struct Link<'a> {
     pub promiscuity: Option<u32>,
     /// How many want all multicast packets (Linux 6.0 and later).
     pub all_multicast: Option<u32>,
+    /// The kind that it is one of so many of that they are said together.
+    pub rolled_up: Option<&'a str>,
+    virtual_kind: &'a [u8],
     counters: &'a [u8],
 }
 
@@ -127,6 +137,12 @@ impl<'a> Link<'a> {
     #[must_use]
     pub fn alias(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.alias)
+    }
+
+    /// What made it: `veth`, `bridge`, `tun`, ...; nothing of hardware.
+    #[must_use]
+    pub fn virtual_kind(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.virtual_kind).ok().filter(|kind| !kind.is_empty())
     }
 
     /// One of its counters.
@@ -153,6 +169,11 @@ impl<'a> Link<'a> {
                 13 => link.queue = number(),
                 16 => link.operational = value.first().copied().unwrap_or(0),
                 17 => link.link_mode = value.first().copied().map(u32::from),
+                LINKINFO => {
+                    link.virtual_kind = Attributes(value)
+                        .find(|(kind, _)| *kind == INFO_KIND)
+                        .map_or(&[], |(_, kind)| without_nul(kind))
+                }
                 20 => link.alias = without_nul(value),
                 23 => link.counters = value,
                 27 => link.group = number(),
@@ -201,6 +222,8 @@ struct Answer {
     bytes: Vec<u8>,
     /// The collection it was asked for; `None` when it is not whole.
     at: Option<Moment>,
+    /// Kinds of which there are so many that they are said together.
+    crowded: Crowded,
 }
 
 impl Host {
@@ -217,11 +240,11 @@ impl Host {
         if answer.at != Some(now) {
             answer.ask().map_err(|errno| HostError::from_errno("rtnetlink", errno))?;
             answer.at = Some(now);
+            answer.look_for_crowds(self.crowding.interfaces_per_kind);
         }
-        for message in Messages(&answer.bytes).flatten().filter(|message| message.kind == RTM_NEWLINK) {
-            if let Some(link) = Link::parse(message.body) {
-                visit(&link);
-            }
+        for mut link in links(&answer.bytes) {
+            link.rolled_up = link.virtual_kind().filter(|kind| answer.crowded.holds(kind));
+            visit(&link);
         }
         Ok(())
     }
@@ -268,7 +291,21 @@ pub fn count_in(bytes: &[u8]) -> usize {
     Messages(bytes).map_while(Result::ok).map(count).sum()
 }
 
+/// The interfaces in an answer.
+fn links(answer: &[u8]) -> impl Iterator<Item = Link<'_>> {
+    let messages = Messages(answer).flatten().filter(|message| message.kind == RTM_NEWLINK);
+    messages.filter_map(|message| Link::parse(message.body))
+}
+
 impl Answer {
+    fn look_for_crowds(&mut self, limit: usize) {
+        self.crowded.begin();
+        for kind in links(&self.bytes).filter_map(|link| link.virtual_kind()) {
+            self.crowded.count(kind);
+        }
+        self.crowded.decide(limit);
+    }
+
     fn ask(&mut self) -> Result<(), Errno> {
         self.at = None;
         let socket = match self.socket.take() {
@@ -289,15 +326,16 @@ impl Answer {
 
     /// Whether nothing came or went meanwhile.
     fn receive_all(&mut self, socket: &OwnedFd) -> Result<bool, Errno> {
-        let mut steady = true;
+        let (mut steady, mut piece) = (true, Vec::new());
         loop {
-            let from = self.bytes.len();
-            receive(socket, &mut self.bytes)?;
-            for message in Messages(&self.bytes[from..]) {
+            piece.clear();
+            receive(socket, &mut piece)?;
+            for message in Messages(&piece) {
                 let message = message?;
                 steady &= message.flags & NLM_F_DUMP_INTR == 0;
-                if message.ended()?.is_none() {
-                    return Ok(steady);
+                match message.ended()? {
+                    Some(body) => keep_what_is_read(message.kind, body, &mut self.bytes),
+                    None => return Ok(steady),
                 }
             }
             if self.bytes.len() > LINKS_BYTES_MAX {
@@ -305,6 +343,24 @@ impl Answer {
             }
         }
     }
+}
+
+/// Appends a message about an interface without the attributes that nobody reads.
+fn keep_what_is_read(kind: u16, body: &[u8], into: &mut Vec<u8>) {
+    let Some((head, attributes)) = body.split_at_checked(IFINFO_BYTES).filter(|_| kind == RTM_NEWLINK) else { return };
+    let at = into.len();
+    into.extend_from_slice(&[0; HEADER_BYTES]);
+    into.extend_from_slice(head);
+    for (kind, value) in Attributes(attributes).filter(|(kind, _)| ATTRIBUTES_READ.contains(kind)) {
+        let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
+        into.extend_from_slice(&length.to_ne_bytes());
+        into.extend_from_slice(&kind.to_ne_bytes());
+        into.extend_from_slice(value);
+        into.resize(into.len().next_multiple_of(4), 0);
+    }
+    let length = u32::try_from(into.len() - at).unwrap_or(u32::MAX);
+    into[at..at + 4].copy_from_slice(&length.to_ne_bytes());
+    into[at + 4..at + 6].copy_from_slice(&kind.to_ne_bytes());
 }
 
 fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {

@@ -1,5 +1,9 @@
 //! Sizes of the mounted file systems. A mount that does not answer is said to be stuck and delays nobody.
 
+mod crowd;
+
+use std::collections::HashMap;
+
 use super::{Kind, ProbeError, Sink, strange};
 use crate::clock;
 use crate::host::{FsStat, Host, MountError};
@@ -10,6 +14,9 @@ const MOUNT_MS: u64 = 500;
 pub(super) const PASS_MS: u64 = 1500;
 /// Milliseconds for a mount after the pass has used up its time: a local one answers in far less.
 const LATE_MS: u64 = 20;
+
+/// Between the counts and the mounts: no type of file system is called so.
+const COUNTS_END: &str = "\0\0";
 
 /// `node_exporter`'s default `--collector.filesystem.fs-types-exclude`.
 const TYPES_LEFT_OUT: [&str; 24] = [
@@ -47,6 +54,8 @@ const OUT_OF_MEMORY: [&str; 9] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
     parent: String,
+    /// The file system, `8:1`; all mounts of one have the same.
+    system: String,
     device: String,
     point: String,
     kind: String,
@@ -59,14 +68,22 @@ struct Seen<'a> {
     point: &'a str,
     kind: &'a str,
     read_only: bool,
+    /// It is one of too many, of which only the sum is said.
+    rolled_up: bool,
 }
 
 pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
+    let limit = host.crowding().mounts_per_type;
     // Our own unit may see mounts read-only that are not; process 1 sees what is.
-    let digest = |path: &str| host.digest(path, |text| Ok::<_, ProbeError>(write(&parse(text)?)));
+    let digest = |path: &str| {
+        let make = |text: &str| Ok::<_, ProbeError>(write(&crowd::thin_out(parse(text)?, limit)));
+        host.digest(path, make)
+    };
     let mounts = digest("/proc/1/mountinfo").or_else(|_| digest("/proc/self/mountinfo"))?;
+    let (counts, mounts) = mounts.split_once(COUNTS_END).unwrap_or(("", &*mounts));
     let began_ns = clock::boottime_ns();
     let mut fields = mounts.split('\0');
+    let mut sums = crowd::Sums::default();
     while let Some(mount) = reread(&mut fields) {
         let answer = if OUT_OF_MEMORY.contains(&mount.kind) {
             host.statfs_at_once(mount.point).map_err(MountError::from)
@@ -79,29 +96,34 @@ pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
             let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
             sink.note(format!("filesystem{}", mount.point), ProbeError::Stuck(error));
         }
-        say(sink, &mount, &answer);
+        if mount.rolled_up {
+            sums.add(&mount, answer.ok());
+        } else {
+            say(sink, &mount, &answer);
+        }
     }
+    sums.say(sink);
+    crowd::say_counts(sink, counts);
     Ok(())
 }
 
-/// Four fields per mount, since any character but NUL may stand in them.
-fn write(mounts: &[Mount]) -> String {
-    let fields = |mount: &Mount| {
+/// What is remembered of the mounts: how many there are of each type of which there are too many, type and number,
+/// then five fields per mount, since any character but NUL may stand in them.
+fn write(mounts: &crowd::Thinned) -> String {
+    let counts: Vec<String> = mounts.counts.iter().map(|(kind, count)| format!("{kind}\0{count}")).collect();
+    let fields = |(mount, rolled_up): &(Mount, bool)| {
         let access = if mount.read_only { "ro" } else { "rw" };
-        [&*mount.device, &mount.point, &mount.kind, access].join("\0")
+        [&*mount.device, &mount.point, &mount.kind, access, if *rolled_up { "+" } else { "" }].join("\0")
     };
-    mounts.iter().map(fields).collect::<Vec<_>>().join("\0")
+    counts.join("\0") + COUNTS_END + &mounts.mounts.iter().map(fields).collect::<Vec<_>>().join("\0")
 }
 
 fn reread<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Option<Seen<'a>> {
     let (device, point, kind) = (fields.next()?, fields.next()?, fields.next()?);
-    Some(Seen { device, point, kind, read_only: fields.next()? == "ro" })
+    Some(Seen { device, point, kind, read_only: fields.next()? == "ro", rolled_up: fields.next()? == "+" })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes are shown as doubles, as Prometheus does")]
 fn say(sink: &mut Sink<'_>, mount: &Seen<'_>, answer: &Result<FsStat, MountError>) {
-    let help = "Whether an error occurred while getting statistics for the given device.";
-    sink.family("node_filesystem_device_error", Kind::Gauge, help);
     let labels = [("device", mount.device), ("fstype", mount.kind), ("mountpoint", mount.point)];
     let stat = match answer {
         Ok(stat) => stat,
@@ -112,14 +134,25 @@ fn say(sink: &mut Sink<'_>, mount: &Seen<'_>, answer: &Result<FsStat, MountError
                 MountError::Host(error) => error.reason().to_owned(),
             };
             let [device, kind, point] = labels;
-            sink.sample(&[device, kind, point, ("device_error", &why)], 1.0);
+            say_error(sink, &[device, kind, point, ("device_error", &why)], 1.0);
             return;
         }
     };
-    sink.sample(&labels, 0.0);
+    say_error(sink, &labels, 0.0);
+    say_sizes(sink, &labels, stat, mount.read_only);
+}
+
+fn say_error(sink: &mut Sink<'_>, labels: &[(&str, &str)], error: f64) {
+    let help = "Whether an error occurred while getting statistics for the given device.";
+    sink.family("node_filesystem_device_error", Kind::Gauge, help);
+    sink.sample(labels, error);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are shown as doubles, as Prometheus does")]
+fn say_sizes(sink: &mut Sink<'_>, labels: &[(&str, &str)], stat: &FsStat, read_only: bool) {
     let mut gauge = |name: &str, help: &str, value: f64| {
         sink.family(name, Kind::Gauge, help);
-        sink.sample(&labels, value);
+        sink.sample(labels, value);
     };
     let bytes = |blocks: u64| blocks as f64 * stat.block_bytes as f64;
     gauge("node_filesystem_size_bytes", "Filesystem size in bytes.", bytes(stat.blocks));
@@ -131,27 +164,33 @@ fn say(sink: &mut Sink<'_>, mount: &Seen<'_>, answer: &Result<FsStat, MountError
     );
     gauge("node_filesystem_files", "Filesystem total file nodes.", stat.files as f64);
     gauge("node_filesystem_files_free", "Filesystem total free file nodes.", stat.files_free as f64);
-    let read_only = if mount.read_only { 1.0 } else { 0.0 };
-    gauge("node_filesystem_readonly", "Filesystem read-only status.", read_only);
+    gauge("node_filesystem_readonly", "Filesystem read-only status.", if read_only { 1.0 } else { 0.0 });
 }
 
-/// The mounts that count, each once: of two at one place the later hides the earlier, unless it came below it.
+/// The mounts that count, each once: of two at one place the later hides the earlier, unless it came below it. A line
+/// that cannot be understood is passed over, unless none can.
 fn parse(text: &str) -> Result<Vec<Mount>, ProbeError> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for line in text.lines() {
-        let mount = parse_line(line).ok_or_else(|| strange("mountinfo", "a line with too few fields"))?;
+    let mut mounts: Vec<Option<Mount>> = Vec::new();
+    let mut by_point: HashMap<String, usize> = HashMap::new();
+    let mut by_parent: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut understood = text.is_empty();
+    for mount in text.lines().filter_map(parse_line) {
+        understood = true;
         if TYPES_LEFT_OUT.contains(&&*mount.kind) || point_left_out(&mount.point) {
             continue;
         }
-        if let Some(at) = mounts.iter().position(|earlier| earlier.point == mount.point) {
-            if mounts.iter().any(|other| covers(other, &mount)) {
+        let siblings = by_parent.entry(mount.parent.clone()).or_default();
+        if let Some(at) = by_point.get(&mount.point) {
+            if siblings.iter().filter_map(|at| mounts[*at].as_ref()).any(|other| covers(other, &mount)) {
                 continue;
             }
-            mounts.remove(at);
+            mounts[*at] = None;
         }
-        mounts.push(mount);
+        by_point.insert(mount.point.clone(), mounts.len());
+        siblings.push(mounts.len());
+        mounts.push(Some(mount));
     }
-    Ok(mounts)
+    if understood { Ok(mounts.into_iter().flatten().collect()) } else { Err(strange("mountinfo", "too few fields")) }
 }
 
 /// Whether a path to `mount` ends in `other` first: both are on the same parent, `other` on a directory above.
@@ -164,14 +203,15 @@ fn covers(other: &Mount, mount: &Mount) -> bool {
 fn parse_line(line: &str) -> Option<Mount> {
     let (before, after) = line.split_once(" - ")?;
     let mut before = before.split(' ').skip(1);
-    let parent = before.next()?;
-    let mut before = before.skip(2);
+    let (parent, system) = (before.next()?, before.next()?);
+    let mut before = before.skip(1);
     let mut after = after.split(' ');
     let (point, options) = (before.next()?, before.next()?);
     let (kind, device, super_options) = (after.next()?, after.next()?, after.next()?);
     let read_only = |options: &str| options.split(',').any(|option| option == "ro");
     Some(Mount {
         parent: parent.to_owned(),
+        system: system.to_owned(),
         device: device.to_owned(),
         point: unescape(point),
         kind: kind.to_owned(),
@@ -238,12 +278,12 @@ mod tests {
     fn mounts_are_remembered_whatever_their_names_hold() {
         let line = |point: &str| format!("36 35 98:0 / {point} rw - ext4 /dev/x rw\n");
         let mounts = parse(&(line("/a\\012b\\040c") + &line("/ro").replace(" rw -", " ro -"))).unwrap();
-        let text = write(&mounts);
-        let mut fields = text.split('\0');
+        let text = write(&crowd::thin_out(mounts, 2));
+        let mut fields = text.strip_prefix(COUNTS_END).unwrap().split('\0');
         let seen: Vec<(String, bool)> =
             std::iter::from_fn(|| reread(&mut fields)).map(|mount| (mount.point.to_owned(), mount.read_only)).collect();
         assert_eq!(seen, [("/a\nb c".to_owned(), false), ("/ro".to_owned(), true)]);
-        assert!(reread(&mut write(&[]).split('\0')).is_none());
+        assert_eq!(write(&crowd::thin_out(Vec::new(), 2)), COUNTS_END);
     }
 
     #[test]
@@ -252,6 +292,7 @@ mod tests {
         let devices: Vec<String> = parse(text).unwrap().into_iter().map(|mount| mount.device).collect();
         assert_eq!(devices, ["/dev/b"]);
         assert!(parse("too short\n").is_err());
+        assert_eq!(parse(&format!("too short\n{text}")).unwrap().len(), 1, "a broken line hides no other");
     }
 
     #[test]

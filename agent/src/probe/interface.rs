@@ -3,9 +3,11 @@
 //! What netlink does not say is a fact, read once in a while. `speed` and `duplex` take the kernel's network lock and
 //! may ask the device (net/core/net-sysfs.c): they are read again only after the carrier or the interface changed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{Kind, ProbeError, Sink, parse_number};
+use crate::host::rolled::{self, Crowded};
 use crate::host::{Host, Link};
 
 /// IF_OPER_* of include/uapi/linux/if.h, as `operstate` spells them.
@@ -47,13 +49,47 @@ const FILES: [(&str, &str, Kind); 16] = [
 pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     let mut path = Path { text: String::with_capacity(64), stem: 0 };
     let (mut address, mut broadcast) = (String::with_capacity(20), String::with_capacity(20));
+    let mut many = Many::default();
     let visited = host.links(sink.now(), |link| {
+        if let Some(kind) = link.rolled_up {
+            many.add(kind, operational(link));
+            return;
+        }
         path.enter(&link.name());
         spell_address(&mut address, link.address);
         spell_address(&mut broadcast, link.broadcast);
         say_link(host, sink, &mut path, link, &address, &broadcast);
     });
-    if visited.is_ok() { Ok(()) } else { from_files(host, sink, &mut path) }
+    if visited.is_err() {
+        from_files(host, sink, &mut path, &mut many)?;
+    }
+    many.say(sink);
+    Ok(())
+}
+
+fn operational(link: &Link<'_>) -> &'static str {
+    OPERATIONAL.get(usize::from(link.operational)).copied().unwrap_or("unknown")
+}
+
+/// Interfaces of which there are too many of one kind, counted by kind and `operstate`.
+#[derive(Default)]
+struct Many(BTreeMap<(Box<str>, Box<str>), u32>);
+
+impl Many {
+    fn add(&mut self, kind: &str, operational: &str) {
+        *self.0.entry((kind.into(), operational.into())).or_default() += 1;
+    }
+
+    fn say(&self, sink: &mut Sink<'_>) {
+        for ((kind, operational), count) in &self.0 {
+            sink.family(
+                "muster_network_rolled_up_interfaces",
+                Kind::Gauge,
+                "Interfaces of a kind of which there are so many that they are said as one.",
+            );
+            sink.sample(&[("kind", kind), ("operstate", operational)], f64::from(*count));
+        }
+    }
 }
 
 /// The directory of one interface, with room for a file name.
@@ -84,7 +120,7 @@ fn say_link(host: &Host, sink: &mut Sink<'_>, path: &mut Path, link: &Link<'_>, 
     let up = link.flags & UP != 0;
     let changes = link.carrier_changes.unwrap_or(0).wrapping_mul(2) + u32::from(up);
     let duplex = host.fact_of(path.of("duplex"), changes).unwrap_or_default();
-    let operational = OPERATIONAL.get(usize::from(link.operational)).copied().unwrap_or("unknown");
+    let operational = operational(link);
     let labels = [
         ("device", &*device),
         ("address", address),
@@ -162,8 +198,12 @@ fn say_speed(sink: &mut Sink<'_>, device: &str, megabits: Option<&str>) {
     }
 }
 
-fn from_files(host: &Host, sink: &mut Sink<'_>, path: &mut Path) -> Result<(), ProbeError> {
-    for device in host.list(Path::DIRECTORY)? {
+fn from_files(host: &Host, sink: &mut Sink<'_>, path: &mut Path, many: &mut Many) -> Result<(), ProbeError> {
+    let devices = host.list(Path::DIRECTORY)?;
+    let mut crowded = Crowded::default();
+    devices.iter().filter_map(|device| rolled::kind_of_name(device)).for_each(|kind| crowded.count(kind));
+    crowded.decide(host.crowding().interfaces_per_kind);
+    for device in devices {
         // `bonding_masters` is a file among the interfaces.
         if device == "bonding_masters" {
             continue;
@@ -171,6 +211,11 @@ fn from_files(host: &Host, sink: &mut Sink<'_>, path: &mut Path) -> Result<(), P
         path.enter(&device);
         // An interface that went away between the listing and now simply says nothing.
         let Ok(operational) = host.read_text(path.of("operstate")) else { continue };
+        if let Some(kind) = rolled::kind_of_name(&device).filter(|kind| crowded.holds(kind)) {
+            let known = OPERATIONAL.iter().find(|known| **known == operational);
+            many.add(kind, known.copied().unwrap_or("unknown"));
+            continue;
+        }
         let flags = sink.number(host, path.of("flags"));
         let mut fact = |file: &str| host.fact(path.of(file)).unwrap_or_default();
         let labels = [

@@ -1,7 +1,10 @@
 //! Traffic of each interface, from one netlink dump or `/proc/net/dev`, and sockets in use.
+//!
+//! Of too many interfaces of one virtual kind only the sum is said, which grows and never falls.
 
 use super::{Kind, ProbeError, Sink, parse_number, strange};
-use crate::host::{Counter, Host};
+use crate::host::rolled::{self, COUNTERS, Carried, Crowded};
+use crate::host::{Counter, Host, Link};
 
 /// Columns of `/proc/net/dev` as `node_exporter` names them, and what the kernel adds up for each
 /// (net/core/net-procfs.c).
@@ -30,27 +33,67 @@ const COLUMNS: [(&str, &[Counter]); 16] = [
 const NOHANDLER: (&str, &[Counter]) = ("receive_nohandler", &[Counter::RxNohandler]);
 
 pub(super) fn netdev(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
-    let visited = host.links(sink.now(), |link| {
-        let device = link.name();
-        for (column, counters) in COLUMNS.iter().chain([&NOHANDLER]) {
-            let sum = counters.iter().try_fold(0_u64, |sum, counter| Some(sum.wrapping_add(link.counter(*counter)?)));
-            if let Some(sum) = sum {
-                say_traffic(sink, column, &device, as_double(sum));
+    let mut carried = host.carried();
+    let visited = host.links(sink.now(), |link| match link.rolled_up {
+        Some(kind) => carried.add(kind, u64::from(link.index), columns_of(link).map(Option::unwrap_or_default)),
+        None => {
+            let device = link.name();
+            for (column, sum) in columns().zip(columns_of(link)) {
+                if let Some(sum) = sum {
+                    say_traffic(sink, column, &device, as_double(sum));
+                }
             }
         }
     });
     // Where netlink may not be used, and in a capture, the file says nearly the same.
-    if visited.is_ok() { Ok(()) } else { from_file(host, sink) }
+    if visited.is_err() {
+        from_file(host, sink, &mut carried)?;
+    }
+    carried.settle();
+    say_all_of_a_kind(sink, &carried);
+    Ok(())
 }
 
-fn from_file(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
+fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().chain([&NOHANDLER]).map(|(column, _)| *column)
+}
+
+fn columns_of(link: &Link<'_>) -> [Option<u64>; COUNTERS] {
+    let mut sums = [None; COUNTERS];
+    for (place, (_, counters)) in sums.iter_mut().zip(COLUMNS.iter().chain([&NOHANDLER])) {
+        *place = counters.iter().try_fold(0_u64, |sum, counter| Some(sum.wrapping_add(link.counter(*counter)?)));
+    }
+    sums
+}
+
+fn say_all_of_a_kind(sink: &mut Sink<'_>, carried: &Carried<COUNTERS>) {
+    for (kind, sums) in carried.sums() {
+        let all = rolled::name_of_all(kind);
+        columns().zip(sums).for_each(|(column, sum)| say_traffic(sink, column, &all, as_double(*sum)));
+    }
+}
+
+fn from_file(host: &Host, sink: &mut Sink<'_>, carried: &mut Carried<COUNTERS>) -> Result<(), ProbeError> {
     const PATH: &str = "/proc/net/dev";
     sink.read(host, PATH, |sink, text| {
         // Two lines of headings; an interface name may itself hold a colon (an alias), so the last one counts.
-        for line in text.lines().skip(2) {
-            let (device, fields) = line.rsplit_once(':').ok_or_else(|| strange(PATH, "a line without a colon"))?;
-            for ((column, _), field) in COLUMNS.iter().zip(fields.split_ascii_whitespace()) {
-                say_traffic(sink, column, device.trim(), parse_number(field).unwrap_or(0.0));
+        let lines = || text.lines().skip(2).map(|line| line.rsplit_once(':'));
+        let mut crowded = Crowded::default();
+        let names = lines().flatten().map(|(device, _)| device.trim());
+        names.filter_map(rolled::kind_of_name).for_each(|kind| crowded.count(kind));
+        crowded.decide(host.crowding().interfaces_per_kind);
+        for line in lines() {
+            let (device, fields) = line.ok_or_else(|| strange(PATH, "a line without a colon"))?;
+            let device = device.trim();
+            let fields = fields.split_ascii_whitespace();
+            if let Some(kind) = rolled::kind_of_name(device).filter(|kind| crowded.holds(kind)) {
+                let mut counters = [0; COUNTERS];
+                counters.iter_mut().zip(fields).for_each(|(place, field)| *place = field.parse().unwrap_or(0));
+                carried.add(kind, rolled::id_of(device), counters);
+                continue;
+            }
+            for ((column, _), field) in COLUMNS.iter().zip(fields) {
+                say_traffic(sink, column, device, parse_number(field).unwrap_or(0.0));
             }
         }
         Ok(())

@@ -16,6 +16,8 @@ pub(crate) fn build() -> TempDir {
     let tree = Tree { root: directory.path() };
     tree.put("proc/stat", &stat());
     tree.put("proc/net/dev", &traffic());
+    tree.put("proc/net/softnet_stat", &backlogs());
+    tree.put("proc/schedstat", &scheduling());
     tree.put("proc/diskstats", &disks());
     (0..CPUS).for_each(|cpu| add_cpu(&tree, cpu));
     (0..PACKAGES).for_each(|package| add_package(&tree, package));
@@ -72,6 +74,38 @@ fn traffic() -> String {
     let mut text = "Inter-|   Receive                            |  Transmit\n face |bytes packets\n".to_owned();
     for guest in 0..200 {
         let _ = writeln!(text, " tap{guest}i0: {}", counters(guest, 16));
+    }
+    text
+}
+
+/// As Linux 6.4 and later write it (`softnet_seq_show`, net/core/net-procfs.c): the CPU's number stands in the line.
+fn backlogs() -> String {
+    let mut text = String::new();
+    for cpu in 0..CPUS {
+        let [processed, waiting] = [counter(cpu), counter(cpu + CPUS)].map(|number| number & 0xffff_ffff);
+        let _ = writeln!(
+            text,
+            "{processed:08x} {:08x} {waiting:08x} {zero} {zero} {zero} {zero} {zero} {:08x} {:08x} {:08x} {:08x} {cpu:08x} {:08x} {zero}",
+            cpu % 5,
+            cpu % 3,
+            cpu % 7,
+            cpu % 11,
+            cpu % 13,
+            cpu % 13,
+            zero = "00000000",
+        );
+    }
+    text
+}
+
+/// Version 15 (Documentation/scheduler/sched-stats.rst), with two domains below each CPU.
+fn scheduling() -> String {
+    let mut text = "version 15\ntimestamp 4387119053\n".to_owned();
+    for cpu in 0..CPUS {
+        let _ = writeln!(text, "cpu{cpu} 0 0 0 0 0 0 {}", counters(cpu, 3));
+        for domain in 0..2 {
+            let _ = writeln!(text, "domain{domain} {} {}", vec!["ffffffff"; CPUS / 32].join(","), counters(cpu, 36));
+        }
     }
     text
 }

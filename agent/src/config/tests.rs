@@ -1,0 +1,103 @@
+use super::*;
+
+fn mistakes(text: &str) -> Vec<String> {
+    Config::parse(Path::new("agent.toml"), text).unwrap_err().mistakes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn five_mistakes_are_reported_at_once_with_file_line_key_value_and_expectation() {
+    let told = mistakes(
+        "state = \"here\"\ninterval = \"2h\"\ncolour = 1\nremote_checks = \"all\"\n[collector]\naddresses = [\"nowhere\"]\n",
+    );
+    assert_eq!(told.len(), 5, "{told:#?}");
+    assert!(told[0].starts_with("agent.toml:1: state = \"here\": expected an absolute path"), "{told:#?}");
+    assert!(told[1].contains("agent.toml:2: interval = \"2h\""), "{told:#?}");
+    assert!(told[2].contains("agent.toml:3:") && told[2].contains("colour"), "{told:#?}");
+    assert!(told[3].contains("agent.toml:4: remote_checks = \"all\""), "{told:#?}");
+    assert!(told[4].contains("agent.toml:6: collector.addresses = \"nowhere\""), "{told:#?}");
+}
+
+#[test]
+fn directories_of_scripts_are_absolute() {
+    let text = "[textfile]\ndirectories = [\"/var/lib/a\",\n\"b\"]\n";
+    let told = mistakes(text);
+    assert_eq!(told, ["agent.toml:3: textfile.directories = \"b\": expected absolute paths"]);
+    let config = Config::parse(Path::new("agent.toml"), "[textfile]\ndirectories = [\"/a\", \"/b/\"]\n").unwrap();
+    assert_eq!(config.textfiles, ["/a", "/b/"]);
+}
+
+#[test]
+fn the_exporter_listens_on_an_address_and_a_port() {
+    for wrong in ["9100", ":9100", "localhost:9100", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1", "::1:9100"] {
+        let told = mistakes(&format!("[exporter]\nlisten = \"{wrong}\"\n"));
+        assert!(told.len() == 1 && told[0].starts_with("agent.toml:2: exporter.listen = "), "{told:?}");
+    }
+    for fine in ["127.0.0.1:9100", "0.0.0.0:9100", "[::1]:9100"] {
+        let config = Config::parse(Path::new("agent.toml"), &format!("exporter.listen = \"{fine}\"")).unwrap();
+        assert_eq!(config.exporter, Some(fine.parse().unwrap()));
+    }
+}
+
+#[test]
+fn limits_are_numbers_within_bounds() {
+    let told = mistakes("[limits]\nseries = 99\ninterfaces_per_kind = 0\nmounts_per_type = \"many\"\n");
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert_eq!(told[0], "agent.toml:2: limits.series = 99: expected a number from 100 to 20000");
+    assert!(told[1].starts_with("agent.toml:3: limits.interfaces_per_kind = 0: expected a number from 1"), "{told:?}");
+    assert!(told[2].starts_with("agent.toml:4:"), "{told:?}");
+    let text = "[limits]\nseries = 100\ninterfaces_per_kind = 1\nmounts_per_type = 10000\n";
+    let limits = Config::parse(Path::new("agent.toml"), text).unwrap().limits;
+    assert_eq!((limits.series, limits.interfaces_per_kind, limits.mounts_per_type), (100, 1, 10_000));
+}
+
+#[test]
+fn wrong_types_and_unknown_tables_are_told_together() {
+    let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
+    assert_eq!(told.len(), 4, "{told:#?}");
+}
+
+#[test]
+fn text_that_is_not_toml_is_one_mistake_with_its_line() {
+    let told = mistakes("interval = \"15s\"\nlabels = [\n");
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("agent.toml:"), "{told:?}");
+}
+
+#[test]
+fn interval_is_taken_from_one_second_to_five_minutes() {
+    let interval = |text: &str| {
+        Config::parse(Path::new("agent.toml"), &format!("interval = {text:?}")).ok().and_then(|config| config.interval)
+    };
+    assert_eq!(interval("1s"), Some(INTERVAL_MIN));
+    assert_eq!(interval("5m"), Some(INTERVAL_MAX));
+    assert_eq!(interval("999ms"), None);
+    assert_eq!(interval("301s"), None);
+}
+
+#[test]
+fn absent_file_is_fine_unless_it_was_named() {
+    assert!(Config::load(Some(Path::new("/nonexistent/agent.toml"))).is_err());
+}
+
+#[test]
+fn example_file_is_loaded_and_names_every_key() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/agent.example.toml");
+    let config = Config::load(Some(&path)).unwrap();
+    assert_eq!(config, Config::default(), "the example states the defaults");
+    let text = std::fs::read_to_string(path).unwrap();
+    let stated: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+    let full = Config::parse(Path::new("agent.example.toml"), &stated).unwrap();
+    assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
+    assert!(!full.textfiles.is_empty());
+    assert!(full.exporter.is_some());
+}
+
+#[test]
+fn addresses_are_host_and_port() {
+    for fine in ["a.example.org:7460", "10.0.0.1:1", "[::1]:7460"] {
+        assert!(is_address(fine), "{fine}");
+    }
+    for wrong in ["a.example.org", "http://a:7460", ":7460", "::1:7460", "a:0", "a:70000", "a b:1"] {
+        assert!(!is_address(wrong), "{wrong}");
+    }
+}

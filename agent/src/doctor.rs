@@ -10,8 +10,10 @@ use rustix::fs::Access;
 
 use crate::clock;
 use crate::exporter::{self, ListenError};
+use crate::gather;
 use crate::host::{Host, HostError};
-use crate::probe::{ProbeError, SOURCES, Scratch, Section, Sink, Source};
+use crate::probe::scope::{self, Resource, Whose};
+use crate::probe::{CROWDED_REMEDY, ProbeError, SOURCES, Scratch, Section, Sink, Source, cap};
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +62,14 @@ const HEAD_BYTES_MAX: u64 = 4096;
 #[must_use]
 pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
+    let mut sections = Vec::with_capacity(SOURCES.len());
     for source in SOURCES {
-        findings.extend(examine_source(host, source));
+        let (found, section) = examine_source(host, source);
+        findings.extend(found);
+        sections.push(section);
     }
+    findings.push(examine_series(host, &sections));
+    findings.extend(examine_scope(host));
     findings.push(examine_machine_id(host));
     findings.extend(GUARDED.iter().map(|(what, path, right)| examine_guarded(host, what, path, right)));
     findings.push(examine_state_directory(state_dir));
@@ -124,7 +131,64 @@ pub fn render(findings: &[Finding]) -> String {
     text
 }
 
-fn examine_source(host: &Host, source: &Source) -> Vec<Finding> {
+/// Whether all that can be said of this machine is said.
+fn examine_series(host: &Host, sections: &[Section]) -> Finding {
+    const WHAT: &str = "series";
+    let sections: Vec<&Section> = sections.iter().collect();
+    let (limit, total) = (host.crowding().series, cap::wanted(sections.iter().copied()));
+    if let Some(left) = cap::choose(limit, &sections) {
+        let named = gather::limit::names(left.iter().flatten());
+        let detail = format!("{total}, more than the {limit} that are said of this host: {named} left out");
+        return Finding::new(WHAT, Standing::Limited, detail, CROWDED_REMEDY);
+    }
+    let (family, largest) = cap::largest(&sections).unwrap_or_default();
+    if total <= cap::MANY {
+        return Finding::new(WHAT, Standing::Fine, format!("{total}, of {limit} at most"), "");
+    }
+    let detail = format!("{total}, of {limit} at most; {family} alone has {largest}");
+    Finding::new(WHAT, Standing::Fine, detail, "")
+}
+
+/// Of what the figures are, and what limits this agent itself.
+fn examine_scope(host: &Host) -> Vec<Finding> {
+    let Ok(found) = scope::look(host) else { return Vec::new() };
+    let by = |whose: Whose| {
+        let figures = found.figures.iter().filter(|(_, own)| *own == whose).map(|(figures, _)| *figures);
+        figures.collect::<Vec<_>>().join(", ")
+    };
+    let told = [
+        (by(Whose::Host), "of the whole host"),
+        (by(Whose::Container), "of this container alone (lxcfs)"),
+        (by(Whose::Namespace), "of a namespace of its own"),
+        (by(Whose::Unknown), "of what cannot be told"),
+    ];
+    let told = told.iter().filter(|(figures, _)| !figures.is_empty()).map(|(figures, of)| format!("{figures}: {of}"));
+    let told = told.collect::<Vec<_>>().join("; ");
+    let mut findings = vec![match &found.container {
+        None => Finding::new("scope", Standing::Fine, format!("in no container; {told}"), ""),
+        Some(kind) => Finding::new(
+            "scope",
+            Standing::Limited,
+            format!("in a container ({kind}); {told}"),
+            "to watch the host, run the agent on the host itself; a rule on this container compares with its own limits",
+        ),
+    }];
+    findings.extend(found.limits.iter().map(|limit| {
+        let text = match limit.what {
+            Resource::Memory => format!("{} gives this agent and what shares it {} bytes", limit.group, limit.most),
+            Resource::Cpu => format!("{} gives this agent and what shares it {} CPUs", limit.group, limit.most),
+        };
+        Finding::new(
+            if limit.what == Resource::Memory { "cgroup memory" } else { "cgroup cpu" },
+            Standing::Fine,
+            format!("{text}; the figures above are not cut to that"),
+            "",
+        )
+    }));
+    findings
+}
+
+fn examine_source(host: &Host, source: &Source) -> (Vec<Finding>, Section) {
     let mut section = Section::new(source.name, Arc::default());
     let mut scratch = Scratch::default();
     let mut sink = Sink::new(&mut section, &mut scratch, clock::now());
@@ -135,7 +199,7 @@ fn examine_source(host: &Host, source: &Source) -> Vec<Finding> {
         Err(error) => troubled(source.name, error),
     }];
     findings.extend(notes.iter().map(|note| troubled(&note.part, &note.error)));
-    findings
+    (findings, section)
 }
 
 fn troubled(what: &str, error: &ProbeError) -> Finding {
@@ -152,7 +216,7 @@ fn troubled(what: &str, error: &ProbeError) -> Finding {
             Standing::Limited,
             "bring its server or device back, or `umount -l` the mount point; nothing else waits for it",
         ),
-        ProbeError::Crowded { .. } => (Standing::Limited, "remove what is not needed on this host"),
+        ProbeError::Crowded { .. } => (Standing::Limited, CROWDED_REMEDY),
     };
     Finding::new(what, standing, error.to_string(), remedy)
 }

@@ -95,6 +95,8 @@ pub struct Gatherer {
     /// Readers that hang; at most one per source.
     abandoned: Vec<Arc<Reader>>,
     facts_read_ms: u64,
+    /// What the log was told to be left out.
+    told_left_out: String,
 }
 
 impl std::fmt::Debug for Gatherer {
@@ -138,6 +140,7 @@ impl Gatherer {
             reader: None,
             abandoned: Vec::new(),
             facts_read_ms: 0,
+            told_left_out: String::new(),
         }
     }
 
@@ -311,6 +314,7 @@ impl Gatherer {
 
     fn gathered(&mut self, now: Moment) -> Gathered {
         self.say_scrape(now);
+        let left_out = self.hold_to_limit();
         let mut sections = Vec::with_capacity(self.slots.len() + 1);
         let mut sources = Vec::with_capacity(self.slots.len());
         for slot in &self.slots {
@@ -318,6 +322,7 @@ impl Gatherer {
             sources.push(slot.status.clone());
             sources.extend_from_slice(&slot.notes);
         }
+        sources.extend(left_out);
         sections.push(Arc::clone(&self.scrape));
         Gathered { table: Table { sections }, at: now, sources }
     }
@@ -359,7 +364,7 @@ fn judge(outcome: &Result<(), ProbeError>) -> (SourceState, String, Outcome) {
         ProbeError::Unreadable(_) => (SourceState::Unreadable, Outcome::Absent),
         ProbeError::Failed(_) => (SourceState::Failed, Outcome::Failed),
         ProbeError::Stuck(_) => (SourceState::Stuck, Outcome::Failed),
-        // What fits is said; the source itself is well.
+        // The rest is said; the source itself is well.
         ProbeError::Crowded { .. } => (SourceState::Failed, Outcome::Done),
     };
     (state, error.to_string(), outcome)
@@ -457,6 +462,8 @@ fn read(host: &Host, mut job: Job, began_ns: u64, scratch: &mut Scratch) -> Done
     let (notes, outcome) = sink.finish(outcome);
     Done { source: job.source, section: job.section, notes, outcome, took_ns: clock::boottime_ns() - began_ns }
 }
+
+pub(crate) mod limit;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod arp;
 mod bcache;
 mod bonding;
 mod btrfs;
+pub mod cap;
 mod conntrack;
 mod cpu;
 mod cpu_topology;
@@ -36,6 +37,7 @@ mod pressure;
 mod processes;
 mod rapl;
 mod schedstat;
+pub mod scope;
 mod selinux;
 mod sink;
 mod sockets;
@@ -61,7 +63,7 @@ pub use decimal::spell_double;
 pub use systemd::say_list as say_systemctl_list;
 
 pub use sink::{Note, Scratch, Sink, parse_number};
-pub use table::{Family, Kind, Names, Part, Section, Series, Table};
+pub use table::{Family, Kind, LeftOut, Names, Part, Section, Series, Table};
 
 /// Why a source said nothing, or not everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,15 +80,19 @@ pub enum ProbeError {
     /// Something in it does not answer.
     #[error("{0}")]
     Stuck(String),
-    /// More series than are kept; the rest is left out.
-    #[error("more than {limit} series: {left_out} left out, reduce what this host has or watch fewer of it")]
+    /// The host has more series than are said; this family is left out.
+    #[error("left out with its {series} series: this host has more than {limit}, {CROWDED_REMEDY}")]
     Crowded {
-        /// Series kept of one source.
+        /// Series that are said of the host.
         limit: usize,
-        /// Series not kept.
-        left_out: usize,
+        /// Series of the family.
+        series: usize,
     },
 }
+
+/// What is to be done where a host has too many series.
+pub const CROWDED_REMEDY: &str = "raise `series` below `[limits]` in agent.toml (20000 at most), lower \
+                                  `interfaces_per_kind` or `mounts_per_type`, or reduce what this host has";
 
 /// How often a source is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +168,7 @@ pub const SOURCES: &[Source] = &[
     minute("interrupts", interrupts::read),
     minute("tcpstat", sockets::tcp),
     minute("processes", processes::read),
+    minute("scope", scope::read),
     Source { name: "systemd", read: systemd::read, every: Every::Minute, deadline_ms: TOOL_MS },
     sensors("edac", edac::read),
     sensors("cpu_topology", cpu_topology::read),

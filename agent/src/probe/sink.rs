@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ProbeError;
-use super::table::{Kind, Part, SEPARATOR, SERIES_MAX, Section};
+use super::table::{Kind, LeftOut, Part, SEPARATOR, SERIES_MAX, Section};
 use crate::clock::Moment;
 use crate::host::{Host, HostError};
 
@@ -43,7 +43,10 @@ pub struct Sink<'a> {
     /// The section stays as it is.
     unchanged: bool,
     family: u32,
-    left_out: usize,
+    /// The current family is this one of those that are left out.
+    leaving: Option<usize>,
+    /// Series that those would have.
+    wanted: Vec<usize>,
     now: Moment,
 }
 
@@ -51,6 +54,7 @@ impl<'a> Sink<'a> {
     /// Begins a collection into `section`.
     pub fn new(section: &'a mut Section, scratch: &'a mut Scratch, now: Moment) -> Self {
         scratch.said.clear();
+        let wanted = vec![0; section.left_out.len()];
         Self {
             section,
             scratch,
@@ -59,7 +63,8 @@ impl<'a> Sink<'a> {
             strayed: false,
             unchanged: false,
             family: 0,
-            left_out: 0,
+            leaving: None,
+            wanted,
             now,
         }
     }
@@ -107,6 +112,7 @@ impl<'a> Sink<'a> {
 
     /// The same with name and help in pieces, which are put together only when the family is new.
     pub fn spelled(&mut self, name: &[&str], kind: Kind, help: &[&str]) {
+        self.leaving = None;
         if let Some(expected) = self.expected() {
             let family = self.section.series[expected as usize].family;
             if spells(&self.section.families[family as usize].name, name) {
@@ -115,7 +121,10 @@ impl<'a> Sink<'a> {
             }
         }
         let name = name.concat();
-        self.family = if is_metric_name(&name) {
+        self.leaving = self.section.left_out.iter().position(|left| *left.family == *name);
+        self.family = if self.leaving.is_some() {
+            NO_FAMILY
+        } else if is_metric_name(&name) {
             self.section.define(&name, kind, &help.concat())
         } else {
             self.note(name, ProbeError::Failed("is no name of a metric: left out".to_owned()));
@@ -241,7 +250,7 @@ impl<'a> Sink<'a> {
     /// Ends the collection: series that were not said are retired; all of them when the source failed.
     ///
     /// # Errors
-    /// What the source said, or that series had to be left out.
+    /// What the source said.
     pub fn finish(self, outcome: Result<(), ProbeError>) -> (Vec<Note>, Result<(), ProbeError>) {
         if outcome.is_err() {
             self.section.clear();
@@ -250,13 +259,12 @@ impl<'a> Sink<'a> {
         if self.unchanged {
             return (self.notes, outcome);
         }
-        if self.strayed || self.cursor != self.section.sequence.len() {
-            self.section.retain(&self.scratch.said);
+        let Self { section, scratch, wanted, .. } = self;
+        if self.strayed || self.cursor != section.sequence.len() {
+            scratch.said.retain(|index| !section.is_left_out(*index));
+            section.retain(&scratch.said);
         }
-        let outcome = match self.left_out {
-            0 => Ok(()),
-            count => Err(ProbeError::Crowded { limit: SERIES_MAX, left_out: count }),
-        };
+        section.left_out.iter_mut().zip(wanted).for_each(|(left, wanted)| left.wanted = wanted);
         (self.notes, outcome)
     }
 
@@ -267,6 +275,7 @@ impl<'a> Sink<'a> {
     /// Where the value of this series goes; `None` where there is no room for it.
     fn place(&mut self, part: Part, labels: &[(&str, &str)]) -> Option<usize> {
         if self.family == NO_FAMILY {
+            self.leaving.into_iter().for_each(|left| self.wanted[left] += 1);
             return None;
         }
         let index = match self.expected() {
@@ -276,12 +285,8 @@ impl<'a> Sink<'a> {
             }
             _ => self.stray(part, labels),
         };
-        let Some(index) = index else {
-            self.left_out += 1;
-            return None;
-        };
-        self.scratch.said.push(index);
-        Some(index as usize)
+        self.scratch.said.extend(index);
+        index.map(|index| index as usize)
     }
 
     /// The order is not the remembered one: finds or makes the series, and follows the remembered order from there.
@@ -297,9 +302,22 @@ impl<'a> Sink<'a> {
             return found;
         }
         if self.section.series.len() >= SERIES_MAX {
+            self.leave_out();
             return None;
         }
         self.section.create(self.family, part, &labels)
+    }
+}
+
+impl Sink<'_> {
+    /// There is no room for the current family: half of one would be taken for all of it.
+    fn leave_out(&mut self) {
+        let count = 1 + self.section.series.iter().filter(|series| series.family == self.family).count();
+        let family = self.section.families[self.family as usize].name.clone();
+        self.leaving = Some(self.wanted.len());
+        self.wanted.push(count);
+        self.section.left_out.push(LeftOut { family, wanted: count, decided: count });
+        self.family = NO_FAMILY;
     }
 }
 

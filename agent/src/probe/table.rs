@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Series of one source; what comes beyond is left out and said. The collector's cap per host is 20 000.
-pub(super) const SERIES_MAX: usize = 5000;
+/// Series of one source, as many as the collector takes of a host: a family that does not fit is left out whole.
+pub(super) const SERIES_MAX: usize = 20_000;
 /// Separates the parts of a flat label text; no kernel text contains it.
 pub(super) const SEPARATOR: char = '\0';
 
@@ -145,6 +145,17 @@ impl Series {
     }
 }
 
+/// A family that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name.
+    pub family: Box<str>,
+    /// The series that it would have now.
+    pub wanted: usize,
+    /// The series that it had when that was decided.
+    pub decided: usize,
+}
+
 /// What one source says: its families, its series by ascending id, and their values.
 #[derive(Debug, Clone)]
 pub struct Section {
@@ -158,6 +169,8 @@ pub struct Section {
     index: HashMap<u64, u32>,
     /// What the source knows its material by.
     pub(super) stamp: Option<u64>,
+    /// What it does not say because the host has too many series.
+    pub(super) left_out: Vec<LeftOut>,
     pub(super) names: Arc<Names>,
 }
 
@@ -174,6 +187,7 @@ impl Section {
             sequence: Vec::new(),
             index: HashMap::new(),
             stamp: None,
+            left_out: Vec::new(),
             names,
         }
     }

@@ -130,7 +130,6 @@ mod tests {
 
     use super::super::super::Section;
     use super::super::super::testing::{ask, lines, machine};
-    use super::*;
     use crate::host::Crowding;
 
     fn line(system: &str, point: &str, kind: &str) -> String {

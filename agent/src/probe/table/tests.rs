@@ -63,16 +63,18 @@ fn a_failed_source_says_nothing() {
 }
 
 #[test]
-fn series_beyond_the_cap_are_left_out_and_said() {
+fn a_family_beyond_what_a_source_may_say_is_left_out_whole_and_counted() {
     let mut section = Section::new("disk", Arc::default());
-    let names: Vec<String> = (0..SERIES_MAX).map(|number| format!("d{number}")).collect();
+    let names: Vec<String> = (0..SERIES_MAX - 10).map(|number| format!("d{number}")).collect();
     let devices: Vec<&str> = names.iter().map(String::as_str).collect();
-    let error = say(&mut section, &devices, 1.0).unwrap_err();
-    assert_eq!(error, ProbeError::Crowded { limit: SERIES_MAX, left_out: SERIES_MAX });
-    assert_eq!(section.samples().count(), SERIES_MAX);
-    say(&mut section, &["d1"], 1.0).unwrap_err();
-    say(&mut section, &["d1"], 1.0).unwrap();
-    assert_eq!(section.samples().count(), 2, "there is room again after the others went");
+    say(&mut section, &devices, 1.0).unwrap();
+    let left: Vec<(&str, usize)> = section.left_out().iter().map(|left| (&*left.family, left.wanted)).collect();
+    assert_eq!(left, [("writes", SERIES_MAX - 10)]);
+    assert_eq!(section.samples().count(), SERIES_MAX - 10);
+    assert!(section.samples().all(|(family, _, _)| &*family.name == "reads"));
+    let version = section.version();
+    say(&mut section, &devices, 2.0).unwrap();
+    assert_eq!((section.version(), section.left_out()[0].wanted), (version, SERIES_MAX - 10));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What can be read on this machine, what cannot, and the exact remedy. It changes nothing and judges no reading.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -68,6 +69,7 @@ pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
         findings.extend(found);
         sections.push(section);
     }
+    findings.extend(sections.iter().flat_map(find_crowds));
     findings.push(examine_series(host, &sections));
     findings.extend(examine_scope(host));
     findings.push(examine_machine_id(host));
@@ -129,6 +131,27 @@ pub fn render(findings: &[Finding]) -> String {
         }
     }
     text
+}
+
+/// Interfaces and mounts of which there are so many that they are said together.
+fn find_crowds(section: &Section) -> Vec<Finding> {
+    let mut counts: BTreeMap<(&str, &str, String), f64> = BTreeMap::new();
+    for (family, series, value) in section.samples() {
+        let (key, of) = match &*family.name {
+            "muster_network_rolled_up_interfaces" => ("interfaces_per_kind", "kind"),
+            "muster_filesystem_rolled_up_mounts" => ("mounts_per_type", "fstype"),
+            _ => continue,
+        };
+        let word = if of == "kind" { "kind" } else { "type" };
+        let kind = series.label(of).unwrap_or_default().to_owned();
+        *counts.entry((key, word, kind)).or_default() += value;
+    }
+    let finding = |((key, word, kind), count): ((&str, &str, String), f64)| {
+        let detail =
+            format!("{count} of {word} {kind} are said as one: more than `{key}` below `[limits]` in agent.toml");
+        Finding::new(section.source(), Standing::Fine, detail, "")
+    };
+    counts.into_iter().map(finding).collect()
 }
 
 /// Whether all that can be said of this machine is said.

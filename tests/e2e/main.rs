@@ -8,6 +8,7 @@ mod alertmanager;
 mod bad_input;
 mod browser;
 mod captured;
+mod crowd;
 mod cut;
 mod deploy;
 mod disk;
@@ -23,6 +24,7 @@ mod parity;
 mod prometheus;
 mod quickstart;
 mod restart;
+mod scope;
 mod upgrade;
 mod wrong_clock;
 

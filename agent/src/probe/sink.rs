@@ -362,6 +362,7 @@ pub fn parse_number(text: &str) -> Option<f64> {
     match text.strip_prefix("0x") {
         #[expect(clippy::cast_precision_loss, reason = "kernel counters are shown as doubles, as Prometheus does")]
         Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
+        // What is too large for a double is no figure.
         None if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') => {
             text.parse().ok().filter(|value: &f64| value.is_finite())
         }

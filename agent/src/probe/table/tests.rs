@@ -80,6 +80,7 @@ fn a_family_beyond_what_a_source_may_say_is_left_out_whole_and_counted() {
 #[test]
 fn kernel_numbers_are_decimal_or_hexadecimal() {
     assert_eq!(parse_number("0x1003"), Some(4099.0));
+    assert_eq!(parse_number("1e999"), None);
     assert_eq!(parse_number("0"), Some(0.0));
     assert_eq!(parse_number("999999999999999"), Some(999_999_999_999_999.0));
     assert_eq!(parse_number("18446744073709551615"), Some(18_446_744_073_709_551_615.0));

@@ -14,16 +14,13 @@ use anyhow::{Context as _, Result, bail};
 use muster_agent::clock::boottime_ns;
 use muster_tests::measure::figures::{Table, flag, progress, say, short};
 use muster_tests::measure::fleet::{self, Fleet, REPORT_SECONDS};
+use muster_tests::measure::ground;
 use muster_tests::measure::meter::{self, Carried, Memory};
 use muster_tests::process::{Process, free_port, installed};
 use muster_tests::wait::{eventually, pass};
 use muster_tests::{Collector, http};
 use tokio::process::Command;
 
-/// Uses of one batch token, the most there are.
-const TOKEN_USES: usize = 500;
-/// Open files that the largest run needs.
-const FILES: u64 = 65_536;
 /// After a change, before anything is measured.
 const SETTLE: Duration = Duration::from_secs(20);
 
@@ -31,7 +28,7 @@ fn main() -> Result<()> {
     if std::env::args().nth(1).as_deref() == Some(fleet::ROLE) {
         return fleet::serve();
     }
-    raise_files();
+    ground::raise_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure())
 }
@@ -110,13 +107,13 @@ async fn measure() -> Result<()> {
 }
 
 async fn run(hosts: usize, series: usize, window: Duration) -> Result<Found> {
-    let home = tempfile::TempDir::new_in(shared_memory())?;
+    let home = tempfile::TempDir::new_in(ground::shared_memory())?;
     let collector = Collector::start("").await;
     let pid = collector.process().pid();
     pass(Duration::from_secs(5)).await;
     let empty = meter::memory(pid);
     let idle = count(&collector, window.min(Duration::from_secs(30))).await?;
-    write_tokens(&collector, hosts, home.path()).await?;
+    ground::write_tokens(&collector, hosts, home.path()).await?;
 
     let mut fleet = Fleet::start(hosts, series, flag("--record", 120), collector.grpc, home.path())?;
     let recorded = fleet.wait("recorded", Duration::from_secs(300)).await?;
@@ -162,17 +159,6 @@ async fn run(hosts: usize, series: usize, window: Duration) -> Result<Found> {
         refused: refused.abs(),
         done: done.split(' ').filter_map(|word| word.parse().ok()).collect(),
     })
-}
-
-async fn write_tokens(collector: &Collector, hosts: usize, home: &Path) -> Result<()> {
-    let mut tokens = String::new();
-    for _ in 0..hosts.div_ceil(TOKEN_USES) {
-        let uses = TOKEN_USES.to_string();
-        let made = ["token", "create", "--kind", "batch", "--uses", &uses, "--class", "server", "--watch", "normal"];
-        tokens.push_str(&collector.cli(&made).await);
-        tokens.push('\n');
-    }
-    Ok(std::fs::write(home.join("tokens"), tokens)?)
 }
 
 async fn connect(collector: &Collector, fleet: &mut Fleet, hosts: usize) -> Result<()> {
@@ -333,21 +319,5 @@ impl Prometheus {
         let samples = http::samples(&answer.body);
         let appended = samples.iter().filter(|(name, _)| of_head(name)).map(|(_, value)| value).sum();
         Ok((appended, meter::cpu_seconds(self.process.pid())))
-    }
-}
-
-/// Where the simulated hosts keep their state: in memory, so that their disks are not measured.
-fn shared_memory() -> std::path::PathBuf {
-    let path = std::path::PathBuf::from("/dev/shm");
-    if path.is_dir() { path } else { std::env::temp_dir() }
-}
-
-/// Raises the limit of open files, as far as this may be done here.
-fn raise_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = Rlimit { current: Some(FILES), maximum: Some(FILES) };
-    if setrlimit(Resource::Nofile, wanted).is_err() {
-        let now = getrlimit(Resource::Nofile);
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
     }
 }

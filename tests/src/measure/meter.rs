@@ -114,8 +114,17 @@ pub async fn system_calls(pid: i32, window: std::time::Duration) -> Option<(f64,
 /// What open connections to `port` have carried so far, as the kernel counts it at the dialling end (`ss -ti`); with
 /// `pid` only that process's.
 pub async fn carried(port: u16, pid: Option<i32>) -> Carried {
+    carried_in(None, port, pid).await
+}
+
+/// The same in another network namespace.
+pub async fn carried_in(namespace: Option<&str>, port: u16, pid: Option<i32>) -> Carried {
     let port = format!(":{port}");
-    let said = run(Command::new("ss").args(["-tinpOH", "state", "established", "dport", "=", &port])).await;
+    let mut command = Command::new(if namespace.is_some() { "ip" } else { "ss" });
+    if let Some(namespace) = namespace {
+        command.args(["netns", "exec", namespace, "ss"]);
+    }
+    let said = run(command.args(["-tinpOH", "state", "established", "dport", "=", &port])).await;
     let mine = pid.map(|pid| format!("pid={pid},"));
     let mut carried = Carried::default();
     for line in said.out.lines().filter(|line| mine.as_ref().is_none_or(|mine| line.contains(mine))) {

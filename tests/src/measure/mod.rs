@@ -1,13 +1,15 @@
 //! What the measuring programs share: a recorded machine, a fleet that replays it, meters, and a table.
 //!
 //! Reading order: [`recording`] is what this machine said for two minutes; [`machine`] is one simulated host that says
-//! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`meter`] reads what processes
-//! cost; [`collectd`] is another agent to compare with; [`floor`] is what no agent can cost less than; [`sink`] stamps pages; [`figures`] prints.
+//! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`ground`] is what they stand on;
+//! [`meter`] reads what processes cost; [`collectd`] is another agent to compare with; [`floor`] is what no agent can cost
+//! less than; [`sink`] stamps pages; [`figures`] prints.
 
 pub mod collectd;
 pub mod figures;
 pub mod fleet;
 pub mod floor;
+pub mod ground;
 pub mod machine;
 pub mod meter;
 pub mod recording;

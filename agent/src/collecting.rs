@@ -200,6 +200,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_collection_waits_for_nobody_who_takes_it() {
+        static NOW_MS: AtomicU64 = AtomicU64::new(0);
+        let (collecting, mut readings, asks) = collecting(|| Moment { wall_ms: 0, boottime_ms: NOW_MS.load(SeqCst) });
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(collecting.run());
+        // Each answer takes a collection of its own, and nobody takes what is sent: ten of them fit.
+        let stalled = async {
+            for interval in 0..30 {
+                NOW_MS.store(interval * 300_000, SeqCst);
+                assert_eq!(ask(&asks).await.at.boottime_ms, interval * 300_000);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), stalled).await.expect("it goes on with nobody to hear it");
+        let sent: Vec<u64> = std::iter::from_fn(|| Some(readings.try_recv().ok()?.at.boottime_ms)).collect();
+        assert_eq!(sent, (0..10).map(|interval| interval * 300_000).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
     async fn it_ends_with_who_wants_the_readings() {
         let (collecting, readings, asks) = collecting(Moment::default);
         drop(readings);

@@ -107,6 +107,31 @@ fn a_hung_mount_is_stuck_until_its_call_returns_and_delays_no_other() {
 }
 
 #[test]
+fn of_many_hung_mounts_only_so_many_hold_a_thread() {
+    let (release, hold) = channel::<()>();
+    let hold = Mutex::new(hold);
+    let asked = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&asked);
+    let hangs = move |_: &str| {
+        *lock(&seen) += 1;
+        let _ = lock(&hold).recv();
+        Ok(FsStat::default())
+    };
+    let host = Host::with_statfs(None, Box::new(hangs));
+    let answers: Vec<_> = (0..40).map(|n| host.statfs(&format!("/export/{n}"), 1)).collect();
+    let stuck = answers.iter().take_while(|answer| matches!(answer, Err(MountError::Stuck { .. }))).count();
+    assert_eq!(stuck, 32);
+    for answer in &answers[stuck..] {
+        let Err(MountError::Host(error)) = answer else { panic!("{answer:?}") };
+        assert!(error.to_string().contains("not asked: 32 mounts hang already"), "{error}");
+    }
+    drop(release);
+    // With the server back the threads end in their own time, and all are asked.
+    let mut answers = std::iter::repeat_with(|| (0..40).all(|n| host.statfs(&format!("/export/{n}"), 10_000).is_ok()));
+    assert!(answers.any(|all| all) && *lock(&asked) >= 32 + 40);
+}
+
+#[test]
 fn a_boot_id_is_sixteen_bytes() {
     assert_eq!(parse_uuid("00010203-0405-0607-0809-0a0b0c0d0eff").unwrap()[15], 0xff);
     assert_eq!(parse_uuid("short"), None);

@@ -4,6 +4,7 @@
 //! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`ground`] is what they stand on;
 //! [`meter`] reads what processes cost; [`collectd`] is another agent to compare with; [`floor`] is what no agent can cost
 //! less than; [`sink`] stamps pages; [`figures`] prints.
+//! [`proof`] reads the patches of `tests/proofs`.
 
 pub mod collectd;
 pub mod figures;
@@ -12,5 +13,6 @@ pub mod floor;
 pub mod ground;
 pub mod machine;
 pub mod meter;
+pub mod proof;
 pub mod recording;
 pub mod sink;

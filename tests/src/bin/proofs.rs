@@ -1,0 +1,313 @@
+//! Every immunity is held by a test: without its cure exactly the named test is red
+//!
+//! `proofs [NAME...]`
+//!
+//! Applies each patch of `tests/proofs` (or those named) to a copy of this checkout in `target/proofs/tree`, whose own
+//! build folder stays warm, builds the development programs there and runs the same set of tests each time: all of each
+//! target of unit tests that any patch names, and the stories of the modules in [`STORIES`] and of those that any patch
+//! names. First the set runs without a patch and must be green. Then a patch proves its cure when the tests that it names
+//! are red and no other. A red test is looked at again alone: one that is green then was disturbed, not red, and is said.
+//! What is committed counts, and changes of files that git knows.
+//!
+//! Needs no released programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use muster_agent::clock::boottime_ns;
+use muster_tests::measure::figures::{progress, say};
+use muster_tests::measure::proof::{Proof, Test, read_all};
+use muster_tests::process::root;
+
+/// Modules of `e2e` that are about an agent on a machine that is against it.
+const STORIES: [&str; 6] = ["agent", "captured", "cut", "disk", "mount", "wrong_clock"];
+/// The target whose tests are chosen by module; of others all are run.
+const E2E: &str = "e2e";
+/// Stories wait more than they compute.
+const THREADS: &str = "--test-threads=10";
+/// What has not ended after so many seconds hangs, and what hangs is red: all together take two minutes on a busy
+/// machine, one alone at most one.
+const ALL_S: &str = "400";
+const ALONE_S: &str = "120";
+
+fn main() -> Result<ExitCode> {
+    let wanted: BTreeSet<String> = std::env::args().skip(1).collect();
+    let proofs = read(&wanted)?;
+    let tree = Tree::prepare()?;
+    let set = Set::of(proofs.all.iter());
+    say(&format!("set: {}", set.words()));
+    progress("the set without a patch");
+    let began_ns = boottime_ns();
+    tree.build().map_err(anyhow::Error::msg).context("the checkout does not build")?;
+    let seen = tree.run(&set)?;
+    say(&format!("without a patch: {} tests, {} red, {} s", seen.tests, seen.red.len(), seconds_since(began_ns)));
+    ensure!(seen.red.is_empty(), "red without a patch, so nothing is proved: {}", names(&seen.red));
+    say("");
+    let chosen: Vec<&Proof> =
+        proofs.all.iter().filter(|proof| wanted.is_empty() || wanted.contains(&proof.name)).collect();
+    let columns = Columns::of(&chosen);
+    columns.say(["name", "cure removed", "red test", "seconds", "verdict"]);
+    let mut failed = 0;
+    for proof in &chosen {
+        progress(&proof.name);
+        let began_ns = boottime_ns();
+        let verdict = tree.judge(proof, &proofs.folder, &set)?;
+        failed += usize::from(!verdict.proves);
+        let seconds = seconds_since(began_ns).to_string();
+        for (n, test) in proof.red.iter().enumerate() {
+            let red = format!("{} {}", test.target, test.path);
+            match n {
+                0 => columns.say([&proof.name, &proof.cure, &red, &seconds, &verdict.words]),
+                _ => columns.say(["", "", &red, "", ""]),
+            }
+        }
+    }
+    say(&format!("\n{} of {} cures are held by their tests", chosen.len() - failed, chosen.len()));
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The patches of this checkout.
+struct Proofs {
+    folder: PathBuf,
+    all: Vec<Proof>,
+}
+
+fn read(wanted: &BTreeSet<String>) -> Result<Proofs> {
+    let folder = root().join("tests/proofs");
+    let read = read_all(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    if let Some(unknown) = wanted.iter().find(|name| !read.iter().any(|(known, _)| known == *name)) {
+        let known = read.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ");
+        bail!("there is no patch {unknown}; there are: {known}");
+    }
+    let proof = |(name, proof): (String, Result<Proof, String>)| {
+        proof.map_err(|error| anyhow::anyhow!("tests/proofs/{name}.patch: {error}"))
+    };
+    Ok(Proofs { folder, all: read.into_iter().map(proof).collect::<Result<_>>()? })
+}
+
+/// What is run each time.
+struct Set {
+    targets: BTreeSet<String>,
+    stories: BTreeSet<String>,
+}
+
+impl Set {
+    fn of<'a>(proofs: impl Iterator<Item = &'a Proof>) -> Self {
+        let mut set = Self {
+            targets: BTreeSet::from(["muster_agent".to_owned(), E2E.to_owned()]),
+            stories: STORIES.map(str::to_owned).into(),
+        };
+        for test in proofs.flat_map(|proof| &proof.red) {
+            set.targets.insert(test.target.clone());
+            if test.target == E2E {
+                set.stories.insert(test.module().to_owned());
+            }
+        }
+        set
+    }
+
+    fn words(&self) -> String {
+        let whole = self.targets.iter().filter(|target| *target != E2E).cloned().collect::<Vec<_>>().join(", ");
+        let stories = self.stories.iter().cloned().collect::<Vec<_>>().join(", ");
+        format!("all of {whole}; of {E2E} the stories {stories}")
+    }
+
+    /// What libtest is told to choose; nothing means all.
+    fn filters(&self, target: &str) -> Vec<String> {
+        if target == E2E { self.stories.iter().map(|module| format!("{module}::")).collect() } else { Vec::new() }
+    }
+}
+
+/// What a run of the set showed.
+struct Seen {
+    tests: usize,
+    red: BTreeSet<Test>,
+    /// Red, and green when looked at alone.
+    disturbed: BTreeSet<Test>,
+}
+
+struct Verdict {
+    proves: bool,
+    words: String,
+}
+
+impl Verdict {
+    fn failed(words: String) -> Self {
+        Self { proves: false, words }
+    }
+}
+
+/// The copy of the checkout in which patches are applied.
+struct Tree(PathBuf);
+
+impl Tree {
+    /// Brings the copy to the state of this checkout. Git writes only what differs, so that only that is built again.
+    fn prepare() -> Result<Self> {
+        let (root, tree) = (root(), root().join("target/proofs/tree"));
+        let commit = match git(&root, &["stash", "create"])?.trim() {
+            "" => git(&root, &["rev-parse", "HEAD"])?,
+            changed => changed.to_owned(),
+        };
+        if !tree.join(".git").exists() {
+            std::fs::create_dir_all(&tree)?;
+            git(&root, &["clone", "--quiet", "--shared", "--no-checkout", ".", &tree.display().to_string()])?;
+        }
+        git(&tree, &["checkout", "--quiet", "--force", "--detach", commit.trim()])?;
+        git(&tree, &["clean", "--quiet", "-fd"])?;
+        lend_libraries(&root.join("target/debug"), &tree.join("target/debug"))?;
+        Ok(Self(tree))
+    }
+
+    fn judge(&self, proof: &Proof, folder: &Path, set: &Set) -> Result<Verdict> {
+        let patch = folder.join(format!("{}.patch", proof.name)).display().to_string();
+        if let Err(error) = git(&self.0, &["apply", &patch]) {
+            return Ok(Verdict::failed(format!("does not apply: {}", last_line(&error.to_string()))));
+        }
+        let verdict = match self.build() {
+            Err(error) => Verdict::failed(format!("does not build: {error}")),
+            Ok(()) => compare(&proof.red.iter().cloned().collect(), &self.run(set)?),
+        };
+        git(&self.0, &["checkout", "--quiet", "--force", "."])?;
+        git(&self.0, &["clean", "--quiet", "-fd"])?;
+        Ok(verdict)
+    }
+
+    /// Builds the programs and the tests; the error is the compiler's first.
+    fn build(&self) -> Result<(), String> {
+        let mut command = Command::new("deploy/build");
+        // Most of a patch is not built again.
+        command.arg("--dev").env("CARGO_INCREMENTAL", "1");
+        let said = self.output(&mut command).map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&said.stderr);
+        let first = text.lines().find(|line| line.starts_with("error")).unwrap_or_else(|| text.trim()).to_owned();
+        if said.status.success() { Ok(()) } else { Err(first) }
+    }
+
+    fn run(&self, set: &Set) -> Result<Seen> {
+        let programs = self.programs()?;
+        let mut seen = Seen { tests: 0, red: BTreeSet::new(), disturbed: BTreeSet::new() };
+        for target in &set.targets {
+            let program = programs.get(target).with_context(|| format!("cargo builds no tests of {target}"))?;
+            let filters = set.filters(target);
+            let (all, green) = (self.list(program, &filters)?, self.green(program, ALL_S, &filters)?);
+            seen.tests += all.len();
+            for path in all.difference(&green) {
+                let again = self.green(program, ALONE_S, &["--exact".to_owned(), path.clone()])?.contains(path);
+                let place = if again { &mut seen.disturbed } else { &mut seen.red };
+                place.insert(Test { target: target.clone(), path: path.clone() });
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The program of each target of tests.
+    fn programs(&self) -> Result<BTreeMap<String, PathBuf>> {
+        let mut command = Command::new("cargo");
+        command.args(["test", "--locked", "--target-dir", "target", "--workspace", "--tests", "--no-run"]);
+        let said = self.output(command.arg("--message-format=json").env("CARGO_INCREMENTAL", "1"))?;
+        ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        let text = String::from_utf8_lossy(&said.stdout);
+        let built = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let program = |built: serde_json::Value| {
+            let file = built["executable"].as_str().filter(|_| built["profile"]["test"] == true)?;
+            Some((built["target"]["name"].as_str()?.to_owned(), PathBuf::from(file)))
+        };
+        Ok(built.filter_map(program).collect())
+    }
+
+    fn list(&self, program: &Path, filters: &[String]) -> Result<BTreeSet<String>> {
+        let said = self.output(Command::new(program).arg("--list").args(filters))?;
+        let text = String::from_utf8_lossy(&said.stdout);
+        Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+    }
+
+    /// The tests that were run and said to be well.
+    fn green(&self, program: &Path, limit_s: &str, filters: &[String]) -> Result<BTreeSet<String>> {
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", limit_s]).arg(program).arg(THREADS).args(filters);
+        let said = self.output(&mut command)?;
+        let text = String::from_utf8_lossy(&said.stdout);
+        let name = |line: &str| line.strip_prefix("test ")?.strip_suffix(" ... ok").map(str::to_owned);
+        Ok(text.lines().filter_map(name).collect())
+    }
+
+    fn output(&self, command: &mut Command) -> Result<Output> {
+        command.current_dir(&self.0).env_remove("MUSTER_BIN_DIR").env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        command.output().with_context(|| format!("{} cannot be run", command.get_program().display()))
+    }
+}
+
+/// Copies what this checkout has built, so that the libraries need not be built again for the first run. Copies, for
+/// cargo writes into its files.
+fn lend_libraries(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() || !from.join("deps").exists() {
+        return Ok(());
+    }
+    progress("the libraries are copied, once");
+    std::fs::create_dir_all(to)?;
+    let parts = ["build", "deps", ".fingerprint"].map(|part| from.join(part));
+    let said = Command::new("cp").arg("-a").args(parts).arg(to).output()?;
+    ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    Ok(())
+}
+
+fn compare(expected: &BTreeSet<Test>, seen: &Seen) -> Verdict {
+    let (missed, more) = (expected - &seen.red, &seen.red - expected);
+    let mut words = Vec::new();
+    if !missed.is_empty() {
+        words.push(format!("NOT RED: {}", names(&missed)));
+    }
+    if !more.is_empty() {
+        words.push(format!("RED TOO: {}", names(&more)));
+    }
+    let proves = words.is_empty();
+    if proves {
+        words.push("held".to_owned());
+    }
+    let others = &seen.disturbed - expected;
+    if !others.is_empty() {
+        words.push(format!("(disturbed: {})", names(&others)));
+    }
+    Verdict { proves, words: words.join(" ") }
+}
+
+/// The columns of the table: wide enough for what is known before the first verdict, so that each row is said when it is
+/// ready.
+struct Columns([usize; 3]);
+
+impl Columns {
+    fn of(proofs: &[&Proof]) -> Self {
+        let red = |proof: &&Proof| proof.red.iter().map(|test| test.target.len() + 1 + test.path.len()).max();
+        let widest = |of: &dyn Fn(&&Proof) -> usize| proofs.iter().map(of).max().unwrap_or(0);
+        Self([
+            widest(&|proof| proof.name.len()),
+            widest(&|proof| proof.cure.len()),
+            widest(&|proof| red(proof).unwrap_or(0)),
+        ])
+    }
+
+    fn say(&self, cells: [&str; 5]) {
+        let ([name, cure, red], [a, b, c, seconds, verdict]) = (self.0, cells);
+        say(format!("{a:<name$}  {b:<cure$}  {c:<red$}  {seconds:>7}  {verdict}").trim_end());
+    }
+}
+
+fn git(at: &Path, arguments: &[&str]) -> Result<String> {
+    let said = Command::new("git").arg("-C").arg(at).args(arguments).stdin(Stdio::null()).output().context("git")?;
+    ensure!(said.status.success(), "git {}: {}", arguments.join(" "), String::from_utf8_lossy(&said.stderr).trim());
+    Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+fn names(tests: &BTreeSet<Test>) -> String {
+    tests.iter().map(|test| test.path.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().next_back().unwrap_or_default()
+}
+
+fn seconds_since(began_ns: u64) -> u64 {
+    (boottime_ns() - began_ns) / 1_000_000_000
+}

@@ -4,6 +4,7 @@
 //! sources too, so that a rule that has gone blind is noticed.
 
 mod house;
+mod proofs;
 mod shape;
 mod source;
 mod sql;
@@ -80,6 +81,45 @@ fn sql_keeps_to_what_sqlite_and_postgresql_share() {
 #[test]
 fn nothing_names_the_place_where_it_was_written() {
     check(&all_files(), house::places);
+}
+
+#[test]
+fn every_proof_applies_and_names_tests_that_exist() {
+    let (all, sources) = (all_files(), rust_files());
+    check(&all, |file| proofs::named(file, &sources));
+    check(&all, proofs::applies);
+    assert!(
+        all.iter().filter(|file| file.path.ends_with(".patch")).count() > 20,
+        "the patches are not where they were"
+    );
+}
+
+#[test]
+fn a_proof_that_has_rotted_is_noticed() {
+    let sources = [Source::new("agent/src/gather/tests.rs".into(), "fn holds() {}\nfn more() {}".into())];
+    let patch = |head: &str, lines: usize| {
+        let diff = "diff --git a/agent/nowhere.rs b/agent/nowhere.rs\n--- a/agent/nowhere.rs\n+++ b/agent/nowhere.rs\n";
+        let text = format!("{head}\n{diff}@@ -1,{lines} +0,0 @@\n{}", "-gone\n".repeat(lines));
+        Source::new("tests/proofs/x.patch".into(), text)
+    };
+    let head = "Cure: a\nWhy: b\nRed: muster_agent gather::tests::holds\n";
+    assert!(proofs::named(&patch(head, 20), &sources).is_empty());
+    let wrong = [
+        (String::new(), 1, "before the diff"),
+        (head.replace("Cure: a\n", ""), 1, "before the diff"),
+        (head.replace("Red", "Green"), 1, "no line `Red"),
+        (head.replace("muster_agent", "agent"), 1, "is no target"),
+        (head.replace("holds", "held"), 1, "no test gather::tests::held below agent/src/gather"),
+        (head.to_owned(), 21, "21 changed lines, at most 20"),
+        (head.to_owned(), 0, "no diff"),
+    ];
+    for (head, lines, problem) in wrong {
+        let complaints = proofs::named(&patch(&head, lines), &sources);
+        let [complaint] = &complaints[..] else { panic!("{problem}: {complaints:?}") };
+        assert!(complaint.to_string().contains(problem), "{complaint}");
+    }
+    let complaints = proofs::applies(&patch(head, 1));
+    assert!(complaints.iter().any(|complaint| complaint.to_string().contains("does not apply")), "{complaints:?}");
 }
 
 #[test]

@@ -2,18 +2,20 @@
 //!
 //! `proofs [NAME...]`
 //!
-//! Applies each patch of `tests/proofs` (or those named) to a copy of this checkout in `target/proofs/tree`, whose own
-//! build folder stays warm, builds the development programs there and runs the same set of tests each time: all of each
-//! target of unit tests that any patch names, and the stories of the modules in [`STORIES`] and of those that any patch
-//! names. First the set runs without a patch and must be green. Then a patch proves its cure when the tests that it names
-//! are red and no other. A red test is looked at again alone: one that is green then was disturbed, not red, and is said.
-//! What is committed counts, and changes of files that git knows.
+//! Applies each patch of `tests/proofs` (or those named) to a copy of this checkout in `target/proofs`, whose own build
+//! folder stays warm, builds the development programs there and runs the same set of tests each time: all of each target
+//! of unit tests that any patch names, the stories of [`STORIES`] and those that any patch names. First the set runs
+//! without a patch and must be green. Then a patch proves its cure when the tests that it names are red and no other. A
+//! red test is looked at again alone: one that is green then was disturbed, not red, and is said. There are two copies, so
+//! that one is built while the other is tested. What is committed counts, and changes of files that git knows.
 //!
 //! Needs no released programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use muster_agent::clock::boottime_ns;
@@ -21,12 +23,15 @@ use muster_tests::measure::figures::{progress, say};
 use muster_tests::measure::proof::{Proof, Test, read_all};
 use muster_tests::process::root;
 
-/// Modules of `e2e` that are about an agent on a machine that is against it.
-const STORIES: [&str; 6] = ["agent", "captured", "cut", "disk", "mount", "wrong_clock"];
-/// The target whose tests are chosen by module; of others all are run.
+/// The copies, below `target/proofs`.
+const TREES: [&str; 2] = ["tree", "twin"];
+/// Stories about an agent on a machine that is against it, by how their paths begin.
+const STORIES: [&str; 7] =
+    ["agent::", "captured::", "cut::an_agent", "cut::at_the_fast", "disk::", "mount::", "wrong_clock::"];
+/// The target whose tests are chosen; of others all are run.
 const E2E: &str = "e2e";
 /// Stories wait more than they compute.
-const THREADS: &str = "--test-threads=10";
+const THREADS: &str = "--test-threads=12";
 /// What has not ended after so many seconds hangs, and what hangs is red: all together take two minutes on a busy
 /// machine, one alone at most one.
 const ALL_S: &str = "400";
@@ -35,37 +40,34 @@ const ALONE_S: &str = "120";
 fn main() -> Result<ExitCode> {
     let wanted: BTreeSet<String> = std::env::args().skip(1).collect();
     let proofs = read(&wanted)?;
-    let tree = Tree::prepare()?;
     let set = Set::of(proofs.all.iter());
-    say(&format!("set: {}", set.words()));
-    progress("the set without a patch");
-    let began_ns = boottime_ns();
-    tree.build().map_err(anyhow::Error::msg).context("the checkout does not build")?;
-    let seen = tree.run(&set)?;
-    say(&format!("without a patch: {} tests, {} red, {} s", seen.tests, seen.red.len(), seconds_since(began_ns)));
-    ensure!(seen.red.is_empty(), "red without a patch, so nothing is proved: {}", names(&seen.red));
-    say("");
     let chosen: Vec<&Proof> =
         proofs.all.iter().filter(|proof| wanted.is_empty() || wanted.contains(&proof.name)).collect();
-    let columns = Columns::of(&chosen);
+    say(&format!("set: {}", set.words()));
+    let bench = Bench { folder: proofs.folder, set, building: Mutex::new(()) };
+    let trees = TREES.into_iter().take(chosen.len()).map(Tree::prepare).collect::<Result<Vec<_>>>()?;
+    progress("the set without a patch");
+    bench.check_green(&trees[0])?;
+
+    let (columns, held, next) = (Columns::of(&chosen), AtomicUsize::new(0), AtomicUsize::new(0));
     columns.say(["name", "cure removed", "red test", "seconds", "verdict"]);
-    let mut failed = 0;
-    for proof in &chosen {
-        progress(&proof.name);
-        let began_ns = boottime_ns();
-        let verdict = tree.judge(proof, &proofs.folder, &set)?;
-        failed += usize::from(!verdict.proves);
-        let seconds = seconds_since(began_ns).to_string();
-        for (n, test) in proof.red.iter().enumerate() {
-            let red = format!("{} {}", test.target, test.path);
-            match n {
-                0 => columns.say([&proof.name, &proof.cure, &red, &seconds, &verdict.words]),
-                _ => columns.say(["", "", &red, "", ""]),
-            }
+    let work = |tree: &Tree| -> Result<()> {
+        while let Some(proof) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            progress(&proof.name);
+            let began_ns = boottime_ns();
+            let verdict = bench.judge(tree, proof)?;
+            held.fetch_add(usize::from(verdict.proves), Ordering::Relaxed);
+            columns.say_proof(proof, seconds_since(began_ns), &verdict);
         }
-    }
-    say(&format!("\n{} of {} cures are held by their tests", chosen.len() - failed, chosen.len()));
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = trees.iter().map(|tree| scope.spawn(|| work(tree))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker has panicked")))
+    })?;
+    let held = held.into_inner();
+    say(&format!("\n{held} of {} cures are held by their tests", chosen.len()));
+    Ok(if held == chosen.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The patches of this checkout.
@@ -101,8 +103,8 @@ impl Set {
         };
         for test in proofs.flat_map(|proof| &proof.red) {
             set.targets.insert(test.target.clone());
-            if test.target == E2E {
-                set.stories.insert(test.module().to_owned());
+            if test.target == E2E && !STORIES.iter().any(|begin| test.path.starts_with(begin)) {
+                set.stories.insert(test.path.clone());
             }
         }
         set
@@ -116,7 +118,7 @@ impl Set {
 
     /// What libtest is told to choose; nothing means all.
     fn filters(&self, target: &str) -> Vec<String> {
-        if target == E2E { self.stories.iter().map(|module| format!("{module}::")).collect() } else { Vec::new() }
+        if target == E2E { self.stories.iter().cloned().collect() } else { Vec::new() }
     }
 }
 
@@ -139,13 +141,54 @@ impl Verdict {
     }
 }
 
+/// What is the same for all patches.
+struct Bench {
+    folder: PathBuf,
+    set: Set,
+    /// One build at a time: it takes all that the machine has.
+    building: Mutex<()>,
+}
+
+impl Bench {
+    fn check_green(&self, tree: &Tree) -> Result<()> {
+        let began_ns = boottime_ns();
+        self.build(tree).map_err(anyhow::Error::msg).context("the checkout does not build")?;
+        let seen = tree.run(&self.set)?;
+        let disturbed =
+            if seen.disturbed.is_empty() { String::new() } else { format!(" (disturbed: {})", names(&seen.disturbed)) };
+        let (tests, red, took) = (seen.tests, seen.red.len(), seconds_since(began_ns));
+        say(&format!("without a patch: {tests} tests, {red} red, {took} s{disturbed}\n"));
+        ensure!(red == 0, "red without a patch, so nothing is proved: {}", names(&seen.red));
+        Ok(())
+    }
+
+    fn judge(&self, tree: &Tree, proof: &Proof) -> Result<Verdict> {
+        let patch = self.folder.join(format!("{}.patch", proof.name)).display().to_string();
+        if let Err(error) = git(&tree.0, &["apply", &patch]) {
+            return Ok(Verdict::failed(format!("does not apply: {error:#}")));
+        }
+        let verdict = match self.build(tree) {
+            Err(error) => Verdict::failed(format!("does not build: {error}")),
+            Ok(()) => compare(&proof.red.iter().cloned().collect(), &tree.run(&self.set)?),
+        };
+        git(&tree.0, &["checkout", "--quiet", "--force", "."])?;
+        git(&tree.0, &["clean", "--quiet", "-fd"])?;
+        Ok(verdict)
+    }
+
+    fn build(&self, tree: &Tree) -> Result<(), String> {
+        let _alone = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        tree.build()
+    }
+}
+
 /// The copy of the checkout in which patches are applied.
 struct Tree(PathBuf);
 
 impl Tree {
     /// Brings the copy to the state of this checkout. Git writes only what differs, so that only that is built again.
-    fn prepare() -> Result<Self> {
-        let (root, tree) = (root(), root().join("target/proofs/tree"));
+    fn prepare(name: &str) -> Result<Self> {
+        let (root, tree) = (root(), root().join("target/proofs").join(name));
         let commit = match git(&root, &["stash", "create"])?.trim() {
             "" => git(&root, &["rev-parse", "HEAD"])?,
             changed => changed.to_owned(),
@@ -158,20 +201,6 @@ impl Tree {
         git(&tree, &["clean", "--quiet", "-fd"])?;
         lend_libraries(&root.join("target/debug"), &tree.join("target/debug"))?;
         Ok(Self(tree))
-    }
-
-    fn judge(&self, proof: &Proof, folder: &Path, set: &Set) -> Result<Verdict> {
-        let patch = folder.join(format!("{}.patch", proof.name)).display().to_string();
-        if let Err(error) = git(&self.0, &["apply", &patch]) {
-            return Ok(Verdict::failed(format!("does not apply: {}", last_line(&error.to_string()))));
-        }
-        let verdict = match self.build() {
-            Err(error) => Verdict::failed(format!("does not build: {error}")),
-            Ok(()) => compare(&proof.red.iter().cloned().collect(), &self.run(set)?),
-        };
-        git(&self.0, &["checkout", "--quiet", "--force", "."])?;
-        git(&self.0, &["clean", "--quiet", "-fd"])?;
-        Ok(verdict)
     }
 
     /// Builds the programs and the tests; the error is the compiler's first.
@@ -288,9 +317,25 @@ impl Columns {
         ])
     }
 
+    fn say_proof(&self, proof: &Proof, seconds: u64, verdict: &Verdict) {
+        let rows = proof.red.iter().enumerate().map(|(n, test)| {
+            let red = format!("{} {}", test.target, test.path);
+            match n {
+                0 => self.row([&proof.name, &proof.cure, &red, &seconds.to_string(), &verdict.words]),
+                _ => self.row(["", "", &red, "", ""]),
+            }
+        });
+        // At once: another worker may have rows to say.
+        say(&rows.collect::<Vec<_>>().join("\n"));
+    }
+
     fn say(&self, cells: [&str; 5]) {
+        say(&self.row(cells));
+    }
+
+    fn row(&self, cells: [&str; 5]) -> String {
         let ([name, cure, red], [a, b, c, seconds, verdict]) = (self.0, cells);
-        say(format!("{a:<name$}  {b:<cure$}  {c:<red$}  {seconds:>7}  {verdict}").trim_end());
+        format!("{a:<name$}  {b:<cure$}  {c:<red$}  {seconds:>7}  {verdict}").trim_end().to_owned()
     }
 }
 
@@ -302,10 +347,6 @@ fn git(at: &Path, arguments: &[&str]) -> Result<String> {
 
 fn names(tests: &BTreeSet<Test>) -> String {
     tests.iter().map(|test| test.path.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-fn last_line(text: &str) -> &str {
-    text.lines().next_back().unwrap_or_default()
 }
 
 fn seconds_since(began_ns: u64) -> u64 {

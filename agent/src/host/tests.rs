@@ -63,10 +63,17 @@ fn a_tool_runs_without_our_environment_and_its_output_comes_back() {
 #[test]
 fn a_tool_that_does_not_end_is_killed_with_its_children() {
     let commands = tempfile::tempdir().unwrap();
-    script(commands.path(), "hang", "sleep 1000 & sleep 1000");
+    let child = commands.path().join("child");
+    script(commands.path(), "hang", &format!("sleep 1000 & echo $! >{}; sleep 1000", child.display()));
     let host = Host::captured("/".into(), Some(commands.path().into()));
-    let error = host.run("hang", &[], 50).unwrap_err();
+    // On a busy machine it may be killed before it has a child.
+    let has_child = |_: &_| std::fs::read_to_string(&child).is_ok_and(|pid| pid.ends_with('\n'));
+    let error = std::iter::repeat_with(|| host.run("hang", &[], 50)).find(has_child).unwrap().unwrap_err();
     assert_eq!(error, CommandError::TimedOut { tool: "hang".to_owned(), after_ms: 50 });
+    // What is left of the killed waits for its parent, until that has looked.
+    let pid = std::fs::read_to_string(&child).unwrap();
+    let stat = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    assert!(std::iter::repeat_with(stat).take(100_000).any(|stat| stat.is_err() || stat.unwrap().contains(") Z ")));
     // It is gone, so it may be started again.
     assert!(matches!(host.run("hang", &[], 50), Err(CommandError::TimedOut { .. })));
 }

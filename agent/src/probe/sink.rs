@@ -242,9 +242,10 @@ impl<'a> Sink<'a> {
         result
     }
 
-    /// A small number in a file of its own, asked at every report; `None` when it cannot be read.
+    /// A small number in a file of its own, asked at every report; `None` when it cannot be read or is beyond a double.
     pub fn number(&mut self, host: &Host, path: &str) -> Option<f64> {
-        self.read(host, path, |_, text| Ok(parse_number(text.trim()))).ok().flatten()
+        let number = self.read(host, path, |_, text| Ok(parse_number(text.trim()))).ok().flatten();
+        number.filter(|value| value.is_finite())
     }
 
     /// Ends the collection: series that were not said are retired; all of them when the source failed.

@@ -186,6 +186,45 @@ async fn a_collector_that_acknowledges_nothing_is_left_for_a_new_session() {
     .await;
 }
 
+/// Readings that need some 50 KB on the wire, because nothing of them was said before.
+fn with_a_new_dictionary(section: &mut Section, number: u64) -> Gathered {
+    let mut scratch = Scratch::default();
+    let mut sink = Sink::new(section, &mut scratch, NOW.get());
+    sink.family("node_load1", probe::Kind::Gauge, "");
+    for series in 0..200 {
+        sink.sample(&[("n", &format!("{number}-{series}-{:0200}", 0))], 1.0);
+    }
+    sink.finish(Ok(())).1.unwrap();
+    Gathered { table: Table { sections: vec![Arc::new(section.clone())] }, at: NOW.get(), sources: Vec::new() }
+}
+
+#[tokio::test]
+async fn of_a_stream_that_stalls_only_so_much_is_queued_and_the_rest_becomes_a_roll_up() {
+    let (mut world, uplink) = world_at(0, Limits::default(), test_clock).await;
+    world.epoch = uplink.parts.spool.epoch().to_vec();
+    // Looked at when the agent has stopped, and with it the minute ended.
+    let dir = std::mem::replace(&mut world._dir, tempfile::tempdir().unwrap());
+    play_on(world, uplink, async |world| {
+        let (_stalled, _) = accept(world, 0).await;
+        let mut section = Section::new("x", Arc::default());
+        // No time passes, so that the missing acknowledgements do not end the session.
+        for number in 0..300 {
+            world.collected.send(with_a_new_dictionary(&mut section, number)).await.unwrap();
+        }
+        while world.collected.capacity() < READINGS_MAX {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut spool = Spool::open(&dir.path().join("spool"), Limits::default(), Box::new(RealFiles), NOW.get());
+    let kept: Vec<_> = std::iter::from_fn(|| spool.next_unsent()).collect();
+    let [rollup] = &kept[..] else { panic!("{} records", kept.len()) };
+    let Some(Fact::Rollup(rollup)) = v1::Record::decode(&rollup.payload[..]).unwrap().body else {
+        panic!("{rollup:?}")
+    };
+    assert!(rollup.series.iter().any(|series| series.count > 200), "{rollup:?}");
+}
+
 #[tokio::test]
 async fn a_collector_that_reads_nothing_delays_no_collection_and_what_it_misses_becomes_roll_ups() {
     let (mut world, uplink) = world_at(0, Limits::default(), test_clock).await;
@@ -198,15 +237,7 @@ async fn a_collector_that_reads_nothing_delays_no_collection_and_what_it_misses_
         // Far more than all windows and buffers hold: each report brings a dictionary of its own.
         while bytes_below(&spool) < 2_000 {
             pass(15_000);
-            let mut scratch = Scratch::default();
-            let mut sink = Sink::new(&mut section, &mut scratch, NOW.get());
-            sink.family("node_load1", probe::Kind::Gauge, "");
-            for series in 0..200 {
-                sink.sample(&[("n", &format!("{reports}-{series}-{:0200}", 0))], 1.0);
-            }
-            sink.finish(Ok(())).1.unwrap();
-            let table = Table { sections: vec![Arc::new(section.clone())] };
-            let gathered = Gathered { table, at: NOW.get(), sources: Vec::new() };
+            let gathered = with_a_new_dictionary(&mut section, reports);
             let sent = tokio::time::timeout(Duration::from_secs(5), world.collected.send(gathered)).await;
             sent.expect("the uplink always takes a collection").unwrap();
             reports += 1;

@@ -155,7 +155,7 @@ fn print(subjects: &[Subject], costs: &[Cost], floors: &[Arc<Spent>; 2]) {
     }
     table.print();
     say("");
-    let mut ratios = Table::new(&["beside the agent", "PSS", "RSS", "CPU", "bytes"]);
+    let mut ratios = Table::new(&["times the agent's", "PSS", "RSS", "CPU", "bytes"]);
     for (theirs, subject) in subjects.iter().enumerate().filter(|(_, subject)| !matches!(subject.kind, Kind::Agent(_)))
     {
         let same = |one: &&Subject| matches!(one.kind, Kind::Agent(_)) && one.every == subject.every;

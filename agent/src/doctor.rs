@@ -11,7 +11,7 @@ use rustix::fs::Access;
 
 use crate::clock;
 use crate::exporter::{self, ListenError};
-use crate::gather;
+use crate::gather::limit;
 use crate::host::{Host, HostError};
 use crate::probe::scope::{self, Resource, Whose};
 use crate::probe::{CROWDED_REMEDY, ProbeError, SOURCES, Scratch, Section, Sink, Source, cap};
@@ -158,17 +158,17 @@ fn find_crowds(section: &Section) -> Vec<Finding> {
 fn examine_series(host: &Host, sections: &[Section]) -> Finding {
     const WHAT: &str = "series";
     let sections: Vec<&Section> = sections.iter().collect();
-    let (limit, total) = (host.crowding().series, cap::wanted(sections.iter().copied()));
-    if let Some(left) = cap::choose(limit, &sections) {
-        let named = gather::limit::names(left.iter().flatten());
-        let detail = format!("{total}, more than the {limit} that are said of this host: {named} left out");
+    let (most, total) = (host.crowding().series, cap::wanted(sections.iter().copied()));
+    if let Some(left) = cap::choose(most, &sections) {
+        let named = limit::names(left.iter().flatten(), limit::NAMED_MAX);
+        let detail = format!("{total}, more than the {most} that are said of this host: {named} left out");
         return Finding::new(WHAT, Standing::Limited, detail, CROWDED_REMEDY);
     }
     let (family, largest) = cap::largest(&sections).unwrap_or_default();
     if total <= cap::MANY {
-        return Finding::new(WHAT, Standing::Fine, format!("{total}, of {limit} at most"), "");
+        return Finding::new(WHAT, Standing::Fine, format!("{total}, of {most} at most"), "");
     }
-    let detail = format!("{total}, of {limit} at most; {family} alone has {largest}");
+    let detail = format!("{total}, of {most} at most; {family} alone has {largest}");
     Finding::new(WHAT, Standing::Fine, detail, "")
 }
 

@@ -314,15 +314,15 @@ impl Gatherer {
 
     fn gathered(&mut self, now: Moment) -> Gathered {
         self.say_scrape(now);
-        let left_out = self.hold_to_limit();
+        let mut notes = self.hold_to_limit();
         let mut sections = Vec::with_capacity(self.slots.len() + 1);
         let mut sources = Vec::with_capacity(self.slots.len());
         for slot in &self.slots {
             sections.extend(slot.section.clone());
             sources.push(slot.status.clone());
-            sources.extend_from_slice(&slot.notes);
+            notes.extend_from_slice(&slot.notes);
         }
-        sources.extend(left_out);
+        sources.extend(limit::bounded(notes));
         sections.push(Arc::clone(&self.scrape));
         Gathered { table: Table { sections }, at: now, sources }
     }

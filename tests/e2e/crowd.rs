@@ -137,6 +137,7 @@ async fn ten_thousand_mounts_are_few_series_with_the_sum_of_their_sizes() {
 #[tokio::test]
 async fn beyond_the_limit_of_series_whole_families_are_left_out_and_the_log_and_doctor_name_them() {
     const LIMIT: usize = 250;
+    // What is left out is one state for the collector, however many families it is.
     let collector = Collector::start("").await;
     let mut agent = Agent::enrolled(&collector, "fast", None).await;
     let whole = samples(&run(agent.command().arg("once")).await.out);
@@ -173,4 +174,25 @@ async fn beyond_the_limit_of_series_whole_families_are_left_out_and_the_log_and_
     let doctor = run(agent.command().arg("doctor")).await.out;
     let line = doctor.lines().find(|line| line.split_ascii_whitespace().nth(1) == Some("series")).unwrap_or_default();
     assert!(line.starts_with("limited") && line.contains("node_cpu_seconds_total ("), "{doctor}");
+}
+
+#[tokio::test]
+async fn with_more_broken_parts_than_can_be_told_the_host_is_up_and_the_rest_is_counted() {
+    const FILES: usize = 64;
+    let collector = Collector::start("").await;
+    let mut agent = Agent::enrolled(&collector, "fast", None).await;
+    let scripts = agent.home().join("scripts");
+    std::fs::create_dir(&scripts).expect("a directory of our own");
+    for n in 0..FILES {
+        std::fs::write(scripts.join(format!("{n:02}.prom")), "broken here\n").expect("a file of our own");
+    }
+    agent.configure(&format!("interval = \"1s\"\n[textfile]\ndirectories = [\"{}\"]", scripts.display()));
+    agent.run();
+    collector.host_is(&agent.host, "up", s(20)).await;
+    let view = || async {
+        let view = collector.get(&format!("/hosts/{}", agent.host)).await.body;
+        (view.contains("00.prom") && view.contains("more parts of sources are not well")).then_some(())
+    };
+    eventually("the first are named and the others counted", s(20), view).await;
+    assert_eq!(agent.log().matches("the session is lost").count(), 0, "{}", agent.log());
 }

@@ -257,3 +257,65 @@ async fn with_its_file_system_broken_under_it_an_agent_delivers_records_from_mem
     a_roll_up_arrives(&mut collector, "repaired, records arrive").await;
     assert!(kept >= 1 && through == 0, "{:?}", collector.facts("gap"));
 }
+
+/// A disk whose medium takes no new block: a loop device on a file that cannot grow. Unmounted when dropped.
+struct Worn {
+    medium: Small,
+    place: tempfile::TempDir,
+    _link: tempfile::TempDir,
+}
+
+impl Worn {
+    /// Makes one that is well and lets `at` lead to it. Without a journal, so that an error is told to who writes and
+    /// nothing is remounted.
+    async fn mount(at: &Path) -> Self {
+        let link = tempfile::TempDir::new().expect("a directory");
+        let medium = Small::mount(&link.path().join("medium"), "20m").await;
+        let image = medium.file("image");
+        std::fs::File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("a file of our own");
+        let said = run(Command::new(installed("mke2fs", "e2fsprogs")).args(["-q", "-t", "ext2"]).arg(&image)).await;
+        assert_eq!(said.code, 0, "{}", said.err);
+        let place = tempfile::TempDir::new_in("/dev/shm").expect("/dev/shm is there on every Debian");
+        let mut command = Command::new("mount");
+        let said = run(command.args(["-t", "ext2", "-o", "loop"]).arg(&image).arg(place.path())).await;
+        assert_eq!(said.code, 0, "a loop device: {}", said.err);
+        std::os::unix::fs::symlink(place.path(), at).expect("a link in a directory of our own");
+        Self { medium, place, _link: link }
+    }
+
+    /// From now on what is written to a block that was never written before ends with EIO.
+    fn break_down(&self) {
+        self.medium.fill("filler");
+    }
+
+    fn repair(&self) {
+        std::fs::remove_file(self.medium.file("filler")).expect("the story's own file");
+    }
+}
+
+impl Drop for Worn {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.place.path()).output();
+    }
+}
+
+#[tokio::test]
+async fn with_a_disk_that_answers_eio_an_agent_delivers_records_from_memory_and_uses_the_disk_again() {
+    let mut collector = Collector::start("").await;
+    let mut agent = Agent::new(None);
+    let disk = Worn::mount(&agent.state()).await;
+    let host = up_with_state_on_it(&collector, &mut agent).await;
+
+    disk.break_down();
+    a_roll_up_arrives(&mut collector, "with a disk that answers EIO the roll-up arrives all the same").await;
+    let told = || async { agent.log().contains("spool: the disk refuses").then_some(()) };
+    eventually("it says so", s(20), told).await;
+    assert!(agent.log().contains("Input/output error (os error 5)"), "a real EIO:\n{}", agent.log());
+    collector.host_is(&host, "up", s(10)).await;
+
+    disk.repair();
+    let healed = || async { agent.log().contains("the disk takes records again").then_some(()) };
+    eventually("the disk is used again", s(45), healed).await;
+    a_roll_up_arrives(&mut collector, "repaired, records arrive").await;
+    assert!(collector.facts("gap").is_empty(), "nothing was lost: {:?}", collector.facts("gap"));
+}

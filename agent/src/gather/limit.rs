@@ -6,8 +6,12 @@ use std::sync::Arc;
 use super::{Gatherer, SourceState, SourceStatus};
 use crate::probe::{CROWDED_REMEDY, LeftOut, ProbeError, Section, cap};
 
-/// Families that are named one by one.
-const NAMED_MAX: usize = 16;
+/// Families that the log and doctor name.
+pub(crate) const NAMED_MAX: usize = 16;
+/// Families that a report names: its texts are short.
+const SHORT_MAX: usize = 2;
+/// Parts of sources of which something is said: the collector keeps 128 states of a host, sources included.
+const NOTES_MAX: usize = 48;
 
 impl Gatherer {
     /// Leaves out what is too much, tells the log when that changes, and says what is left out.
@@ -25,25 +29,29 @@ impl Gatherer {
                 changed = true;
             }
         }
-        let left: Vec<(&'static str, LeftOut)> = self.left_out().collect();
-        let statuses = left.iter().take(NAMED_MAX).map(|(source, left)| status_of(source, left, limit)).collect();
-        let told = names(left.iter().map(|(_, left)| left));
+        let left = || self.slots.iter().filter_map(|slot| slot.section.as_deref()).flat_map(Section::left_out);
+        let (told, short) = (names(left(), NAMED_MAX), names(left(), SHORT_MAX));
         if changed || told != self.told_left_out {
             tell(limit, total, &told);
             self.told_left_out = told;
         }
-        statuses
-    }
-
-    fn left_out(&self) -> impl Iterator<Item = (&'static str, LeftOut)> {
-        let sections = self.slots.iter().filter_map(|slot| slot.section.as_deref());
-        sections.flat_map(|section| section.left_out().iter().map(|left| (section.source(), left.clone())))
+        if short.is_empty() {
+            return Vec::new();
+        }
+        let reason = ProbeError::Crowded { limit, families: short }.to_string();
+        vec![SourceStatus { source: Cow::Borrowed("series"), state: SourceState::Failed, reason }]
     }
 }
 
-fn status_of(source: &str, left: &LeftOut, limit: usize) -> SourceStatus {
-    let reason = ProbeError::Crowded { limit, series: left.decided }.to_string();
-    SourceStatus { source: Cow::Owned(format!("{source}/{}", left.family)), state: SourceState::Failed, reason }
+/// As many notes as one may say; the last one says how many more there are.
+pub(super) fn bounded(mut notes: Vec<SourceStatus>) -> Vec<SourceStatus> {
+    if notes.len() > NOTES_MAX {
+        let more = notes.len() - (NOTES_MAX - 1);
+        notes.truncate(NOTES_MAX - 1);
+        let reason = format!("{more} more parts of sources are not well; `muster-agent doctor` names them");
+        notes.push(SourceStatus { source: Cow::Borrowed("sources/more"), state: SourceState::Failed, reason });
+    }
+    notes
 }
 
 fn tell(limit: usize, total: usize, left_out: &str) {
@@ -54,14 +62,31 @@ fn tell(limit: usize, total: usize, left_out: &str) {
     }
 }
 
-/// `node_a (12), node_b (7) and 3 more`, the largest first.
-pub(crate) fn names<'a>(left: impl Iterator<Item = &'a LeftOut>) -> String {
+/// `node_a (12), node_b (7) and 3 more families`, the largest first.
+pub(crate) fn names<'a>(left: impl Iterator<Item = &'a LeftOut>, most: usize) -> String {
     let mut left: Vec<&LeftOut> = left.collect();
     left.sort_by(|one, two| two.decided.cmp(&one.decided).then_with(|| one.family.cmp(&two.family)));
-    let named: Vec<String> =
-        left.iter().take(NAMED_MAX).map(|left| format!("{} ({})", left.family, left.decided)).collect();
-    match left.len().saturating_sub(NAMED_MAX) {
+    let named: Vec<String> = left.iter().take(most).map(|left| format!("{} ({})", left.family, left.decided)).collect();
+    match left.len().saturating_sub(most) {
         0 => named.join(", "),
         more => format!("{} and {more} more families", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_notes_the_last_says_how_many_more_there_are() {
+        let note = |n: usize| SourceStatus {
+            source: Cow::Owned(format!("textfile/{n}")),
+            state: SourceState::Failed,
+            reason: String::new(),
+        };
+        assert_eq!(bounded((0..NOTES_MAX).map(note).collect()).len(), NOTES_MAX);
+        let told = bounded((0..NOTES_MAX + 5).map(note).collect());
+        assert_eq!(told.len(), NOTES_MAX);
+        assert!(told.last().unwrap().reason.starts_with("6 more parts"), "{:?}", told.last());
     }
 }

@@ -80,13 +80,13 @@ pub enum ProbeError {
     /// Something in it does not answer.
     #[error("{0}")]
     Stuck(String),
-    /// The host has more series than are said; this family is left out.
-    #[error("left out with its {series} series: this host has more than {limit}, {CROWDED_REMEDY}")]
+    /// The host has more series than are said.
+    #[error("more than {limit} series: {families} left out; {CROWDED_REMEDY}")]
     Crowded {
         /// Series that are said of the host.
         limit: usize,
-        /// Series of the family.
-        series: usize,
+        /// What is left out.
+        families: String,
     },
 }
 

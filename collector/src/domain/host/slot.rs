@@ -30,8 +30,9 @@ use crate::domain::{
     watch::Watch,
 };
 
-/// Most sources of a host whose states are kept; an agent has some thirty.
-pub const SOURCES: usize = 64;
+/// Most sources of a host whose states are kept: an agent has some sixty, and says at most as many parts of them that are
+/// not well.
+pub const SOURCES: usize = 128;
 
 /// The session number of a slot that nobody reports to.
 const NOBODY: i64 = i64::MIN;

@@ -98,7 +98,7 @@ fn malformed_updates_change_nothing() {
         wholes(&[1, u32::MAX], &[1, 1]),
         wholes(&[0, 1], &[1, i64::MAX]),
         wholes(&[0, 1], &[1, 1 << 53]),
-        ReadingsUpdate { sources: (0..65).map(|n| (n.to_string(), 0, String::new())).collect(), ..wholes(&[0], &[1]) },
+        ReadingsUpdate { sources: (0..129).map(|n| (n.to_string(), 0, String::new())).collect(), ..wholes(&[0], &[1]) },
     ];
     for update in bad {
         let refused = slot.apply(FIRST, &update, at(2));
@@ -219,6 +219,24 @@ fn sources_stand_until_they_change_or_a_full_set_is_silent_of_them() {
     assert_eq!((sources.len(), sources[1].state, &*sources[1].reason), (2, SourceState::Unreadable, "no\u{fffd}right"));
     slot.apply(FIRST, &full(&[0], &[1]), at(3)).unwrap();
     assert_eq!(slot.sources(), []);
+}
+
+#[test]
+fn a_part_that_is_well_again_takes_no_room() {
+    let slot = opened(&Slots::default());
+    slot.apply(
+        FIRST,
+        &ReadingsUpdate { sources: vec![("cpu".to_owned(), 0, String::new())], ..full(&[0], &[1]) },
+        at(1),
+    )
+    .unwrap();
+    for n in 0..500 {
+        let part = |state| vec![(format!("filesystem/mnt/{n}"), state, String::new())];
+        slot.apply(FIRST, &ReadingsUpdate { sources: part(5), ..wholes(&[0], &[1]) }, at(2)).unwrap();
+        assert_eq!(slot.sources().len(), 2);
+        slot.apply(FIRST, &ReadingsUpdate { sources: part(0), ..wholes(&[0], &[1]) }, at(2)).unwrap();
+    }
+    assert_eq!(slot.sources().len(), 1);
 }
 
 #[test]

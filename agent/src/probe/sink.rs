@@ -11,6 +11,8 @@ use crate::host::{Host, HostError};
 const EXACT_DIGITS: usize = 15;
 /// Notes of one source in one collection.
 const NOTES_MAX: usize = 64;
+/// Kernel counters have 64 bits. What is far beyond is damage, and in another unit it would be infinite.
+const NUMBER_BELOW: f64 = 1e30;
 /// The current family is none that can be said.
 const NO_FAMILY: u32 = u32::MAX;
 
@@ -242,10 +244,9 @@ impl<'a> Sink<'a> {
         result
     }
 
-    /// A small number in a file of its own, asked at every report; `None` when it cannot be read or is beyond a double.
+    /// A small number in a file of its own, asked at every report; `None` when it cannot be read.
     pub fn number(&mut self, host: &Host, path: &str) -> Option<f64> {
-        let number = self.read(host, path, |_, text| Ok(parse_number(text.trim()))).ok().flatten();
-        number.filter(|value| value.is_finite())
+        self.read(host, path, |_, text| Ok(parse_number(text.trim()))).ok().flatten()
     }
 
     /// Ends the collection: series that were not said are retired; all of them when the source failed.
@@ -351,7 +352,7 @@ fn without_nul(value: &str) -> Cow<'_, str> {
     if value.contains(SEPARATOR) { Cow::Owned(value.replace(SEPARATOR, " ")) } else { Cow::Borrowed(value) }
 }
 
-/// A number as the kernel writes it: decimal, or hexadecimal after `0x`. One that no double holds is none.
+/// A number as the kernel writes it: decimal, or hexadecimal after `0x`; what no counter can be is none.
 #[must_use]
 pub fn parse_number(text: &str) -> Option<f64> {
     // Nearly all of them are short and whole, which is no work.
@@ -363,9 +364,8 @@ pub fn parse_number(text: &str) -> Option<f64> {
     match text.strip_prefix("0x") {
         #[expect(clippy::cast_precision_loss, reason = "kernel counters are shown as doubles, as Prometheus does")]
         Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
-        // What is too large for a double is no figure.
         None if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') => {
-            text.parse().ok().filter(|value: &f64| value.is_finite())
+            text.parse().ok().filter(|value: &f64| value.abs() < NUMBER_BELOW)
         }
         None => None,
     }

@@ -326,6 +326,7 @@ fn dictionary() -> v1::Dictionary {
         name: name.to_owned(),
         r#type: kind,
         help: help.to_owned(),
+        unit: 0,
     };
     let series = |id, family, suffix: &str, labels: &[&str]| v1::Series {
         id,

@@ -130,7 +130,6 @@ pub(super) struct Traffic(Mutex<Carried<COUNTERS>>);
 
 impl Host {
     /// What interfaces that are said as one carried so far.
-    #[must_use]
     pub fn carried(&self) -> MutexGuard<'_, Carried<COUNTERS>> {
         lock(&self.carried.0)
     }

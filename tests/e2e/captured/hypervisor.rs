@@ -104,7 +104,7 @@ fn scheduling() -> String {
     for cpu in 0..CPUS {
         let _ = writeln!(text, "cpu{cpu} 0 0 0 0 0 0 {}", counters(cpu, 3));
         for domain in 0..2 {
-            let _ = writeln!(text, "domain{domain} {} {}", vec!["ffffffff"; CPUS / 32].join(","), counters(cpu, 36));
+            let _ = writeln!(text, "domain{domain} {} {}", ["ffffffff"; CPUS / 32].join(","), counters(cpu, 36));
         }
     }
     text

@@ -87,7 +87,7 @@ async fn measure() -> Result<()> {
     fleet.order("stop").await?;
     fleet.wait("done", Duration::from_secs(120)).await?;
     report(&looks, ready, hosts, away, paged)?;
-    let failed = looks.last().map_or(0.0, Look::failed);
+    let failed = looks.last().map_or(0.0, Look::failed).abs();
     if paged > 0 || failed > 0.0 || up < hosts as f64 {
         bail!("{paged} pages, {failed} failed handshakes, {up} hosts up");
     }
@@ -153,7 +153,7 @@ fn report(looks: &[Look], ready: f64, hosts: usize, away: u64, paged: usize) -> 
     table.against("  per agent", last.cpu / hosts as f64 * 1e3, "ms", None);
     table.print();
     say("");
-    say(&format!("failed handshakes {} (goal 0), pages sent {paged} (goal 0)", last.failed()));
+    say(&format!("failed handshakes {} (goal 0), pages sent {paged} (goal 0)", last.failed().abs()));
     for (outcome, count) in &last.handshakes {
         say(&format!("  handshakes: {outcome} {count}"));
     }

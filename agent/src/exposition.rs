@@ -63,6 +63,9 @@ pub fn page(table: &Table, format: Format) -> String {
     let mut lines: Vec<Line<'_>> = table.samples().map(Line::of).collect();
     lines.sort_by(Line::order);
     lines.dedup_by(|second, first| second.is_same_series(first));
+    let parts: Vec<bool> = lines.iter().map(|line| is_said_as_part(line, &lines)).collect();
+    let mut parts = parts.into_iter();
+    lines.retain(|_| !parts.next().unwrap_or(false));
     let is_taken = |name: &str| lines.binary_search_by(|line| line.name().cmp(name)).is_ok();
     let mut text = String::new();
     for members in lines.chunk_by(|a, b| a.name() == b.name()) {
@@ -72,6 +75,16 @@ pub fn page(table: &Table, format: Format) -> String {
         text.push_str("# EOF\n");
     }
     text
+}
+
+/// Whether a histogram or summary says the same series as its part: `a_sum` is also the sum of `a`. A script may say both.
+fn is_said_as_part(line: &Line<'_>, lines: &[Line<'_>]) -> bool {
+    [Part::Bucket, Part::Sum, Part::Count].iter().map(|part| part.suffix()).any(|suffix| {
+        let Some(whole) = line.name().strip_suffix(suffix).filter(|_| line.suffix.is_empty()) else { return false };
+        let from = lines.partition_point(|other| (other.name(), other.suffix) < (whole, suffix));
+        let same = lines[from..].iter().take_while(|other| (other.name(), other.suffix) == (whole, suffix));
+        { same }.any(|other| other.labels == line.labels)
+    })
 }
 
 /// Appends the series of one family below its header. Writing to a String cannot fail.
@@ -224,6 +237,22 @@ node_load1{a="1",b="\"\\\n"} 0.5
         let mut table = table(&[("a", Kind::Gauge, 1.0)]);
         table.sections.push(Arc::clone(&table.sections[0]));
         assert_eq!(page(&table, Format::Text).lines().count(), 3);
+    }
+
+    #[test]
+    fn a_series_that_is_a_part_of_another_is_there_once() {
+        let mut section = Section::new("test", Arc::default());
+        let mut scratch = Scratch::default();
+        let mut sink = Sink::new(&mut section, &mut scratch, Moment::default());
+        sink.family("a", Kind::Summary, "");
+        sink.part(Part::Sum, &[], 9.0);
+        sink.family("a_sum", Kind::Untyped, "");
+        sink.sample(&[], 0.0);
+        sink.sample(&[("b", "1")], 2.0);
+        sink.finish(Ok(())).1.unwrap();
+        let page = page(&Table { sections: vec![Arc::new(section)] }, Format::Text);
+        let samples: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(samples, ["a_sum 9", "a_sum{b=\"1\"} 2"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use super::damage::{Rng, damaged, damaged_text};
 use super::{Parser, Read, Row, promise};
 
+/// Headers of one name that a client sends.
+const HEADER_LINES: usize = 8;
 const ACCEPT: [&str; 3] = [
     "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
     "text/html, application/xhtml+xml;q=0.9, \"a\\\"b\";q=\"0.5\"",
@@ -82,7 +84,7 @@ fn agent_toml(bytes: &[u8]) -> Result<(), String> {
 pub(crate) fn headers(bytes: &[u8]) -> axum::http::HeaderMap {
     use axum::http::{HeaderMap, HeaderValue, header};
     let mut headers = HeaderMap::new();
-    for line in bytes.split(|byte| *byte == b'\n') {
+    for line in bytes.split(|byte| *byte == b'\n').take(HEADER_LINES) {
         // What is no value of a header at all never gets past the HTTP library.
         if let Ok(value) = HeaderValue::from_bytes(line) {
             headers.append(header::ACCEPT, value.clone());

@@ -5,22 +5,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use muster_agent::clock::boottime_ns;
-
 use super::damage::Rng;
 use super::{Parser, Read, Row, weigh};
 
 /// Readings that share what a parser remembers.
-const BLOCK: u64 = 64;
+pub(crate) const BLOCK: u64 = 64;
 /// A parser that has failed so often is left alone.
 const FINDINGS_MAX: usize = 3;
 /// Memory of a case: what buffers cost that are there for any input (a file is read into 16 KiB that double, a page of
-/// metrics has some 100 KiB), and so many bytes for each byte of input. A short line of text can become a series, which
-/// costs some 300 bytes with its place in the indexes.
+/// metrics has some 100 KiB), and so many bytes for each byte of input: to the TOML library each may be a token of some
+/// 260 bytes.
 const MEMORY_ALWAYS: usize = 4 * 1024 * 1024;
-const MEMORY_PER_BYTE: usize = 64;
-/// A case that takes longer has not finished. The slowest that is meant is some milliseconds.
-pub(crate) const CASE_NS_MAX: u64 = 20_000_000_000;
+const MEMORY_PER_BYTE: usize = 320;
+/// Of a thread that is between two parsers.
+pub(crate) const IDLE: u64 = u64::MAX;
 
 thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
@@ -49,8 +47,7 @@ pub(crate) struct Outcome {
 /// Where a thread is, for whoever watches that it moves on.
 #[derive(Default)]
 pub(crate) struct Place {
-    pub(crate) block: AtomicU64,
-    pub(crate) since_ns: AtomicU64,
+    pub(crate) case: AtomicU64,
 }
 
 /// Panics are told by what came of the case instead.
@@ -78,7 +75,7 @@ pub(crate) fn drive(row: &Row, order: Order, place: &Arc<Place>) -> Outcome {
         }
         block += 1;
     }
-    place.since_ns.store(0, Ordering::Relaxed);
+    place.case.store(IDLE, Ordering::Relaxed);
     outcome.cpu_s = cpu_s() - began;
     outcome
 }
@@ -97,9 +94,8 @@ fn run_block(
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     parser.begin();
-    place.block.store(block, Ordering::Relaxed);
     for case in block * BLOCK..(block + 1) * BLOCK {
-        place.since_ns.store(boottime_ns(), Ordering::Relaxed);
+        place.case.store(case, Ordering::Relaxed);
         let mut rng = Rng::new(seed ^ hash(&row.name) ^ case.wrapping_mul(0x2545_f491_4f6c_dd1d));
         weigh::begin();
         let Read { bytes, texts } = parser.case(&mut rng)?;

@@ -144,7 +144,10 @@ mod tests {
         };
         let stats = format!("{{{}}}", points.iter().map(stat).collect::<Vec<_>>().join(","));
         let lines = limited(&[("proc/1/mountinfo", mounts), (".muster/statfs.json", &stats)], limit);
-        lines.into_iter().filter(|line| line.contains("size_bytes") || line.contains("rolled_up")).collect()
+        lines
+            .into_iter()
+            .filter(|line| ["size_bytes", "rolled_up", "/pods"].iter().any(|word| line.contains(word)))
+            .collect()
     }
 
     fn limited(files: &[(&str, &str)], limit: usize) -> Vec<String> {
@@ -179,7 +182,7 @@ mod tests {
             + &line("0:2", "/b", "tmpfs")
             + &line("0:3", "/c", "tmpfs")
             + &line("8:2", "/srv", "xfs");
-        let told = of(&mounts, &[("/a", 100), ("/b", 200), ("/c", 5), ("/srv", 7)], 2);
+        let told = of(&mounts, &[("/a", 5), ("/b", 200), ("/c", 100), ("/srv", 7)], 2);
         assert_eq!(
             told,
             [

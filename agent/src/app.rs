@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::check::{self, board::Board};
 use crate::clock;
 use crate::collecting::Collecting;
 use crate::config::Config;
@@ -41,6 +43,11 @@ pub enum AppError {
 /// # Errors
 /// When the state directory cannot be used or holds no usable identity. An absent collector is no error.
 pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
+    let board = (!config.checks.is_empty()).then(|| Arc::new(Board::new(config.checks)));
+    let host = match &board {
+        Some(board) => host.with_checks(board),
+        None => host,
+    };
     let state = StateDir::open(&config.state)?;
     let _lock = state.lock()?;
     let spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(RealFiles), clock::now());
@@ -63,6 +70,10 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         tasks.spawn(exporter::serve(address, asks));
         asked
     });
+    if let Some(board) = board {
+        tracing::info!(checks = board.definitions().len(), "service checks are defined");
+        tasks.spawn(check::running::run(host.clone(), board));
+    }
     let collecting = Collecting {
         gatherer: Gatherer::start(host.clone()),
         deadline: COLLECT_DEADLINE,
@@ -82,6 +93,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         })
         .await;
     tasks.shutdown().await;
+    host.kill_running();
     tracing::info!("the agent has stopped");
     Ok(())
 }

@@ -121,12 +121,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Format::Json => once::Format::Json,
             };
             let host = args.machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
-            print!("{}", runtime()?.block_on(once::once(host, format)));
+            print!("{}", runtime()?.block_on(once::once(host, config.checks, format)));
         }
         Command::Doctor(machine) => {
             let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let mut findings = doctor::examine(&host, &config.state);
             findings.extend(config.exporter.map(doctor::examine_exporter));
+            let board = runtime()?.block_on(once::checked(&host, config.checks));
+            findings.extend(board.iter().flat_map(|board| doctor::examine_checks(board)));
             print!("{}", doctor::render(&findings));
         }
     }

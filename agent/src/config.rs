@@ -3,6 +3,8 @@
 //! Every mistake is reported at once, with file, line, key, value and what was expected. What is written here wins over
 //! what the collector sends.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +15,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::check::Definition;
+use crate::check::define::{self, Plugins, Table};
 use crate::host::Crowding;
 
 /// Where the file is looked for.
@@ -50,6 +54,12 @@ pub struct RawConfig {
     labels: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
     /// Which checks the collector may ask for: "none", "built_in" or "named_plugins". Default "built_in".
     remote_checks: Option<Spanned<String>>,
+    /// Service checks; at most 256.
+    #[serde(default)]
+    check: Vec<Spanned<Table>>,
+    /// Nagios plugins that checks may name; each may have a file of its own in `plugins.d` beside this one instead.
+    #[serde(default)]
+    plugins: BTreeMap<Spanned<String>, Table>,
     /// What is logged.
     #[serde(default)]
     log: RawLog,
@@ -143,6 +153,8 @@ pub struct Config {
     pub exporter: Option<SocketAddr>,
     /// How much is said of a crowded machine.
     pub limits: Crowding,
+    /// Service checks.
+    pub checks: Vec<Definition>,
 }
 
 impl Default for Config {
@@ -157,6 +169,7 @@ impl Default for Config {
             textfiles: Vec::new(),
             exporter: None,
             limits: Crowding::default(),
+            checks: Vec::new(),
         }
     }
 }
@@ -195,7 +208,7 @@ impl Config {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
         match std::fs::read(file) {
             Ok(bytes) if bytes.len() <= FILE_BYTES_MAX => match String::from_utf8(bytes) {
-                Ok(text) => Self::parse(file, &text),
+                Ok(text) => Self::parse_with(file, &text, files::plugins(&define::plugins_beside(file))),
                 Err(_) => Err(Self::unreadable(file, "is not UTF-8 text")),
             },
             Ok(_) => Err(Self::unreadable(file, &format!("is longer than {FILE_BYTES_MAX} bytes"))),
@@ -204,15 +217,20 @@ impl Config {
         }
     }
 
-    /// Reads a configuration from text; `file` is only named in mistakes.
+    /// Reads a configuration from text; `file` is only named in mistakes, and no plugin has a file of its own.
     ///
     /// # Errors
     /// All mistakes at once.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let mut check = Check { file, text, mistakes: Vec::new() };
+        Self::parse_with(file, text, (Plugins::new(), Vec::new()))
+    }
+
+    fn parse_with(file: &Path, text: &str, plugins: (Plugins, Vec<Mistake>)) -> Result<Self, ConfigError> {
+        let (plugins, elsewhere) = plugins;
+        let mut inspection = Inspection { file, text, mistakes: Vec::new() };
         if let Err(error) = text.parse::<toml::Table>() {
-            check.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
-            return Err(ConfigError { mistakes: check.mistakes });
+            inspection.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
+            return Err(ConfigError { mistakes: inspection.mistakes });
         }
         // serde stops at its first mistake: take the wrong lines away one by one, so that all are told.
         let mut source = text.to_owned();
@@ -221,18 +239,19 @@ impl Config {
                 Ok(raw) => break raw,
                 Err(error) => {
                     let at = error.span().map_or(0, |span| span.start);
-                    check.mistake(at, error.message().lines().collect::<Vec<_>>().join(" "));
+                    inspection.mistake(at, error.message().lines().collect::<Vec<_>>().join(" "));
                     let Some(without) = blank_statement(&source, at) else { break RawConfig::default() };
-                    if check.mistakes.len() > LABELS_MAX {
+                    if inspection.mistakes.len() > LABELS_MAX {
                         break RawConfig::default();
                     }
                     source = without;
                 }
             }
         };
-        let config = check.config(raw);
-        check.mistakes.sort_by_key(|mistake| mistake.line);
-        if check.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: check.mistakes }) }
+        let config = inspection.config(raw, plugins);
+        inspection.mistakes.sort_by_key(|mistake| mistake.line);
+        inspection.mistakes.extend(elsewhere);
+        if inspection.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: inspection.mistakes }) }
     }
 
     fn unreadable(file: &Path, text: &str) -> ConfigError {
@@ -279,20 +298,25 @@ pub fn is_address(text: &str) -> bool {
     host_is_fine && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-struct Check<'a> {
+/// What is wrong with one file.
+pub(crate) struct Inspection<'a> {
     file: &'a Path,
     text: &'a str,
     mistakes: Vec<Mistake>,
 }
 
-impl Check<'_> {
-    fn mistake(&mut self, at: usize, text: String) {
+impl Inspection<'_> {
+    /// Notes what is wrong at this byte of the text.
+    pub(crate) fn mistake(&mut self, at: usize, text: String) {
         let line = self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
         self.mistakes.push(Mistake { file: self.file.to_path_buf(), line, text });
     }
 
-    fn config(&mut self, raw: RawConfig) -> Config {
+    fn config(&mut self, raw: RawConfig, plugins: Plugins) -> Config {
         let mut config = Config::default();
+        let mut known = define::plugins(raw.plugins, self);
+        known.extend(plugins);
+        config.checks = define::checks(raw.check, &known, self);
         if let Some(state) = raw.state {
             if state.get_ref().starts_with('/') {
                 config.state = state.into_inner().into();

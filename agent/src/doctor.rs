@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::Access;
 
+use crate::check::{Status, board::Board};
 use crate::clock;
 use crate::exporter::{self, ListenError};
 use crate::gather::limit;
@@ -97,6 +98,22 @@ pub fn examine_exporter(address: SocketAddr) -> Finding {
     }
     let open = format!("{detail}; everybody who reaches it reads this machine's figures, in plain HTTP");
     Finding::new(WHAT, Standing::Fine, open, "guard the port with a firewall, or listen on 127.0.0.1")
+}
+
+/// How each check turned out just now. That one fails is no fault of the agent: it is what checks are for.
+#[must_use]
+pub fn examine_checks(board: &Board) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    board.each(|check| {
+        let (status, output) = (check.outcome.status, check.outcome.output.lines().next().unwrap_or_default());
+        let (standing, remedy) = match status {
+            Status::Unknown => (Standing::Limited, "the message above says what keeps the check from telling"),
+            Status::Ok | Status::Warning | Status::Critical => (Standing::Fine, ""),
+        };
+        let detail = format!("{}: {}", status.word(), output.replace(char::is_control, " "));
+        findings.push(Finding::new(&format!("check {}", check.definition.name), standing, detail, remedy));
+    });
+    findings
 }
 
 /// Whether an agent answers there.

@@ -13,7 +13,9 @@ use tokio::sync::Notify;
 
 use crate::clock::{self, Moment};
 use crate::host::Host;
-use crate::probe::{Every, Kind, Names, Note, ProbeError, SOURCES, Scratch, Section, Sink, Source, Table};
+use crate::probe::{
+    Every, Kind, Names, Note, ProbeError, SOURCES, SOURCES_WITH_CHECKS, Scratch, Section, Sink, Source, Table,
+};
 use crate::schedule::{Outcome, Schedule};
 
 /// Facts (serial numbers, MTU, ...) are read again after this many milliseconds.
@@ -109,7 +111,8 @@ impl Gatherer {
     /// Gathers every source of the agent from `host`. The thread starts with the first collection.
     #[must_use]
     pub fn start(host: Host) -> Self {
-        Self::with_sources(host, SOURCES)
+        let sources = if host.checks().is_some() { SOURCES_WITH_CHECKS } else { SOURCES };
+        Self::with_sources(host, sources)
     }
 
     /// Gathers the given sources only.

@@ -21,15 +21,17 @@ mod timex;
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use crate::check::board::Board;
+
 pub use bus::{Bus, Call, Reply, Values};
-pub use command::{CommandError, Output};
+pub use command::{CommandError, Output, Program};
 pub use crowding::Crowding;
 pub use files::FileStat;
 pub use mounts::{FsStat, MountError};
@@ -48,8 +50,6 @@ const READ_FIRST: usize = 16 * 1024;
 /// A first answer shorter than this is the whole file: the kernel's seq_file answers short only when the next record
 /// does not fit into the rest of its page (fs/seq_file.c), and no record read here has 3 KiB.
 const WHOLE_BELOW: usize = 1024;
-/// Where tools of a live machine are looked up, in this order; the caller's `PATH` is not trusted.
-const TOOL_DIRECTORIES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 /// Size of a page where the machine does not say (`/proc/self/auxv` missing in a capture).
 const PAGE_BYTES: u64 = 4096;
 /// `AT_PAGESZ`, include/uapi/linux/auxvec.h.
@@ -140,6 +140,7 @@ pub struct Host {
     crowding: Crowding,
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
+    checks: Option<Arc<Board>>,
 }
 
 impl Clone for Host {
@@ -158,6 +159,7 @@ impl Clone for Host {
             crowding: self.crowding,
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
+            checks: self.checks.clone(),
         }
     }
 }
@@ -204,6 +206,7 @@ impl Host {
             crowding: Crowding::default(),
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
+            checks: None,
         }
     }
 
@@ -218,6 +221,19 @@ impl Host {
     #[must_use]
     pub fn textfiles(&self) -> &[String] {
         &self.textfiles
+    }
+
+    /// The same machine, whose checks leave their outcomes here.
+    #[must_use]
+    pub fn with_checks(mut self, board: &Arc<Board>) -> Self {
+        self.checks = Some(Arc::clone(board));
+        self
+    }
+
+    /// Where this machine's checks leave their outcomes, if it has any.
+    #[must_use]
+    pub fn checks(&self) -> Option<&Board> {
+        self.checks.as_deref()
     }
 
     /// Whether this is the machine we run on, not a capture.
@@ -376,26 +392,6 @@ impl Host {
     /// As [`Host::read`].
     pub fn statfs_at_once(&self, path: &str) -> Result<FsStat, HostError> {
         self.mounts.statfs_at_once(path)
-    }
-
-    /// Runs a tool without a shell, in a process group of its own, killed whole at the deadline; its output is capped.
-    ///
-    /// # Errors
-    /// When there is no such tool, it cannot be started, is still hanging from an earlier run, or missed its deadline.
-    pub fn run(&self, tool: &str, arguments: &[&str], deadline_ms: u64) -> Result<Output, CommandError> {
-        let program = self.tool(tool).ok_or_else(|| CommandError::NotPresent(tool.to_owned()))?;
-        self.tools.run(tool, &program, arguments, deadline_ms)
-    }
-
-    /// Where the tool is, if it is there. A captured machine has no tools but those in `--commands`.
-    #[must_use]
-    pub fn tool(&self, tool: &str) -> Option<PathBuf> {
-        let present = |directory: &Path| Some(directory.join(tool)).filter(|program| program.is_file());
-        match (&self.commands, &self.root) {
-            (Some(directory), _) => present(directory),
-            (None, Some(_)) => None,
-            (None, None) => TOOL_DIRECTORIES.iter().find_map(|directory| present(Path::new(directory))),
-        }
     }
 
     /// What `uname` says.

@@ -1,7 +1,9 @@
 //! One collection to standard output: what `node_exporter` would say (text format 0.0.4), or JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::check::{self, Definition, board::Board};
 use crate::clock;
 use crate::exposition;
 use crate::gather::{Gathered, Gatherer, SourceState};
@@ -19,13 +21,27 @@ pub enum Format {
     Json,
 }
 
-/// Collects everything once and writes it down.
-pub async fn once(host: Host, format: Format) -> String {
+/// Collects everything once, runs every check once, and writes it down.
+pub async fn once(host: Host, checks: Vec<Definition>, format: Format) -> String {
+    let host = match checked(&host, checks).await {
+        Some(board) => host.with_checks(&board),
+        None => host,
+    };
     let gathered = Gatherer::start(host).collect(clock::now(), DEADLINE).await;
     match format {
         Format::Prometheus => prometheus(&gathered),
         Format::Json => json(&gathered),
     }
+}
+
+/// The outcomes of these checks, run now. None is run for a captured machine: it would be this one that is checked.
+pub async fn checked(host: &Host, checks: Vec<Definition>) -> Option<Arc<Board>> {
+    if checks.is_empty() || !host.is_live() {
+        return None;
+    }
+    let board = Arc::new(Board::new(checks));
+    check::running::once(host, &board).await;
+    Some(board)
 }
 
 /// The page that `node_exporter` would answer.

@@ -4,6 +4,7 @@
 //! machine this is; [`gap_record`], [`clock_step_record`] and [`rollup_record`] make records of plain values. Nothing
 //! here reads a file but through `Host`, and nothing decides what to send when.
 
+mod checks;
 mod facts;
 mod rollup;
 mod unit;
@@ -21,6 +22,7 @@ use crate::probe::{Family, Kind, Section, Series};
 
 use unit::Unit;
 
+pub use checks::check_records;
 pub use facts::{fingerprint, host_facts};
 pub use rollup::{Minute, Reading, RollupMinute};
 

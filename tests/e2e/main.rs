@@ -8,6 +8,7 @@ mod alertmanager;
 mod bad_input;
 mod browser;
 mod captured;
+mod checks;
 mod crowd;
 mod cut;
 mod deploy;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_collector::domain::{
+    host::checks::CheckRow,
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
@@ -17,6 +18,7 @@ pub(crate) struct Memory {
     liveness: BTreeMap<HostNo, LivenessRow>,
     pub(crate) spans: BTreeMap<HostNo, Vec<SpanRow>>,
     findings: BTreeMap<(HostNo, String, String), FindingRow>,
+    checks: BTreeMap<(HostNo, String), CheckRow>,
     problems: BTreeMap<String, ProblemRow>,
     pub(crate) incidents: BTreeMap<IncidentNo, IncidentRow>,
     events: BTreeMap<(IncidentNo, i64), IncidentEventRow>,
@@ -35,6 +37,8 @@ impl Memory {
                 Row::Finding(row) => {
                     drop(self.findings.insert((row.host, row.part.clone(), row.rule.clone()), row));
                 }
+                Row::Check(row) => drop(self.checks.insert((row.host, row.check.clone()), row)),
+                Row::CheckGone(host, check) => drop(self.checks.remove(&(host, check))),
                 Row::Problem(row) => drop(self.problems.insert(row.key.clone(), row)),
                 Row::ProblemCleared(key) => drop(self.problems.remove(&key)),
                 Row::Incident(row) => drop(self.incidents.insert(row.no, row)),
@@ -57,6 +61,7 @@ impl Memory {
             liveness: self.liveness.values().cloned().collect(),
             last_spans: self.spans.values().filter_map(|spans| spans.last().cloned()).collect(),
             findings: self.findings.values().filter(|row| row.open).cloned().collect(),
+            checks: self.checks.values().cloned().collect(),
             problems: self.problems.values().cloned().collect(),
             incidents: self.incidents.values().map(with_events).collect(),
             pages: self.pages.values().cloned().collect(),

@@ -90,6 +90,7 @@ fn example_file_is_loaded_and_names_every_key() {
     assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
     assert!(!full.textfiles.is_empty());
     assert!(full.exporter.is_some());
+    assert_eq!(full.checks.len(), 9, "every kind");
 }
 
 #[test]

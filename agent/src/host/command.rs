@@ -1,16 +1,18 @@
-//! External tools: no shell, scrubbed environment, own process group, deadline, capped output, at most one alive each.
+//! External tools and plugins: no shell, scrubbed environment, own process group, deadline, capped output, at most one
+//! alive each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::lock;
+use super::{Host, lock};
 use crate::clock;
 
 /// Output kept of one run, in bytes; what comes after it is read and dropped.
@@ -56,10 +58,90 @@ pub struct Output {
     pub truncated: bool,
 }
 
-/// Tools that were killed and are not gone yet.
+/// A program that this machine's own files name.
+#[derive(Debug, Clone, Copy)]
+pub struct Program<'a> {
+    /// Its absolute path.
+    pub path: &'a str,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// As whom it runs, if not as we do.
+    pub user: Option<&'a str>,
+    /// Bytes of output that are kept.
+    pub output_max: usize,
+}
+
+/// Tools that run, and those that were killed and are not gone yet.
 #[derive(Default)]
 pub(super) struct Tools {
+    running: Mutex<BTreeSet<u32>>,
     hanging: Mutex<HashMap<String, Child>>,
+}
+
+/// Where tools of a live machine are looked up, in this order; the caller's `PATH` is not trusted.
+const TOOL_DIRECTORIES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+/// What every program finds; the caller's own environment is not handed on.
+const SEARCHED: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
+
+impl Host {
+    /// Runs a tool without a shell, in a process group of its own, killed whole at the deadline; its output is capped.
+    ///
+    /// # Errors
+    /// When there is no such tool, it cannot be started, is still hanging from an earlier run, or missed its deadline.
+    pub fn run(&self, tool: &str, arguments: &[&str], deadline_ms: u64) -> Result<Output, CommandError> {
+        let program = self.tool(tool).ok_or_else(|| CommandError::NotPresent(tool.to_owned()))?;
+        self.tools.run(tool, &program, arguments, deadline_ms)
+    }
+
+    /// Where the tool is, if it is there. A captured machine has no tools but those in `--commands`.
+    #[must_use]
+    pub fn tool(&self, tool: &str) -> Option<PathBuf> {
+        let present = |directory: &Path| Some(directory.join(tool)).filter(|program| program.is_file());
+        match (&self.commands, &self.root) {
+            (Some(directory), _) => present(directory),
+            (None, Some(_)) => None,
+            (None, None) => TOOL_DIRECTORIES.iter().find_map(|directory| present(Path::new(directory))),
+        }
+    }
+
+    /// Runs a program as [`Host::run`] does a tool. It has ended when it has, whatever children of it go on.
+    ///
+    /// # Errors
+    /// As [`Host::run`]; also when its user is not known here or may not be become.
+    pub fn run_program(&self, program: &Program<'_>, deadline_ms: u64) -> Result<Output, CommandError> {
+        let name = program.arguments.iter().fold(program.path.to_owned(), |name, argument| name + " " + argument);
+        let mut command = Command::new(program.path);
+        command.args(program.arguments).env_clear().env("PATH", SEARCHED).env("LANG", "C").env("HOME", "/");
+        if let Some(user) = program.user {
+            let known = self.user(user);
+            let Some((uid, gid, home)) = known else {
+                let reason = format!("there is no user {user} in /etc/passwd");
+                return Err(CommandError::Failed { tool: program.path.to_owned(), reason });
+            };
+            // Also gives the groups of this process up.
+            command.uid(uid).gid(gid).env("HOME", home);
+        }
+        self.tools.follow(&name, command, program.output_max, deadline_ms).map_err(|error| match error {
+            CommandError::Failed { reason, .. } => CommandError::Failed { tool: program.path.to_owned(), reason },
+            other => other,
+        })
+    }
+
+    /// Kills, with their children, all tools and programs that run now: nobody will wait for them.
+    pub fn kill_running(&self) {
+        for group in lock(&self.tools.running).iter().filter_map(|id| Pid::from_raw(i32::try_from(*id).ok()?)) {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// Number, group and home of a user (passwd(5)).
+    fn user(&self, name: &str) -> Option<(u32, u32, String)> {
+        let users = self.read_text("/etc/passwd").ok()?;
+        let mut fields = users.lines().find(|line| line.split(':').next() == Some(name))?.split(':').skip(2);
+        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some((uid, gid, fields.nth(1).unwrap_or("/").to_owned()))
+    }
 }
 
 impl Tools {
@@ -70,23 +152,29 @@ impl Tools {
         arguments: &[&str],
         deadline_ms: u64,
     ) -> Result<Output, CommandError> {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().env("PATH", SEARCHED).env("LC_ALL", "C");
+        self.follow(tool, command, OUTPUT_MAX, deadline_ms)
+    }
+
+    fn follow(
+        &self,
+        tool: &str,
+        mut command: Command,
+        output_max: usize,
+        deadline_ms: u64,
+    ) -> Result<Output, CommandError> {
         let failed = |error: std::io::Error| CommandError::Failed { tool: tool.to_owned(), reason: error.to_string() };
         if self.still_hangs(tool) {
             return Err(CommandError::Hanging(tool.to_owned()));
         }
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let mut child = command.spawn().map_err(failed)?;
+        let id = child.id();
+        lock(&self.running).insert(id);
         let until_ns = clock::boottime_ns() + deadline_ms * 1_000_000;
-        let ended = follow(&mut child, until_ns);
+        let ended = follow(&mut child, output_max, until_ns);
+        lock(&self.running).remove(&id);
         if !matches!(ended, Ok((_, Some(_)))) {
             self.bury(tool, child);
         }
@@ -114,30 +202,45 @@ impl Tools {
     }
 }
 
-/// Reads until the output ends, then waits for the exit; `None` when the deadline came first.
-fn follow(child: &mut Child, until_ns: u64) -> std::io::Result<(Output, Option<ExitStatus>)> {
+/// Reads until the output ends and waits for the exit, or until the exit, whoever keeps the output open; `None` when the
+/// deadline came first.
+fn follow(child: &mut Child, output_max: usize, until_ns: u64) -> std::io::Result<(Output, Option<ExitStatus>)> {
     let mut output = Output { code: None, stdout: Vec::new(), truncated: false };
     let Some(mut stdout) = child.stdout.take() else {
         return Ok((output, wait_until(child, until_ns)?));
     };
+    let Some(pid) = pid_of(child) else { return Ok((output, None)) };
+    let ended = pidfd_open(pid, PidfdFlags::empty())?;
     let mut chunk = [0; 4096];
     loop {
-        if !readable(&stdout, until_ns)? {
-            return Ok((output, None));
+        match first_of(&stdout, &ended, until_ns)? {
+            None => return Ok((output, None)),
+            Some(First::Ended) => return Ok((output, child.try_wait()?)),
+            Some(First::Output) => {}
         }
         let count = stdout.read(&mut chunk)?;
         if count == 0 {
             return Ok((output, wait_until(child, until_ns)?));
         }
-        let room = OUTPUT_MAX - output.stdout.len();
+        let room = output_max.saturating_sub(output.stdout.len());
         output.truncated |= count > room;
         output.stdout.extend_from_slice(&chunk[..count.min(room)]);
     }
 }
 
-fn readable(stdout: &ChildStdout, until_ns: u64) -> std::io::Result<bool> {
-    let mut fds = [PollFd::new(stdout, PollFlags::IN)];
-    wait_for(&mut fds, until_ns)
+enum First {
+    /// There is output, or it has ended.
+    Output,
+    /// The program has ended, and all that it wrote is read.
+    Ended,
+}
+
+fn first_of(stdout: &ChildStdout, ended: &OwnedFd, until_ns: u64) -> std::io::Result<Option<First>> {
+    let mut fds = [PollFd::new(stdout, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
+    if !wait_for(&mut fds, until_ns)? {
+        return Ok(None);
+    }
+    Ok(Some(if fds[0].revents().is_empty() { First::Ended } else { First::Output }))
 }
 
 fn wait_until(child: &mut Child, until_ns: u64) -> std::io::Result<Option<ExitStatus>> {

@@ -8,6 +8,7 @@ mod bcache;
 mod bonding;
 mod btrfs;
 pub mod cap;
+mod checks;
 mod conntrack;
 mod cpu;
 mod cpu_topology;
@@ -184,6 +185,19 @@ pub const SOURCES: &[Source] = &[
     // Last: what another source says is not taken from a script.
     report("textfile", textfile::read),
 ];
+
+/// Where checks are defined their outcomes are a source more; first, so that no script can take its names.
+pub const SOURCES_WITH_CHECKS: &[Source] = &with_checks();
+
+const fn with_checks() -> [Source; SOURCES.len() + 1] {
+    let mut all = [report("check", checks::read); SOURCES.len() + 1];
+    let mut at = 0;
+    while at < SOURCES.len() {
+        all[at + 1] = SOURCES[at];
+        at += 1;
+    }
+    all
+}
 
 /// Sources that `node_exporter` counts as successful where there is no such thing: it finds no files and is content. Of
 /// all others it says that they failed.

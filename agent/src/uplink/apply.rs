@@ -53,6 +53,7 @@ impl Uplink {
             Event::Opened(Ok(opened)) => self.opened(opened),
             Event::Opened(Err(error)) => self.not_opened(&error),
             Event::Renewed(renewed) => self.renewed(renewed),
+            Event::Checked => self.tell_checks(self.now()),
             Event::BeatDue => {
                 if let Some(session) = &mut self.session {
                     session.beat();
@@ -98,6 +99,11 @@ impl Uplink {
         if !self.resume(&welcome, now) {
             return;
         }
+        // Whatever a collector has missed, or forgotten, is made good by hearing it again.
+        if let Some(board) = self.parts.host.checks() {
+            board.say_again();
+        }
+        self.tell_checks(now);
         self.alive.forget_told();
         self.note_alive(now, true);
         if let Some(settings) = welcome.settings {

@@ -8,6 +8,7 @@
 
 mod apply;
 mod backoff;
+mod checks;
 mod open;
 mod session;
 mod settings;
@@ -143,6 +144,7 @@ pub struct Uplink {
     latest: Option<Gathered>,
     /// What becomes of the readings while nobody listens.
     lull: Option<RollupMinute>,
+    known_checks: checks::Known,
     last_tick: Moment,
     ticked_at: Instant,
     /// The monotonic clock at `last_tick`.
@@ -160,6 +162,7 @@ enum Event {
     Opened(Result<Opened, OpenError>),
     Renewed(Result<Identity, EnrolError>),
     BeatDue,
+    Checked,
     Tick,
 }
 
@@ -204,6 +207,7 @@ impl Uplink {
             renewal_tried_ms: None,
             latest: None,
             lull: None,
+            known_checks: checks::Known::load(&parts.state),
             last_tick: now,
             ticked_at: Instant::now(),
             ran_until: Instant::now(),
@@ -216,6 +220,7 @@ impl Uplink {
     /// Runs until `shutdown`, then says goodbye with what `why` answers.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>, why: impl AsyncFnOnce() -> u32) {
         let mut shutdown = std::pin::pin!(shutdown);
+        self.tell_gone_checks(self.now());
         loop {
             match self.next_event(shutdown.as_mut()).await {
                 Event::Stop => break,
@@ -244,6 +249,7 @@ impl Uplink {
             renewed = finished(&mut self.renewing) => Event::Renewed(renewed),
             () = until(self.open_at) => Event::OpenDue,
             () = until(beat_at) => Event::BeatDue,
+            () = checked(&self.parts.host) => Event::Checked,
             () = tokio::time::sleep_until(tick_at) => Event::Tick,
         }
     }
@@ -391,6 +397,13 @@ async fn finished<T>(work: &mut Option<Pin<Box<dyn Future<Output = T>>>>) -> T {
             *work = None;
             output
         }
+        None => std::future::pending().await,
+    }
+}
+
+async fn checked(host: &Host) {
+    match host.checks() {
+        Some(board) => board.changed().await,
         None => std::future::pending().await,
     }
 }

@@ -418,6 +418,7 @@ fn view(host: &Host, incident: Option<IncidentNo>) -> HostView {
         peer: host.peer(),
         session: host.session(),
         findings: host.findings().cloned().collect(),
+        checks: host.checks().cloned().collect(),
         incident,
     }
 }

@@ -109,6 +109,11 @@ pub enum HostEvent {
         /// What changed.
         judgements: Vec<Judgement>,
     },
+    /// Checks turned out so (already durable).
+    Checked {
+        /// The last outcome of each.
+        outcomes: Vec<super::host::checks::Outcome>,
+    },
     /// Its admission changed (already durable).
     Admitted(Admission),
     /// Its scope (site or the collector's own network) is cut, as the desk sees it.

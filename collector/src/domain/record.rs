@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     event::Severity,
-    host::{Cause, State},
+    host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     time::Timestamp,
@@ -21,6 +21,10 @@ pub enum Row {
     Span(SpanRow),
     /// Upsert by (host, part, rule).
     Finding(FindingRow),
+    /// Upsert by (host, check).
+    Check(CheckRow),
+    /// The host has no check of this name any more.
+    CheckGone(HostNo, String),
     /// Upsert by key; gone when cleared.
     Problem(ProblemRow),
     /// The problem with this key is over.
@@ -121,7 +125,7 @@ pub struct ProblemRow {
     pub key: String,
     /// Which host, unless it is about a scope or the collector.
     pub host: Option<HostNo>,
-    /// `liveness`, `finding`, `self`.
+    /// `liveness`, `finding`, `check`, `self`.
     pub kind: String,
     /// How bad.
     pub severity: Severity,
@@ -339,6 +343,8 @@ pub struct Loaded {
     pub last_spans: Vec<SpanRow>,
     /// Open findings.
     pub findings: Vec<FindingRow>,
+    /// Check states.
+    pub checks: Vec<CheckRow>,
     /// Open problems.
     pub problems: Vec<ProblemRow>,
     /// Incidents that are open or were resolved in the last 24 h, with their timelines.

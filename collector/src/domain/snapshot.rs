@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{
-    host::{Cause, State},
+    host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
     record::{FindingRow, IncidentEventRow, IncidentRow, Page},
@@ -46,6 +46,8 @@ pub struct HostView {
     pub session: Option<SessionId>,
     /// Health axis: open findings.
     pub findings: Vec<FindingRow>,
+    /// Its checks, by name.
+    pub checks: Vec<CheckRow>,
     /// Its open incident.
     pub incident: Option<IncidentNo>,
 }

@@ -7,6 +7,7 @@ use crate::domain::{
     event::Severity,
     host::{
         State as Liveness,
+        checks::Status,
         dictionary::{
             FamilyType,
             text::{self, Format},
@@ -59,6 +60,7 @@ fn append_fleet(snapshot: &Snapshot, slots: &Slots, format: Format, body: &mut V
         incidents(snapshot, format),
         cuts(snapshot, format),
         started(snapshot, format),
+        checks(snapshot, format),
     ]);
     for family in families {
         body.extend_from_slice(&family.text);
@@ -144,6 +146,19 @@ impl HostFamilies {
     fn into_all(self) -> [Family; 7] {
         [self.up, self.liveness, self.info, self.last_report, self.left_out, self.clock, self.finding]
     }
+}
+
+/// Checks of all hosts by how they stand: those that count as that; the others are still tried.
+fn checks(snapshot: &Snapshot, format: Format) -> Family {
+    let mut family = Family::new(format, "muster_checks", "Service checks of all hosts that count as this status.");
+    let mut counts = [Status::Ok, Status::Warning, Status::Critical, Status::Unknown].map(|status| (status, 0_u32));
+    for row in snapshot.hosts.values().flat_map(|host| &host.checks).filter(|row| row.hard) {
+        counts.iter_mut().filter(|(status, _)| *status == row.status).for_each(|(_, count)| *count += 1);
+    }
+    for (status, count) in counts {
+        family.push(&[("status", status.word())], f64::from(count));
+    }
+    family
 }
 
 /// Incidents that are not over, by severity and state; zeros too, so that a rate or an alert has something to stand on.

@@ -9,6 +9,7 @@ use crate::domain::{
     event::Severity,
     host::{
         Cause, State,
+        checks::{CheckRow, Status},
         dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry},
         slot::ReadingsUpdate,
     },
@@ -66,8 +67,15 @@ fn view(name: &str, state: State) -> HostView {
         peer: None,
         session: Some(SESSION),
         findings: vec![finding],
+        // The second one is still tried.
+        checks: vec![check("web", Status::Critical, true), check("mail", Status::Warning, false)],
         incident: None,
     }
+}
+
+fn check(name: &str, status: Status, hard: bool) -> CheckRow {
+    let (host, check, output) = (HostNo(1), name.to_owned(), String::new());
+    CheckRow { host, check, status, hard, attempt: 1, attempts: 3, since: at(0), output }
 }
 
 /// A collector with this one host, `now_ms` after its readings.
@@ -216,7 +224,11 @@ muster_incidents{{severity="warning",state="acknowledged"}} 0
 muster_incidents{{severity="info",state="open"}} 0
 muster_incidents{{severity="info",state="acknowledged"}} 0
 muster_cut{{scope="basel"}} 1
-muster_collector_started_timestamp_seconds 1789999998.5"#
+muster_collector_started_timestamp_seconds 1789999998.5
+muster_checks{{status="ok"}} 0
+muster_checks{{status="warning"}} 0
+muster_checks{{status="critical"}} 1
+muster_checks{{status="unknown"}} 0"#
     );
     assert_eq!(samples, expected.lines().collect::<Vec<_>>());
     strict::parse(&body).unwrap();
@@ -386,9 +398,9 @@ async fn no_name_that_a_host_gives_breaks_a_page() {
         let page = get_as(context.clone(), &format!("/hosts/{ID}/metrics"), OPEN).await.2;
         assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 3, "{page}");
         let page = get(context.clone(), "/metrics").await.2;
-        assert_eq!(strict::parse(&page).unwrap().len(), 23, "{page}");
+        assert_eq!(strict::parse(&page).unwrap().len(), 27, "{page}");
         let page = get_as(context.clone(), "/metrics", OPEN).await.2;
-        assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 23, "{page}");
+        assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 27, "{page}");
         let targets = get(context, "/prometheus/sd").await.2;
         let list: serde_json::Value = serde_json::from_str(&targets).unwrap();
         assert_eq!(list.as_array().unwrap().len(), 1);

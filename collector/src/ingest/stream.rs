@@ -28,7 +28,10 @@ use super::{
 use crate::{
     domain::{
         event::{CloseReason, Ending, Event, HostEvent},
-        host::slot::{ReadingsUpdate, Slot, SlotError},
+        host::{
+            checks,
+            slot::{ReadingsUpdate, Slot, SlotError},
+        },
         ids::SessionId,
         labels::Profile,
         time::Timestamp,
@@ -99,6 +102,8 @@ pub(crate) struct Running {
     time: HostTime,
     epoch: [u8; 16],
     lane: Lane,
+    /// Check results on their way into the store, to be judged once they are there.
+    to_judge: Vec<Fact>,
     rate: HostRate,
     bytes_seen: u64,
     heard: u64,
@@ -136,6 +141,7 @@ impl Running {
             time,
             epoch,
             lane,
+            to_judge: Vec::new(),
             rate: HostRate::default(),
             bytes_seen: 0,
             heard: 0,
@@ -167,7 +173,7 @@ pub(crate) async fn run(session: &mut Running, inbound: &mut Streaming<v1::Agent
                 Err(status) => return Err(session.on_broken(status)),
             },
             order = line.next() => session.on_order(order)?,
-            stored = committed(&mut commit) => { session.on_committed(stored); false }
+            stored = committed(&mut commit) => { session.on_committed(stored, &mut tell); false }
             () = timer.as_mut() => {
                 session.on_time()?;
                 armed = Timestamp::from_ms(i64::MAX);
@@ -305,8 +311,11 @@ impl Running {
                 ("refused", serde_json::json!({"reason": error.to_string()}).to_string())
             }
         };
-        match self.lane.take(Fact { sequence, at, kind, body }) {
+        let fact = Fact { sequence, at, kind, body };
+        let judged = (kind == "checks").then(|| fact.clone());
+        match self.lane.take(fact) {
             Taken::Waiting => {
+                self.to_judge.extend(judged);
                 self.commit_due.get_or_insert(now.plus_ms(GROUP_MS));
             }
             Taken::Known => {
@@ -346,12 +355,13 @@ impl Running {
         Box::pin(async move { store.commit_facts(host, epoch, group).await })
     }
 
-    fn on_committed(&mut self, stored: Result<u64, StoreError>) {
+    fn on_committed(&mut self, stored: Result<u64, StoreError>, tell: &mut Vec<HostEvent>) {
         let now = self.context.now();
         self.committing = false;
         match stored {
             Ok(through) => {
                 self.lane.committed(through);
+                tell.extend(self.judgeable(through));
                 self.acknowledge();
                 if self.lane.wants_new_stream() && !self.draining {
                     self.drain(MOVE_WITHIN_MS);
@@ -365,6 +375,14 @@ impl Running {
                 tracing::error!(host.id = %self.profile.id, wait_ms, "facts of host {name:?} cannot be stored: {error}");
             }
         }
+    }
+
+    /// What checks turned out to be, now that the store has it.
+    fn judgeable(&mut self, through: u64) -> Option<HostEvent> {
+        let stored = self.to_judge.iter().take_while(|fact| fact.sequence <= through).count();
+        let facts: Vec<Fact> = self.to_judge.drain(..stored).collect();
+        let outcomes = checks::outcomes(facts.iter().map(|fact| (fact.at, fact.body.as_str())));
+        (!outcomes.is_empty()).then_some(HostEvent::Checked { outcomes })
     }
 
     fn on_order(&mut self, order: ToAgent) -> Result<bool, Status> {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::{StoreError, chain, in_state, json, word};
 use crate::domain::{
+    host::checks::CheckRow,
     labels::Profile,
     record::{
         AttemptRow, AuditRow, FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Page, ProblemRow, Row, SpanRow,
@@ -20,6 +21,10 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::Liveness(row) => put_liveness(connection, row),
         Row::Span(row) => append_span(connection, row),
         Row::Finding(row) => put_finding(connection, row),
+        Row::Check(row) => put_check(connection, row),
+        Row::CheckGone(host, check) => {
+            execute(connection, "DELETE FROM check_state WHERE host = ?1 AND name = ?2", params![host.0, check])
+        }
         Row::Problem(row) => put_problem(connection, row),
         Row::ProblemCleared(key) => execute(connection, "DELETE FROM problem WHERE key = ?1", params![key]),
         Row::Incident(row) => put_incident(connection, row),
@@ -162,6 +167,15 @@ fn put_finding(connection: &Connection, row: &FindingRow) -> Result<(), StoreErr
          ON CONFLICT (host, part, rule) DO UPDATE SET open = excluded.open, severity = excluded.severity,
          since_ms = excluded.since_ms, evidence = excluded.evidence",
         params![row.host.0, row.part, row.rule, i64::from(row.open), row.severity.word(), row.since.ms(), row.evidence],
+    )
+}
+
+fn put_check(connection: &Connection, row: &CheckRow) -> Result<(), StoreError> {
+    execute(
+        connection,
+        "INSERT INTO check_state (host, name, body) VALUES (?1, ?2, ?3)
+         ON CONFLICT (host, name) DO UPDATE SET body = excluded.body",
+        params![row.host.0, row.check, json(row)?],
     )
 }
 

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
+    host::checks::CheckRow,
     ids::{HostNo, IncidentNo},
     labels::{Class, Profile},
     record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, SpanRow},
@@ -40,6 +41,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             "SELECT host, part, rule, open, severity, since_ms, evidence FROM finding WHERE open = 1 ORDER BY host, part, rule",
             finding,
         )?,
+        checks: all(connection, "SELECT body FROM check_state ORDER BY host, name", body::<CheckRow>)?,
         problems: all(connection, "SELECT body FROM problem ORDER BY key", body::<ProblemRow>)?,
         pages: pages(connection, &incidents)?,
         incidents,

@@ -14,7 +14,10 @@ pub(super) struct Migration {
 }
 
 /// The steps of `state.db`.
-pub(super) const STATE: &[Migration] = &[Migration { version: 1, sql: include_str!("migrations/state_0001.sql") }];
+pub(super) const STATE: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/state_0001.sql") },
+    Migration { version: 2, sql: include_str!("migrations/state_0002.sql") },
+];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[Migration { version: 1, sql: include_str!("migrations/facts_0001.sql") }];
 

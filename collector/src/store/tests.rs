@@ -20,7 +20,10 @@ use super::{
 };
 use crate::domain::{
     event::Severity,
-    host::{Cause, State},
+    host::{
+        Cause, State,
+        checks::{CheckRow, Status},
+    },
     ids::{HostId, HostNo, IncidentNo, PageId},
     labels::{Admission, Class, Facts, Profile},
     record::{
@@ -87,6 +90,20 @@ fn finding(no: i64, open: bool) -> Row {
         severity: Severity::Warning,
         since: at(0),
         evidence: "3 % free".into(),
+    })
+}
+
+fn check(no: i64, check: &str, attempt: u32) -> Row {
+    let (host, check, output) = (HostNo(no), check.to_owned(), "line\nline".to_owned());
+    Row::Check(CheckRow {
+        host,
+        check,
+        status: Status::Critical,
+        hard: false,
+        attempt,
+        attempts: 3,
+        since: at(0),
+        output,
     })
 }
 
@@ -206,6 +223,10 @@ async fn everything_that_the_engine_goes_on_from_is_there_after_a_restart() {
         span(1, 2),
         finding(1, true),
         finding(2, false),
+        check(1, "web", 1),
+        check(1, "web", 2),
+        check(2, "gone", 1),
+        Row::CheckGone(HostNo(2), "gone".into()),
         problem(1),
         incident(1, IncidentState::Open, None),
         incident(2, IncidentState::Resolved, Some(-86_400_001)),
@@ -234,6 +255,7 @@ async fn everything_that_the_engine_goes_on_from_is_there_after_a_restart() {
     assert_eq!(Row::Liveness(back.liveness[0].clone()), liveness(1, 5));
     assert_eq!(back.last_spans.iter().map(|span| span.n).collect::<Vec<_>>(), [2]);
     assert_eq!(back.findings.len(), 1);
+    assert_eq!(back.checks.into_iter().map(Row::Check).collect::<Vec<_>>(), [check(1, "web", 2)]);
     assert_eq!(Row::Problem(back.problems[0].clone()), problem(1));
     // Incident 3 ended 24 h before the first start; a minute later it is history.
     // Incident 2 has a page to send still.
@@ -416,7 +438,7 @@ fn a_newer_store_is_refused_untouched() {
     let path = directory.path().join("state.db");
     Connection::open(&path).unwrap().execute("UPDATE meta SET value = '9' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 9") && refused.contains("knows up to 1"), "{refused}");
+    assert!(refused.contains("has schema 9") && refused.contains("knows up to 2"), "{refused}");
     assert!(path.exists());
 }
 

@@ -21,7 +21,11 @@ use crate::{
     config::{self, Config},
     domain::{
         event::{Answer, Command, Event, Severity},
-        host::{Cause, State, slots::Slots},
+        host::{
+            Cause, State,
+            checks::{CheckRow, Status},
+            slots::Slots,
+        },
         ids::{HostId, HostNo, IncidentNo, PageId},
         labels::{Admission, Class, Facts, Profile},
         record::{AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, Page, PageKind},
@@ -178,6 +182,16 @@ pub(super) fn hostile_fleet(now: Timestamp) -> Snapshot {
             severity: Severity::Critical,
             since: now,
             evidence: HOSTILE.into(),
+        }],
+        checks: vec![CheckRow {
+            host: HostNo(1),
+            check: HOSTILE.into(),
+            status: Status::Critical,
+            hard: true,
+            attempt: 3,
+            attempts: 3,
+            since: now,
+            output: HOSTILE.into(),
         }],
         incident: Some(IncidentNo(7)),
     };

@@ -108,7 +108,7 @@ impl Cuts {
             HostChange::Liveness { to: State::Up, .. } => {
                 self.scopes.values_mut().for_each(|scope| scope.back(host, now));
             }
-            HostChange::Finding(_) | HostChange::Liveness { .. } => {}
+            HostChange::Finding(_) | HostChange::Check { .. } | HostChange::Liveness { .. } => {}
         }
     }
 

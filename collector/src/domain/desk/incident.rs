@@ -123,6 +123,7 @@ impl Desk {
         };
         let component = match problem.kind.as_str() {
             "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
+            "check" => problem.key.rsplit_once('/').map_or("", |(_, check)| check).to_owned(),
             "self" => "collector".into(),
             _ => "host".into(),
         };

@@ -129,7 +129,7 @@ impl Desk {
         match change {
             HostChange::Suspected { proof, .. } => self.fleet.proven(profile.no, *proof),
             HostChange::Liveness { to, since, .. } => self.fleet.turn(profile.no, *to, *since),
-            HostChange::Finding(_) => {}
+            HostChange::Finding(_) | HostChange::Check { .. } => {}
         }
         self.cuts.heard(profile.no, change, &self.fleet, now, &mut step);
         match change {
@@ -146,6 +146,10 @@ impl Desk {
             HostChange::Finding(finding) => {
                 let problem = finding.open.then(|| problem::of_finding(profile, finding, now));
                 self.weigh(problem::finding_key(profile, finding), problem, now, &mut step);
+            }
+            HostChange::Check { open, row } => {
+                let problem = problem::of_check(profile, row, now).filter(|_| *open);
+                self.weigh(problem::check_key(profile, row), problem, now, &mut step);
             }
         }
         step

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     event::Severity,
-    host::{Cause, State},
+    host::{Cause, State, checks::CheckRow},
     labels::Profile,
     record::{FindingRow, ProblemRow},
     time::Timestamp,
@@ -38,6 +38,12 @@ pub fn liveness_key(profile: &Profile) -> String {
 #[must_use]
 pub fn finding_key(profile: &Profile, finding: &FindingRow) -> String {
     format!("finding/{}/{}:{}", profile.id, finding.rule, finding.part)
+}
+
+/// `check/<host id>/<check>`
+#[must_use]
+pub fn check_key(profile: &Profile, row: &CheckRow) -> String {
+    format!("check/{}/{}", profile.id, row.check)
 }
 
 /// `self/collector/<what>`
@@ -101,6 +107,27 @@ pub fn of_finding(profile: &Profile, finding: &FindingRow, now: Timestamp) -> Pr
             fold_until: now,
         },
     }
+}
+
+/// The problem that a check is, if it is one.
+#[must_use]
+pub fn of_check(profile: &Profile, row: &CheckRow, now: Timestamp) -> Option<Problem> {
+    let severity = row.severity(profile)?;
+    let said = if row.headline().is_empty() { "it said nothing" } else { row.headline() };
+    Some(Problem {
+        row: ProblemRow {
+            key: check_key(profile, row),
+            host: Some(profile.no),
+            kind: "check".into(),
+            severity,
+            since: row.since,
+            summary: format!("{}: check {} is {}", profile.name, row.check, row.status.word()),
+            evidence: said.to_owned(),
+            part_of: None,
+            incident: None,
+            fold_until: now,
+        },
+    })
 }
 
 /// The problem that a trouble of the collector is.

@@ -1,6 +1,6 @@
 //! What a step of a host leads to: effects for the edges, and changes, which are all that the desk ever hears of it.
 
-use super::{Cause, State};
+use super::{Cause, State, checks::CheckRow};
 use crate::domain::{event::Effect, record::FindingRow, time::Timestamp};
 
 /// All that the desk ever hears of a host.
@@ -26,6 +26,13 @@ pub enum HostChange {
     },
     /// A finding opened, changed or cleared.
     Finding(FindingRow),
+    /// A check turned out so, often enough for that to count.
+    Check {
+        /// Whether that is a problem.
+        open: bool,
+        /// Where it stands.
+        row: CheckRow,
+    },
 }
 
 /// What a step leads to.

@@ -13,6 +13,11 @@ use crate::domain::{
 };
 
 impl Host {
+    /// Its open findings.
+    pub fn findings(&self) -> impl Iterator<Item = &FindingRow> {
+        self.findings.values()
+    }
+
     pub(super) fn admitted(&mut self, admission: Admission, now: Timestamp, step: &mut Step) {
         self.profile.admission = admission;
         if admission == Admission::Active {
@@ -30,6 +35,7 @@ impl Host {
             step.effects.push(Effect::Record(Row::Finding(finding.clone())));
             step.changes.push(HostChange::Finding(finding));
         }
+        self.checks_end(step);
     }
 
     pub(super) fn judged(&mut self, judgement: Judgement, now: Timestamp, step: &mut Step) {

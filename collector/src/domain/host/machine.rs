@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use super::{
     Cause, State,
     change::{HostChange, Step},
+    checks::CheckRow,
     ledger::Ledger,
     suspicion::Suspicion,
 };
@@ -51,6 +52,7 @@ pub struct Host {
     not_before: Timestamp,
     ledger: Ledger,
     pub(super) findings: BTreeMap<(String, String), FindingRow>,
+    pub(super) checks: BTreeMap<String, CheckRow>,
 }
 
 impl Host {
@@ -77,6 +79,7 @@ impl Host {
             not_before: now,
             ledger,
             findings: BTreeMap::new(),
+            checks: BTreeMap::new(),
         }
     }
 
@@ -88,6 +91,8 @@ impl Host {
         for finding in loaded.findings.iter().filter(|finding| finding.host == no && finding.open) {
             host.findings.insert((finding.part.clone(), finding.rule.clone()), finding.clone());
         }
+        let checks = loaded.checks.iter().filter(|row| row.host == no);
+        host.checks.extend(checks.map(|row| (row.check.clone(), row.clone())));
         let Some(row) = loaded.liveness.iter().find(|row| row.host == no) else {
             return host;
         };
@@ -193,11 +198,6 @@ impl Host {
         (self.state, self.since, &self.cause, self.proof)
     }
 
-    /// Its open findings.
-    pub fn findings(&self) -> impl Iterator<Item = &FindingRow> {
-        self.findings.values()
-    }
-
     /// Applies one event.
     pub fn step(&mut self, event: HostEvent, now: Timestamp) -> Step {
         let mut step = Step::default();
@@ -217,6 +217,7 @@ impl Host {
                     self.judged(judgement, now, &mut step);
                 }
             }
+            HostEvent::Checked { outcomes } => self.checked(outcomes, now, &mut step),
             HostEvent::Admitted(admission) => self.admitted(admission, now, &mut step),
             HostEvent::Cut { scope } => self.cut(scope, now, &mut step),
             HostEvent::Healed => {

@@ -1,6 +1,7 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
 pub mod change;
+pub mod checks;
 pub mod dictionary;
 #[cfg(test)]
 mod drain_tests;

@@ -72,6 +72,7 @@ fn checks_value(checks: &v1::CheckResults) -> Result<Value, DecodeError> {
             .collect();
         results.push(json!({
             "check": result.check, "status": result.status, "attempt": result.attempt,
+            "attempts": result.attempts,
             "output": result.output, "perfdata": perfdata,
         }));
     }

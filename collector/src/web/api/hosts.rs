@@ -13,6 +13,7 @@ use super::{Answered, command, cursor_of, limit_of, list as page_of};
 use crate::{
     domain::{
         event::Command,
+        host::{State as Liveness, checks::CheckRow},
         ids::HostId,
         labels::{Admission, Class},
         snapshot::{HostView, Snapshot},
@@ -93,11 +94,21 @@ fn to_json(web: &Web, host: &HostView) -> Value {
             })
         })
         .collect();
+    let checks: Vec<Value> = host.checks.iter().map(|check| check_json(check, host.state)).collect();
     json!({
         "id": profile.id, "name": profile.name, "class": profile.class, "site": profile.site, "watch": profile.watch,
         "labels": profile.labels, "sources": profile.sources, "admission": profile.admission, "facts": profile.facts,
         "state": host.state, "since": host.since.to_string(), "why": host.cause.words(),
-        "proof": last_heard(web, host).to_string(), "address": host.peer, "findings": findings, "incident": host.incident,
+        "proof": last_heard(web, host).to_string(), "address": host.peer, "findings": findings, "checks": checks,
+        "incident": host.incident,
+    })
+}
+
+fn check_json(check: &CheckRow, state: Liveness) -> Value {
+    json!({
+        "name": check.check, "status": check.status, "hard": check.hard, "attempt": check.attempt,
+        "attempts": check.attempts, "since": check.since.to_string(), "output": check.output,
+        "current": state.counts_as_up(),
     })
 }
 

@@ -127,6 +127,12 @@ fn answers() -> Map<String, Value> {
         json!({
         "part": text, "rule": text, "severity": severity, "since": time, "evidence": text }),
     );
+    let check = object(
+        &["name", "status", "hard", "attempt", "attempts", "since", "output", "current"],
+        json!({
+        "name": text, "status": { "enum": ["ok", "warning", "critical", "unknown"] }, "hard": flag, "attempt": whole,
+        "attempts": whole, "since": time, "output": text, "current": flag }),
+    );
     let event = object(
         &["n", "at", "kind", "text"],
         json!({ "n": whole, "at": time, "kind": text, "text": text, "by": maybe_text }),
@@ -147,13 +153,14 @@ fn answers() -> Map<String, Value> {
             "version": text, "collector_id": text, "ready": flag, "started": time, "as_of": time,
             "settling_until": maybe_time, "hosts": whole, "incidents_open": whole,
             "states": { "type": "object", "additionalProperties": whole }, "cuts": words })),
-        "Host": object(&["id", "name", "class", "watch", "state", "since", "why", "findings"], json!({
+        "Host": object(&["id", "name", "class", "watch", "state", "since", "why", "findings", "checks"], json!({
             "id": text, "name": text, "class": { "enum": ["server", "workstation", "device"] }, "site": maybe_text,
             "watch": { "enum": ["fast", "normal", "relaxed", "none"] }, "labels": words, "sources": words,
             "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
             "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
             "since": time, "why": text, "proof": time, "address": maybe_text,
-            "findings": { "type": "array", "items": finding }, "incident": { "type": ["integer", "null"] } })),
+            "findings": { "type": "array", "items": finding },
+            "checks": { "type": "array", "items": check }, "incident": { "type": ["integer", "null"] } })),
         "HostList": list_of(reference("Host")),
         "Incident": object(&["number", "id", "key", "state", "severity", "title", "since", "opened"], json!({
             "number": whole, "id": text, "key": text, "state": { "enum": ["open", "acknowledged", "resolved"] },

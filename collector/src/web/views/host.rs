@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Badge, Frame, Shown, When, show, status::admission_word};
 use crate::{
     domain::{
+        host::{State, checks::CheckRow},
         ids::HostNo,
         labels::Admission,
         record::IncidentState,
@@ -44,6 +45,15 @@ struct FindingLine {
     evidence: String,
 }
 
+struct CheckLine {
+    badge: Badge,
+    name: String,
+    since: When,
+    /// "attempt 2 of 3" while it is still tried, "cannot tell" while its host is not there.
+    note: String,
+    output: String,
+}
+
 struct TimelineLine {
     when: When,
     kind: String,
@@ -71,6 +81,7 @@ struct HostPage {
     facts: Vec<(&'static str, String)>,
     readings: Option<HostReadings>,
     findings: Vec<FindingLine>,
+    checks: Vec<CheckLine>,
     timeline: Vec<TimelineLine>,
     class: &'static str,
     site: String,
@@ -125,10 +136,26 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> Hos
             .find(profile.no)
             .map(|slot| readings::readings(&slot, &web.context.config.rules, now)),
         findings: findings.collect(),
+        checks: host.checks.iter().map(|check| check_line(check, host.state, when(check.since))).collect(),
         timeline: timeline(snapshot, profile.no, when),
         class: profile.class.word(),
         site: profile.site.clone().unwrap_or_default(),
         watch: profile.watch.word(),
+    }
+}
+
+fn check_line(check: &CheckRow, state: State, since: When) -> CheckLine {
+    let note = match (state.counts_as_up(), check.hard) {
+        (false, _) => "cannot tell while the host is not heard; this was its last outcome".into(),
+        (true, true) => String::new(),
+        (true, false) => format!("attempt {} of {}", check.attempt, check.attempts),
+    };
+    CheckLine {
+        badge: Badge::check(check.status),
+        name: check.check.clone(),
+        since,
+        note,
+        output: check.output.clone(),
     }
 }
 

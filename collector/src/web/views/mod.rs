@@ -19,7 +19,7 @@ use super::{
 use crate::{
     domain::{
         event::Severity,
-        host::State,
+        host::{State, checks::Status},
         record::{IncidentState, PageKind},
         snapshot::Snapshot,
         time::Timestamp,
@@ -124,6 +124,16 @@ impl Badge {
             Severity::Info => "quiet",
         };
         Self { class, sign: words::severity_sign(severity), word: severity.word().into() }
+    }
+
+    fn check(status: Status) -> Self {
+        let (class, sign) = match status {
+            Status::Ok => ("good", "✓"),
+            Status::Warning => ("warning", words::severity_sign(Severity::Warning)),
+            Status::Critical => ("critical", words::severity_sign(Severity::Critical)),
+            Status::Unknown => ("quiet", "?"),
+        };
+        Self { class, sign, word: status.word().into() }
     }
 
     fn incident(state: IncidentState) -> Self {

@@ -12,6 +12,7 @@ use crate::domain::{
     watch::Watch,
 };
 
+mod checks;
 mod desk;
 mod table;
 

@@ -1,8 +1,8 @@
 //! The decisions and their words. No tokio, no IO, no clock: `now` is always an argument.
 //!
 //! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
-//! where the readings are, in the host's slot. [`record`] is what must be durable before anybody hears of it,
-//! [`snapshot`] what the edges may read.
+//! where the readings are, in the host's slot; [`trend`] keeps a short past of some. [`record`] is what must be durable
+//! before anybody hears of it, [`snapshot`] what the edges may read.
 
 pub mod desk;
 pub mod engine;
@@ -14,4 +14,5 @@ pub mod record;
 pub mod rules;
 pub mod snapshot;
 pub mod time;
+pub mod trend;
 pub mod watch;

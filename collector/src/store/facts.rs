@@ -1,10 +1,10 @@
 //! `facts.db`: what agents reported, each record once, with how far each host's spool was received.
 //!
-//! One table holds every kind of record for now; trends and inventory get tables of their own when they come.
+//! One table holds every kind of record; roll-ups also fill the gaps in the trends, in the same transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{FACTS_FILE, Fact, StoreError, storage_error};
+use super::{FACTS_FILE, Fact, StoreError, storage_error, trends};
 use crate::domain::ids::HostNo;
 
 fn failed(error: rusqlite::Error) -> StoreError {
@@ -34,6 +34,8 @@ pub(super) fn write(connection: &Connection, host: HostNo, epoch: [u8; 16], fact
             through = through.max(sequence);
         }
     }
+    let is_new = |fact: &&Fact| i64::try_from(fact.sequence).is_ok_and(|sequence| sequence > known);
+    trends::put_rollups(connection, host, facts.iter().filter(is_new))?;
     if through > known {
         connection
             .prepare_cached(

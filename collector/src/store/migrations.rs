@@ -19,7 +19,10 @@ pub(super) const STATE: &[Migration] = &[
     Migration { version: 2, sql: include_str!("migrations/state_0002.sql") },
 ];
 /// The steps of `facts.db`.
-pub(super) const FACTS: &[Migration] = &[Migration { version: 1, sql: include_str!("migrations/facts_0001.sql") }];
+pub(super) const FACTS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/facts_0001.sql") },
+    Migration { version: 2, sql: include_str!("migrations/facts_0002.sql") },
+];
 
 /// A copy is made in one go, nobody watches.
 pub(super) const NO_PROGRESS: Option<fn(rusqlite::backup::Progress)> = None;

@@ -1,8 +1,8 @@
 //! What the numbers of a stream mean: families and series, shared between hosts that say the same.
 //!
 //! While a stream declares, a [`draft`] grows; at the first readings after a change it is sealed into a [`Dictionary`]:
-//! prepared exposition text per family ([`block`]) in output order, the place of each series id in it, and the rules'
-//! index. Sealed ones are immutable and interned, whole and by family, so that a thousand alike machines cost one.
+//! prepared exposition text per family ([`block`]) in output order, the place of each series id in it, and the indexes
+//! of rules and trends. Sealed ones are immutable and interned, whole and by family, so that a thousand alike machines cost one.
 
 pub mod block;
 pub mod draft;
@@ -19,7 +19,7 @@ use self::{
     text::Format,
     unit::Unit,
 };
-use crate::domain::rules::Index;
+use crate::domain::{rules::Index, trend};
 
 /// The type of a family, as in the exposition format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -144,6 +144,7 @@ pub struct Dictionary {
     homonyms: Box<[usize]>,
     layout: Arc<Layout>,
     rules: Index,
+    trends: trend::Index,
 }
 
 /// Which id is where: the same for hosts that differ only in what labels say.
@@ -169,8 +170,10 @@ impl Dictionary {
 
     fn new(layout: Arc<Layout>, blocks: Vec<Arc<Block>>) -> Self {
         let homonyms = homonyms(&blocks);
-        let mut dictionary = Self { blocks: blocks.into(), homonyms, layout, rules: Index::default() };
+        let (rules, trends) = (Index::default(), trend::Index::default());
+        let mut dictionary = Self { blocks: blocks.into(), homonyms, layout, rules, trends };
         dictionary.rules = Index::of(&dictionary);
+        dictionary.trends = trend::Index::of(&dictionary);
         dictionary
     }
 
@@ -237,6 +240,12 @@ impl Dictionary {
     #[must_use]
     pub fn rules(&self) -> &Index {
         &self.rules
+    }
+
+    /// The trends' index into this dictionary.
+    #[must_use]
+    pub fn trends(&self) -> &trend::Index {
+        &self.trends
     }
 
     /// The families, sorted by name.

@@ -4,6 +4,7 @@
 //! need is beside the lock in atomics, so that a beat is a store and the sweep over all hosts takes no lock at all.
 
 mod readings;
+mod trends;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -27,6 +28,7 @@ use crate::domain::{
     record::FindingRow,
     rules::{self, Thresholds},
     time::Timestamp,
+    trend::{self, forecast::Filling},
     watch::Watch,
 };
 
@@ -160,6 +162,8 @@ struct State {
     last_report: Option<Timestamp>,
     agent_ahead_ms: i64,
     memory: rules::Memory,
+    trends: trend::Sampler,
+    filling: Vec<Filling>,
 }
 
 /// What applying readings led to.
@@ -185,7 +189,7 @@ pub struct Figures {
 }
 
 impl Slot {
-    pub(super) fn new(shared: Arc<Shared>, dictionary: Arc<Dictionary>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, dictionary: Arc<Dictionary>, host: HostNo) -> Self {
         let state = State {
             fresh: true,
             draft: None,
@@ -199,6 +203,8 @@ impl Slot {
             last_report: None,
             agent_ahead_ms: 0,
             memory: rules::Memory::default(),
+            trends: trend::Sampler::new(trend::phase_of(host.0)),
+            filling: Vec::new(),
         };
         Self {
             heard_ms: AtomicI64::new(i64::MIN),
@@ -276,6 +282,7 @@ impl Slot {
         self.heard_ms.fetch_add(by_ms, SeqCst);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.last_report = state.last_report.map(|at| at.plus_ms(by_ms));
+        state.trends.clock_set();
     }
 
     /// Nobody was watching: the next message is told to the engine, as after a silence.
@@ -350,6 +357,7 @@ impl Slot {
             thresholds: &self.shared.thresholds,
         };
         let judgements = state.memory.judge(&inputs);
+        state.trends.sample(state.dictionary.trends(), &state.values, update.agent_wall_ms, now);
         drop(guard);
         let was_silent = self.heard(session, now);
         Ok(Applied { judgements, learned, tell_heard: first || was_silent })

@@ -61,7 +61,7 @@ impl Slots {
     fn slot(&self, host: HostNo) -> Arc<Slot> {
         self.find(host).unwrap_or_else(|| {
             let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Slot::new(Arc::clone(&self.shared), Arc::clone(&self.empty)));
+            let new = || Arc::new(Slot::new(Arc::clone(&self.shared), Arc::clone(&self.empty), host));
             Arc::clone(slots.entry(host).or_insert_with(new))
         })
     }
@@ -111,6 +111,13 @@ impl Slots {
     /// The slot of a host, if it ever reported to this collector.
     pub fn find(&self, host: HostNo) -> Option<Arc<Slot>> {
         self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&host).cloned()
+    }
+
+    /// The slots of the hosts that `wanted` names.
+    pub fn of(&self, wanted: impl Fn(HostNo) -> bool) -> Vec<(HostNo, Arc<Slot>)> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = slots.iter().filter(|(host, _)| wanted(**host));
+        slots.map(|(host, slot)| (*host, Arc::clone(slot))).collect()
     }
 
     /// How many distinct dictionaries and families all hosts together use.

@@ -4,7 +4,13 @@
 //! median of the slopes between all pairs of hours (Theil 1950, Sen 1968): up to 29 % of the hours may say anything at
 //! all. Its uncertainty is Sen's: the slopes whose rank is as far from the middle as chance alone puts Kendall's tau.
 
-use super::minutes::ROW;
+use std::collections::BTreeMap;
+
+use super::{
+    minutes::{Minutes, ROW},
+    reading::Series,
+};
+use crate::domain::time::Timestamp;
 
 /// Hours looked at.
 pub const WINDOW_HOURS: usize = 48;
@@ -30,6 +36,45 @@ pub struct Forecast {
     pub bytes_per_hour: f64,
     /// Hours with figures that it rests on.
     pub of_hours: usize,
+}
+
+/// A file system that fills, as of an instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filling {
+    /// Where it is mounted.
+    pub mount_point: Box<str>,
+    /// When the last figure was taken.
+    pub at: Timestamp,
+    /// When it will be full.
+    pub forecast: Forecast,
+}
+
+/// The file systems that fill, soonest full first, from a host's rows of minutes, oldest first.
+#[must_use]
+pub fn filling(rows: &[Minutes]) -> Vec<Filling> {
+    let Some(end) = rows.last().map(|row| row.from + ROW as i64) else { return Vec::new() };
+    let length = WINDOW_HOURS * ROW;
+    let first = end - length as i64;
+    let mut found: BTreeMap<&Series, Vec<f64>> = BTreeMap::new();
+    for row in rows {
+        let free = row.columns.iter().filter(|(series, _)| series.reading().name == "filesystem_avail_bytes");
+        for (series, column) in free {
+            let window = found.entry(series).or_insert_with(|| vec![f64::NAN; length]);
+            for (minute, value) in (row.from..).zip(column) {
+                if let Some(place) = usize::try_from(minute - first).ok().and_then(|place| window.get_mut(place)) {
+                    *place = *value;
+                }
+            }
+        }
+    }
+    let filling = found.into_iter().filter_map(|(series, window)| {
+        let last = window.iter().rposition(|value| value.is_finite())?;
+        let at = Timestamp::from_ms((first + last as i64) * 60_000);
+        Some(Filling { mount_point: series.part.clone(), at, forecast: forecast(&window).ok()? })
+    });
+    let mut filling: Vec<_> = filling.collect();
+    filling.sort_by(|a, b| a.forecast.hours.total_cmp(&b.forecast.hours));
+    filling
 }
 
 /// Why there is no forecast.

@@ -6,6 +6,7 @@
 
 mod coder;
 pub mod forecast;
+mod history;
 mod hours;
 mod index;
 mod minutes;
@@ -15,6 +16,7 @@ mod sampler;
 mod scale;
 
 pub use self::{
+    history::History,
     hours::{DAY, Hour, Hours},
     index::Index,
     minutes::{Column, Minutes, ROW, phase_of, row_of},

@@ -1,0 +1,85 @@
+//! What is known of a host's past, put together from rows and from what is not written yet.
+
+use std::collections::BTreeSet;
+
+use super::{
+    hours::{Hour, Hours},
+    minutes::{Minutes, ROW},
+    reading::Series,
+};
+
+/// Rows of a host, oldest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Hours of minutes; of two about one minute the later counts.
+    pub minutes: Vec<Minutes>,
+    /// Days of hours.
+    pub hours: Vec<Hours>,
+}
+
+impl History {
+    /// The series that anything is known of, in the order in which they are shown.
+    #[must_use]
+    pub fn series(&self) -> Vec<Series> {
+        let minutes = self.minutes.iter().flat_map(|row| row.columns.keys());
+        let hours = self.hours.iter().flat_map(|row| row.columns.keys());
+        minutes.chain(hours).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// A series' minutes from `from` to before `to`, counted from the Unix epoch; gaps are not numbers.
+    #[must_use]
+    pub fn minutes(&self, series: &Series, from: i64, to: i64) -> Vec<f64> {
+        let mut values = vec![f64::NAN; usize::try_from(to - from).unwrap_or(0)];
+        for row in &self.minutes {
+            let Some(column) = row.columns.get(series) else { continue };
+            for (minute, value) in (row.from..).zip(column).filter(|(_, value)| value.is_finite()) {
+                if let Some(place) = usize::try_from(minute - from).ok().and_then(|place| values.get_mut(place)) {
+                    *place = *value;
+                }
+            }
+        }
+        values
+    }
+
+    /// A series' hours from `from` to before `to`, counted from the Unix epoch: as folded, and of minutes where not yet.
+    #[must_use]
+    pub fn hours(&self, series: &Series, from: i64, to: i64) -> Vec<Option<Hour>> {
+        let minutes = self.minutes(series, from * ROW as i64, to * ROW as i64);
+        let mut values: Vec<_> = minutes.chunks(ROW).map(|hour| Hour::of(hour.iter().copied())).collect();
+        for row in &self.hours {
+            let Some(column) = row.columns.get(series) else { continue };
+            for (hour, value) in (row.from..).zip(column).filter(|(_, value)| value.is_some()) {
+                if let Some(place) = usize::try_from(hour - from).ok().and_then(|place| values.get_mut(place)) {
+                    *place = *value;
+                }
+            }
+        }
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_those_folded_and_of_minutes_where_not_yet() {
+        let load = Series::new("load1", "").unwrap();
+        let mut minutes = Minutes::new(24 * 60 + 30);
+        for (minute, value) in [(24 * 60 + 30, 9.0), (25 * 60, 1.0), (25 * 60 + 1, 3.0)] {
+            minutes.set(minute, &load, value);
+        }
+        let folded = Hour { min: 1.0, mean: 2.0, max: 3.0 };
+        let mut hours = Hours::new(24);
+        let mut column = [None; 24];
+        column[0] = Some(folded);
+        hours.columns.insert(load.clone(), column);
+        let history = History { minutes: vec![minutes], hours: vec![hours] };
+        assert_eq!(history.series(), std::slice::from_ref(&load));
+        let found = history.hours(&load, 23, 27);
+        assert_eq!(found, [None, Some(folded), Some(Hour { min: 1.0, mean: 2.0, max: 3.0 }), None]);
+        let minutes = history.minutes(&load, 25 * 60 - 1, 25 * 60 + 3);
+        assert!(minutes[0].is_nan() && minutes[3].is_nan());
+        assert_eq!(minutes[1..3], [1.0, 3.0]);
+    }
+}

@@ -1,0 +1,204 @@
+//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is; thirteen months later it is gone.
+//!
+//! Every host's rows are tended when its hour is written, so that the work is spread over hours as the writing is; once a
+//! day also those of hosts that report no more. What would exceed the quota goes oldest first, hours before minutes.
+
+mod rows;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rusqlite::Connection;
+
+use self::rows::Grain;
+use super::{FACTS_FILE, Fact, Store, StoreError, storage_error};
+use crate::domain::{
+    ids::HostNo,
+    time::Timestamp,
+    trend::{DAY, History, Hours, Minutes, phase_of, rollup, row_of},
+};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = DAY as i64 * HOUR_MS;
+/// Minutes are kept this long, and to the end of the day that they belong to.
+const MINUTES_KEPT_MS: i64 = 2 * DAY_MS;
+/// Hours are kept for thirteen months.
+const HOURS_KEPT_MS: i64 = 396 * DAY_MS;
+/// Days folded in one go: more are left for the next time, so that no write takes long.
+const DAYS_AT_ONCE: usize = 2;
+/// Rows of one host given up in one go when there is too much: more than a day brings.
+const THINNED_AT_ONCE: usize = 26;
+/// Hosts tended in one write.
+const SLICE: usize = 20;
+
+/// What became of the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Rows given up because all trends together are larger than their quota.
+    pub thinned: u64,
+    /// What is held, bytes on disk.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Stores minutes of hosts beside those known; where both say something, these count. Then tends these hosts' rows.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was written.
+    pub async fn write_trends(
+        &self,
+        rows: Vec<(HostNo, Minutes)>,
+        quota: u64,
+        now: Timestamp,
+    ) -> Result<Tended, StoreError> {
+        let write = move |connection: &Connection| {
+            let mut tended = Tended::default();
+            for (host, minutes) in &rows {
+                put_minutes(connection, *host, minutes, Minutes::merge, now)?;
+                tended.thinned += tend(connection, *host, quota, now)?;
+            }
+            tended.bytes = rows::bytes(connection)?;
+            Ok(tended)
+        };
+        self.facts().write(write, |_| {}).await
+    }
+
+    /// Tends the rows of hosts that were not heard of for long; asked once a day.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was done until then stays.
+    pub async fn tend_trends(&self, quota: u64, now: Timestamp) -> Result<Tended, StoreError> {
+        let mut all = Tended::default();
+        let stale = now.plus_ms(-MINUTES_KEPT_MS - 2 * DAY_MS);
+        let mut hosts = self.facts_reader().read(move |connection| rows::hosts_with_older(connection, stale)).await?;
+        while !hosts.is_empty() {
+            let slice = hosts.split_off(hosts.len().saturating_sub(SLICE));
+            let write = move |connection: &Connection| {
+                slice.iter().map(|host| tend(connection, *host, quota, now)).sum::<Result<u64, StoreError>>()
+            };
+            all.thinned += self.facts().write(write, |_| {}).await?;
+        }
+        let before = now.plus_ms(-HOURS_KEPT_MS - 2 * DAY_MS);
+        self.facts().write(move |connection| rows::forget_sets(connection, before), |()| {}).await?;
+        all.bytes = self.facts_reader().read(rows::bytes).await?;
+        Ok(all)
+    }
+
+    /// What is stored of a host from `from` to before `to`, in whole rows.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn trends(&self, host: HostNo, from: Timestamp, to: Timestamp) -> Result<History, StoreError> {
+        self.facts_reader().read(move |connection| between(connection, host, from, to)).await
+    }
+
+    /// The minutes of several hosts since `from`, in one go.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn minutes_of(
+        &self,
+        hosts: Arc<[HostNo]>,
+        from: Timestamp,
+    ) -> Result<BTreeMap<HostNo, Vec<Minutes>>, StoreError> {
+        let read = move |connection: &Connection| {
+            let minutes = |host: &HostNo| Ok((*host, minutes(connection, *host, from.ms() - HOUR_MS + 1, i64::MAX)?));
+            hosts.iter().map(minutes).collect()
+        };
+        self.facts_reader().read(read).await
+    }
+}
+
+fn failed(error: rusqlite::Error) -> StoreError {
+    storage_error(FACTS_FILE, &error)
+}
+
+/// Adds what roll-up records among these facts say, where nothing is known; part of the records' own transaction.
+pub(super) fn put_rollups<'a>(
+    connection: &Connection,
+    host: HostNo,
+    facts: impl Iterator<Item = &'a Fact>,
+) -> Result<(), StoreError> {
+    let phase = phase_of(host.0);
+    let mut rows: BTreeMap<i64, (Minutes, Timestamp)> = BTreeMap::new();
+    for fact in facts.filter(|fact| fact.kind == "rollup") {
+        let (minute, readings) = rollup::minute_of(&fact.body, fact.at);
+        let from = row_of(minute, phase);
+        let (row, _) = rows.entry(from).or_insert_with(|| (Minutes::new(from), fact.at));
+        readings.iter().for_each(|(series, value)| row.set(minute, series, *value));
+    }
+    rows.values().try_for_each(|(row, at)| put_minutes(connection, host, row, Minutes::fill, *at))
+}
+
+fn put_minutes(
+    connection: &Connection,
+    host: HostNo,
+    new: &Minutes,
+    join: fn(&mut Minutes, &Minutes),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let from_ms = new.from.saturating_mul(MINUTE_MS);
+    let known = minutes(connection, host, from_ms, from_ms + 1)?.pop();
+    let joined = known.map(|mut known| {
+        join(&mut known, new);
+        known
+    });
+    let row = joined.as_ref().unwrap_or(new);
+    rows::put(connection, Grain::Minute, host, from_ms, &row.series(), row.pack(), now)
+}
+
+/// Folds, forgets and thins one host's rows; returns how many were thinned.
+fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp) -> Result<u64, StoreError> {
+    for _ in 0..DAYS_AT_ONCE {
+        if !fold_oldest_day(connection, host, now)? {
+            break;
+        }
+    }
+    rows::delete_before(connection, Grain::Hour, host, now.ms() - HOURS_KEPT_MS)?;
+    let mut thinned = 0;
+    for grain in [Grain::Hour, Grain::Minute] {
+        if thinned == 0 && rows::bytes(connection)? > quota {
+            // An hour's row is a day: two go where one comes.
+            let most = if grain == Grain::Hour { 2 } else { THINNED_AT_ONCE };
+            thinned += rows::delete_oldest(connection, grain, host, most)?;
+        }
+    }
+    Ok(thinned)
+}
+
+/// Folds the oldest day that minutes are known of, if it has been over for long enough.
+fn fold_oldest_day(connection: &Connection, host: HostNo, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(oldest) = rows::oldest(connection, Grain::Minute, host)? else { return Ok(false) };
+    // By its last minute: a row that reaches over midnight stays until the second of its days is folded too.
+    let day = (oldest + HOUR_MS - 1).div_euclid(DAY_MS) * DAY_MS;
+    let end = day + DAY_MS;
+    if end + MINUTES_KEPT_MS > now.ms() {
+        return Ok(false);
+    }
+    let minutes = minutes(connection, host, day - HOUR_MS + 1, end)?;
+    let mut row = hours(connection, host, day, end)?.pop().unwrap_or_else(|| Hours::new(day / HOUR_MS));
+    row.fold(&minutes);
+    rows::put(connection, Grain::Hour, host, day, &row.series(), row.pack(), now)?;
+    rows::delete_before(connection, Grain::Minute, host, end - HOUR_MS + 1)?;
+    Ok(true)
+}
+
+fn between(connection: &Connection, host: HostNo, from: Timestamp, to: Timestamp) -> Result<History, StoreError> {
+    Ok(History {
+        minutes: minutes(connection, host, from.ms().saturating_sub(HOUR_MS - 1), to.ms())?,
+        hours: hours(connection, host, from.ms().saturating_sub(DAY_MS - 1), to.ms())?,
+    })
+}
+
+fn minutes(connection: &Connection, host: HostNo, from_ms: i64, to_ms: i64) -> Result<Vec<Minutes>, StoreError> {
+    let found = rows::between(connection, Grain::Minute, host, from_ms, to_ms)?;
+    Ok(found.iter().map(|row| Minutes::unpack(row.from_ms / MINUTE_MS, &row.series, &row.packed)).collect())
+}
+
+fn hours(connection: &Connection, host: HostNo, from_ms: i64, to_ms: i64) -> Result<Vec<Hours>, StoreError> {
+    let found = rows::between(connection, Grain::Hour, host, from_ms, to_ms)?;
+    Ok(found.iter().map(|row| Hours::unpack(row.from_ms / HOUR_MS, &row.series, &row.packed)).collect())
+}

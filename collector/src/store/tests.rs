@@ -2,6 +2,7 @@
 
 mod kept;
 mod repeated;
+mod trends;
 
 use std::{
     collections::BTreeMap,

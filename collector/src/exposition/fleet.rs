@@ -76,6 +76,7 @@ struct HostFamilies {
     left_out: Family,
     clock: Family,
     finding: Family,
+    full_in: Family,
 }
 
 impl HostFamilies {
@@ -95,6 +96,10 @@ impl HostFamilies {
                 "How far the host's clock is ahead of the collector's; the way of the report is in it.",
             ),
             finding: family("muster_finding", "An open finding; always 1."),
+            full_in: family(
+                "muster_filesystem_full_in_seconds",
+                "When the file system is full if it goes on filling as in the last two days; none where it does not fill.",
+            ),
         }
     }
 
@@ -140,11 +145,15 @@ impl HostFamilies {
                 self.clock.push(&[host], figures.agent_clock_ahead_ms as f64 / 1_000.0);
             }
             self.left_out.push(&[host], figures.families_left_out as f64);
+            for filling in slot.forecasts() {
+                let labels = [host, ("mountpoint", &text::clean(&filling.mount_point))];
+                self.full_in.push(&labels, (filling.forecast.hours * 3_600.0).round());
+            }
         }
     }
 
-    fn into_all(self) -> [Family; 7] {
-        [self.up, self.liveness, self.info, self.last_report, self.left_out, self.clock, self.finding]
+    fn into_all(self) -> [Family; 8] {
+        [self.up, self.liveness, self.info, self.last_report, self.left_out, self.clock, self.finding, self.full_in]
     }
 }
 

@@ -368,8 +368,12 @@ fn begin_run(
     let transaction = state.connection.transaction().map_err(in_state)?;
     if state.fresh {
         let floor: i64 = facts
-            .query_row("SELECT coalesce(max(host), 0) FROM (SELECT max(host) AS host FROM received
-                 UNION ALL SELECT max(host) FROM trend_minute UNION ALL SELECT max(host) FROM trend_hour) AS known", [], |row| row.get(0))
+            .query_row(
+                "SELECT coalesce(max(host), 0) FROM (SELECT max(host) AS host FROM received
+                 UNION ALL SELECT max(host) FROM trend_minute UNION ALL SELECT max(host) FROM trend_hour) AS known",
+                [],
+                |row| row.get(0),
+            )
             .map_err(|error| storage_error(FACTS_FILE, &error))?;
         transaction
             .execute(

@@ -185,7 +185,8 @@ mod tests {
 
     /// Noise of -1 to 1 that is the same in every run.
     fn noise(n: usize, seed: u64) -> f64 {
-        let mut x = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed.wrapping_mul(0xd134_2543_de82_ef95));
+        let mut x =
+            (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed.wrapping_mul(0xd134_2543_de82_ef95));
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
@@ -251,7 +252,8 @@ mod tests {
 
     #[test]
     fn gaps_do_not_hurt() {
-        let free = |n: usize| if n % 7 < 5 || n > 1500 && n < 2000 { f64::NAN } else { (100.0 - n as f64 / 60.0) * GIB };
+        let free =
+            |n: usize| if n % 7 < 5 || n > 1500 && n < 2000 { f64::NAN } else { (100.0 - n as f64 / 60.0) * GIB };
         let found = forecast(&two_days(free)).unwrap();
         assert!((found.hours - 52.0).abs() < 2.0, "{found:?}");
     }

@@ -238,7 +238,11 @@ mod tests {
         let mut day = Hours::new(24);
         day.fold(&rows);
         let found = day.columns[&load()];
-        assert_eq!(found[0], Some(Hour { min: 1.0, mean: 3.0, max: 6.0 }), "the minute before belongs to the day before");
+        assert_eq!(
+            found[0],
+            Some(Hour { min: 1.0, mean: 3.0, max: 6.0 }),
+            "the minute before belongs to the day before"
+        );
         assert_eq!(found[1], Some(Hour { min: 4.0, mean: 4.0, max: 4.0 }));
         assert!(found[2..].iter().all(Option::is_none));
         // Minutes that arrive after all widen what is known.

@@ -142,9 +142,8 @@ impl Found<'_> {
     fn file_systems(&mut self) {
         let dictionary = self.dictionary;
         let label = |place, name| dictionary.label(place, name);
-        let mut places = self.places("node_filesystem_avail_bytes", |place| {
-            !QUIET_FILE_SYSTEMS.contains(&label(place, "fstype"))
-        });
+        let mut places =
+            self.places("node_filesystem_avail_bytes", |place| !QUIET_FILE_SYSTEMS.contains(&label(place, "fstype")));
         places.sort_by_key(|place| (label(*place, "mountpoint").len(), label(*place, "mountpoint")));
         let mut devices = std::collections::BTreeSet::new();
         places.retain(|place| {
@@ -181,7 +180,8 @@ impl Found<'_> {
                 sources.push(("disk_await_seconds", *device, Source::Each(time.into(), operations.into(), growth)));
             }
         }
-        let sources: Vec<_> = sources.into_iter().map(|(name, device, source)| (name, device.to_owned(), source)).collect();
+        let sources: Vec<_> =
+            sources.into_iter().map(|(name, device, source)| (name, device.to_owned(), source)).collect();
         sources.into_iter().for_each(|(name, device, source)| self.put(name, &device, source));
     }
 
@@ -215,7 +215,10 @@ impl Found<'_> {
         let supplies: Vec<_> = supplies.into_iter().map(|(name, places)| (name.to_owned(), places)).collect();
         for (name, places) in supplies {
             // The kernel says percents (Documentation/ABI/testing/sysfs-class-power, capacity).
-            places.first().into_iter().for_each(|place| self.put("battery_charge_ratio", &name, Source::Gauge(*place, 0.01)));
+            places
+                .first()
+                .into_iter()
+                .for_each(|place| self.put("battery_charge_ratio", &name, Source::Gauge(*place, 0.01)));
         }
     }
 }

@@ -88,7 +88,8 @@ async fn at_the_quota_the_oldest_hours_go_first() {
     let quota = 12_000;
     for hour in -24 * 60..0 {
         let now = at(hour * 60 * MINUTE_MS);
-        let tended = store.write_trends(vec![(HOST, row(now, |minute| (minute * 7 % 11) as f64))], quota, now).await.unwrap();
+        let tended =
+            store.write_trends(vec![(HOST, row(now, |minute| (minute * 7 % 11) as f64))], quota, now).await.unwrap();
         (thinned, bytes) = (thinned + tended.thinned, tended.bytes);
     }
     assert!(thinned > 0 && bytes <= quota + 1_000, "{thinned} {bytes}");
@@ -106,7 +107,8 @@ async fn what_an_agent_kept_while_nobody_listened_fills_the_gap_and_changes_noth
     let mut row = Minutes::new(row_of(known, phase_of(HOST.0)));
     row.set(known, &load(), 1.0);
     store.write_trends(vec![(HOST, row)], AMPLE, NOW).await.unwrap();
-    let body = |mean| format!(r#"{{"series":[{{"name":"load1","labels":[],"count":4,"min":0,"mean":{mean},"max":9}}]}}"#);
+    let body =
+        |mean| format!(r#"{{"series":[{{"name":"load1","labels":[],"count":4,"min":0,"mean":{mean},"max":9}}]}}"#);
     let fact = |sequence, minute: i64, mean| Fact {
         sequence,
         at: Timestamp::from_ms(minute * MINUTE_MS + 59_000),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{failed, DAY_MS};
+use super::{DAY_MS, failed};
 use crate::{
     domain::{ids::HostNo, time::Timestamp, trend::Series},
     store::StoreError,
@@ -37,7 +37,8 @@ impl Grain {
         match self {
             Self::Minute => Sql {
                 word: "minute",
-                between: "SELECT t.from_ms, s.no, s.series, t.packed FROM trend_minute t JOIN trend_set s ON s.no = t.series
+                between:
+                    "SELECT t.from_ms, s.no, s.series, t.packed FROM trend_minute t JOIN trend_set s ON s.no = t.series
                           WHERE t.host = ?1 AND t.from_ms >= ?2 AND t.from_ms < ?3 ORDER BY t.from_ms",
                 size: "SELECT length(packed) FROM trend_minute WHERE host = ?1 AND from_ms = ?2",
                 put: "INSERT INTO trend_minute (host, from_ms, series, packed) VALUES (?1, ?2, ?3, ?4)
@@ -48,7 +49,8 @@ impl Grain {
             },
             Self::Hour => Sql {
                 word: "hour",
-                between: "SELECT t.from_ms, s.no, s.series, t.packed FROM trend_hour t JOIN trend_set s ON s.no = t.series
+                between:
+                    "SELECT t.from_ms, s.no, s.series, t.packed FROM trend_hour t JOIN trend_set s ON s.no = t.series
                           WHERE t.host = ?1 AND t.from_ms >= ?2 AND t.from_ms < ?3 ORDER BY t.from_ms",
                 size: "SELECT length(packed) FROM trend_hour WHERE host = ?1 AND from_ms = ?2",
                 put: "INSERT INTO trend_hour (host, from_ms, series, packed) VALUES (?1, ?2, ?3, ?4)
@@ -81,7 +83,8 @@ pub(super) fn between(
     let mut sets: HashMap<i64, Arc<[Option<Series>]>> = HashMap::new();
     let mut rows = Vec::new();
     while let Some(row) = found.next().map_err(failed)? {
-        let (from_ms, no, packed) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?, row.get(3).map_err(failed)?);
+        let (from_ms, no, packed) =
+            (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?, row.get(3).map_err(failed)?);
         let series = match sets.get(&no) {
             Some(known) => Arc::clone(known),
             None => {
@@ -175,13 +178,23 @@ fn oldest_rows(
 }
 
 /// Deletes a host's rows that begin before an instant.
-pub(super) fn delete_before(connection: &Connection, grain: Grain, host: HostNo, before_ms: i64) -> Result<(), StoreError> {
+pub(super) fn delete_before(
+    connection: &Connection,
+    grain: Grain,
+    host: HostNo,
+    before_ms: i64,
+) -> Result<(), StoreError> {
     let rows = oldest_rows(connection, grain, host, before_ms, usize::MAX)?;
     delete(connection, grain, host, &rows)
 }
 
 /// Deletes a host's oldest rows; returns how many.
-pub(super) fn delete_oldest(connection: &Connection, grain: Grain, host: HostNo, most: usize) -> Result<u64, StoreError> {
+pub(super) fn delete_oldest(
+    connection: &Connection,
+    grain: Grain,
+    host: HostNo,
+    most: usize,
+) -> Result<u64, StoreError> {
     let rows = oldest_rows(connection, grain, host, i64::MAX, most)?;
     delete(connection, grain, host, &rows)?;
     Ok(rows.len() as u64)
@@ -219,15 +232,15 @@ pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
 /// Hosts with minutes from before `before`, or any hours: found by leaps over the key, not by reading all rows.
 pub(super) fn hosts_with_older(connection: &Connection, before: Timestamp) -> Result<Vec<HostNo>, StoreError> {
     let mut hosts = std::collections::BTreeSet::new();
-    for sql in [
-        "SELECT min(host) FROM trend_minute WHERE host > ?1",
-        "SELECT min(host) FROM trend_hour WHERE host > ?1",
-    ] {
+    for sql in
+        ["SELECT min(host) FROM trend_minute WHERE host > ?1", "SELECT min(host) FROM trend_hour WHERE host > ?1"]
+    {
         let mut statement = connection.prepare_cached(sql).map_err(failed)?;
         let mut last = i64::MIN;
         while let Some(host) = statement.query_row([last], |row| row.get::<_, Option<i64>>(0)).map_err(failed)? {
             last = host;
-            let old_minutes = oldest(connection, Grain::Minute, HostNo(host))?.is_some_and(|oldest| oldest < before.ms());
+            let old_minutes =
+                oldest(connection, Grain::Minute, HostNo(host))?.is_some_and(|oldest| oldest < before.ms());
             let silent = oldest(connection, Grain::Minute, HostNo(host))?.is_none();
             if old_minutes || silent {
                 hosts.insert(HostNo(host));

@@ -9,6 +9,7 @@ pub(super) mod people;
 pub(super) mod receivers;
 pub(super) mod status;
 pub(super) mod tokens;
+pub(super) mod trends;
 
 use axum::Json;
 use serde_json::{Value, json};

@@ -169,6 +169,8 @@ fn answers() -> Map<String, Value> {
             "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
             "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page } })),
         "IncidentList": list_of(reference("Incident")),
+        "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))),
+        "Trends": trends(),
         "TokenList": list_of(object(&["id", "kind", "expires", "uses_left", "gives", "made_by"], json!({
             "id": text, "kind": text, "expires": time, "uses_left": whole, "host": maybe_text, "gives": text, "made_by": text }))),
         "TokenText": object(&["token"], json!({ "token": text, "addresses": { "type": "array", "items": text } })),
@@ -180,6 +182,46 @@ fn answers() -> Map<String, Value> {
             "at": time, "who": text, "from": text, "action": text, "subject": text, "detail": text }))),
     });
     into_map(described)
+}
+
+/// A reading and the part of the host that it is about, with something more.
+fn trend(more: &Value) -> Value {
+    let text = json!({ "type": "string" });
+    let mut described = object(
+        &["reading", "part", "label", "unit"],
+        json!({
+        "reading": text, "part": text, "label": text,
+        "unit": { "enum": ["ratio", "bytes", "bytes_per_second", "seconds", "celsius", "number"] } }),
+    );
+    for (name, schema) in more.as_object().into_iter().flatten() {
+        described["properties"][name] = schema.clone();
+    }
+    described
+}
+
+/// When a file system will be full; null where the figures set no bound.
+fn forecast() -> Value {
+    let (number, maybe) = (json!({ "type": "number" }), json!({ "type": ["number", "null"] }));
+    object(
+        &["in_hours", "soonest_in_hours", "bytes_per_hour", "of_hours", "as_of"],
+        json!({
+        "in_hours": number, "soonest_in_hours": number, "latest_in_hours": maybe, "bytes_per_hour": number,
+        "of_hours": { "type": "integer" }, "as_of": { "type": "string", "format": "date-time" } }),
+    )
+}
+
+fn trends() -> Value {
+    let (text, number) = (json!({ "type": "string" }), json!({ "type": "number" }));
+    let time = json!({ "type": "string", "format": "date-time" });
+    let hour = object(&["min", "mean", "max"], json!({ "min": number, "mean": number, "max": number }));
+    let value = json!({ "oneOf": [number, hour, { "type": "null" }] });
+    object(
+        &["host", "grain", "from", "to", "step_seconds", "items"],
+        json!({
+        "host": text, "grain": { "enum": ["minute", "hour"] }, "from": time, "to": time,
+        "step_seconds": { "type": "integer" },
+        "items": { "type": "array", "items": trend(&json!({ "values": { "type": "array", "items": value } })) } }),
+    )
 }
 
 fn questions() -> Map<String, Value> {

@@ -8,14 +8,22 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Badge, Frame, Shown, When, show, status::admission_word};
+use super::{
+    Badge, Frame, Shown, When,
+    graph::{Graph, Span},
+    show,
+    status::admission_word,
+    trends::{Past, zone_words},
+};
 use crate::{
     domain::{
         host::{State, checks::CheckRow},
         ids::HostNo,
         labels::Admission,
-        record::IncidentState,
+        record::{FindingRow, IncidentState},
+        rules::FILESYSTEM_SPACE,
         snapshot::{HostView, Snapshot},
+        trend::Series,
     },
     web::{
         Shared, Web,
@@ -43,6 +51,8 @@ struct FindingLine {
     rule: String,
     since: When,
     evidence: String,
+    /// The past of what it is about.
+    graph: Option<Graph>,
 }
 
 struct CheckLine {
@@ -80,6 +90,8 @@ struct HostPage {
     labels: Vec<Labelled>,
     facts: Vec<(&'static str, String)>,
     readings: Option<HostReadings>,
+    graphs: Vec<Graph>,
+    zone: String,
     findings: Vec<FindingLine>,
     checks: Vec<CheckLine>,
     timeline: Vec<TimelineLine>,
@@ -96,10 +108,11 @@ pub(in crate::web) async fn view(
 ) -> Shown {
     let snapshot = web.snapshot();
     let host = find(&snapshot, &host)?;
-    show(&page(&web, &caller, &snapshot, &host))
+    let past = Past::of(&web, host.profile.no, Span::Days).await?;
+    show(&page(&web, &caller, &snapshot, &host, &past))
 }
 
-fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> HostPage {
+fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: &Past) -> HostPage {
     let now = web.now();
     let when = |at| When::new(at, now, &web.zone);
     let profile = &host.profile;
@@ -110,6 +123,7 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> Hos
         rule: finding.rule.clone(),
         since: when(finding.since),
         evidence: finding.evidence.clone(),
+        graph: graph_of(web, past, finding),
     });
     HostPage {
         frame: Frame::new(web, caller, "status", profile.name.clone()),
@@ -135,6 +149,8 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView) -> Hos
             .slots
             .find(profile.no)
             .map(|slot| readings::readings(&slot, &web.context.config.rules, now)),
+        graphs: past.key_graphs(web),
+        zone: zone_words(web, now),
         findings: findings.collect(),
         checks: host.checks.iter().map(|check| check_line(check, host.state, when(check.since))).collect(),
         timeline: timeline(snapshot, profile.no, when),
@@ -157,6 +173,15 @@ fn check_line(check: &CheckRow, state: State, since: When) -> CheckLine {
         note,
         output: check.output.clone(),
     }
+}
+
+/// The past of the file system that a finding is about.
+fn graph_of(web: &Web, past: &Past, finding: &FindingRow) -> Option<Graph> {
+    let about = finding.rule == FILESYSTEM_SPACE;
+    let mut graph = past.graph(web, &Series::new("filesystem_avail_bytes", &finding.part).filter(|_| about)?)?;
+    // The same graph may stand below too, and ids are unique.
+    graph.id.insert_str(0, "finding-");
+    Some(graph)
 }
 
 fn labels(host: &HostView) -> Vec<Labelled> {

@@ -1,10 +1,12 @@
 //! What people see. Every view is a pure function of the snapshot, the slot and who looks; all works without script.
 
 pub(super) mod add;
+mod graph;
 pub(super) mod host;
 pub(super) mod incidents;
 pub(super) mod settings;
 pub(super) mod status;
+pub(super) mod trends;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};

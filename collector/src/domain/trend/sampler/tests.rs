@@ -42,7 +42,8 @@ fn the_first_report_of_a_minute_counts_and_counters_become_rates() {
 #[test]
 fn a_counter_that_fell_or_was_not_seen_for_long_has_no_rate() {
     let (index, mut sampler) = (index(), Sampler::new(0));
-    let mut report = |seconds: i64, total: f64| sampler.sample(&index, &[1.0, total, 0.0, 0.0], seconds * 1000, at(seconds));
+    let mut report =
+        |seconds: i64, total: f64| sampler.sample(&index, &[1.0, total, 0.0, 0.0], seconds * 1000, at(seconds));
     report(0, 600.0);
     report(60, 1200.0);
     report(120, 60.0);

@@ -319,7 +319,8 @@ async fn a_plugin_that_hangs_is_killed_with_its_children_and_hostile_output_is_o
     assert_eq!(agent.stop().await, 0, "{}", agent.log());
     let left = || async {
         let text = std::fs::read_to_string(&pids).unwrap_or_default();
-        let alive = |pid: &&str| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        let alive =
+            |pid: &&str| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
         (text.lines().filter(|pid| alive(pid)).count() == 0).then_some(())
     };
     eventually("nothing of it is left", s(10), left).await;
@@ -351,7 +352,8 @@ async fn the_stock_plugins_of_debian_run_unchanged_and_their_figures_are_reading
     check_is(&collector, &agent.host, "tcp", "critical").await;
     let page = || async {
         let page = samples(&collector.get(&format!("/hosts/{}/metrics", agent.host)).await.body);
-        let all = ["load1", "load5", "load15"].map(|label| format!("nagios_perfdata_value{{check=\"load\",label=\"{label}\",unit=\"\"}}"));
+        let all = ["load1", "load5", "load15"]
+            .map(|label| format!("nagios_perfdata_value{{check=\"load\",label=\"{label}\",unit=\"\"}}"));
         let used = page.get("nagios_perfdata_value{check=\"disk\",label=\"/\",unit=\"B\"}").copied()?;
         let processes = page.get("nagios_perfdata_value{check=\"procs\",label=\"procs\",unit=\"\"}").copied()?;
         all.iter().all(|series| page.contains_key(series)).then_some((used, processes))

@@ -225,6 +225,9 @@ impl Deciding {
     /// What the identity side must know of durable rows.
     async fn recorded(&self, rows: &[Row]) {
         for row in rows {
+            if let Row::Host(profile) = row {
+                self.slots.know(profile);
+            }
             if let Row::Host(profile) = row
                 && let Err(error) = self.identity.admission_changed(profile.no, profile.admission).await
             {

@@ -141,7 +141,8 @@ impl House {
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
         let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
-        let slots = Arc::new(Slots::new(config.rules.clone()));
+        let overrides = store.overrides().await?;
+        let slots = Arc::new(Slots::new(crate::config::with_overrides(&config.rules, &overrides)));
         adopt_findings(&slots, &loaded);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();

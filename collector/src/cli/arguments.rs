@@ -74,6 +74,9 @@ pub(super) enum Task {
     /// Incidents
     #[command(subcommand)]
     Incident(IncidentTask),
+    /// What is judged, and by which limits
+    #[command(subcommand)]
+    Rules(RulesTask),
     /// Who is told
     #[command(subcommand)]
     Route(RouteTask),
@@ -278,6 +281,75 @@ pub(super) enum IncidentTask {
         #[arg(long, default_value = "")]
         note: String,
     },
+}
+
+/// `rules ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesTask {
+    /// All rules
+    List,
+    /// By which limits a host is judged, and where each comes from
+    #[command(after_help = "Example:\n  muster-collector rules explain web-3 --rule filesystem_space")]
+    Explain {
+        /// Its name or id
+        host: String,
+        /// Only this rule
+        #[arg(long)]
+        rule: Option<String>,
+    },
+    /// Other limits for some hosts, made here instead of in the configuration
+    #[command(subcommand)]
+    Override(OverrideTask),
+}
+
+/// `rules override ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum OverrideTask {
+    /// Add an override, or change the one with this name
+    #[command(after_help = "Example:\n  muster-collector rules override add backup --rule filesystem_space \\\n      \
+        --host 'db-*' --part /backup --set warning='3 %' --set critical='1 %'")]
+    Add(NewOverride),
+    /// Overrides made here
+    List,
+    /// End an override
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// An override.
+#[derive(Debug, Args)]
+pub(super) struct NewOverride {
+    /// A name for it
+    pub(super) name: String,
+    /// The rule
+    #[arg(long)]
+    pub(super) rule: String,
+    /// Only hosts with this name; * and ? stand for other characters
+    #[arg(long)]
+    pub(super) host: Option<String>,
+    /// Only hosts with this label, name=value
+    #[arg(long)]
+    pub(super) label: Option<String>,
+    /// Only hosts at this site
+    #[arg(long)]
+    pub(super) site: Option<String>,
+    /// Only hosts of this class
+    #[arg(long)]
+    pub(super) class: Option<String>,
+    /// Only this mount point, unit or certificate; * and ? stand for other characters
+    #[arg(long)]
+    pub(super) part: Option<String>,
+    /// The worst its findings may be
+    #[arg(long, value_parser = ["info", "warning", "critical"])]
+    pub(super) severity: Option<String>,
+    /// Do not judge by it at all
+    #[arg(long)]
+    pub(super) off: bool,
+    /// A limit, such as warning='3 %'; may be repeated
+    #[arg(long = "set", value_name = "LIMIT=AMOUNT", value_parser = pair)]
+    pub(super) limits: Vec<(String, String)>,
 }
 
 /// `route ...`

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CliError,
-    arguments::{ApiTokenTask, HostTask, IncidentTask, PersonTask, Place, RouteTask, Task, TokenTask},
+    arguments::{
+        ApiTokenTask, HostTask, IncidentTask, OverrideTask, PersonTask, Place, RouteTask, RulesTask, Task, TokenTask,
+    },
     client::{Client, read_line},
     print::{self, Column},
 };
@@ -39,6 +41,10 @@ const INCIDENTS: [Column; 6] = [
     ("title", "title"),
     ("by", "acknowledged_by"),
 ];
+const RULES: [Column; 3] = [("rule", "rule"), ("part", "part"), ("says", "says")];
+const RULE_VALUES: [Column; 5] =
+    [("rule", "rule"), ("part", "part"), ("key", "key"), ("value", "value"), ("from", "from")];
+const OVERRIDES: [Column; 4] = [("name", "name"), ("by", "by"), ("at", "at"), ("line", "line")];
 const RECEIVERS: [Column; 1] = [("name", "name")];
 /// More than any password we take.
 const MAX_PASSWORD_BYTES: u64 = 4096;
@@ -58,6 +64,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Person(task) => desk.person(task).await,
         Task::Host(task) => desk.host(task).await,
         Task::Incident(task) => desk.incident(task).await,
+        Task::Rules(task) => desk.rules(task).await,
         Task::Route(RouteTask::Test { receiver: None }) => desk.list("/receivers", "", &RECEIVERS).await,
         Task::Route(RouteTask::Test { receiver: Some(name) }) => {
             desk.done(Method::POST, &format!("/receivers/{}/test", encode(&name)), None).await
@@ -157,6 +164,28 @@ impl Desk {
             HostTask::Retire { host } => self.done(Method::POST, &admit(&host, "retire"), None).await,
             HostTask::Suspend { host } => self.done(Method::POST, &admit(&host, "suspend"), None).await,
             HostTask::Activate { host } => self.done(Method::POST, &admit(&host, "activate"), None).await,
+        }
+    }
+
+    async fn rules(&self, task: RulesTask) -> Result<(), CliError> {
+        match task {
+            RulesTask::List => self.list("/rules", "", &RULES).await,
+            RulesTask::Explain { host, rule } => {
+                let path = format!("/hosts/{}/rules", encode(&host));
+                self.list(&path, &query(&[("rule", rule)]), &RULE_VALUES).await
+            }
+            RulesTask::Override(OverrideTask::List) => self.list("/rules/overrides", "", &OVERRIDES).await,
+            RulesTask::Override(OverrideTask::Remove { name }) => {
+                self.done(Method::DELETE, &format!("/rules/overrides/{}", encode(&name)), None).await
+            }
+            RulesTask::Override(OverrideTask::Add(new)) => {
+                let body = json!({
+                    "name": new.name, "rule": new.rule, "host": new.host, "label": new.label, "site": new.site,
+                    "class": new.class, "part": new.part, "severity": new.severity,
+                    "enabled": new.off.then_some(false), "limits": object(new.limits),
+                });
+                self.done(Method::POST, "/rules/overrides", Some(body)).await
+            }
         }
     }
 

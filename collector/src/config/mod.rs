@@ -5,9 +5,12 @@
 
 mod read;
 mod receivers;
+mod rules;
 mod section;
 #[cfg(test)]
 mod tests;
+
+pub use self::rules::{parse_override, toml_key, toml_text, with_overrides};
 
 use std::{
     fmt,
@@ -33,8 +36,8 @@ pub struct Config {
     pub receivers: Vec<crate::notify::receiver::ReceiverConfig>,
     /// Labels by rule, in order; later wins.
     pub host_rules: Vec<HostRule>,
-    /// Thresholds of the everyday rules.
-    pub rules: crate::domain::rules::Thresholds,
+    /// Limits of the everyday rules, for all hosts and for some.
+    pub rules: crate::domain::rules::Settings,
     /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
 }

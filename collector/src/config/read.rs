@@ -8,10 +8,10 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, HostRule, Http, receivers,
+    Config, ConfigErrors, Grpc, HostRule, Http, receivers, rules,
     section::{Section, Source},
 };
-use crate::domain::{labels::Class, rules::Thresholds, watch::Watch};
+use crate::domain::{labels::Class, watch::Watch};
 
 /// Most `[[host_rule]]` tables; each is tried on every host.
 const HOST_RULES: usize = 1_000;
@@ -39,7 +39,7 @@ fn top(mut all: Section<'_, '_>) -> Config {
         http: http(all.table("http")),
         receivers: receivers::read(all.tables("receiver", receivers::RECEIVERS)),
         host_rules: all.tables("host_rule", HOST_RULES).into_iter().filter_map(host_rule).collect(),
-        rules: rules(all.table("rules")),
+        rules: rules::read(all.table("rules"), all.table("overrides")),
         log_level: log_level(all.table("log")),
     };
     all.finish();
@@ -78,27 +78,6 @@ fn host_rule(mut section: Section<'_, '_>) -> Option<HostRule> {
     Some(HostRule { name: name?, class, site, watch, labels })
 }
 
-fn rules(mut section: Section<'_, '_>) -> Thresholds {
-    let mut thresholds = Thresholds::default();
-    let mut filesystem = section.table("filesystem");
-    for (key, ratio) in [
-        ("warning_free_percent", &mut thresholds.filesystem_warning_ratio),
-        ("critical_free_percent", &mut thresholds.filesystem_critical_ratio),
-        ("hysteresis_percent", &mut thresholds.filesystem_hysteresis_ratio),
-    ] {
-        if let Some(percent) = filesystem.number(key, 0.0..=100.0) {
-            *ratio = percent / 100.0;
-        }
-    }
-    if thresholds.filesystem_critical_ratio > thresholds.filesystem_warning_ratio {
-        filesystem
-            .wrong("critical_free_percent", "no more than warning_free_percent, or nothing would ever warn first");
-    }
-    filesystem.finish();
-    section.finish();
-    thresholds
-}
-
 fn log_level(mut section: Section<'_, '_>) -> String {
     const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
     let expected = "one of error, warn, info, debug, trace";
@@ -113,7 +92,7 @@ const LISTEN: &str = "ADDRESS:PORT such as 0.0.0.0:7460 or [::]:7460";
 const HOST_PORT: &str = "HOST:PORT such as collector.example.org:7460";
 const HOST_NAME: &str = "a host name without port, such as muster.example.org";
 const URL: &str = "the address of the views, such as https://muster.example.org:7461";
-const CLASS: &str = "one of server, workstation, device";
+pub(super) const CLASS: &str = "one of server, workstation, device";
 const WATCH: &str = "one of fast, normal, relaxed, none";
 const LABEL: &str = "label names of a-z, 0-9 and _ that begin with a letter, and values of at most 256 bytes";
 
@@ -158,7 +137,7 @@ fn views_url(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn short_text(text: &str) -> Result<String, String> {
+pub(super) fn short_text(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > TEXT_BYTES || text.chars().any(char::is_control) {
         return Err("a text of 1 to 256 bytes without control characters".into());
     }

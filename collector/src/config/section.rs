@@ -99,6 +99,11 @@ impl<'s, 'i> Section<'s, 'i> {
         self.table.contains_key(key)
     }
 
+    /// There might be such a key.
+    pub(super) fn knows(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
+
     /// A text that `read` accepts; `read` answers what was expected instead.
     pub(super) fn text<T>(
         &mut self,
@@ -236,6 +241,51 @@ impl<'s, 'i> Section<'s, 'i> {
         self.text(key, "the path of a file that holds the secret", |path| {
             Secret::from_file(path.as_ref()).map_err(|error| error.to_string())
         })
+    }
+
+    /// The line on which it stands, as an explanation names it.
+    pub(super) fn place(&self) -> String {
+        let file = self.source.file.file_name().unwrap_or_default().to_string_lossy();
+        format!("{file}:{}", self.source.line(self.offset))
+    }
+
+    /// An amount that `read` accepts: a text, or a number where it needs no unit.
+    pub(super) fn amount(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Result<f64, String>,
+    ) -> Option<f64> {
+        let (offset, value) = self.take(key)?;
+        let given = match &value {
+            DeValue::String(text) => Ok(text.to_string()),
+            DeValue::Integer(whole) if whole.radix() == 10 => Ok(whole.as_str().to_owned()),
+            DeValue::Float(real) => Ok(real.as_str().to_owned()),
+            _ => Err(expected.to_owned()),
+        };
+        given.and_then(|text| read(&text)).map_err(|better| self.wrong_value(offset, key, &value, better)).ok()
+    }
+
+    /// The tables below this one under names that the administrator chose, at most `most`, in the order of the file.
+    pub(super) fn named_tables(&mut self, most: usize) -> Vec<(String, Section<'s, 'i>)> {
+        let mut found = Vec::new();
+        let mut all: Vec<_> = std::mem::take(&mut self.table).into_iter().collect();
+        all.sort_by_key(|(name, _)| name.span().start);
+        if all.len() > most {
+            self.wrong("", format!("at most {most} of them"));
+        }
+        for (name, value) in all.into_iter().take(most) {
+            let (name, offset) = (name.get_ref().to_string(), name.span().start);
+            let shown = printable(&name);
+            match value.into_inner() {
+                DeValue::Table(table) => {
+                    let section = Section::new(self.source, self.path(&shown), offset, table);
+                    found.push((shown, section));
+                }
+                other => self.wrong_value(offset, &shown, &other, format!("{shown} = {{ rule = \"...\", ... }}")),
+            }
+        }
+        found
     }
 
     /// A table below this one; empty where it is absent.

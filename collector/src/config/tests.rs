@@ -54,7 +54,12 @@ fn the_example_documents_every_key_and_shows_the_defaults() {
     assert_eq!(config.state, Path::new("/var/lib/muster/collector"));
     assert_eq!(config.grpc.listen, "0.0.0.0:7460".parse().unwrap());
     assert_eq!((config.http.names.len(), config.http.certificate.is_some()), (1, true));
-    assert_eq!(config.rules, crate::domain::rules::Thresholds::default());
+    assert_eq!(config.rules.lines().len(), 3);
+    for line in &config.rules.lines()[..1] {
+        for (place, amount) in &line.change.limits {
+            assert_eq!(*amount, line.rule.limits[*place].default, "{}", line.rule.limits[*place].key);
+        }
+    }
     let rule = &config.host_rules[0];
     assert_eq!((rule.class, rule.watch, rule.labels.len()), (Some(Class::Workstation), Some(Watch::Relaxed), 2));
     let names: Vec<_> = config.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
@@ -70,14 +75,14 @@ fn the_example_documents_every_key_and_shows_the_defaults() {
 fn every_key_that_is_read_stands_in_the_example() {
     let unknown = "nothing_called_this = 1\n";
     let folders =
-        ["", "[grpc]\n", "[http]\n", "[rules]\n", "[rules.filesystem]\n", "[log]\n", "[[host_rule]]\nname = \"x\"\n"];
+        ["", "[grpc]\n", "[http]\n", "[rules.filesystem_space]\n", "[log]\n", "[[host_rule]]\nname = \"x\"\n"];
     let kinds =
         ["webhook", "email", "alertmanager"].map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
     for folder in folders.into_iter().map(str::to_owned).chain(kinds) {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
         for key in known.split(", ") {
-            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "filesystem"].contains(&key)
+            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides"].contains(&key)
                 || EXAMPLE.contains(&format!("#{key} = "))
                 || EXAMPLE.contains(&format!(" {key} = "));
             assert!(documented, "{key} is read but not in the example");
@@ -96,8 +101,8 @@ listen = "everywhere"
 require_authentication = "yes"
 names = ["good.example", "bad name"]
 certificate_file = "/nonexistent.pem"
-[rules.filesystem]
-warning_free_percent = 120
+[rules.filesystem_space]
+warning = "120 %"
 [log]
 level = "loud"
 [[receiver]]
@@ -128,7 +133,7 @@ class = "toaster"
             "7: http.require_authentication = \"yes\"",
             "8: http.names = \"bad name\"",
             "9: http.certificate_file = \"/nonexistent.pem\"",
-            "11: rules.filesystem.warning_free_percent = 120",
+            "11: rules.filesystem_space.warning = \"120 %\"",
             "13: log.level = \"loud\"",
             "16: receiver[1].kind = \"pigeon\"",
             "20: receiver[2].url = \"http://169.254.169.254/latest\"",
@@ -145,6 +150,57 @@ class = "toaster"
     assert!(!all.join("\n").contains("hunter2"));
     assert!(all[11].contains("set secret_file to its path"), "{}", all[11]);
     assert!(all[1].contains("known are: state, grpc"), "{}", all[1]);
+}
+
+#[test]
+fn rules_and_overrides_are_refused_by_line_and_key() {
+    let text = r#"
+[rules.filesystem_spaces]
+warning = "10 %"
+[rules.memory_exhausted]
+warning = 10
+critical = "5 GiB"
+hysteresis = "60 %"
+[rules.filesystem_space]
+critical = "30 %"
+[rules.oom_kill]
+critical = "off"
+quiet = "off"
+[overrides]
+a = { rule = "filesystem_spac", host = "db-*" }
+b = { rule = "cpu_pressure", mount = "/x", host = "db-*" }
+c = { rule = "filesystem_space", warning = "3 %" }
+d = { rule = "filesystem_space", mount = "/x", warning = "3 %" }
+e = 5
+f = { host = "db-*" }
+g = { rule = "clock_off", label = "nothing", severity = "loud" }
+h = { rule = "clock_off", class = "toaster", warning = [1] }
+"#;
+    let all = mistakes(text);
+    let expected = [
+        ("2: rules.filesystem_spaces", "known are: filesystem_space, filesystem_inodes"),
+        ("5: rules.memory_exhausted.warning = 10", "a percentage such as \"10 %\", from 0 % to 100 %"),
+        ("6: rules.memory_exhausted.critical = \"5 GiB\"", "a percentage such as"),
+        ("7: rules.memory_exhausted.hysteresis = \"60 %\"", "from 0 % to 50 %"),
+        ("8: rules.filesystem_space.critical", "no more than warning (10 %)"),
+        ("12: rules.oom_kill.quiet = \"off\"", "a time such as"),
+        ("14: overrides.a.rule = \"filesystem_spac\"", "the name of a rule: filesystem_space,"),
+        ("15: overrides.b.mount = \"/x\"", "known are: rule, host, label, site, class, enabled"),
+        ("16: overrides.c.rule", "for all hosts write [rules.filesystem_space]"),
+        ("16: overrides.c.critical", "no more than warning (3 %)"),
+        ("17: overrides.d.critical", "no more than warning (3 %)"),
+        ("18: overrides.e = 5", "rule ="),
+        ("19: overrides.f.rule", "it is missing"),
+        ("20: overrides.g.label = \"nothing\"", "a label such as"),
+        ("20: overrides.g.severity = \"loud\"", "info, warning, critical"),
+        ("21: overrides.h.class = \"toaster\"", "workstation"),
+        ("21: overrides.h.warning = [1 entries]", "a time such as"),
+    ];
+    assert_eq!(all.len(), expected.len(), "{all:#?}");
+    for (line, (start, words)) in all.iter().zip(expected) {
+        assert!(line.starts_with(&format!("collector.toml:{start}")), "{line}");
+        assert!(line.contains(words), "{line}");
+    }
 }
 
 #[test]

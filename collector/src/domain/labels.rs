@@ -102,3 +102,34 @@ pub struct Facts {
     /// The agent's version.
     pub agent_version: String,
 }
+
+/// Whether `name` matches `pattern`, where `*` is any text and `?` any one character, in letters of either case.
+#[must_use]
+pub fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
+    let name: Vec<char> = name.to_lowercase().chars().collect();
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while read < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(&expected) if expected == '?' || expected == name[read] => {
+                at += 1;
+                read += 1;
+            }
+            _ => match star {
+                // The star takes one character more.
+                Some((place, taken)) => {
+                    star = Some((place, taken + 1));
+                    at = place + 1;
+                    read = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|&left| left == '*')
+}

@@ -61,7 +61,7 @@ pub(super) fn profile(host: Newcomer, own: &[(String, String)], gives: &Gives, r
     draft.take("agent", &Gives { labels: own.to_vec(), ..Gives::default() });
     draft.take("token", gives);
     let called = safe_name(&host.facts.name);
-    for rule in rules.iter().filter(|rule| matches_pattern(&rule.name, &called)) {
+    for rule in rules.iter().filter(|rule| crate::domain::labels::matches_pattern(&rule.name, &called)) {
         let gives =
             Gives { labels: rule.labels.clone(), class: rule.class, site: rule.site.clone(), watch: rule.watch };
         draft.take("rule", &gives);
@@ -184,34 +184,4 @@ pub(super) fn numbered(base: &str, n: u64) -> String {
     let suffix = format!("-{n}");
     let kept: String = base.chars().take(LONGEST_NAME - suffix.len()).collect();
     kept + &suffix
-}
-
-/// Whether `name` matches `pattern`, where `*` is any text and `?` any one character, in letters of either case.
-fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-    let name: Vec<char> = name.to_lowercase().chars().collect();
-    let (mut at, mut read) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while read < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(&expected) if expected == '?' || expected == name[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => match star {
-                // The star takes one character more.
-                Some((place, taken)) => {
-                    star = Some((place, taken + 1));
-                    at = place + 1;
-                    read = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|&left| left == '*')
 }

@@ -328,8 +328,10 @@ fn readings_update(readings: v1::Readings) -> Result<ReadingsUpdate, DecodeError
         limit("a source", source.source.len(), STRING_BYTES)?;
     }
     let state = |source: v1::SourceState| (source.source, source.state, cut(source.reason, STRING_BYTES));
+    let clock = readings.clock.unwrap_or_default();
     Ok(ReadingsUpdate {
-        agent_wall_ms: readings.clock.unwrap_or_default().wall_ms,
+        agent_wall_ms: clock.wall_ms,
+        agent_uptime_ms: clock.boottime_ms,
         full: readings.full,
         whole_gaps: readings.whole_gaps,
         whole_diffs: readings.whole_diffs,

@@ -152,6 +152,7 @@ impl Visitor {
         let same_epoch = received.filter(|(epoch, _)| *epoch == greeting.epoch).map_or(0, |(_, through)| through);
         let now = context.now();
         let time = HostTime::new(greeting.boot_id, greeting.clock, now);
+        context.rooms.slots.know(&profile);
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
         let dictionary_known = slot.resume(session, &greeting.dictionary_hash, now);
         if let Some(view) = context.rooms.snapshot.borrow().hosts.get(&host) {

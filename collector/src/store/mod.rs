@@ -15,6 +15,7 @@ pub(crate) mod identity_rows;
 mod lease;
 mod load;
 mod migrations;
+pub mod overrides;
 pub mod people;
 mod reserve;
 mod retention;

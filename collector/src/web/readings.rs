@@ -3,7 +3,7 @@
 use super::words;
 use crate::domain::{
     host::slot::{Slot, SourceState},
-    rules::Thresholds,
+    rules::{FILESYSTEM_SPACE, Thresholds},
     time::Timestamp,
 };
 
@@ -65,12 +65,12 @@ pub(super) struct HostReadings {
 }
 
 /// The latest readings of a host.
-pub(super) fn readings(slot: &Slot, thresholds: &Thresholds, now: Timestamp) -> HostReadings {
+pub(super) fn readings(slot: &Slot, now: Timestamp) -> HostReadings {
     let mut samples = Vec::new();
     for name in SHOWN {
         slot.for_each(name, &mut |labels, value| samples.push(Sample { name, labels: labels.to_vec(), value }));
     }
-    let mut shown = HostReadings { series: words::count(slot.series()), ..pick(&samples, thresholds, now) };
+    let mut shown = HostReadings { series: words::count(slot.series()), ..pick(&samples, &slot.thresholds(), now) };
     shown.figures.extend(slot.agent_clock_ahead_ms().and_then(clock));
     let sources =
         slot.sources().into_iter().filter(|source| !matches!(source.state, SourceState::Ok | SourceState::Absent));
@@ -151,7 +151,6 @@ fn bars(samples: &[Sample], thresholds: &Thresholds) -> Vec<Bar> {
         let space = Space { total, free: available, available };
         bars.extend(bar("memory".into(), String::new(), space, MEMORY_LOW));
     }
-    let low = (thresholds.filesystem_warning_ratio, thresholds.filesystem_critical_ratio);
     for size in file_systems(samples) {
         let twin = |name: &str| {
             let same = |sample: &&Sample| {
@@ -164,7 +163,8 @@ fn bars(samples: &[Sample], thresholds: &Thresholds) -> Vec<Bar> {
             let free = twin("node_filesystem_free_bytes").unwrap_or(available);
             let detail = format!("{} {}", size.label("device"), size.label("fstype"));
             let space = Space { total: size.value, free, available };
-            bars.extend(bar(size.label("mountpoint").to_owned(), detail, space, low));
+            let limits = thresholds.at(&FILESYSTEM_SPACE, || size.label("mountpoint")).limits;
+            bars.extend(bar(size.label("mountpoint").to_owned(), detail, space, (limits[0], limits[1])));
         }
         if bars.len() >= MAX_BARS {
             break;

@@ -44,6 +44,8 @@ const NOBODY: i64 = i64::MIN;
 pub struct ReadingsUpdate {
     /// The agent's wall clock, milliseconds.
     pub agent_wall_ms: i64,
+    /// The host's time since boot, milliseconds.
+    pub agent_uptime_ms: u64,
     /// Whether every live series is here.
     pub full: bool,
     /// Gaps of the whole numbers.
@@ -141,7 +143,6 @@ pub struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) interner: Interner,
-    pub(super) thresholds: Thresholds,
 }
 
 #[derive(Debug)]
@@ -164,6 +165,7 @@ struct State {
     memory: rules::Memory,
     trends: trend::Sampler,
     filling: Vec<Filling>,
+    thresholds: Arc<Thresholds>,
 }
 
 /// What applying readings led to.
@@ -189,7 +191,12 @@ pub struct Figures {
 }
 
 impl Slot {
-    pub(super) fn new(shared: Arc<Shared>, dictionary: Arc<Dictionary>, host: HostNo) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        dictionary: Arc<Dictionary>,
+        thresholds: Arc<Thresholds>,
+        host: HostNo,
+    ) -> Self {
         let state = State {
             fresh: true,
             draft: None,
@@ -205,6 +212,7 @@ impl Slot {
             memory: rules::Memory::default(),
             trends: trend::Sampler::new(trend::phase_of(host.0)),
             filling: Vec::new(),
+            thresholds,
         };
         Self {
             heard_ms: AtomicI64::new(i64::MIN),
@@ -354,7 +362,11 @@ impl Slot {
             values: &state.values,
             sources: &state.sources,
             omissions: &state.omissions,
-            thresholds: &self.shared.thresholds,
+            thresholds: &state.thresholds,
+            now,
+            uptime_ms: update.agent_uptime_ms,
+            clock_ahead_ms: state.agent_ahead_ms,
+            growth: None,
         };
         let judgements = state.memory.judge(&inputs);
         state.trends.sample(state.dictionary.trends(), &state.values, update.agent_wall_ms, now);
@@ -367,6 +379,21 @@ impl Slot {
     /// session begins, so that a trouble that vanished meanwhile is cleared and one that goes on is not told again.
     pub fn adopt(&self, open: &[FindingRow]) {
         self.lock().memory.adopt(open);
+    }
+
+    /// The host says, in these words, that there is a time of which it cannot report.
+    pub fn unreported(&self, words: String) {
+        self.lock().memory.unreported(words);
+    }
+
+    /// What the rules judge this host by.
+    #[must_use]
+    pub fn thresholds(&self) -> Arc<Thresholds> {
+        Arc::clone(&self.lock().thresholds)
+    }
+
+    pub(super) fn judge_by(&self, thresholds: Arc<Thresholds>) {
+        self.lock().thresholds = thresholds;
     }
 
     /// The value of the series with exactly these labels, in any order, if there is one now.

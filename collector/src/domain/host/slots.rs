@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use super::{
@@ -11,8 +11,9 @@ use super::{
 };
 use crate::domain::{
     ids::{HostNo, SessionId},
+    labels::Profile,
     record::FindingRow,
-    rules::Thresholds,
+    rules::Settings,
     time::Timestamp,
     watch::Watch,
 };
@@ -32,6 +33,7 @@ pub struct Silence {
 #[derive(Debug)]
 pub struct Slots {
     shared: Arc<Shared>,
+    settings: RwLock<Settings>,
     empty: Arc<Dictionary>,
     // Written when a host reports for the first time; everything else reads.
     slots: RwLock<HashMap<HostNo, Arc<Slot>>>,
@@ -39,16 +41,20 @@ pub struct Slots {
 
 impl Default for Slots {
     fn default() -> Self {
-        Self::new(Thresholds::default())
+        Self::new(Settings::default())
     }
 }
 
 impl Slots {
-    /// No slots yet; readings will be judged by `thresholds`.
+    /// No slots yet; readings will be judged by `settings`.
     #[must_use]
-    pub fn new(thresholds: Thresholds) -> Self {
-        let shared = Arc::new(Shared { thresholds, ..Shared::default() });
-        Self { shared, empty: Arc::new(Dictionary::empty()), slots: RwLock::default() }
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            shared: Arc::default(),
+            settings: RwLock::new(settings),
+            empty: Arc::new(Dictionary::empty()),
+            slots: RwLock::default(),
+        }
     }
 
     /// A new session has this host's slot; its readings start anew. Until they come, the last ones stay for views.
@@ -60,10 +66,31 @@ impl Slots {
 
     fn slot(&self, host: HostNo) -> Arc<Slot> {
         self.find(host).unwrap_or_else(|| {
+            let thresholds = self.settings().for_anybody();
             let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Slot::new(Arc::clone(&self.shared), Arc::clone(&self.empty), host));
+            let (shared, empty) = (Arc::clone(&self.shared), Arc::clone(&self.empty));
+            let new = || Arc::new(Slot::new(shared, empty, thresholds, host));
             Arc::clone(slots.entry(host).or_insert_with(new))
         })
+    }
+
+    /// What the host is called and how it is classed decides by which limits it is judged.
+    pub fn know(&self, profile: &Profile) {
+        let thresholds = self.settings().of(profile);
+        self.slot(profile.no).judge_by(thresholds);
+    }
+
+    /// Other settings, and whom they may be about.
+    pub fn set_rules<'a>(&self, settings: Settings, hosts: impl Iterator<Item = &'a Profile>) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        for profile in hosts.filter(|profile| self.find(profile.no).is_some()) {
+            self.know(profile);
+        }
+    }
+
+    /// The settings that readings are judged by.
+    pub fn settings(&self) -> RwLockReadGuard<'_, Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The watch level changed.

@@ -1,214 +1,246 @@
-//! A file system is nearly full.
+//! File systems that are full, will be, or take no more.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod places;
+mod space;
 
-use super::{Inputs, Standing, Thresholds};
-use crate::domain::{
-    event::{Judgement, Severity},
-    host::dictionary::{Dictionary, is_absent},
+use std::collections::BTreeSet;
+
+use super::{
+    Unit,
+    catalogue::{Limit, Rule},
+    judging::{Bad, Judging, level},
+    words::percent,
 };
+use crate::domain::{event::Severity, host::dictionary::is_absent};
 
-/// The rule's name.
-pub const RULE: &str = "filesystem_space";
+pub(super) use self::places::{Places, errors, places};
+use self::space::Space;
+
 /// The agent's source of these readings.
 const SOURCE: &str = "filesystem";
-
 const GIB: f64 = 1_073_741_824.0;
-/// No warning while more than this is free. A share alone misjudges large disks (10 % of 20 TB are 2 TB); this is what
-/// 10 % are of a disk of 500 GiB, and a day's growth at 600 KB/s. Checkmk's "magic factor" bends its levels for the
-/// same reason; a bound can be read off the evidence.
-const WARNING_FREE_BYTES: f64 = 50.0 * GIB;
-/// Not critical while more than this is free: 5 % of 400 GiB, eight hours at the same rate.
-const CRITICAL_FREE_BYTES: f64 = 20.0 * GIB;
+const TIB: f64 = 1_024.0 * GIB;
+
+/// `filesystem_space`
+pub static SPACE: Rule = Rule {
+    name: "filesystem_space",
+    says: "Little space is left on a file system, by share and in bytes.",
+    part: Some("mount"),
+    limits: &[
+        Limit::new("warning", "share free below which it warns", Unit::Share, (0.0, 1.0), 0.10),
+        Limit::new("critical", "share free below which it is critical", Unit::Share, (0.0, 1.0), 0.05),
+        Limit::new("hysteresis", "more than the limit that ends it", Unit::Share, (0.0, 0.5), 0.02),
+        Limit::new("warning_free", "no warning while more is free", Unit::Bytes, (0.0, 1_024.0 * TIB), 50.0 * GIB),
+        Limit::new("critical_free", "not critical while more is free", Unit::Bytes, (0.0, 1_024.0 * TIB), 20.0 * GIB),
+        Limit::new("for", "how long it must hold", Unit::Time, (0.0, 86_400.0), 0.0),
+    ],
+    source: "shares are those of Checkmk's and Zabbix's defaults (20/10 and 20/10 % free) halved, as on node-mixin's \
+             disks of 5 and 3 %; a share alone misjudges large disks (10 % of 20 TB are 2 TB), so bytes count too: 50 GiB \
+             are 10 % of 500 GiB and a day's growth at 600 KB/s, 20 GiB eight hours of it",
+    remedy: "du -xh MOUNT | sort -h | tail; journalctl --vacuum-size=200M; empty what may go or grow the file system",
+};
+
+/// `filesystem_inodes`
+pub(super) static INODES: Rule = Rule {
+    name: "filesystem_inodes",
+    says: "A file system has room for few more files, however many bytes are free.",
+    part: Some("mount"),
+    limits: &[
+        Limit::new("warning", "share free below which it warns", Unit::Share, (0.0, 1.0), 0.05),
+        Limit::new("critical", "share free below which it is critical", Unit::Share, (0.0, 1.0), 0.03),
+        Limit::new("hysteresis", "more than the limit that ends it", Unit::Share, (0.0, 0.5), 0.01),
+        Limit::new("warning_free", "no warning while more are free", Unit::Number, (0.0, 1e12), 500_000.0),
+        Limit::new("critical_free", "not critical while more are free", Unit::Number, (0.0, 1e12), 100_000.0),
+        Limit::new("for", "how long it must hold", Unit::Time, (0.0, 86_400.0), 60.0),
+    ],
+    source: "node-mixin: 5 and 3 %; half a million files are a day of a busy mail or session store",
+    remedy: "du --inodes -x MOUNT | sort -n | tail; delete what is stale; ext4 cannot get more without a new mkfs",
+};
+
+/// `filesystem_filling`
+pub(super) static FILLING: Rule = Rule {
+    name: "filesystem_filling",
+    says: "A file system will be full soon if it goes on growing as its trend says.",
+    part: Some("mount"),
+    limits: &[
+        Limit::new(
+            "warning",
+            "time to full, at the latest, that warns",
+            Unit::Time,
+            (3_600.0, 90.0 * 86_400.0),
+            86_400.0,
+        ),
+        Limit::new("critical", "time to full that is critical", Unit::Time, (600.0, 30.0 * 86_400.0), 14_400.0),
+        Limit::new("hysteresis", "more than the limit that ends it", Unit::Time, (0.0, 86_400.0), 3_600.0),
+        Limit::new("for", "how long it must hold", Unit::Time, (0.0, 86_400.0), 1_800.0),
+    ],
+    source: "node-mixin: full within 24 h and 4 h, held; the slow end of the trend's range counts, so that a burst that a \
+             trend cannot tell from growth stays quiet",
+    remedy: "find what grows (du -xh MOUNT | sort -h | tail) before it is full",
+};
+
+/// `filesystem_read_only`
+pub(super) static READ_ONLY: Rule = Rule {
+    name: "filesystem_read_only",
+    says: "A file system that was written to is mounted read-only: the kernel does that after an error.",
+    part: Some("mount"),
+    limits: &[Limit::new("for", "how long it must hold", Unit::Time, (0.0, 86_400.0), 60.0)],
+    source: "kernel: ext4 errors=remount-ro; one that was read-only when it was first seen (image, snap, /usr) is meant so",
+    remedy: "dmesg for the error; save what is there, fsck, mount -o remount,rw MOUNT",
+};
+
+const WARNING: usize = 0;
+const CRITICAL: usize = 1;
+const HYSTERESIS: usize = 2;
+const WARNING_FREE: usize = 3;
+const CRITICAL_FREE: usize = 4;
+const FOR: usize = 5;
+const FILLING_FOR: usize = 3;
+const READ_ONLY_FOR: usize = 0;
 /// A bound is left behind at this multiple: 12 % to 10 %, as the shares do.
 const FREE_HYSTERESIS: f64 = 1.2;
+/// Mount points whose being written to is remembered; more are not judged for it.
+const WRITABLE: usize = 256;
 
-/// Where one file system's readings are.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Places {
-    size: u32,
-    avail: u32,
-    readonly: Option<u32>,
+/// When a file system will be full, as its trend says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// Seconds to full at the earliest.
+    pub soonest_s: f64,
+    /// Seconds to full at the latest; infinite where it may never be.
+    pub latest_s: f64,
 }
 
-/// The file systems that are judged: one mount point per device, the shortest, since bind mounts and subvolumes of one
-/// device fill together; of two mounts on one mount point the later, which hides the other.
-pub(super) fn places(dictionary: &Dictionary) -> Box<[Places]> {
-    let sizes = by_labels(dictionary, "node_filesystem_size_bytes");
-    let avails = by_labels(dictionary, "node_filesystem_avail_bytes");
-    let readonlys = by_labels(dictionary, "node_filesystem_readonly");
-    let mut by_mount_point: BTreeMap<&str, (u32, Places)> = BTreeMap::new();
-    for (labels, size) in &sizes {
-        let Some(avail) = avails.get(labels) else { continue };
-        let found = Places { size: *size, avail: *avail, readonly: readonlys.get(labels).copied() };
-        let known = by_mount_point.entry(dictionary.label(*size, "mountpoint")).or_insert((*size, found));
-        if known.0 < *size {
-            *known = (*size, found);
+/// Which file systems have been seen mounted for writing, by the hash of their mount point.
+#[derive(Debug, Default)]
+pub(super) struct Writable(Vec<u64>);
+
+impl Writable {
+    /// Whether it was ever seen writable; notes that it is now.
+    fn was(&mut self, part: &str, writable_now: bool) -> bool {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        part.hash(&mut hasher);
+        let hash = hasher.finish();
+        let known = self.0.contains(&hash);
+        if !known && writable_now && self.0.len() < WRITABLE {
+            self.0.push(hash);
         }
+        known
     }
-    let mut by_device: HashMap<&str, (&str, Places)> = HashMap::new();
-    let mut judged = Vec::new();
-    for (mount_point, (_, found)) in by_mount_point {
-        let device = dictionary.label(found.size, "device");
-        if !names_one_filesystem(device) {
-            judged.push(found);
-            continue;
-        }
-        let known = by_device.entry(device).or_insert((mount_point, found));
-        if mount_point.len() < known.0.len() {
-            *known = (mount_point, found);
-        }
-    }
-    judged.extend(by_device.into_values().map(|(_, found)| found));
-    judged.sort_unstable_by_key(|found| found.size);
-    judged.into()
 }
 
-/// `tmpfs` and its like name many file systems, and so does the device node of all FUSE mounts.
-fn names_one_filesystem(device: &str) -> bool {
-    (device.starts_with("/dev/") && device != "/dev/fuse") || device.contains(":/") || device.starts_with("//")
-}
-
-fn by_labels<'a>(dictionary: &'a Dictionary, metric: &str) -> BTreeMap<[&'a str; 3], u32> {
-    let mut found = Vec::new();
-    dictionary.each(metric, &mut |place, _| found.push(place));
-    let labels = |place| ["mountpoint", "device", "fstype"].map(|label| dictionary.label(place, label));
-    found.into_iter().map(|place| (labels(place), place)).collect()
-}
-
-/// Where the readings are that say of a file system that it could not be asked.
-pub(super) fn errors(dictionary: &Dictionary) -> Box<[u32]> {
-    by_labels(dictionary, "node_filesystem_device_error").into_values().collect()
-}
+const ALL: [&Rule; 4] = [&SPACE, &INODES, &FILLING, &READ_ONLY];
 
 /// Judges all file systems of a host.
-pub(super) fn judge(inputs: &Inputs<'_>, standing: &mut Standing, differences: &mut Vec<Judgement>) {
-    if let Some(reason) = inputs.silence_of(SOURCE) {
-        return standing.doubt_all(RULE, &reason, differences);
+pub(super) fn judge(judging: &mut Judging<'_>, writable: &mut Writable) {
+    if let Some(reason) = judging.inputs.silence_of(SOURCE) {
+        for rule in [&SPACE, &INODES, &FILLING, &READ_ONLY] {
+            judging.doubt_all(rule, &reason);
+        }
+        return;
     }
+    let anything_open = ALL.iter().any(|rule| judging.standing.any(rule));
     let mut judged = BTreeSet::new();
-    let anything_open = !standing.is_empty();
-    for places in &inputs.dictionary.rules().filesystems {
-        let Some(space) = Space::read(inputs, *places) else { continue };
-        let part = || inputs.dictionary.label(places.size, "mountpoint");
-        let previous = if anything_open { standing.severity(part()) } else { None };
+    let dictionary = judging.inputs.dictionary;
+    for places in &dictionary.rules().filesystems {
+        let Some(space) = Space::read(judging.inputs, *places) else { continue };
+        let part = dictionary.label(places.size, "mountpoint");
         if anything_open {
-            judged.insert(part());
+            judged.insert(part);
         }
-        match space.level(inputs.thresholds, previous) {
-            Some(severity) => {
-                let evidence = || space.shortage(part(), severity, inputs.thresholds);
-                standing.hold(RULE, part(), severity, evidence, differences);
+        left(judging, part, &SPACE, space, !space.readonly);
+        if let Some(files) = Space::files(judging.inputs, *places) {
+            left(judging, part, &INODES, files, !space.readonly);
+        }
+        filling(judging, part);
+        let was_writable = writable.was(part, !space.readonly) || judging.previous(&READ_ONLY, part).is_some();
+        read_only(judging, part, space.readonly && was_writable);
+    }
+    if !anything_open {
+        return;
+    }
+    for rule in [&SPACE, &INODES, &FILLING, &READ_ONLY] {
+        for part in judging.open(rule).into_iter().filter(|part| !judged.contains(part.as_str())) {
+            settle_unseen(judging, rule, &part);
+        }
+    }
+}
+
+/// Little is left, of space or of files. What cannot be written to cannot fill.
+fn left(judging: &mut Judging<'_>, part: &str, rule: &'static Rule, space: Space, fills: bool) {
+    let applies = judging.inputs.thresholds.at(rule, || part);
+    let previous = judging.previous(rule, part);
+    let limits = &applies.limits;
+    let level = space
+        .level(
+            (limits[WARNING], limits[CRITICAL]),
+            (limits[WARNING_FREE], limits[CRITICAL_FREE]),
+            limits[HYSTERESIS],
+            previous,
+        )
+        .filter(|_| fills);
+    let evidence = || match level {
+        None if !fills => format!("{}, mounted read-only: it cannot fill", space.figures(part)),
+        None => space.figures(part),
+        Some(severity) => {
+            let limit = limits[if severity == Severity::Critical { CRITICAL } else { WARNING }];
+            let (figures, clear) = (space.figures(part), percent(limit + limits[HYSTERESIS]));
+            let shown = percent(limit);
+            if space.share() < limit {
+                format!("{figures}, below {shown} %")
+            } else {
+                format!("{figures}, was below {shown} % and is not above {clear} % yet")
             }
-            None if previous.is_some() => standing.clear(RULE, part(), || space.relief(part()), differences),
-            None => {}
         }
+    };
+    judging.settle(rule, part, level, (&applies, limits[FOR]), evidence);
+}
+
+fn filling(judging: &mut Judging<'_>, part: &str) {
+    let Some(growth) = judging.inputs.growth else { return };
+    let applies = judging.inputs.thresholds.at(&FILLING, || part);
+    let forecast = growth.iter().find(|(mount, _)| &**mount == part).map(|(_, forecast)| *forecast);
+    let previous = judging.previous(&FILLING, part);
+    let limits = &applies.limits;
+    let latest = forecast.map_or(f64::INFINITY, |forecast| forecast.latest_s);
+    let level = level(Bad::Below, latest, (limits[WARNING], limits[CRITICAL]), limits[HYSTERESIS], previous);
+    let evidence = || match forecast.filter(|_| level.is_some()) {
+        Some(forecast) => {
+            let hours = |seconds: f64| seconds / 3_600.0;
+            format!("{part}: full in {:.1} to {:.1} h if it goes on growing", hours(forecast.soonest_s), hours(latest))
+        }
+        None => format!("{part}: no longer growing towards its end"),
+    };
+    judging.settle(&FILLING, part, level, (&applies, limits[FILLING_FOR]), evidence);
+}
+
+fn read_only(judging: &mut Judging<'_>, part: &str, turned: bool) {
+    if !turned && judging.pending.is_empty() && !judging.standing.any(&READ_ONLY) {
+        return;
     }
-    for part in standing.parts().into_iter().filter(|part| anything_open && !judged.contains(part.as_str())) {
-        settle_unseen(inputs, &part, standing, differences);
-    }
+    let applies = judging.inputs.thresholds.at(&READ_ONLY, || part);
+    let evidence = || {
+        let how = if turned { "turned read-only; nothing can be written" } else { "can be written to again" };
+        format!("{part}: {how}")
+    };
+    let level = turned.then_some(Severity::Critical);
+    judging.settle(&READ_ONLY, part, level, (&applies, applies.limits[READ_ONLY_FOR]), evidence);
 }
 
 /// What of a finding whose file system has no figures now.
-fn settle_unseen(inputs: &Inputs<'_>, part: &str, standing: &mut Standing, differences: &mut Vec<Judgement>) {
-    let dictionary = inputs.dictionary;
-    let unanswered = dictionary
-        .rules()
-        .filesystem_errors
-        .iter()
-        .any(|place| inputs.value(*place) == 1.0 && dictionary.label(*place, "mountpoint") == part);
-    if unanswered {
-        standing.doubt(RULE, part, &format!("{part}: the file system did not answer"), differences);
+fn settle_unseen(judging: &mut Judging<'_>, rule: &'static Rule, part: &str) {
+    let (inputs, dictionary) = (judging.inputs, judging.inputs.dictionary);
+    let failed = |place: &u32| inputs.value(*place) == 1.0 && dictionary.label(*place, "mountpoint") == part;
+    if dictionary.rules().filesystem_errors.iter().any(failed) {
+        judging.doubt(rule, part, &format!("{part}: the file system did not answer"));
     } else {
         // Opened in this very pass it is not: those were seen.
-        standing.clear(RULE, part, || format!("{part}: no such file system is mounted any more"), differences);
+        judging.clear(rule, part, || format!("{part}: no such file system is mounted any more"));
     }
 }
 
-/// The space of one file system.
-#[derive(Debug, Clone, Copy)]
-struct Space {
-    size: f64,
-    avail: f64,
-    readonly: bool,
-}
-
-impl Space {
-    /// `None` where there are no figures, or none that mean anything (no blocks at all, more free than there is).
-    fn read(inputs: &Inputs<'_>, places: Places) -> Option<Self> {
-        let (size, avail) = (inputs.value(places.size), inputs.value(places.avail));
-        if is_absent(size) || is_absent(avail) || !(size > 0.0 && (0.0..=size).contains(&avail)) || size.is_infinite() {
-            return None;
-        }
-        Some(Self { size, avail, readonly: places.readonly.is_some_and(|place| inputs.value(place) == 1.0) })
-    }
-
-    /// How bad it is, when it was `previous` before. A read-only file system (an image, say) cannot fill.
-    fn level(self, thresholds: &Thresholds, previous: Option<Severity>) -> Option<Severity> {
-        if self.readonly {
-            return None;
-        }
-        let share = self.avail / self.size;
-        let below = |limit: f64, free: f64, was: bool| {
-            if was {
-                share <= limit + thresholds.filesystem_hysteresis_ratio && self.avail <= free * FREE_HYSTERESIS
-            } else {
-                share < limit && self.avail < free
-            }
-        };
-        let was_critical = previous == Some(Severity::Critical);
-        if below(thresholds.filesystem_critical_ratio, CRITICAL_FREE_BYTES, was_critical) {
-            Some(Severity::Critical)
-        } else if below(thresholds.filesystem_warning_ratio, WARNING_FREE_BYTES, previous.is_some()) {
-            Some(Severity::Warning)
-        } else {
-            None
-        }
-    }
-
-    /// `/var: 3.1 GiB of 100 GiB free (3.1 %)`
-    fn figures(self, part: &str) -> String {
-        let percent = 100.0 * self.avail / self.size;
-        format!("{part}: {} of {} free ({percent:.1} %)", bytes(self.avail), bytes(self.size))
-    }
-
-    fn shortage(self, part: &str, severity: Severity, thresholds: &Thresholds) -> String {
-        let limit = match severity {
-            Severity::Critical => thresholds.filesystem_critical_ratio,
-            _ => thresholds.filesystem_warning_ratio,
-        };
-        let clear = limit + thresholds.filesystem_hysteresis_ratio;
-        let (figures, limit, clear) = (self.figures(part), percent(limit), percent(clear));
-        if self.avail / self.size < limit / 100.0 {
-            format!("{figures}, below {limit} %")
-        } else {
-            format!("{figures}, was below {limit} % and is not above {clear} % yet")
-        }
-    }
-
-    fn relief(self, part: &str) -> String {
-        let figures = self.figures(part);
-        if self.readonly { format!("{figures}, mounted read-only: it cannot fill") } else { figures }
-    }
-}
-
-/// A share as a percentage without binary dust: 0.07 is 7, not 7.000000000000001.
-fn percent(share: f64) -> f64 {
-    (share * 10_000.0).round() / 100.0
-}
-
-/// `3.1 GiB`, `100 GiB`, `512 B`: three figures at most.
-fn bytes(amount: f64) -> String {
-    let mut amount = amount;
-    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-        if amount < 1023.5 {
-            return if amount < 9.95 && unit != "B" {
-                format!("{amount:.1} {unit}")
-            } else {
-                format!("{amount:.0} {unit}")
-            };
-        }
-        amount /= 1024.0;
-    }
-    format!("{amount:.1} PiB")
+/// A figure that may be missing or senseless.
+fn figure(value: f64) -> Option<f64> {
+    (!is_absent(value) && value.is_finite()).then_some(value)
 }

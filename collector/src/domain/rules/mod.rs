@@ -2,44 +2,59 @@
 //!
 //! A rule looks at the latest readings of one host and keeps in [`Memory`] what it said before, so that it speaks only
 //! when something differs: trouble opened or changed severity, was cleared, or can no longer be judged. Running `for`
-//! times live in memory alone: after a restart no finding opens earlier than without it.
+//! times live in memory alone: after a restart no finding opens earlier than without it, and at most one `for` later.
 //! Rules never see the wire, a clock or the store.
+//!
+//! One file per topic; a new rule is a function in its topic's file and an entry in [`RULES`].
 
+mod amount;
+mod capacity;
+mod catalogue;
+mod certificate;
+mod clock;
 mod filesystem;
+mod gaps;
+mod judging;
+mod memory;
+mod minutes;
+mod pending;
+mod pressure;
+mod reboot;
 mod series;
+mod settings;
+mod single;
 mod standing;
+mod swap;
 mod systemd;
+mod words;
 
-use self::standing::Standing;
+use self::{
+    judging::Judging,
+    minutes::Minutes,
+    pending::Pending,
+    single::{Single, Singles},
+    standing::Standing,
+};
 use super::{
     event::Judgement,
     host::{
-        dictionary::{Dictionary, draft::Omissions},
+        dictionary::{Dictionary, draft::Omissions, is_absent},
         slot::{Source, SourceState},
     },
     record::FindingRow,
+    time::Timestamp,
 };
 
 pub use self::{
-    filesystem::RULE as FILESYSTEM_SPACE, series::RULE as SERIES_LEFT_OUT, systemd::RULE as SYSTEMD_UNIT_FAILED,
+    amount::Unit,
+    catalogue::{Limit, RULES, Rule},
+    filesystem::{Forecast, SPACE as FILESYSTEM_SPACE},
+    settings::{Change, Effective, Line, Selector, Settings, Thresholds},
 };
 
-/// Thresholds of the everyday rules, as configured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Thresholds {
-    /// File system: warning when free space falls below this share (0-1).
-    pub filesystem_warning_ratio: f64,
-    /// Critical below this share.
-    pub filesystem_critical_ratio: f64,
-    /// Cleared only when free space is above the threshold by this much (share, 0-1).
-    pub filesystem_hysteresis_ratio: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self { filesystem_warning_ratio: 0.10, filesystem_critical_ratio: 0.05, filesystem_hysteresis_ratio: 0.02 }
-    }
-}
+/// Between readings further apart than this nobody watched: what was running starts anew. Three intervals of the slowest
+/// watch level.
+const UNSEEN_MS: u64 = 180_000;
 
 /// Where the rules' inputs are in a dictionary; made once when it is sealed.
 #[derive(Debug, Default)]
@@ -47,6 +62,10 @@ pub struct Index {
     filesystems: Box<[filesystem::Places]>,
     filesystem_errors: Box<[u32]>,
     failed_units: Box<[u32]>,
+    restarts: Box<[u32]>,
+    certificates: Box<[u32]>,
+    singles: Singles,
+    processors: u32,
 }
 
 impl Index {
@@ -56,7 +75,11 @@ impl Index {
         Self {
             filesystems: filesystem::places(dictionary),
             filesystem_errors: filesystem::errors(dictionary),
-            failed_units: systemd::places(dictionary),
+            failed_units: systemd::failed_places(dictionary),
+            restarts: systemd::restart_places(dictionary),
+            certificates: certificate::places(dictionary),
+            singles: Singles::of(dictionary),
+            processors: pressure::processors(dictionary),
         }
     }
 }
@@ -74,11 +97,27 @@ pub struct Inputs<'a> {
     pub omissions: &'a Omissions,
     /// What is too little.
     pub thresholds: &'a Thresholds,
+    /// When the readings arrived.
+    pub now: Timestamp,
+    /// The host's time since boot when they were taken.
+    pub uptime_ms: u64,
+    /// How far the host's wall clock was ahead of ours; the way here is in it.
+    pub clock_ahead_ms: i64,
+    /// When file systems will be full, by mount point, where their trends say so.
+    pub growth: Option<&'a [(Box<str>, Forecast)]>,
 }
 
 impl Inputs<'_> {
     fn value(&self, place: u32) -> f64 {
         self.values[place as usize]
+    }
+
+    /// NaN where there is none.
+    fn single(&self, single: Single) -> f64 {
+        self.dictionary.rules().singles.place(single).map_or(f64::NAN, |place| {
+            let value = self.value(place);
+            if is_absent(value) { f64::NAN } else { value }
+        })
     }
 
     /// Why this source's readings cannot be judged now, if so. A source that says nothing of itself is taken as ok.
@@ -90,35 +129,62 @@ impl Inputs<'_> {
     }
 }
 
-/// What the rules said of one host, so that they speak only when it changes.
+/// What the rules know of one host besides its readings: what they said, so that they speak only when it changes, and
+/// what is still running.
 #[derive(Debug, Default)]
 pub struct Memory {
-    filesystems: Standing,
-    series: Standing,
-    units: Standing,
-    failed_once: std::collections::BTreeSet<String>,
+    standing: Standing,
+    pending: Pending,
+    minutes: Minutes,
+    kills: memory::Kills,
+    restarts: systemd::Restarts,
+    boots: reboot::Boots,
+    writable: filesystem::Writable,
+    gaps: gaps::Gaps,
+    last_uptime_ms: u64,
 }
 
 impl Memory {
     /// Judges; returns what differs from before.
     pub fn judge(&mut self, inputs: &Inputs<'_>) -> Vec<Judgement> {
-        let mut differences = Vec::new();
-        filesystem::judge(inputs, &mut self.filesystems, &mut differences);
-        series::judge(inputs, &mut self.series, &mut differences);
-        systemd::judge(inputs, &mut self.units, &mut self.failed_once, &mut differences);
-        differences
+        let since_last = inputs.uptime_ms.checked_sub(self.last_uptime_ms);
+        if since_last.is_none_or(|passed| passed > UNSEEN_MS) {
+            self.forget_pending();
+        }
+        self.last_uptime_ms = inputs.uptime_ms;
+        self.minutes.feed(inputs.uptime_ms, pressure::counters(inputs));
+        let (standing, pending) = (&mut self.standing, &mut self.pending);
+        let mut judging = Judging { inputs, standing, pending, told: Vec::new() };
+        filesystem::judge(&mut judging, &mut self.writable);
+        memory::judge(&mut judging, &self.minutes, &mut self.kills);
+        swap::judge(&mut judging, &self.minutes);
+        pressure::judge(&mut judging, &self.minutes);
+        systemd::judge(&mut judging, &mut self.restarts);
+        clock::judge(&mut judging);
+        reboot::judge(&mut judging, &mut self.boots);
+        capacity::judge(&mut judging);
+        certificate::judge(&mut judging);
+        gaps::judge(&mut judging, &mut self.gaps);
+        series::judge(&mut judging);
+        judging.pending.sweep(inputs.uptime_ms);
+        judging.told
+    }
+
+    /// The host says that it could not report.
+    pub fn unreported(&mut self, words: String) {
+        self.gaps.note(words);
     }
 
     /// Takes over which findings are open; whatever else was thought open is not.
     pub fn adopt(&mut self, open: &[FindingRow]) {
-        self.filesystems = Standing::of(open, filesystem::RULE);
-        self.series = Standing::of(open, series::RULE);
-        self.units = Standing::of(open, systemd::RULE);
+        self.standing = Standing::of(open);
     }
 
     /// Starts all running `for` times anew.
     pub fn forget_pending(&mut self) {
-        self.failed_once.clear();
+        self.pending.clear();
+        self.minutes.clear();
+        self.restarts.forget();
     }
 }
 

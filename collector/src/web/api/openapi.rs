@@ -168,6 +168,15 @@ fn answers() -> Map<String, Value> {
             "resolved": maybe_time, "acknowledged_by": maybe_text, "paged": flag,
             "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
             "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page } })),
+        "RuleValueList": list_of(object(&["rule", "part", "key", "value", "from"], json!({
+            "rule": text, "part": text, "key": text, "value": text, "from": text }))),
+        "RuleList": list_of(object(&["rule", "says", "limits", "source", "remedy"], json!({
+            "rule": text, "says": text, "part": maybe_text, "source": text, "remedy": text, "limits": { "type": "array",
+            "items": object(&["key", "says", "unit", "default"], json!({
+                "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
+                "least": text, "most": text })) } }))),
+        "OverrideList": list_of(object(&["name", "line", "at", "by"], json!({
+            "name": text, "line": text, "at": time, "by": text }))),
         "IncidentList": list_of(reference("Incident")),
         "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))),
         "Trends": trends(),
@@ -233,6 +242,10 @@ fn questions() -> Map<String, Value> {
     let role = json!({ "enum": ["scrape", "viewer", "operator", "admin"] });
     into_map(json!({
         "HostChange": closed(&[], json!({ "class": class, "site": text, "watch": watch, "labels": words })),
+        "NewOverride": closed(&["name", "rule"], json!({
+            "name": text, "rule": { "enum": rule_names() }, "host": text, "label": text, "site": text, "class": class,
+            "part": text, "enabled": { "type": "boolean" }, "severity": { "enum": ["info", "warning", "critical"] },
+            "limits": words })),
         "Note": closed(&[], json!({ "note": { "type": "string", "maxLength": 2000 } })),
         "NewToken": closed(&["kind"], json!({
             "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,
@@ -244,6 +257,10 @@ fn questions() -> Map<String, Value> {
         "NewBackup": closed(&["directory"], json!({ "directory": { "type": "string", "maxLength": 4096 } })),
         "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
     }))
+}
+
+fn rule_names() -> Vec<&'static str> {
+    crate::domain::rules::RULES.iter().map(|rule| rule.name).collect()
 }
 
 fn into_map(value: Value) -> Map<String, Value> {

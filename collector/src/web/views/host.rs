@@ -21,14 +21,17 @@ use crate::{
         ids::HostNo,
         labels::Admission,
         record::{FindingRow, IncidentState},
-        rules::FILESYSTEM_SPACE,
+        rules::{FILESYSTEM_SPACE, Rule},
         snapshot::{HostView, Snapshot},
         trend::Series,
     },
     web::{
         Shared, Web,
         access::Caller,
-        api::hosts::{HostChange, find, last_heard},
+        api::{
+            hosts::{HostChange, find, last_heard},
+            rules::quieten,
+        },
         problem::{Problem, settled},
         readings::{self, HostReadings},
         words,
@@ -53,6 +56,9 @@ struct FindingLine {
     evidence: String,
     /// The past of what it is about.
     graph: Option<Graph>,
+    /// What keeps it from waking anybody: a line of the configuration, and a command.
+    quieten: Option<(String, String)>,
+    remedy: &'static str,
 }
 
 struct CheckLine {
@@ -124,6 +130,8 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
         since: when(finding.since),
         evidence: finding.evidence.clone(),
         graph: graph_of(web, past, finding),
+        quieten: quieten(&profile.name, &finding.rule, &finding.part),
+        remedy: Rule::named(&finding.rule).map_or("", |rule| rule.remedy),
     });
     HostPage {
         frame: Frame::new(web, caller, "status", profile.name.clone()),
@@ -144,11 +152,7 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
         admission: (profile.admission != Admission::Active).then(|| admission_word(profile.admission)),
         labels: labels(host),
         facts: facts(host),
-        readings: web
-            .context
-            .slots
-            .find(profile.no)
-            .map(|slot| readings::readings(&slot, &web.context.config.rules, now)),
+        readings: web.context.slots.find(profile.no).map(|slot| readings::readings(&slot, now)),
         graphs: past.key_graphs(web),
         zone: zone_words(web, now),
         findings: findings.collect(),
@@ -177,7 +181,7 @@ fn check_line(check: &CheckRow, state: State, since: When) -> CheckLine {
 
 /// The past of the file system that a finding is about.
 fn graph_of(web: &Web, past: &Past, finding: &FindingRow) -> Option<Graph> {
-    let about = finding.rule == FILESYSTEM_SPACE;
+    let about = finding.rule == FILESYSTEM_SPACE.name;
     let mut graph = past.graph(web, &Series::new("filesystem_avail_bytes", &finding.part).filter(|_| about)?)?;
     // The same graph may stand below too, and ids are unique.
     graph.id.insert_str(0, "finding-");

@@ -21,7 +21,7 @@ pub struct Collecting {
     pub deadline: Duration,
     /// The interval of this machine's own file.
     pub own: Option<Duration>,
-    /// Without one, what the collector says.
+    /// Without one, what the collector says. Whenever it says so a collection is made at once.
     pub told: watch::Receiver<Duration>,
     /// Where readings go.
     pub collected: mpsc::Sender<Gathered>,
@@ -61,12 +61,13 @@ impl Collecting {
 
     /// Waits for the collection after the one that was due, and shows the last one to who asks meanwhile.
     async fn pause(&mut self, due: Instant, last: Option<Gathered>) -> Next {
-        let every = self.own.unwrap_or_else(|| *self.told.borrow_and_update());
+        let told = *self.told.borrow_and_update();
+        let every = self.own.unwrap_or(told);
         let due = (due + every).max(Instant::now());
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => return Next::At(due, None),
-                changed = self.told.changed(), if self.own.is_none() => return match changed {
+                changed = self.told.changed() => return match changed {
                     Ok(()) => Next::At(Instant::now(), None),
                     Err(_) => Next::End,
                 },
@@ -126,7 +127,9 @@ mod tests {
         let (collected, readings) = mpsc::channel(10);
         let (asks, asked) = mpsc::channel(8);
         let gatherer = Gatherer::with_sources(Host::live(), SOURCES);
-        let told = watch::channel(EVERY).1;
+        let (tell, told) = watch::channel(EVERY);
+        // Who tells lives as long as the test.
+        std::mem::forget(tell);
         let deadline = Duration::from_secs(60);
         (Collecting { gatherer, deadline, own: Some(EVERY), told, collected, asks: Some(asked), now }, readings, asks)
     }

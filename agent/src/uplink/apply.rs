@@ -17,7 +17,7 @@ use super::{ALIVE_LOG, Event, Uplink};
 use crate::clock::Moment;
 use crate::gather::Gathered;
 use crate::identity::{self, EnrolError, Identity, next_attempt_ms, random_ratio};
-use crate::report::{self, RollupMinute};
+use crate::report::{self, RollupMinute, StreamEncoder};
 use crate::spool::Kind;
 use crate::{alive, telemetry};
 
@@ -69,7 +69,10 @@ impl Uplink {
             self.look_for_end_of_minute(gathered.at);
             self.lull.get_or_insert_default().fold(&gathered);
         }
-        self.latest = Some(gathered);
+        // Not kept: whoever held it would make the next collection copy all of it.
+        if self.session.is_none() && self.described.is_none() {
+            self.described = Some(StreamEncoder::describing(&gathered));
+        }
     }
 
     fn opened(&mut self, opened: Opened) {
@@ -109,9 +112,8 @@ impl Uplink {
         if let Some(settings) = welcome.settings {
             self.settings(&settings);
         }
-        if let (Some(session), Some(latest)) = (&mut self.session, &self.latest) {
-            session.report(latest);
-        }
+        // A collection now, whenever the next one is due: a stream begins with a full set.
+        self.parts.report_every.send_replace(self.settings.report);
     }
 
     /// Takes the records up where the collector has them; false when a new epoch, and so a new session, is needed.

@@ -104,7 +104,7 @@ pub struct Parts {
     pub spool: Spool,
     /// Collections, as they are made.
     pub readings: mpsc::Receiver<Gathered>,
-    /// Told how often to collect, when the collector says so.
+    /// Told how often to collect, when the collector says so; whatever it is told, it collects at once.
     pub report_every: watch::Sender<Duration>,
     /// Both clocks.
     pub now: fn() -> Moment,
@@ -141,7 +141,6 @@ pub struct Uplink {
     moved_to: Vec<String>,
     renewing: Option<Renewing>,
     renewal_tried_ms: Option<i64>,
-    latest: Option<Gathered>,
     /// What becomes of the readings while nobody listens.
     lull: Option<RollupMinute>,
     known_checks: checks::Known,
@@ -205,7 +204,6 @@ impl Uplink {
             moved_to: Vec::new(),
             renewing: None,
             renewal_tried_ms: None,
-            latest: None,
             lull: None,
             known_checks: checks::Known::load(&parts.state),
             last_tick: now,
@@ -307,10 +305,10 @@ impl Uplink {
         chosen
     }
 
-    /// What the stream before said, or what this machine would say now.
+    /// What the stream before said, or what this machine would have said at first.
     fn describe(&mut self) -> Option<StreamEncoder> {
         let running = self.session.as_ref().map(Session::encoder_anew);
-        running.or_else(|| self.described.take()).or_else(|| self.latest.as_ref().map(StreamEncoder::describing))
+        running.or_else(|| self.described.take())
     }
 
     fn hello(&self) -> v1::Hello {

@@ -176,11 +176,12 @@ async fn a_collector_that_acknowledges_nothing_is_left_for_a_new_session() {
     world.epoch = uplink.parts.spool.epoch().to_vec();
     play_on(world, uplink, async |world| {
         let (mut deaf, _) = accept(world, 0).await;
-        world.collected.send(gathered()).await.unwrap();
+        collect(world).await;
         deaf.readings().await;
         // The connection lives, and so does whoever holds it; three reports go unacknowledged.
         pass(60_001);
         let (mut call, _) = accept(world, 0).await;
+        collect(world).await;
         assert!(call.readings().await.full);
     })
     .await;

@@ -310,8 +310,8 @@ async fn a_plugin_that_hangs_is_killed_with_its_children_and_hostile_output_is_o
     let metrics = || async {
         let page = samples(&collector.get(&format!("/hosts/{}/metrics", agent.host)).await.body);
         let value = |name: &str| page.get(name).copied();
-        let gauge = value("nagios_perfdata_value{check=\"hostile\",label=\"<b>\",unit=\"\"}")?;
-        Some((gauge, value("nagios_perfdata_value_total{check=\"hostile\",label=\"x\",unit=\"\"}")?))
+        let gauge = value("nagios_perfdata_value{check=\"hostile\",label=\"<b>\"}")?;
+        Some((gauge, value("nagios_perfdata_value_total{check=\"hostile\",label=\"x\"}")?))
     };
     assert_eq!(eventually("its figures are readings", s(10), metrics).await, (1.0, 2.0));
 
@@ -353,9 +353,9 @@ async fn the_stock_plugins_of_debian_run_unchanged_and_their_figures_are_reading
     let page = || async {
         let page = samples(&collector.get(&format!("/hosts/{}/metrics", agent.host)).await.body);
         let all = ["load1", "load5", "load15"]
-            .map(|label| format!("nagios_perfdata_value{{check=\"load\",label=\"{label}\",unit=\"\"}}"));
+            .map(|label| format!("nagios_perfdata_value{{check=\"load\",label=\"{label}\"}}"));
         let used = page.get("nagios_perfdata_value{check=\"disk\",label=\"/\",unit=\"B\"}").copied()?;
-        let processes = page.get("nagios_perfdata_value{check=\"procs\",label=\"procs\",unit=\"\"}").copied()?;
+        let processes = page.get("nagios_perfdata_value{check=\"procs\",label=\"procs\"}").copied()?;
         all.iter().all(|series| page.contains_key(series)).then_some((used, processes))
     };
     let (used, processes) = eventually("their figures", s(20), page).await;
@@ -366,7 +366,7 @@ async fn the_stock_plugins_of_debian_run_unchanged_and_their_figures_are_reading
     // The same for a person who asks: once and doctor run them all.
     let said = run(agent.command().args(["once"])).await;
     assert!(said.out.contains("muster_check_status{check=\"dummy\",kind=\"plugin\"} 1"), "{}", said.all());
-    assert!(said.out.contains("nagios_perfdata_value{check=\"procs\",label=\"procs\",unit=\"\"}"), "{}", said.all());
+    assert!(said.out.contains("nagios_perfdata_value{check=\"procs\",label=\"procs\"}"), "{}", said.all());
     let said = run(agent.command().args(["doctor"])).await;
     assert!(said.out.contains("check dummy") && said.out.contains("WARNING: WARNING: as asked"), "{}", said.all());
 }

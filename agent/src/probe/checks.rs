@@ -33,7 +33,9 @@ fn say_figures(board: &Board, sink: &mut Sink<'_>, counters: bool) {
     board.each(|check| {
         for datum in check.outcome.perfdata.iter().filter(|datum| datum.counter == counters) {
             let labels = [("check", check.definition.name.as_str()), ("label", &datum.label), ("unit", &datum.unit)];
-            sink.sample(&labels, datum.value);
+            // A label without a text is as good as none to Prometheus.
+            let labels = if datum.unit.is_empty() { &labels[..2] } else { &labels };
+            sink.sample(labels, datum.value);
         }
     });
 }

@@ -112,8 +112,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
         Command::Run => {
             let host = Host::live().with_textfiles(&config.textfiles).with_crowding(config.limits);
-            runtime()?
-                .block_on(async { app::run(config, host, asked_to_stop()?).await.map_err(anyhow::Error::from) })?;
+            let runtime = runtime()?;
+            let outcome =
+                runtime.block_on(async { app::run(config, host, asked_to_stop()?).await.map_err(anyhow::Error::from) });
+            // A name that is being looked up somewhere is not waited for.
+            runtime.shutdown_background();
+            outcome?;
         }
         Command::Once(args) => {
             let format = match args.format {

@@ -230,6 +230,7 @@ impl Config {
         let mut inspection = Inspection { file, text, mistakes: Vec::new() };
         if let Err(error) = text.parse::<toml::Table>() {
             inspection.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
+            inspection.mistakes.extend(elsewhere);
             return Err(ConfigError { mistakes: inspection.mistakes });
         }
         // serde stops at its first mistake: take the wrong lines away one by one, so that all are told.
@@ -314,8 +315,7 @@ impl Inspection<'_> {
 
     fn config(&mut self, raw: RawConfig, plugins: Plugins) -> Config {
         let mut config = Config::default();
-        let mut known = define::plugins(raw.plugins, self);
-        known.extend(plugins);
+        let known = define::plugins(raw.plugins, plugins, self);
         config.checks = define::checks(raw.check, &known, self);
         if let Some(state) = raw.state {
             if state.get_ref().starts_with('/') {

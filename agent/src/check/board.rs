@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Definition, Outcome, Status};
+use super::{Definition, Outcome};
 
 /// What is known of one check.
 #[derive(Debug, Clone, Default)]
@@ -108,14 +108,54 @@ impl Board {
         }
     }
 
-    /// How many are not ok.
-    #[must_use]
-    pub fn failing(&self) -> usize {
-        let failing = |seen: &&Seen| seen.last.as_ref().is_some_and(|(outcome, _)| outcome.status != Status::Ok);
-        self.seen().iter().filter(failing).count()
-    }
-
     fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::check::{Kind, Status};
+
+    fn board() -> Board {
+        let definition = |name: &str| Definition {
+            name: name.into(),
+            kind: Kind::Tcp("127.0.0.1:80".into()),
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            attempts: 3,
+            retry_interval: Duration::from_secs(15),
+        };
+        Board::new(vec![definition("a"), definition("b")])
+    }
+
+    fn names(told: &[Told]) -> Vec<(&str, u32)> {
+        told.iter().map(|told| (told.check.as_str(), told.attempt)).collect()
+    }
+
+    #[test]
+    fn what_changed_is_told_once_and_only_the_last_of_it() {
+        let board = board();
+        assert_eq!(board.take_unsaid(), []);
+        board.put(0, Outcome::new(Status::Critical, "no"), 0.1, 1, true);
+        board.put(0, Outcome::new(Status::Critical, "no"), 0.1, 2, true);
+        board.put(0, Outcome::new(Status::Critical, "still no"), 0.1, 2, false);
+        board.put(1, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
+        let told = board.take_unsaid();
+        assert_eq!(names(&told), [("a", 2)]);
+        assert_eq!(told[0].outcome.as_ref().map(|outcome| outcome.output.as_str()), Some("still no"));
+        assert_eq!(board.take_unsaid(), []);
+    }
+
+    #[test]
+    fn a_new_stream_hears_of_all_that_were_run() {
+        let board = board();
+        board.put(1, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
+        board.say_again();
+        assert_eq!(names(&board.take_unsaid()), [("b", 1)]);
+        assert_eq!(board.take_unsaid(), []);
     }
 }

@@ -42,13 +42,20 @@ const ADDRESS: &str = "\"host:port\", for example \"127.0.0.1:5432\"";
 /// Plugins of this machine, by the name that checks call them.
 pub type Plugins = BTreeMap<String, Plugin>;
 
-/// Reads `[plugins.NAME]`.
-pub(crate) fn plugins(raw: BTreeMap<Spanned<String>, Table>, inspection: &mut Inspection<'_>) -> Plugins {
-    let mut plugins = Plugins::new();
+/// Reads `[plugins.NAME]`. What has a file of its own already (`plugins`) is told.
+pub(crate) fn plugins(
+    raw: BTreeMap<Spanned<String>, Table>,
+    mut plugins: Plugins,
+    inspection: &mut Inspection<'_>,
+) -> Plugins {
     for (name, table) in raw {
         let at = name.span().start;
         if !is_name(name.get_ref()) {
             inspection.mistake(at, format!("plugins: the name {:?} is not valid, expected {NAME}", name.get_ref()));
+        }
+        if plugins.contains_key(name.get_ref()) {
+            let name = name.get_ref();
+            inspection.mistake(at, format!("plugins.{name} is defined here and in plugins.d, expected one of both"));
         }
         if let Some(plugin) = plugin(table, format!("plugins.{}", name.get_ref()), at, inspection) {
             plugins.insert(name.into_inner(), plugin);
@@ -175,6 +182,9 @@ fn http(keys: &mut Keys<'_, '_>) -> Option<Kind> {
         text(value).filter(|path| path.starts_with('/')).map(PathBuf::from)
     });
     let head = method.unwrap_or(false);
+    if head && let Some(text) = &body_contains {
+        keys.wrong_here("body_contains", &format!("{text:?}"), "none, for an answer to HEAD has no body");
+    }
     let status = status.unwrap_or_else(|| vec![(200, 399)]);
     Some(Kind::Http(Http { url: url?, head, status, body_contains, redirects, latency, ca }))
 }

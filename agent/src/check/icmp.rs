@@ -34,12 +34,14 @@ pub(super) async fn run(check: &Icmp, seed: u16, within: Duration) -> Outcome {
 
 async fn answered(check: &Icmp, socket: &UdpSocket, raw: bool, to: SocketAddr, seed: u16, within: Duration) -> Outcome {
     // Of the whole time each request gets its part, less the pauses.
-    let each = (within / (check.count + 1)).saturating_sub(PAUSE).max(PAUSE);
+    let part = within / (check.count + 1);
+    let pause = PAUSE.min(part / 4);
+    let each = part - pause;
     let mut took = Vec::new();
     let mut last_error = None;
     for sequence in 0..check.count {
         if sequence > 0 {
-            tokio::time::sleep(PAUSE.min(each)).await;
+            tokio::time::sleep(pause).await;
         }
         match timeout(each, echo(socket, raw, to, seed, sequence as u16)).await {
             Ok(Ok(one)) => took.push(one),

@@ -135,9 +135,9 @@ pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
 fn short(time: Duration) -> String {
     let ms = time.as_millis();
     match () {
-        () if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-        () if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
-        () if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        () if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        () if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
+        () if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
         () => format!("{ms}ms"),
     }
 }

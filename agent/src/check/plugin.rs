@@ -69,6 +69,22 @@ mod tests {
     }
 
     #[test]
+    fn it_has_none_of_the_agents_own_rights() {
+        use rustix::thread::{CapabilitySet, capabilities, configure_capability_in_ambient_set, set_capabilities};
+        let outcome = std::thread::spawn(|| {
+            // As the unit gives it; without root there is nothing to give.
+            let right = CapabilitySet::DAC_READ_SEARCH;
+            if let Ok(mut own) = capabilities(None) {
+                own.inheritable |= right;
+                let given = set_capabilities(None, own).and_then(|()| configure_capability_in_ambient_set(right, true));
+                assert!(given.is_ok() || !rustix::process::geteuid().is_root(), "{given:?}");
+            }
+            shell("grep CapAmb /proc/self/status", 10_000)
+        });
+        assert_eq!(outcome.join().unwrap().output, "CapAmb:\t0000000000000000");
+    }
+
+    #[test]
     fn of_endless_output_8_kib_are_kept_and_standard_error_is_ignored() {
         let outcome = shell("echo wrong >&2; yes '<b>' | head -c 3000000; exit 1", 20_000);
         assert_eq!(outcome.status, Status::Warning);

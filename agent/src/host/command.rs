@@ -104,12 +104,17 @@ impl Host {
         }
     }
 
-    /// Runs a program as [`Host::run`] does a tool. It has ended when it has, whatever children of it go on.
+    /// Runs a program as [`Host::run`] does a tool. It has ended when it has, whatever children of it go on. What the agent
+    /// may do beyond its user's rights (the unit's ambient capabilities) the program may not: the calling thread gives
+    /// them up for good, so call this on one that ends with it.
     ///
     /// # Errors
     /// As [`Host::run`]; also when its user is not known here or may not be become.
     pub fn run_program(&self, program: &Program<'_>, deadline_ms: u64) -> Result<Output, CommandError> {
         let name = program.arguments.iter().fold(program.path.to_owned(), |name, argument| name + " " + argument);
+        // Capabilities are a thread's own, and children have those of the thread that made them (capabilities(7)). Where
+        // there are none, or the kernel knows no ambient ones, nothing is given up.
+        let _ = rustix::thread::clear_ambient_capability_set();
         let mut command = Command::new(program.path);
         command.args(program.arguments).env_clear().env("PATH", SEARCHED).env("LANG", "C").env("HOME", "/");
         if let Some(user) = program.user {

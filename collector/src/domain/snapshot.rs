@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{
+    event::Severity,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
@@ -50,6 +51,14 @@ pub struct HostView {
     pub checks: Vec<CheckRow>,
     /// Its open incident.
     pub incident: Option<IncidentNo>,
+}
+
+impl HostView {
+    /// How bad each thing is that is wrong with it: open findings, then checks that count.
+    pub fn troubles(&self) -> impl Iterator<Item = Severity> {
+        let checks = self.checks.iter().filter_map(|check| check.severity(&self.profile));
+        self.findings.iter().map(|finding| finding.severity).chain(checks)
+    }
 }
 
 /// One incident with its timeline and pages.

@@ -50,7 +50,7 @@ plugins.load = { command = ["/usr/lib/nagios/plugins/check_load", "-r"], user = 
 name = "web"
 kind = "http"
 url = "https://a.example:8443/health?x"
-method = "HEAD"
+method = "GET"
 status = "200,301-302"
 body_contains = "fine"
 redirects = 0
@@ -99,7 +99,7 @@ attempts = 1
     let words: Vec<&str> = checks.iter().map(|check| check.kind.word()).collect();
     assert_eq!(words, ["http", "dns", "icmp", "unit", "process", "file_age", "plugin"]);
     let Kind::Http(http) = &checks[0].kind else { panic!() };
-    assert_eq!((&http.status[..], http.head, http.redirects), (&[(200, 200), (301, 302)][..], true, 0));
+    assert_eq!((&http.status[..], http.head, http.redirects), (&[(200, 200), (301, 302)][..], false, 0));
     assert_eq!(http.latency.critical, Some(Duration::from_secs(2)));
     let Kind::Plugin(plugin) = &checks[6].kind else { panic!() };
     assert_eq!(plugin.command, ["/usr/lib/nagios/plugins/check_load", "-r", "-w", "5,5,5"]);
@@ -134,6 +134,10 @@ fn a_wrong_value_is_told_with_line_key_value_and_expectation() {
         (
             "kind = \"http\"\nurl = \"http://a\"\nmethod = \"POST\"",
             "agent.toml:5: check.method = \"POST\": expected \"GET\" or",
+        ),
+        (
+            "kind = \"http\"\nurl = \"http://a\"\nmethod = \"HEAD\"\nbody_contains = \"x\"",
+            "agent.toml:1: check.body_contains = \"x\": expected none",
         ),
         ("kind = \"dns\"\nquery = \"a b\"", "agent.toml:4: check.query = \"a b\""),
         ("kind = \"dns\"\nquery = \"a\"\ntype = \"ANY\"", "agent.toml:5: check.type = \"ANY\": expected \"A\""),
@@ -175,6 +179,16 @@ fn plugins_may_have_files_of_their_own_beside_the_configuration() {
     std::fs::write(&file, "[[check]]\nname = \"l\"\nkind = \"plugin\"\nplugin = \"load\"\n").unwrap();
     let config = Config::load(Some(&file)).unwrap();
     assert!(matches!(&config.checks[0].kind, Kind::Plugin(plugin) if plugin.command == ["/bin/check_load"]));
+    let twice = Config::load(Some(&file)).map(|_| ()).and_then(|()| {
+        let text = std::fs::read_to_string(&file).unwrap() + "[plugins.load]\ncommand = [\"/bin/true\"]\n";
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file)).map(|_| ())
+    });
+    let told = twice.unwrap_err().to_string();
+    assert!(
+        told.ends_with("agent.toml:5: plugins.load is defined here and in plugins.d, expected one of both"),
+        "{told}"
+    );
     std::fs::write(own.join("load.toml"), "\ncommand = \"check_load\"\n").unwrap();
     let told = Config::load(Some(&file)).unwrap_err().to_string();
     assert!(told.contains("load.toml:2: plugin.command = \"check_load\": expected a list of texts"), "{told}");

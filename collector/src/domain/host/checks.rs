@@ -184,7 +184,8 @@ impl Host {
         // An agent that was restarted counts anew; what counted already goes on counting.
         let counted = known.is_some_and(|known| known.hard && known.status != Status::Ok);
         let since = known.filter(|known| known.status == status).map_or(outcome.at.min(now), |known| known.since);
-        let mut output = outcome.output;
+        // Shown to people and written into mails: of what steers a terminal only the end of a line is left.
+        let mut output = outcome.output.replace(|c: char| c.is_control() && c != '\n', " ");
         output.truncate(output.floor_char_boundary(OUTPUT_BYTES));
         let row = CheckRow {
             host: self.profile.no,

@@ -90,6 +90,8 @@ struct HostPage {
     heard: When,
     address: Option<String>,
     health: Option<Badge>,
+    /// Checks that count as not ok.
+    failing: usize,
     human: String,
     incident: Option<i64>,
     admission: Option<&'static str>,
@@ -142,7 +144,8 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
         why: host.cause.words(),
         heard: when(last_heard(web, host)),
         address: host.peer.map(|peer| peer.to_canonical().to_string()),
-        health: host.findings.iter().map(|finding| finding.severity).max().map(Badge::severity),
+        health: host.troubles().max().map(Badge::severity),
+        failing: host.troubles().count() - host.findings.len(),
         human: match incident.map(|view| (view.row.state, view.row.acknowledged_by.clone())) {
             Some((IncidentState::Acknowledged, Some(who))) => format!("acknowledged by {who}"),
             Some((IncidentState::Open, _)) => "nobody has it yet".into(),

@@ -52,7 +52,7 @@ impl Asked {
         let admitted = profile.admission != Admission::Retired || self.state == "retired";
         let state_fits = match self.state.as_str() {
             "" => true,
-            "findings" => !host.findings.is_empty(),
+            "findings" => host.troubles().next().is_some(),
             "retired" => profile.admission == Admission::Retired,
             state => host.state.word() == state,
         };
@@ -186,7 +186,7 @@ fn badness(host: &HostView) -> u8 {
     if host.profile.admission != Admission::Active {
         return 0;
     }
-    let worst = host.findings.iter().map(|finding| finding.severity).max();
+    let worst = host.troubles().max();
     match (host.state, worst) {
         (State::Down, _) => 9,
         (_, Some(Severity::Critical)) => 8,
@@ -211,7 +211,7 @@ fn counts(snapshot: &Snapshot, asked: &Asked) -> Vec<Count> {
         if let Some(place) = State::ALL.iter().position(|state| *state == host.state) {
             tally[place] += 1;
         }
-        findings += usize::from(!host.findings.is_empty());
+        findings += usize::from(host.troubles().next().is_some());
     }
     let count = |badge: Badge, key: &str, hosts: usize| Count {
         badge,
@@ -247,6 +247,11 @@ fn row(host: &HostView, snapshot: &Snapshot, when: impl Fn(crate::domain::time::
         });
         (no.0, word)
     });
+    let findings = host.findings.iter().map(|finding| (Badge::severity(finding.severity), finding.evidence.clone()));
+    let checks = host.checks.iter().filter_map(|check| {
+        let words = format!("check {} is {}: {}", check.check, check.status.word(), check.headline());
+        Some((Badge::severity(check.severity(profile)?), words))
+    });
     Row {
         url: format!("/hosts/{}", profile.id),
         name: profile.name.clone(),
@@ -255,13 +260,8 @@ fn row(host: &HostView, snapshot: &Snapshot, when: impl Fn(crate::domain::time::
         badge: Badge::state(host.state),
         since: when(host.since),
         why: host.cause.words(),
-        findings: host
-            .findings
-            .iter()
-            .take(FINDINGS_SHOWN)
-            .map(|finding| (Badge::severity(finding.severity), finding.evidence.clone()))
-            .collect(),
-        more_findings: host.findings.len().saturating_sub(FINDINGS_SHOWN),
+        findings: findings.chain(checks).take(FINDINGS_SHOWN).collect(),
+        more_findings: host.troubles().count().saturating_sub(FINDINGS_SHOWN),
         incident,
         admission: (profile.admission != Admission::Active).then(|| admission_word(profile.admission)),
     }

@@ -26,6 +26,7 @@ mod prometheus;
 mod quickstart;
 mod restart;
 mod scope;
+mod trends;
 mod upgrade;
 mod wrong_clock;
 

@@ -1,4 +1,5 @@
-//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is; thirteen months later it is gone.
+//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is, then four days of hours; thirteen
+//! months later it is gone. A row of several days takes a third less than as many of one.
 //!
 //! Every host's rows are tended when its hour is written, so that the work is spread over hours as the writing is; once a
 //! day also those of hosts that report no more. What would exceed the quota goes oldest first, hours before minutes.
@@ -24,6 +25,9 @@ const DAY_MS: i64 = DAY as i64 * HOUR_MS;
 const MINUTES_KEPT_MS: i64 = 2 * DAY_MS;
 /// Hours are kept for thirteen months.
 const HOURS_KEPT_MS: i64 = 396 * DAY_MS;
+/// Days of hours that are joined to one row: three such rows fill a page of the database.
+const BLOCK: u8 = 4;
+const BLOCK_MS: i64 = BLOCK as i64 * DAY_MS;
 /// Days folded in one go: more are left for the next time, so that no write takes long.
 const DAYS_AT_ONCE: usize = 2;
 /// Rows of one host given up in one go when there is too much: more than a day brings.
@@ -78,7 +82,7 @@ impl Store {
             };
             all.thinned += self.facts().write(write, |_| {}).await?;
         }
-        let before = now.plus_ms(-HOURS_KEPT_MS - 2 * DAY_MS);
+        let before = now.plus_ms(-HOURS_KEPT_MS - 2 * BLOCK_MS);
         self.facts().write(move |connection| rows::forget_sets(connection, before), |()| {}).await?;
         all.bytes = self.facts_reader().read(rows::bytes).await?;
         Ok(all)
@@ -157,11 +161,11 @@ fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp) -> Re
             break;
         }
     }
-    rows::delete_before(connection, Grain::Hour, host, now.ms() - HOURS_KEPT_MS)?;
+    rows::delete_before(connection, Grain::Hour, host, now.ms() - HOURS_KEPT_MS - BLOCK_MS)?;
     let mut thinned = 0;
     for grain in [Grain::Hour, Grain::Minute] {
         if thinned == 0 && rows::bytes(connection)? > quota {
-            // An hour's row is a day: two go where one comes.
+            // An hour's row is a day or more: two go where one comes.
             let most = if grain == Grain::Hour { 2 } else { THINNED_AT_ONCE };
             thinned += rows::delete_oldest(connection, grain, host, most)?;
         }
@@ -179,17 +183,35 @@ fn fold_oldest_day(connection: &Connection, host: HostNo, now: Timestamp) -> Res
         return Ok(false);
     }
     let minutes = minutes(connection, host, day - HOUR_MS + 1, end)?;
-    let mut row = hours(connection, host, day, end)?.pop().unwrap_or_else(|| Hours::new(day / HOUR_MS));
+    // Minutes that came late belong to a row that is there.
+    let known = hours(connection, host, day - BLOCK_MS + 1, end)?.pop();
+    let known = known.filter(|row| row.from * HOUR_MS + row.length() as i64 * HOUR_MS > day);
+    let mut row = known.unwrap_or_else(|| Hours::new(day / HOUR_MS, 1));
     row.fold(&minutes);
-    rows::put(connection, Grain::Hour, host, day, &row.series(), row.pack(), now)?;
+    rows::put(connection, Grain::Hour, host, row.from * HOUR_MS, &row.series(), row.pack(), now)?;
     rows::delete_before(connection, Grain::Minute, host, end - HOUR_MS + 1)?;
+    // Blocks of different hosts end on different days.
+    if (end / DAY_MS + host.0).rem_euclid(i64::from(BLOCK)) == 0 {
+        join_days(connection, host, end - BLOCK_MS, now)?;
+    }
     Ok(true)
+}
+
+/// Makes one row of the days of a block.
+fn join_days(connection: &Connection, host: HostNo, from: i64, now: Timestamp) -> Result<(), StoreError> {
+    let days = hours(connection, host, from, from + BLOCK_MS)?;
+    let mut block = Hours::new(from / HOUR_MS, BLOCK);
+    days.iter().for_each(|day| block.merge(day));
+    for day in &days {
+        rows::delete_at(connection, Grain::Hour, host, day.from * HOUR_MS)?;
+    }
+    rows::put(connection, Grain::Hour, host, from, &block.series(), block.pack(), now)
 }
 
 fn between(connection: &Connection, host: HostNo, from: Timestamp, to: Timestamp) -> Result<History, StoreError> {
     Ok(History {
         minutes: minutes(connection, host, from.ms().saturating_sub(HOUR_MS - 1), to.ms())?,
-        hours: hours(connection, host, from.ms().saturating_sub(DAY_MS - 1), to.ms())?,
+        hours: hours(connection, host, from.ms().saturating_sub(BLOCK_MS - 1), to.ms())?,
     })
 }
 

@@ -70,8 +70,8 @@ mod tests {
             minutes.set(minute, &load, value);
         }
         let folded = Hour { min: 1.0, mean: 2.0, max: 3.0 };
-        let mut hours = Hours::new(24);
-        let mut column = [None; 24];
+        let mut hours = Hours::new(24, 1);
+        let mut column = vec![None; 24];
         column[0] = Some(folded);
         hours.columns.insert(load.clone(), column);
         let history = History { minutes: vec![minutes], hours: vec![hours] };

@@ -1,4 +1,4 @@
-//! A day of hours of one host - the least, the mean and the most of each - and how it is packed.
+//! Days of hours of one host - the least, the mean and the most of each - and how they are packed.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,10 @@ use super::{
     scale::Scale,
 };
 
-/// Hours of a row.
+/// Hours of a day.
 pub const DAY: usize = 24;
+/// Days of a row at most; more would not be unpacked.
+const MOST_DAYS: u8 = 32;
 /// How rows are packed; rows of other formats say nothing.
 const FORMAT: u8 = 1;
 
@@ -40,31 +42,50 @@ impl Hour {
     }
 }
 
-/// A row: one UTC day of one host.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// A row: one or more UTC days of one host.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hours {
     /// The first hour, counted from the Unix epoch.
     pub from: i64,
+    days: u8,
     /// What is known of each hour.
-    pub columns: BTreeMap<Series, [Option<Hour>; DAY]>,
+    pub columns: BTreeMap<Series, Vec<Option<Hour>>>,
 }
 
 impl Hours {
-    /// A row without values.
+    /// A row without values, of so many days.
     #[must_use]
-    pub const fn new(from: i64) -> Self {
-        Self { from, columns: BTreeMap::new() }
+    pub fn new(from: i64, days: u8) -> Self {
+        Self { from, days: days.min(MOST_DAYS), columns: BTreeMap::new() }
     }
 
-    /// Folds the minutes of this day into hours. An hour that is known already only gets wider.
+    /// How many hours it is about.
+    #[must_use]
+    pub const fn length(&self) -> usize {
+        self.days as usize * DAY
+    }
+
+    /// Takes over what another row knows of these days.
+    pub fn merge(&mut self, other: &Self) {
+        for (series, column) in &other.columns {
+            for (hour, value) in (other.from..).zip(column) {
+                if let (Ok(place), Some(hour)) = (usize::try_from(hour - self.from), value) {
+                    self.widen(series, place, *hour);
+                }
+            }
+        }
+    }
+
+    /// Folds the minutes of these days into hours. An hour that is known already only gets wider.
     pub fn fold(&mut self, rows: &[Minutes]) {
+        let length = self.length() * ROW;
         let mut days: BTreeMap<&Series, Vec<f64>> = BTreeMap::new();
         let first = self.from * ROW as i64;
         for row in rows {
             for (series, column) in &row.columns {
-                let day = days.entry(series).or_insert_with(|| vec![f64::NAN; DAY * ROW]);
+                let day = days.entry(series).or_insert_with(|| vec![f64::NAN; length]);
                 for (minute, value) in (row.from..).zip(column) {
-                    let place = usize::try_from(minute - first).ok().filter(|place| *place < DAY * ROW);
+                    let place = usize::try_from(minute - first).ok().filter(|place| *place < length);
                     if let Some(place) = place.filter(|_| value.is_finite()) {
                         day[place] = *value;
                     }
@@ -73,14 +94,17 @@ impl Hours {
         }
         for (series, day) in days {
             for (hour, minutes) in day.chunks(ROW).enumerate() {
-                self.widen(series, hour, minutes);
+                if let Some(known) = Hour::of(minutes.iter().copied()) {
+                    self.widen(series, hour, known);
+                }
             }
         }
     }
 
-    fn widen(&mut self, series: &Series, hour: usize, minutes: &[f64]) {
-        let Some(new) = Hour::of(minutes.iter().copied()) else { return };
-        let known = &mut self.columns.entry(series.clone()).or_insert([None; DAY])[hour];
+    fn widen(&mut self, series: &Series, hour: usize, new: Hour) {
+        let length = self.length();
+        let column = self.columns.entry(series.clone()).or_insert_with(|| vec![None; length]);
+        let Some(known) = column.get_mut(hour) else { return };
         *known = Some(known.map_or(new, |known| Hour {
             // How many minutes the known mean stands for is not kept; it stands for most of them.
             mean: known.mean,
@@ -98,14 +122,17 @@ impl Hours {
     /// The values, in the order of [`Hours::series`].
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
-        let (mut packer, mut models) = (Packer::new(vec![FORMAT]), [Model::new(), Model::new()]);
+        let (mut packer, mut models) = (Packer::new(vec![FORMAT, self.days]), [Model::new(), Model::new()]);
         for (series, column) in &self.columns {
             let scale = series.reading().hours;
-            let codes = column.map(|hour| hour.and_then(|hour| coded(scale, hour)));
-            let mut means = codes.map(|code| code.map(|(mean, ..)| mean));
-            models[0].column(&mut packer, &mut means);
-            models[1].column(&mut packer, &mut codes.map(|code| code.map(|(_, down, _)| down)));
-            models[1].column(&mut packer, &mut codes.map(|code| code.map(|(_, _, up)| up)));
+            let codes: Vec<_> = column.iter().map(|hour| hour.and_then(|hour| coded(scale, hour))).collect();
+            let mut part = |model: usize, pick: fn((i32, i32, i32)) -> i32| {
+                let mut part: Vec<_> = codes.iter().map(|code| code.map(pick)).collect();
+                models[model].column(&mut packer, &mut part);
+            };
+            part(0, |(mean, ..)| mean);
+            part(1, |(_, down, _)| down);
+            part(1, |(_, _, up)| up);
         }
         packer.finish()
     }
@@ -113,20 +140,23 @@ impl Hours {
     /// The row that was packed with these series; places without a series are read over.
     #[must_use]
     pub fn unpack(from: i64, series: &[Option<Series>], packed: &[u8]) -> Self {
-        let mut hours = Self::new(from);
-        let Some((&FORMAT, packed)) = packed.split_first() else { return hours };
+        let mut hours = Self::new(from, packed.get(1).copied().unwrap_or(0));
+        let [FORMAT, _, packed @ ..] = packed else { return hours };
         let (mut unpacker, mut models) = (Unpacker::new(packed), [Model::new(), Model::new()]);
         for series in series {
-            let [mut means, mut downs, mut ups] = [[None; DAY]; 3];
-            models[0].column(&mut unpacker, &mut means);
-            models[1].column(&mut unpacker, &mut downs);
-            models[1].column(&mut unpacker, &mut ups);
+            let mut part = |model: usize| {
+                let mut part = vec![None; hours.length()];
+                models[model].column(&mut unpacker, &mut part);
+                part
+            };
+            let (means, downs, ups) = (part(0), part(1), part(1));
             if let Some(series) = series
                 && means.iter().any(Option::is_some)
             {
                 let scale = series.reading().hours;
-                let hour = |n: usize| Some(decoded(scale, means[n]?, downs[n]?, ups[n]?));
-                hours.columns.insert(series.clone(), std::array::from_fn(hour));
+                let hours_of = means.iter().zip(&downs).zip(&ups);
+                let column = hours_of.map(|((mean, down), up)| Some(decoded(scale, (*mean)?, (*down)?, (*up)?)));
+                hours.columns.insert(series.clone(), column.collect());
             }
         }
         hours
@@ -192,8 +222,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_day_comes_back_with_its_gaps_and_a_band_that_holds_all_values(day in prop::collection::vec(hour(), DAY)) {
-            let mut row = Hours::new(24);
-            row.columns.insert(load(), std::array::from_fn(|n| day[n]));
+            let mut row = Hours::new(24, 1);
+            row.columns.insert(load(), day.clone());
             let back = Hours::unpack(24, &[Some(load())], &row.pack());
             let scale = load().reading().hours;
             for (n, before) in day.iter().enumerate() {
@@ -227,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn days_are_joined_to_one_row() {
+        let value = |value| Some(Hour { min: value, mean: value, max: value });
+        let day = |from: i64, known: f64| {
+            let mut day = Hours::new(from, 1);
+            day.columns.insert(load(), vec![value(known); DAY]);
+            day
+        };
+        let mut block = Hours::new(48, 3);
+        [day(24, 9.0), day(48, 0.0), day(96, 2.0)].iter().for_each(|day| block.merge(day));
+        let back = Hours::unpack(48, &[Some(load())], &block.pack());
+        assert_eq!(back.length(), 72);
+        assert_eq!(
+            [0, 23, 24, 47, 48, 71].map(|hour| back.columns[&load()][hour]),
+            [value(0.0), value(0.0), None, None, value(2.0), value(2.0)]
+        );
+    }
+
+    #[test]
     fn minutes_of_two_rows_become_the_hours_of_a_day() {
         let mut rows = [Minutes::new(24 * 60 - 23), Minutes::new(25 * 60 - 23)];
         for (minute, value) in [(24 * 60 - 1, 9.0), (24 * 60, 1.0), (24 * 60 + 36, 2.0)] {
@@ -235,9 +283,9 @@ mod tests {
         for (minute, value) in [(24 * 60 + 37, 6.0), (25 * 60, 4.0)] {
             rows[1].set(minute, &load(), value);
         }
-        let mut day = Hours::new(24);
+        let mut day = Hours::new(24, 1);
         day.fold(&rows);
-        let found = day.columns[&load()];
+        let found = day.columns[&load()].clone();
         assert_eq!(
             found[0],
             Some(Hour { min: 1.0, mean: 3.0, max: 6.0 }),

@@ -62,13 +62,13 @@ const fn single(name: &'static str, title: &'static str, unit: Unit, minutes: Sc
 
 /// All of them, in the order in which they are shown; a host with 8 mounts, 4 disks and 4 sensors has some 25.
 ///
-/// Shares are kept to 1/512; bytes and times to 0.4 %, free space to 0.006 %, so that a slow fill is seen in a few hours; hours
-/// are drawn only, to 1 or 2 %.
+/// By the minute, shares are kept in steps of 1/256, most else of 1/64 to 1/256 of itself, free space of 1/8192, so that
+/// a slow fill is seen in a few hours. Hours are drawn and reckoned with in months: steps of 1/64, or of 1/16 of a rate.
 pub const READINGS: &[Reading] = &[
-    single("cpu_busy_ratio", "Processors busy", Unit::Ratio, Scale::new(1.0, 8), Scale::new(1.0, 7)),
-    single("load1", "Load, 1 min", Unit::Number, Scale::new(1.0, 6), Scale::new(1.0, 5)),
-    single("memory_available_bytes", "Memory available", Unit::Bytes, Scale::new(MIB, 8), Scale::new(MIB, 7)),
-    single("swap_free_bytes", "Swap free", Unit::Bytes, Scale::new(MIB, 8), Scale::new(MIB, 7)),
+    single("cpu_busy_ratio", "Processors busy", Unit::Ratio, Scale::new(1.0, 8), Scale::new(1.0, 6)),
+    single("load1", "Load, 1 min", Unit::Number, Scale::new(1.0, 6), Scale::new(1.0, 4)),
+    single("memory_available_bytes", "Memory available", Unit::Bytes, Scale::new(MIB, 8), Scale::new(MIB, 6)),
+    single("swap_free_bytes", "Swap free", Unit::Bytes, Scale::new(MIB, 8), Scale::new(MIB, 6)),
     single("processes_blocked", "Processes blocked", Unit::Number, Scale::new(1.0, 5), Scale::new(1.0, 4)),
     Reading {
         label: "mountpoint",
@@ -78,26 +78,26 @@ pub const READINGS: &[Reading] = &[
     Reading {
         label: "device",
         parts: 4,
-        ..single("disk_busy_ratio", "Disk busy", Unit::Ratio, Scale::new(1.0, 8), Scale::new(1.0, 7))
+        ..single("disk_busy_ratio", "Disk busy", Unit::Ratio, Scale::new(1.0, 8), Scale::new(1.0, 6))
     },
     Reading {
         label: "device",
         parts: 4,
-        ..single("disk_await_seconds", "Disk wait", Unit::Seconds, Scale::new(0.001, 6), Scale::new(0.001, 5))
+        ..single("disk_await_seconds", "Disk wait", Unit::Seconds, Scale::new(0.001, 6), Scale::new(0.001, 4))
     },
     single(
         "network_receive_bytes_per_second",
         "Network received",
         Unit::BytesPerSecond,
         Scale::new(KIB, 7),
-        Scale::new(KIB, 5),
+        Scale::new(KIB, 4),
     ),
     single(
         "network_transmit_bytes_per_second",
         "Network sent",
         Unit::BytesPerSecond,
         Scale::new(KIB, 7),
-        Scale::new(KIB, 5),
+        Scale::new(KIB, 4),
     ),
     Reading {
         label: "chip",
@@ -107,7 +107,7 @@ pub const READINGS: &[Reading] = &[
     Reading {
         label: "power_supply",
         parts: 2,
-        ..single("battery_charge_ratio", "Battery", Unit::Ratio, Scale::new(1.0, 8), Scale::new(1.0, 7))
+        ..single("battery_charge_ratio", "Battery", Unit::Ratio, Scale::new(1.0, 8), Scale::new(1.0, 6))
     },
 ];
 

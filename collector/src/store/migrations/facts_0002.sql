@@ -8,7 +8,7 @@ CREATE TABLE trend_minute (
   packed BYTEA NOT NULL,
   PRIMARY KEY (host, from_ms)
 );
--- A day of hours of one host.
+-- A day, or several, of hours of one host.
 CREATE TABLE trend_hour (
   host BIGINT NOT NULL,
   from_ms BIGINT NOT NULL,

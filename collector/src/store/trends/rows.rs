@@ -188,6 +188,15 @@ pub(super) fn delete_before(
     delete(connection, grain, host, &rows)
 }
 
+/// Deletes a host's row that begins at an instant.
+pub(super) fn delete_at(connection: &Connection, grain: Grain, host: HostNo, from_ms: i64) -> Result<(), StoreError> {
+    let size: Option<i64> = connection
+        .prepare_cached(grain.sql().size)
+        .and_then(|mut statement| statement.query_row(params![host.0, from_ms], |row| row.get(0)).optional())
+        .map_err(failed)?;
+    size.map_or(Ok(()), |bytes| delete(connection, grain, host, &[(from_ms, bytes)]))
+}
+
 /// Deletes a host's oldest rows; returns how many.
 pub(super) fn delete_oldest(
     connection: &Connection,

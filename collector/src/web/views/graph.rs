@@ -370,3 +370,6 @@ fn time_ticks(frame: Frame<'_>) -> Vec<Tick> {
     }
     ticks
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,16 @@ use crate::clock::Moment;
 use crate::gather::Gathered;
 use crate::probe::{Series, Table};
 
-/// Parts (mounts, disks) kept per reading; with 8 mounts and 4 disks a minute has at most about 20 readings.
+/// Parts (mounts, disks, sensors) kept per reading: those of the collector's trends, under the same names.
 const MOUNTS_MAX: usize = 8;
 const DISKS_MAX: usize = 4;
+const CHIPS_MAX: usize = 4;
+const BATTERIES_MAX: usize = 2;
+/// What is left out, so that an absence is told in the readings that the collector takes while it listens: file systems
+/// in memory, interfaces whose bytes are counted at another too, block devices that are no disks.
+const QUIET_FILE_SYSTEMS: [&str; 5] = ["tmpfs", "devtmpfs", "overlay", "squashfs", "ramfs"];
+const QUIET_INTERFACES: [&str; 6] = ["lo", "veth", "docker", "br-", "virbr", "tap"];
+const QUIET_DISKS: [&str; 6] = ["loop", "ram", "zram", "sr", "fd", "dm-"];
 
 /// One reading over one minute.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,9 +94,18 @@ impl RollupMinute {
                 self.add((name, "", String::new()), value);
             }
         }
-        for (series, value) in table.family("node_filesystem_avail_bytes").take(MOUNTS_MAX) {
+        let is_quiet = |series: &Series| QUIET_FILE_SYSTEMS.contains(&series.label("fstype").unwrap_or_default());
+        let real = table.family("node_filesystem_avail_bytes").filter(|(series, _)| !is_quiet(series));
+        for (series, value) in real.take(MOUNTS_MAX) {
             let mountpoint = series.label("mountpoint").unwrap_or_default().to_owned();
             self.add(("filesystem_avail_bytes", "mountpoint", mountpoint), value);
+        }
+        for (chip, value) in by_label(table, "node_hwmon_temp_celsius", "chip", f64::max).into_iter().take(CHIPS_MAX) {
+            self.add(("temperature_celsius", "chip", chip), value);
+        }
+        let charges = by_label(table, "node_power_supply_capacity", "power_supply", |first, _| first);
+        for (supply, percent) in charges.into_iter().take(BATTERIES_MAX) {
+            self.add(("battery_charge_ratio", "power_supply", supply), percent / 100.0);
         }
         self.fold_rates(table, at.boottime_ms);
     }
@@ -131,19 +147,42 @@ impl RollupMinute {
             ("network_receive_bytes_per_second", "node_network_receive_bytes_total"),
             ("network_transmit_bytes_per_second", "node_network_transmit_bytes_total"),
         ] {
-            let real = table.family(family).filter(|(series, _)| series.label("device") != Some("lo"));
+            let real = table.family(family).filter(|(series, _)| !begins_with_any(series, &QUIET_INTERFACES));
             let rates = real.filter_map(|(series, total)| self.rate(series, total, now_ms));
             if let Some(sum) = rates.reduce(|sum, rate| sum + rate) {
                 self.add((name, "", String::new()), sum);
             }
         }
-        for (series, seconds) in table.family("node_disk_io_time_seconds_total").take(DISKS_MAX) {
+        let disks = table.family("node_disk_io_time_seconds_total");
+        let disks: Vec<_> =
+            disks.filter(|(series, _)| !begins_with_any(series, &QUIET_DISKS)).take(DISKS_MAX).collect();
+        for (series, seconds) in disks {
+            self.fold_wait(table, series.label("device").unwrap_or_default(), now_ms);
             if let Some(busy) = self.rate(series, seconds, now_ms) {
                 let device = series.label("device").unwrap_or_default().to_owned();
                 self.add(("disk_busy_ratio", "device", device), busy.min(1.0));
             }
         }
         self.totals.retain(|_, (_, seen_ms)| *seen_ms == now_ms);
+    }
+
+    /// Time that a disk's operations took, each.
+    fn fold_wait(&mut self, table: &Table, device: &str, now_ms: u64) {
+        let mut grown = |families: [&str; 2]| {
+            let rates = families.map(|family| {
+                let (series, total) =
+                    table.family(family).find(|(series, _)| series.label("device") == Some(device))?;
+                self.rate(series, total, now_ms)
+            });
+            Some(rates[0]? + rates[1]?)
+        };
+        let time = grown(["node_disk_read_time_seconds_total", "node_disk_write_time_seconds_total"]);
+        let operations = grown(["node_disk_reads_completed_total", "node_disk_writes_completed_total"]);
+        if let (Some(time), Some(operations)) = (time, operations) {
+            // Nothing was asked, so nothing waited.
+            let wait = if operations > 0.0 { time / operations } else { 0.0 };
+            self.add(("disk_await_seconds", "device", device.to_owned()), wait);
+        }
     }
 
     /// Growth per second since the last collection; `None` at the first and when the counter fell.
@@ -164,4 +203,19 @@ impl RollupMinute {
 
 fn single(table: &Table, family: &str) -> Option<f64> {
     table.family(family).next().map(|(_, value)| value)
+}
+
+/// The values of a family by a label, several of one joined.
+fn by_label(table: &Table, family: &str, label: &str, join: fn(f64, f64) -> f64) -> BTreeMap<String, f64> {
+    let mut values = BTreeMap::new();
+    for (series, value) in table.family(family).filter(|(_, value)| value.is_finite()) {
+        let part = series.label(label).unwrap_or_default().to_owned();
+        values.entry(part).and_modify(|known| *known = join(*known, value)).or_insert(value);
+    }
+    values
+}
+
+fn begins_with_any(series: &Series, names: &[&str]) -> bool {
+    let device = series.label("device").unwrap_or_default();
+    names.iter().any(|name| device.starts_with(name))
 }

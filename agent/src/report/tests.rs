@@ -252,9 +252,9 @@ fn a_counter_that_begins_again_and_an_interface_that_comes_or_is_made_anew_bring
     let story: [(u64, &[(&str, f64)]); 8] = [
         (0, &[("eth0", OLD), ("lo", 0.0)]),
         (10, &[("eth0", OLD + 100.0), ("lo", OLD)]),
-        // A container's interface appears with all that it ever received.
-        (20, &[("eth0", OLD + 200.0), ("veth1", OLD)]),
-        (30, &[("eth0", OLD + 300.0), ("veth1", OLD + 100.0)]),
+        // An interface appears with all that it ever received.
+        (20, &[("eth0", OLD + 200.0), ("wg0", OLD), ("veth1", OLD)]),
+        (30, &[("eth0", OLD + 300.0), ("wg0", OLD + 100.0), ("veth1", OLD * 2.0)]),
         (40, &[("eth0", OLD + 400.0)]),
         // The driver was loaded again.
         (50, &[("eth0", 50.0)]),
@@ -279,4 +279,48 @@ fn one_report_a_minute_is_enough_for_a_rate() {
         let rates: Vec<f64> = rollup.finish().unwrap().readings.iter().map(|reading| reading.mean).collect();
         assert_eq!(rates, if minute == 0 { vec![] } else { vec![10.0] });
     }
+}
+
+#[test]
+fn what_waits_is_warm_or_charged_is_kept_by_part_and_what_is_in_memory_is_not() {
+    let (mut rollup, mut section) = (RollupMinute::new(), Section::new("x", Arc::default()));
+    for second in [0_u64, 10] {
+        let at = Moment { wall_ms: 0, boottime_ms: second * 1000 };
+        let mut scratch = Scratch::default();
+        let mut sink = Sink::new(&mut section, &mut scratch, at);
+        let grown = second as f64;
+        for (family, per_second) in [
+            ("node_disk_io_time_seconds_total", 0.5),
+            ("node_disk_read_time_seconds_total", 0.1),
+            ("node_disk_write_time_seconds_total", 0.3),
+            ("node_disk_reads_completed_total", 20.0),
+            ("node_disk_writes_completed_total", 80.0),
+        ] {
+            sink.family(family, Kind::Counter, "");
+            sink.sample(&[("device", "sda")], 100.0 + grown * per_second);
+            sink.sample(&[("device", "loop0")], grown);
+        }
+        sink.family("node_hwmon_temp_celsius", Kind::Gauge, "");
+        sink.sample(&[("chip", "cpu"), ("sensor", "temp1")], 41.0);
+        sink.sample(&[("chip", "cpu"), ("sensor", "temp2")], 52.0);
+        sink.family("node_power_supply_capacity", Kind::Gauge, "");
+        sink.sample(&[("power_supply", "BAT0")], 80.0);
+        sink.family("node_filesystem_avail_bytes", Kind::Gauge, "");
+        sink.sample(&[("mountpoint", "/run"), ("fstype", "tmpfs")], 5.0);
+        sink.sample(&[("mountpoint", "/"), ("fstype", "ext4")], 7.0);
+        sink.finish(Ok(())).1.unwrap();
+        let table = Table { sections: vec![Arc::new(section.clone())] };
+        rollup.fold(&Gathered { table, at, sources: Vec::new() });
+    }
+    let readings = rollup.finish().unwrap().readings;
+    let found: Vec<_> =
+        readings.iter().map(|r| (r.name, r.labels[0].1.as_str(), (r.mean * 1e6).round() / 1e6)).collect();
+    let expected = [
+        ("battery_charge_ratio", "BAT0", 0.8),
+        ("disk_await_seconds", "sda", 0.004),
+        ("disk_busy_ratio", "sda", 0.5),
+        ("filesystem_avail_bytes", "/", 7.0),
+        ("temperature_celsius", "cpu", 52.0),
+    ];
+    assert_eq!(found, expected);
 }

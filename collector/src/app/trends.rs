@@ -14,7 +14,7 @@ use crate::{
         time::Timestamp,
         trend::{
             Minutes,
-            forecast::{WINDOW_HOURS, filling},
+            forecast::{WINDOW_HOURS, filling, may_fill},
             phase_of,
         },
     },
@@ -106,11 +106,17 @@ impl Trends {
         let (from, to) = (last.ms().div_euclid(1000) + 1, now.ms().div_euclid(1000));
         let is_due = |host: HostNo| to - from >= HOUR_S || (from..=to).any(|s| s.rem_euclid(HOUR_S) == second_of(host));
         let due = self.slots.of(is_due);
-        for (host, slot) in &due {
-            self.waiting.extend(slot.take_finished_trends(now).into_iter().map(|row| (*host, row)));
+        let mut filling = Vec::new();
+        for (host, slot) in due {
+            let rows = slot.take_finished_trends(now);
+            let fills = rows.iter().any(may_fill) || !slot.forecasts().is_empty();
+            self.waiting.extend(rows.into_iter().map(|row| (host, row)));
+            if fills {
+                filling.push((host, slot));
+            }
         }
         self.write_waiting(now).await;
-        self.foretell(&due, now).await;
+        self.foretell(&filling, now).await;
     }
 
     async fn write_all(&mut self) {

@@ -67,7 +67,8 @@ async fn hour_ends(store: &Store, machines: &mut [Machine], minute: i64, spent: 
         let before = meter::fine_cpu_seconds(me);
         store.write_trends(slice.to_vec(), QUOTA, at(minute)).await?;
         let written = meter::fine_cpu_seconds(me);
-        let hosts = slice.iter().map(|(host, _)| *host).collect();
+        let filling = slice.iter().filter(|(_, row)| forecast::may_fill(row));
+        let hosts = filling.map(|(host, _)| *host).collect();
         let known = store.minutes_of(hosts, at(minute - 2 * DAY)).await?;
         let found: usize = known.values().map(|rows| forecast::filling(rows).len()).sum();
         anyhow::ensure!(found <= 8 * slice.len(), "more file systems than there are");

@@ -49,6 +49,17 @@ pub struct Filling {
     pub forecast: Forecast,
 }
 
+/// Whether a file system lost so much in this hour that it would be full within a year: else two days need not be looked
+/// at.
+#[must_use]
+pub fn may_fill(hour: &Minutes) -> bool {
+    hour.columns.iter().filter(|(series, _)| series.reading().name == "filesystem_avail_bytes").any(|(_, column)| {
+        let mut known = column.iter().copied().filter(|value| value.is_finite());
+        let first = known.next().unwrap_or(0.0);
+        known.next_back().is_some_and(|last| last < first * (1.0 - 1.0 / FAR_HOURS))
+    })
+}
+
 /// The file systems that fill, soonest full first, from a host's rows of minutes, oldest first.
 #[must_use]
 pub fn filling(rows: &[Minutes]) -> Vec<Filling> {

@@ -63,7 +63,7 @@ fn axes_have_round_marks_in_the_units_of_the_trade() {
 fn times_are_marked_at_midnight_and_noon_of_the_zone() {
     let zone = TimeZone::get("Europe/Berlin").unwrap();
     let ticks = time_ticks(Frame { span: Span::Days, now: NOW, zone: &zone });
-    // 2026-11-18 11:47 UTC is 12:47 in Berlin: the two days before it begin at 12:47 of Monday the 16th.
+    // 2026-11-18 11:07 UTC is 12:07 in Berlin: the two days before it begin on Monday the 16th, after noon.
     let texts: Vec<_> = ticks.iter().map(|tick| tick.text.as_str()).collect();
     assert_eq!(texts, ["Tue 17", "12:00", "Wed 18"]);
     let months = time_ticks(Frame { span: Span::Months, now: NOW, zone: &zone });

@@ -115,7 +115,6 @@ struct House {
     door: Arc<ingest::Context>,
     deliveries: Workers,
     deciding: deciding::Deciding,
-    trends: trends::Trends,
     first: Vec<Effect>,
 }
 
@@ -187,7 +186,6 @@ impl House {
             swept: clock.now(),
             ticked: clock.now(),
         };
-        let trends = trends::Trends::new(store.clone(), slots.clone(), clock.clone(), TRENDS_QUOTA, &registry)?;
         Ok(Self {
             config,
             clock,
@@ -201,7 +199,6 @@ impl House {
             door,
             deliveries,
             deciding,
-            trends,
             first,
         })
     }
@@ -213,6 +210,7 @@ impl House {
         let tls = web_tls(&self.config, &self.identity, ports, &self.clock)?;
         let ready = Arc::new(AtomicBool::new(false));
         let router = self.router(ports, tls.is_some(), ready.clone())?;
+        let trends = self.trends()?;
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(self.first, engine_stopped));
         let housekeeping = housekeeping::Housekeeping {
@@ -222,7 +220,7 @@ impl House {
             clock: self.clock.clone(),
         };
         tasks.spawn(housekeeping.run(stopped.clone()));
-        tasks.spawn(self.trends.run(stopped.clone()));
+        tasks.spawn(trends.run(stopped.clone()));
         tasks.spawn(serve_agents(grpc, self.door, stopped.clone()));
         tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
         tasks.spawn(serve_cli(self.config.state.join("api.sock"), router, stopped));
@@ -230,6 +228,11 @@ impl House {
         ready.store(true, Ordering::Release);
         let (clock, store, sessions, deliveries) = (self.clock, self.store, self.sessions, self.deliveries);
         Ok(Running { clock, store, sessions, deliveries, tasks, stop, engine, stop_engine })
+    }
+
+    fn trends(&self) -> Result<trends::Trends, prometheus::Error> {
+        let (store, slots, clock) = (self.store.clone(), self.slots.clone(), self.clock.clone());
+        trends::Trends::new(store, slots, clock, TRENDS_QUOTA, &self.registry)
     }
 
     fn router(&self, ports: &Ports, tls: bool, ready: Arc<AtomicBool>) -> anyhow::Result<axum::Router> {

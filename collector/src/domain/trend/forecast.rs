@@ -262,6 +262,36 @@ mod tests {
     }
 
     #[test]
+    fn two_days_are_looked_at_only_after_an_hour_that_would_fill_within_a_year() {
+        let hour = |name: &str, part: &str, loss: f64| {
+            let (series, mut row) = (Series::new(name, part).unwrap(), Minutes::new(0));
+            (0..60_i32).for_each(|n| row.set(i64::from(n), &series, GIB * (1.0 - loss * f64::from(n) / 59.0)));
+            row
+        };
+        assert!(may_fill(&hour("filesystem_avail_bytes", "/", 0.0002)));
+        assert!(!may_fill(&hour("filesystem_avail_bytes", "/", 0.0001)));
+        assert!(!may_fill(&hour("filesystem_avail_bytes", "/", -0.5)));
+        assert!(!may_fill(&hour("memory_available_bytes", "", 0.5)));
+        assert!(!may_fill(&Minutes::new(0)));
+    }
+
+    #[test]
+    fn what_fills_is_told_by_mount_point_soonest_first() {
+        let mut rows: Vec<Minutes> = (0..48).map(|hour| Minutes::new(hour * 60)).collect();
+        for (part, left, rate) in [("/", 90.0, 0.0), ("/a", 200.0, 1.0), ("/b", 100.0, 1.0)] {
+            let series = Series::new("filesystem_avail_bytes", part).unwrap();
+            for minute in 0..48 * 60_i32 {
+                let free = (left - rate * f64::from(minute) / 60.0) * GIB;
+                rows[(minute / 60) as usize].set(i64::from(minute), &series, free);
+            }
+        }
+        let found = filling(&rows);
+        assert_eq!(found.iter().map(|filling| &*filling.mount_point).collect::<Vec<_>>(), ["/b", "/a"]);
+        assert!((found[0].forecast.hours - 52.0).abs() < 1.0, "{found:?}");
+        assert_eq!(found[0].at, Timestamp::from_ms((48 * 60 - 1) * 60_000));
+    }
+
+    #[test]
     fn gaps_do_not_hurt() {
         let free =
             |n: usize| if n % 7 < 5 || n > 1500 && n < 2000 { f64::NAN } else { (100.0 - n as f64 / 60.0) * GIB };

@@ -121,25 +121,23 @@ pub(super) fn draw(history: &History, series: &Series, filling: &[Filling], fram
     })
 }
 
-/// `full in 9 d 3 h (6 d 1 h to 14 d 2 h), 1.2 GiB an hour`
+/// `full in 9 d (6 d to 14 d), 1.2 GiB less an hour`: no more figures than are known.
 pub(super) fn full_in(filling: &Filling, now: Timestamp) -> String {
-    let gone = now.since_ms(filling.at).max(0);
-    let words = |hours: f64| {
-        #[expect(clippy::cast_possible_truncation, reason = "within a year, or said as more")]
-        let ms = (hours.min(HOURS_SAID) * 3_600_000.0) as i64;
-        words::duration((ms - gone).max(0))
+    let gone = now.since_ms(filling.at).max(0) as f64 / 3_600_000.0;
+    let words = |hours: f64| match (hours - gone).max(0.0) {
+        left if left < 1.0 => "less than an hour".to_owned(),
+        left if left < 48.0 => format!("{left:.0} h"),
+        left if left < 24.0 * 365.0 => format!("{:.0} d", left / 24.0),
+        _ => "more than a year".to_owned(),
     };
     let forecast = &filling.forecast;
-    let latest = if forecast.high > HOURS_SAID { "more than a year".to_owned() } else { words(forecast.high) };
-    format!(
-        "full in {} ({} to {latest}), {} less an hour",
-        words(forecast.hours),
-        words(forecast.low),
-        words::bytes(forecast.bytes_per_hour),
-    )
+    let [soonest, middle, latest] = [forecast.low, forecast.hours, forecast.high].map(words);
+    let rate = words::bytes(forecast.bytes_per_hour);
+    if soonest == latest {
+        return format!("full in {middle}, {rate} less an hour");
+    }
+    format!("full in {middle} ({soonest} to {latest}), {rate} less an hour")
 }
-
-const HOURS_SAID: f64 = 24.0 * 365.0;
 
 /// An id that is no other graph's: letters, digits and the bytes of all else.
 fn id_of(series: &Series) -> String {

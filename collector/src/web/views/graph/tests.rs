@@ -74,5 +74,5 @@ fn times_are_marked_at_midnight_and_noon_of_the_zone() {
 fn what_is_to_come_is_said_with_its_uncertainty_and_counts_down() {
     let forecast = Forecast { hours: 219.0, low: 144.0, high: f64::INFINITY, bytes_per_hour: 1.5e9, of_hours: 48 };
     let filling = Filling { mount_point: "/var".into(), at: NOW.plus_ms(-3 * 3_600_000), forecast };
-    assert_eq!(full_in(&filling, NOW), "full in 9 d 0 h (5 d 21 h to more than a year), 1.4 GiB less an hour");
+    assert_eq!(full_in(&filling, NOW), "full in 9 d (6 d to more than a year), 1.4 GiB less an hour");
 }

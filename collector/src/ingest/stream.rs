@@ -303,8 +303,12 @@ impl Running {
     fn on_record(&mut self, record: Recorded, now: Timestamp) -> Result<(), Status> {
         let sequence = record.sequence;
         let at = self.time.convert(record.boot_id, record.clock, now);
+        let mut unreported = None;
         let (kind, body) = match record.content {
-            Ok(content) => (content.kind, content.body),
+            Ok(content) => {
+                unreported = content.unreported;
+                (content.kind, content.body)
+            }
             Err(error) => {
                 self.metrics().refuse("record_put_aside");
                 self.lane.refuse(sequence, error.to_string());
@@ -316,6 +320,9 @@ impl Running {
         match self.lane.take(fact) {
             Taken::Waiting => {
                 self.to_judge.extend(judged);
+                if let Some(words) = unreported {
+                    self.slot.unreported(words);
+                }
                 self.commit_due.get_or_insert(now.plus_ms(GROUP_MS));
             }
             Taken::Known => {

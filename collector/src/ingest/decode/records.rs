@@ -6,6 +6,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::{DecodeError, HostClock, SEQUENCE_MAX, STRING_BYTES, bytes16, clock, limit};
+use crate::domain::{host::dictionary::text::clean, time::Timestamp};
 
 /// A record's body, in bytes, on the wire and as JSON.
 pub const BODY_BYTES: usize = 64 * 1024;
@@ -30,6 +31,8 @@ pub struct Content {
     pub kind: &'static str,
     /// JSON.
     pub body: String,
+    /// Of a gap: what the host could not report, in its own words.
+    pub unreported: Option<String>,
 }
 
 /// Reads one record.
@@ -58,7 +61,11 @@ fn content(record: &v1::Record) -> Result<Content, DecodeError> {
     };
     let body = value.to_string();
     limit("a record as JSON", body.len(), BODY_BYTES)?;
-    Ok(Content { kind, body })
+    let unreported = match record.body.as_ref() {
+        Some(Body::Gap(gap)) => Some(gap_words(gap)),
+        _ => None,
+    };
+    Ok(Content { kind, body, unreported })
 }
 
 fn checks_value(checks: &v1::CheckResults) -> Result<Value, DecodeError> {
@@ -141,6 +148,12 @@ fn gap_value(gap: &v1::Gap) -> Result<Value, DecodeError> {
         "what": gap.what, "from": clock_value(gap.from), "to": clock_value(gap.to),
         "lost": gap.lost, "reason": gap.reason,
     }))
+}
+
+/// `readings: 12 lost from 2026-11-22T04:00:00.000Z to 2026-11-22T04:10:00.000Z by its clock: the disk was full`
+fn gap_words(gap: &v1::Gap) -> String {
+    let [from, to] = [gap.from, gap.to].map(|at| Timestamp::from_ms(clock(at).wall_ms));
+    clean(&format!("{}: {} lost from {from} to {to} by its clock: {}", gap.what, gap.lost, gap.reason))
 }
 
 fn step_value(step: &v1::ClockStep) -> Value {

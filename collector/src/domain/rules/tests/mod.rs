@@ -1,6 +1,8 @@
 mod bench;
 mod faults;
+mod replay;
 mod resolve;
+mod restart;
 
 use crate::domain::host::dictionary::unit::Unit;
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};

@@ -1,0 +1,119 @@
+//! A real file system that fills, and what an operator sees and says of it. Needs root for mounts.
+
+use std::path::PathBuf;
+
+use muster_tests::process::run;
+use muster_tests::webhook::Message;
+use muster_tests::{Agent, Collector, Webhook, eventually};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::s;
+
+/// The machine itself may have troubles of its own; here only those of the story count.
+pub(crate) const ONLY_OURS: &str =
+    "[overrides]\nothers = { rule = \"filesystem_space\", mount = \"/\", enabled = false }\n";
+
+/// An ext4 file system in a file, mounted where agents look.
+struct Loop(tempfile::TempDir, PathBuf);
+
+impl Loop {
+    async fn mount() -> Self {
+        let home = tempfile::TempDir::new().expect("a directory");
+        let (image, at) = (home.path().join("image"), home.path().join("disk"));
+        std::fs::create_dir(&at).expect("a directory of our own");
+        std::fs::File::create(&image).and_then(|file| file.set_len(256 << 20)).expect("a sparse file");
+        let made = run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image)).await;
+        assert_eq!(made.code, 0, "mkfs.ext4 (e2fsprogs): {}", made.err);
+        let said = run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&at)).await;
+        assert_eq!(said.code, 0, "a loop mount: {}", said.err);
+        Self(home, at)
+    }
+
+    /// Leaves 5 % free of what everybody may use, less a little.
+    fn fill(&self) {
+        let stat = rustix::fs::statvfs(&self.1).expect("it is mounted");
+        let keep = stat.f_blocks * stat.f_frsize / 21;
+        let bytes = (stat.f_bavail * stat.f_frsize).saturating_sub(keep);
+        let file = std::fs::File::create(self.1.join("filler")).expect("there is room");
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).expect("there is room for it");
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.1).output();
+        let _ = &self.0;
+    }
+}
+
+/// The open finding of this rule about this part.
+pub(crate) async fn finding(collector: &Collector, host: &str, rule: &str, part: &str) -> Option<Value> {
+    let host = collector.get(&format!("/api/v1/hosts/{host}")).await.json();
+    let findings = host["findings"].as_array().cloned().unwrap_or_default();
+    findings.into_iter().find(|finding| finding["rule"] == rule && finding["part"] == part)
+}
+
+/// The message of this kind about this part; the other stories' faults are seen here too.
+async fn about(hook: &Webhook, kind: &str, part: &str) -> Message {
+    let found = || async { hook.of(kind).into_iter().find(|message| message.body["data"]["component"] == part) };
+    eventually("a page about it", s(120), found).await
+}
+
+#[tokio::test]
+async fn a_file_system_that_fills_is_paged_once_and_over_when_it_is_emptied() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&(hook.receiver() + ONLY_OURS)).await;
+    let disk = Loop::mount().await;
+    let part = disk.1.to_string_lossy().into_owned();
+    let agent = Agent::up(&collector, "fast").await;
+
+    disk.fill();
+    let opened = about(&hook, "incident.opened", &part).await;
+    assert_eq!(opened.body["data"]["severity"], "critical");
+    let found = finding(&collector, &agent.host, "filesystem_space", &part).await.expect("it stands");
+    assert!(found["evidence"].as_str().is_some_and(|words| words.contains("below 5 %")), "{found}");
+    let page = collector.get(&format!("/hosts/{}", agent.host)).await.body;
+    assert!(page.contains("muster-collector rules override add"), "the finding says how to quieten it");
+
+    std::fs::remove_file(disk.1.join("filler")).expect("it was made");
+    let resolved = about(&hook, "incident.resolved", &part).await;
+    assert_eq!(resolved.key(), opened.key());
+    let all = hook.of("incident.opened").into_iter().filter(|message| message.body["data"]["component"] == part);
+    assert_eq!(all.count(), 1, "once");
+}
+
+#[tokio::test]
+async fn an_override_from_the_command_line_counts_at_once_and_is_explained_and_ended() {
+    let collector = Collector::start(ONLY_OURS).await;
+    let disk = Loop::mount().await;
+    let part = disk.1.to_string_lossy().into_owned();
+    let agent = Agent::up(&collector, "fast").await;
+    disk.fill();
+    let is_critical = || async {
+        let found = finding(&collector, &agent.host, "filesystem_space", &part).await?;
+        (found["severity"] == "critical").then_some(())
+    };
+    eventually("it is critical", s(120), is_critical).await;
+
+    let add =
+        ["rules", "override", "add", "small", "--rule", "filesystem_space", "--host", &agent.name, "--part", &part];
+    let said = collector.try_cli(&[&add[..], &["--set", "warning=0.5 %"]].concat()).await;
+    assert!(said.code == 1 && said.err.contains("no more than warning (0.5 %)"), "{}", said.all());
+    let said = collector.try_cli(&[&add[..], &["--set", "warning=half"]].concat()).await;
+    assert!(said.code == 1 && said.err.contains("a percentage such as"), "{}", said.all());
+    collector.cli(&[&add[..], &["--set", "warning=0.5 %", "--set", "critical=0.1 %"]].concat()).await;
+    let is_over =
+        || async { finding(&collector, &agent.host, "filesystem_space", &part).await.is_none().then_some(()) };
+    eventually("with other limits it is no trouble", s(60), is_over).await;
+
+    let explained = collector.cli(&["rules", "explain", &agent.name, "--rule", "filesystem_space"]).await;
+    let line =
+        explained.lines().find(|line| line.contains(&part) && line.contains("warning ")).expect("it is explained");
+    assert!(line.contains("0.5 %") && line.contains("override small, made by uid:0"), "{explained}");
+    assert!(explained.contains("built in"), "{explained}");
+
+    collector.cli(&["rules", "override", "remove", "small"]).await;
+    eventually("the built-in limits count again", s(60), is_critical).await;
+    assert_eq!(collector.cli(&["rules", "override", "list"]).await, "");
+}

@@ -41,6 +41,8 @@ use crate::{
     },
 };
 
+mod rules;
+
 const HOSTILE: &str = "\"'</script><b onmouseover=alert(1)>&";
 
 /// A door with its own store, clock and engine that says yes.

@@ -152,8 +152,8 @@ impl Visitor {
         let same_epoch = received.filter(|(epoch, _)| *epoch == greeting.epoch).map_or(0, |(_, through)| through);
         let now = context.now();
         let time = HostTime::new(greeting.boot_id, greeting.clock, now);
-        context.rooms.slots.know(&profile);
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
+        context.rooms.slots.know(&profile);
         let dictionary_known = slot.resume(session, &greeting.dictionary_hash, now);
         if let Some(view) = context.rooms.snapshot.borrow().hosts.get(&host) {
             // What the engine holds open, so that a trouble that ended or stands since then is told again.

@@ -76,16 +76,15 @@ impl Slots {
 
     /// What the host is called and how it is classed decides by which limits it is judged.
     pub fn know(&self, profile: &Profile) {
-        let thresholds = self.settings().of(profile);
-        self.slot(profile.no).judge_by(thresholds);
+        if let Some(slot) = self.find(profile.no) {
+            slot.judge_by(self.settings().of(profile));
+        }
     }
 
     /// Other settings, and whom they may be about.
     pub fn set_rules<'a>(&self, settings: Settings, hosts: impl Iterator<Item = &'a Profile>) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
-        for profile in hosts.filter(|profile| self.find(profile.no).is_some()) {
-            self.know(profile);
-        }
+        hosts.for_each(|profile| self.know(profile));
     }
 
     /// The settings that readings are judged by.

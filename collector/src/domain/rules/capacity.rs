@@ -19,8 +19,8 @@ pub(super) static DESCRIPTORS: Rule = Rule {
         Limit::new("hysteresis", "less than the limit that ends it", Unit::Share, (0.0, 0.5), 0.05),
         Limit::new("for", "how long it must hold", Unit::Time, (0.0, 86_400.0), 60.0),
     ],
-    source: "node-mixin: 70 and 90 % for 15 min; the maximum is far above need on kernels since 5.9 (fs.file-max), so 80 \
-             and 95 %, sooner",
+    source: "node-mixin: 70 and 90 % for 15 min; systemd has raised fs.file-max out of reach since 240, so who comes near it \
+             has set it: 80 and 95 %, sooner",
     remedy: "lsof | awk '{print $2}' | sort | uniq -c | sort -n | tail; sysctl fs.file-max",
 };
 

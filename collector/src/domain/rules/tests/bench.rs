@@ -56,8 +56,8 @@ impl Bench {
 
     pub(super) fn with(settings: Settings, profile: &Profile, series: &[&str]) -> Self {
         let slots = Slots::new(settings);
-        slots.know(profile);
         let slot = slots.open(HOST, SessionId(1), Watch::Normal, Timestamp::from_ms(DAY_MS));
+        slots.know(profile);
         let series = series.iter().map(|name| (*name).to_owned()).collect();
         let bench = Self {
             slots,

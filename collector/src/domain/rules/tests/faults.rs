@@ -1,6 +1,17 @@
 //! For each rule a fault that opens its finding and a recovery that closes it, once each.
 
-use super::bench::{Bench, DAY_MS, STEP_S, rows};
+use super::{
+    super::{Forecast, Inputs, Memory, Thresholds},
+    bench::{Bench, DAY_MS, STEP_S, rows, said},
+};
+use crate::domain::{
+    host::dictionary::{
+        DictionaryUpdate, FamilyEntry, FamilyType, Interner, SeriesEntry,
+        draft::{Allowance, Draft, Omissions},
+        unit::Unit,
+    },
+    time::Timestamp,
+};
 
 const NOTHING: [&str; 0] = [];
 const GIB: f64 = 1_073_741_824.0;
@@ -296,4 +307,59 @@ fn a_finding_that_stands_is_not_told_again_after_a_restart() {
     restarted.slot.adopt(&rows(&opening));
     assert_eq!(restarted.grow(1_200, (counter, &mut waited, 0.95), &[]), NOTHING);
     assert_eq!(short(&restarted.grow(1_200, (counter, &mut waited, 0.0), &[])), ["cleared io_pressure"]);
+}
+
+/// Judged without a slot, which has no trends to give yet.
+#[test]
+fn a_file_system_that_its_trend_fills_within_a_day_is_told_by_the_slow_end_of_the_range() {
+    let mut draft = Draft::default();
+    let labels = ["mountpoint", "/srv", "device", "/dev/sdb1", "fstype", "ext4"].map(str::to_owned);
+    let names = ["node_filesystem_size_bytes", "node_filesystem_avail_bytes"];
+    let family = |(id, name): (u32, &str)| FamilyEntry {
+        id,
+        name: name.into(),
+        kind: FamilyType::Gauge,
+        help: String::new(),
+        unit: Unit::One,
+    };
+    let series = |id: u32| SeriesEntry { id, family: id, suffix: String::new(), labels: labels.to_vec() };
+    let update = DictionaryUpdate {
+        families: (1..).zip(names).map(family).collect(),
+        series: [1, 2].map(series).into(),
+        retired: vec![],
+        bytes: vec![],
+    };
+    let mut omissions = Omissions::default();
+    draft.grow(update, &mut Allowance::default(), &mut omissions, Timestamp::from_ms(0));
+    let (dictionary, _) = draft.seal(&Interner::default());
+    let (mut memory, thresholds, mut uptime_ms) = (Memory::default(), Thresholds::default(), 0);
+    let mut run = |hours: Option<(f64, f64)>| {
+        let growth = hours.map(|(soonest, latest)| {
+            ("/srv".into(), Forecast { soonest_s: soonest * 3_600.0, latest_s: latest * 3_600.0 })
+        });
+        let growth: Vec<(Box<str>, Forecast)> = growth.into_iter().collect();
+        let mut told = Vec::new();
+        for _ in 0..40 {
+            uptime_ms += 60_000;
+            told.extend(memory.judge(&Inputs {
+                dictionary: &dictionary,
+                values: &[1e12, 4e11],
+                sources: &[],
+                omissions: &omissions,
+                thresholds: &thresholds,
+                now: Timestamp::from_ms(DAY_MS),
+                uptime_ms,
+                clock_ahead_ms: 0,
+                growth: Some(&growth),
+            }));
+        }
+        said(&told)
+    };
+    assert_eq!(run(Some((2.0, 90.0))), NOTHING, "it may be soon, or not");
+    assert_eq!(
+        run(Some((9.0, 23.0))),
+        ["warning filesystem_filling: /srv: full in 9.0 to 23.0 h if it goes on growing"]
+    );
+    assert_eq!(short(&run(Some((1.0, 3.0)))), ["critical filesystem_filling"]);
+    assert_eq!(short(&run(None)), ["cleared filesystem_filling"]);
 }

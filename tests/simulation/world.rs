@@ -234,7 +234,7 @@ impl World {
         if self.engine.is_some() || self.now < self.back_at {
             return;
         }
-        let routes = vec![Route { receiver: "ops".into(), least: Severity::Warning }];
+        let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
         let loaded = self.memory.load();
         self.outbox = loaded
             .pages

@@ -23,7 +23,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, Paging},
     domain::{
         desk::Route,
         engine::Engine,
@@ -39,6 +39,7 @@ use crate::{
     notify::{
         self,
         outbox::{Outbox, Workers},
+        receiver::ReceiverConfig,
     },
     store::Store,
     telemetry, web,
@@ -67,8 +68,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             _ = int.recv() => {}
         }
     };
+    let pager = config.pager();
     run(config, shutdown, |ports| {
         tracing::info!("agents connect to {}, people to {}", ports.grpc, ports.url);
+        tracing::info!("{pager}");
     })
     .await
 }
@@ -136,6 +139,7 @@ impl House {
         let registry = Registry::new();
         telemetry::register(&registry)?;
         let store = Store::open(&config.state, clock.now())?;
+        registry.register(Box::new(store.commit_seconds()))?;
         store.reports().iter().for_each(|report| tracing::warn!("{report}"));
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
@@ -324,10 +328,11 @@ fn as_bound(config: &Config, ports: &Ports) -> Config {
     bound
 }
 
-/// Messengers that pages go to; mirrors follow the snapshot instead.
+/// Messengers that pages go to; mirrors follow the snapshot instead. Where Alertmanager pages, messengers are only tested.
 fn routes(config: &Config) -> Vec<Route> {
     let messengers = config.receivers.iter().filter(|receiver| receiver.is_messenger());
-    messengers.map(|receiver| Route { receiver: receiver.name.clone(), least: receiver.severity }).collect()
+    let least = |receiver: &ReceiverConfig| (config.paging == Paging::Muster).then_some(receiver.severity);
+    messengers.map(|receiver| Route { receiver: receiver.name.clone(), least: least(receiver) }).collect()
 }
 
 fn queued(loaded: &Loaded) -> Vec<Page> {

@@ -79,7 +79,7 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
         Task::Serve => serve(&arguments.place),
         Task::CheckConfig => {
             let config = load(&arguments.place)?;
-            print::line(&format!("the configuration is fine; state in {}", config.state.display()))
+            print::line(&format!("the configuration is fine; state in {}; {}", config.state.display(), config.pager()))
         }
         Task::Openapi => print::json(&crate::web::api_description()),
         task => {

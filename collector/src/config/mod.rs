@@ -34,12 +34,41 @@ pub struct Config {
     pub http: Http,
     /// Who is told.
     pub receivers: Vec<crate::notify::receiver::ReceiverConfig>,
+    /// Who pages.
+    pub paging: Paging,
     /// Labels by rule, in order; later wins.
     pub host_rules: Vec<HostRule>,
     /// Limits of the everyday rules, for all hosts and for some.
     pub rules: crate::domain::rules::Settings,
     /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
+}
+
+/// `[paging]`: the one who pages, so that nobody is woken twice for one cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Paging {
+    /// The default: our messengers are sent each incident.
+    #[default]
+    Muster,
+    /// Alertmanager, from a mirror or from `muster-paging.rules.yml`; our messengers are sent test pages only.
+    Alertmanager,
+}
+
+impl Config {
+    /// Who pages, in words.
+    #[must_use]
+    pub fn pager(&self) -> String {
+        let messengers = self.receivers.iter().filter(|receiver| receiver.is_messenger());
+        let messengers: Vec<&str> = messengers.map(|receiver| receiver.name.as_str()).collect();
+        match (self.paging, messengers.as_slice()) {
+            (Paging::Muster, []) => "Muster pages, and no messenger is configured".to_owned(),
+            (Paging::Muster, names) => format!("Muster pages: {}", names.join(", ")),
+            (Paging::Alertmanager, []) => "Alertmanager pages; Muster itself does not".to_owned(),
+            (Paging::Alertmanager, names) => {
+                format!("Alertmanager pages; Muster sends only test pages to {}", names.join(", "))
+            }
+        }
+    }
 }
 
 /// `[grpc]`

@@ -8,7 +8,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, HostRule, Http, receivers, rules,
+    Config, ConfigErrors, Grpc, HostRule, Http, Paging, receivers, rules,
     section::{Section, Source},
 };
 use crate::domain::{labels::Class, watch::Watch};
@@ -38,6 +38,7 @@ fn top(mut all: Section<'_, '_>) -> Config {
         grpc: grpc(all.table("grpc")),
         http: http(all.table("http")),
         receivers: receivers::read(all.tables("receiver", receivers::RECEIVERS)),
+        paging: paging(all.table("paging")),
         host_rules: all.tables("host_rule", HOST_RULES).into_iter().filter_map(host_rule).collect(),
         rules: rules::read(all.table("rules"), all.table("overrides")),
         log_level: log_level(all.table("log")),
@@ -66,6 +67,17 @@ fn http(mut section: Section<'_, '_>) -> Http {
     let url = section.text("url", URL, views_url).unwrap_or_else(|| default_url(listen, &names));
     section.finish();
     Http { listen, names, require_authentication, certificate: certificate.zip(key), url }
+}
+
+fn paging(mut section: Section<'_, '_>) -> Paging {
+    const BY: &str = "one of muster, alertmanager";
+    let by = section.text("by", BY, |word| match word {
+        "muster" => Ok(Paging::Muster),
+        "alertmanager" => Ok(Paging::Alertmanager),
+        _ => Err(BY.into()),
+    });
+    section.finish();
+    by.unwrap_or_default()
 }
 
 fn host_rule(mut section: Section<'_, '_>) -> Option<HostRule> {

@@ -2,6 +2,34 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+/// Every word that a refusal is counted under, so that each counts from zero: the first one is a rise only where a zero
+/// was seen before it.
+const REASONS: [&str; 23] = [
+    "bad_request",
+    "clone",
+    "empty_message",
+    "expired_token",
+    "lane_full",
+    "malformed",
+    "message_too_large",
+    "no_certificate",
+    "no_hello",
+    "not_admitted",
+    "over_limit",
+    "protocol",
+    "rate",
+    "record_put_aside",
+    "replayed",
+    "sequence_jump",
+    "settings",
+    "silent",
+    "store",
+    "unknown_certificate",
+    "unknown_method",
+    "unknown_token",
+    "used_token",
+];
+
 /// The door's own figures.
 #[derive(Debug, Clone)]
 pub struct IngestMetrics {
@@ -43,17 +71,21 @@ impl IngestMetrics {
         };
         let sessions = IntGauge::new("muster_sessions", "Agents connected now.")?;
         registry.register(Box::new(sessions.clone()))?;
+        let refused = counters(
+            "muster_reports_refused_total",
+            "Messages, series and connections refused or left out.",
+            "reason",
+        )?;
+        for reason in REASONS {
+            let _ = refused.with_label_values(&[reason]);
+        }
         Ok(Self {
             sessions,
             reports: counter("muster_reports_received_total", "Readings messages applied.")?,
             messages: counters("muster_messages_received_total", "Messages received from agents.", "kind")?,
             samples: counter("muster_samples_received_total", "Values received in readings.")?,
             bytes: counter("muster_received_bytes_total", "Bytes received from agents, inside TLS.")?,
-            refused: counters(
-                "muster_reports_refused_total",
-                "Messages, series and connections refused or left out.",
-                "reason",
-            )?,
+            refused,
             enrolments: counters("muster_enrolments_total", "Enrolments and renewals asked for.", "outcome")?,
             handshakes: counters("muster_handshakes_total", "Connections of agents, as far as TLS.", "outcome")?,
             looks: counters("muster_looks_total", "Looks at silent hosts.", "answer")?,
@@ -62,6 +94,7 @@ impl IngestMetrics {
 
     /// Counts a refusal. `reason` is one of a fixed set of words.
     pub(crate) fn refuse(&self, reason: &'static str) {
+        debug_assert!(REASONS.contains(&reason), "{reason} is not counted from zero");
         self.refused.with_label_values(&[reason]).inc();
     }
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use prometheus::IntCounter;
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -117,11 +118,11 @@ impl Mirror {
             .incidents
             .values()
             .filter(|incident| incident.row.paged && incident.row.severity >= self.severity && fresh(incident))
-            .map(|incident| (incident.row.no, self.alert(incident, now)))
+            .map(|incident| (incident.row.no, self.alert(incident, snapshot, now)))
             .collect()
     }
 
-    fn alert(&self, incident: &IncidentView, now: Timestamp) -> Alert {
+    fn alert(&self, incident: &IncidentView, snapshot: &Snapshot, now: Timestamp) -> Alert {
         let row = &incident.row;
         let mut labels = self.config.labels.clone();
         let own = [
@@ -133,9 +134,15 @@ impl Mirror {
             ("incident", row.no.to_string()),
             ("component", row.component.clone()),
         ];
-        labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        // As the host's own series carry them, so that routes and inhibitions fit both.
+        let host = row.host.and_then(|no| snapshot.hosts.get(&no)).map(|view| &view.profile);
+        let of_host = host.into_iter().flat_map(|profile| {
+            let site = profile.site.clone().unwrap_or_default();
+            [("job", "node".to_owned()), ("class", profile.class.word().to_owned()), ("site", site)]
+        });
         // Alertmanager drops empty labels; leaving them out keeps ours equal to its own.
-        labels.retain(|_, value| !value.is_empty());
+        let said = own.into_iter().chain(of_host).filter(|(_, value)| !value.is_empty());
+        labels.extend(said.map(|(name, value)| (name.to_owned(), value)));
         let ends = row.resolved.unwrap_or_else(|| now.plus_ms(LIVES_MS));
         Alert {
             labels,
@@ -195,6 +202,10 @@ struct Peer {
 
 impl Peer {
     async fn run(mut self, mut snapshots: watch::Receiver<Arc<Snapshot>>, mut stopped: watch::Receiver<bool>) {
+        // From zero, so that the first failure is a rise.
+        for outcome in ["accepted", "retrying", "refused"] {
+            let _ = self.rounds(outcome);
+        }
         let mut said: Option<(Timestamp, BTreeMap<IncidentNo, Alert>)> = None;
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
@@ -274,7 +285,11 @@ impl Peer {
     }
 
     fn count(&self, outcome: &str) {
-        self.mirror.metrics.mirror_rounds.with_label_values(&[&self.mirror.receiver, &self.name, outcome]).inc();
+        self.rounds(outcome).inc();
+    }
+
+    fn rounds(&self, outcome: &str) -> IntCounter {
+        self.mirror.metrics.mirror_rounds.with_label_values(&[&self.mirror.receiver, &self.name, outcome])
     }
 }
 

@@ -60,4 +60,11 @@ impl NotifyMetrics {
         registry.register(Box::new(metrics.mirror_rounds.clone()))?;
         Ok(metrics)
     }
+
+    /// Counts from zero for a receiver: the first failure is a rise only where a zero was seen before it.
+    pub(super) fn count_from_zero(&self, receiver: &str) {
+        for outcome in ["accepted", "retrying", "failed"] {
+            let _ = self.notifications.with_label_values(&[receiver, outcome]);
+        }
+    }
 }

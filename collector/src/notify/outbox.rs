@@ -97,6 +97,9 @@ impl Outbox {
         for receiver in &setup.receivers {
             say_where(receiver);
             let name = receiver.name.clone();
+            if receiver.is_messenger() {
+                setup.metrics.count_from_zero(&name);
+            }
             match &receiver.kind {
                 ReceiverKind::Webhook(config) => {
                     let webhook = Webhook::new(&name, config.clone(), &setup.base_url)?;

@@ -31,6 +31,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use prometheus::{HistogramOpts, HistogramVec};
 use rusqlite::{Connection, ErrorCode, params};
 
 use self::{
@@ -117,6 +118,7 @@ struct Inner {
     reports: Mutex<Vec<String>>,
     threads: Vec<JoinHandle<()>>,
     lease: Lease,
+    seconds: HistogramVec,
 }
 
 impl std::fmt::Debug for Inner {
@@ -161,14 +163,22 @@ impl Store {
         let reserve = Arc::new(Reserve::keep(directory));
         let reports = [state.report, facts.report].into_iter().flatten().collect();
 
+        let seconds = commit_seconds()?;
         let setup = WriterSetup {
             file: STATE_FILE,
+            seconds: seconds.with_label_values(&[STATE_FILE]),
             faults: Arc::clone(&faults),
             reserve: Some(Arc::clone(&reserve)),
             term: Some(lease.term),
         };
         let (state, first) = Writer::start(state.connection, setup)?;
-        let setup = WriterSetup { file: FACTS_FILE, faults, reserve: None, term: None };
+        let setup = WriterSetup {
+            file: FACTS_FILE,
+            seconds: seconds.with_label_values(&[FACTS_FILE]),
+            faults,
+            reserve: None,
+            term: None,
+        };
         let (facts, second) = Writer::start(facts.connection, setup)?;
         let (state_reader, third) = Reader::start(files::open_for_reading(&state_path)?, STATE_FILE)?;
         let (facts_reader, fourth) = Reader::start(files::open_for_reading(&facts_path)?, FACTS_FILE)?;
@@ -185,6 +195,7 @@ impl Store {
             reports: Mutex::new(reports),
             threads: vec![first, second, third, fourth],
             lease,
+            seconds,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -264,6 +275,12 @@ impl Store {
     /// [`StoreError`] when they cannot be read.
     pub async fn verify_chains(&self) -> Result<Vec<String>, StoreError> {
         self.state_reader().read(engine_rows::broken_links).await
+    }
+
+    /// How long commits take, by file, to be registered.
+    #[must_use]
+    pub fn commit_seconds(&self) -> HistogramVec {
+        self.inner.seconds.clone()
     }
 
     /// What happened at opening that the operator must hear: files set aside.
@@ -393,6 +410,14 @@ fn begin_run(
     let profiles = load::hosts(&transaction)?.into_iter().map(|profile| (profile.no, Arc::new(profile))).collect();
     transaction.commit().map_err(in_state)?;
     Ok((run, lease, profiles))
+}
+
+/// From a commit that costs no seek to the pause after which pages go out unrecorded.
+fn commit_seconds() -> Result<HistogramVec, StoreError> {
+    let help = "How long commits to the store took, full sync included, by file.";
+    let buckets = vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+    HistogramVec::new(HistogramOpts::new("muster_store_commit_seconds", help).buckets(buckets), &["file"])
+        .map_err(|error| StoreError::Broken(error.to_string()))
 }
 
 /// What an error of SQLite means for the caller.

@@ -9,6 +9,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use prometheus::Histogram;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,6 +69,8 @@ pub(super) struct Writer {
 /// What the writer of a file needs besides its connection.
 pub(super) struct WriterSetup {
     pub(super) file: &'static str,
+    /// How long commits take.
+    pub(super) seconds: Histogram,
     pub(super) faults: Arc<dyn Faults>,
     pub(super) reserve: Option<Arc<Reserve>>,
     /// The term of our lease, checked in every commit, where the file has the table.
@@ -89,6 +92,8 @@ impl Writer {
                     {
                         group.push(next);
                     }
+                    // Failed ones too: a disk that is slow to fail is slow.
+                    let _timer = setup.seconds.start_timer();
                     commit_group(&mut connection, group, &setup);
                 }
             })

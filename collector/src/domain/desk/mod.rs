@@ -29,8 +29,8 @@ const KEEP_RESOLVED_MS: i64 = 24 * 3_600_000;
 pub struct Route {
     /// The receiver's name.
     pub receiver: String,
-    /// Incidents below this are not sent there.
-    pub least: Severity,
+    /// Incidents below this are not sent there; without it none are, only test pages.
+    pub least: Option<Severity>,
 }
 
 /// What the desk wants of the engine besides effects: an event for hosts of a scope.

@@ -28,7 +28,7 @@ impl Desk {
         let receivers: Vec<String> = self
             .routes
             .iter()
-            .filter(|route| severity >= route.least && !told.contains(&route.receiver))
+            .filter(|route| route.least.is_some_and(|least| severity >= least) && !told.contains(&route.receiver))
             .map(|route| route.receiver.clone())
             .collect();
         for receiver in receivers {

@@ -70,6 +70,7 @@ struct Secrets {
 struct SettingsPage {
     frame: Frame,
     receivers: Vec<String>,
+    pager: String,
     secrets: Option<Secrets>,
     /// Shown once.
     new_token: Option<String>,
@@ -85,7 +86,8 @@ async fn page(web: &Web, caller: &Caller, new_token: Option<String>, done: Strin
     let frame = Frame::new(web, caller, "settings", "Settings");
     let secrets = if frame.may_administer { Some(secrets(web).await?) } else { None };
     let receivers = web.context.config.receivers.iter().map(|receiver| receiver.name.clone()).collect();
-    Ok(SettingsPage { frame, receivers, secrets, new_token, done })
+    let pager = web.context.config.pager();
+    Ok(SettingsPage { frame, receivers, pager, secrets, new_token, done })
 }
 
 async fn secrets(web: &Web) -> Result<Secrets, Problem> {

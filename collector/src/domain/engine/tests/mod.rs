@@ -30,7 +30,7 @@ struct Fleet {
 
 impl Fleet {
     fn of(levels: &[Watch]) -> Self {
-        let routes = vec![Route { receiver: "ops".into(), least: Severity::Warning }];
+        let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
         let (engine, _) = Engine::new(&Loaded::default(), routes, Timestamp::from_ms(START));
         let (rows, pages, looks) = (Vec::new(), Vec::new(), Vec::new());
         let mut fleet = Self { engine, now: START, rows, pages, looks, answer: Look::Silent };

@@ -68,15 +68,25 @@ mod prometheus {
     #[tokio::test]
     async fn promtool_accepts_the_shipped_rules_and_jobs() {
         let home = tempfile::TempDir::new().expect("a directory");
-        for file in ["prometheus.yml", "muster-rules.yml"] {
+        for file in ["prometheus.yml", "muster.rules.yml"] {
             std::fs::copy(root().join("deploy/prometheus").join(file), home.path().join(file)).expect("a shipped file");
         }
         std::fs::write(home.path().join("muster.token"), "token").expect("a file in a directory of our own");
         let promtool = installed("promtool", "prometheus");
         let said = run(Command::new(&promtool).args(["check", "config"]).arg(home.path().join("prometheus.yml"))).await;
         assert_eq!(said.code, 0, "{}", said.all());
-        let said =
-            run(Command::new(&promtool).args(["check", "rules"]).arg(home.path().join("muster-rules.yml"))).await;
-        assert!(said.code == 0 && said.all().contains("5 rules"), "{}", said.all());
+    }
+
+    #[tokio::test]
+    async fn promtool_finds_that_the_shipped_rules_do_what_their_tests_say() {
+        let (promtool, folder) = (installed("promtool", "prometheus"), root().join("deploy/prometheus"));
+        for (name, rules) in [("muster", 11), ("muster-paging", 4)] {
+            let file = folder.join(format!("{name}.rules.yml"));
+            let said = run(Command::new(&promtool).args(["check", "rules"]).arg(file)).await;
+            assert!(said.code == 0 && said.all().contains(&format!("{rules} rules")), "{}", said.all());
+            let file = folder.join(format!("{name}.rules.test.yml"));
+            let said = run(Command::new(&promtool).args(["test", "rules"]).arg(file)).await;
+            assert_eq!(said.code, 0, "{}", said.all());
+        }
     }
 }

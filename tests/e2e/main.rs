@@ -15,6 +15,7 @@ mod deploy;
 mod disk;
 mod exporter;
 mod exposition;
+mod grafana;
 mod hostile;
 mod identities;
 mod liveness;

@@ -11,19 +11,7 @@ const COUNTER: &str = r#"node_cpu_seconds_total{job="node",mode="idle",cpu="0"}"
 async fn a_real_prometheus_discovers_the_host_and_returns_its_series_under_job_node() {
     let collector = Collector::start("").await;
     let mut agent = Agent::up(&collector, "fast").await;
-    let shipped = std::fs::read_to_string(muster_tests::process::root().join("deploy/prometheus/prometheus.yml"));
-    let token = collector.cli(&["api-token", "create", "--role", "scrape", "--ttl", "1d"]).await;
-    let file = collector.home().join("muster.token");
-    std::fs::write(&file, token).expect("a file in a directory of our own");
-    // The shipped configuration; only the port, the token's place and the pace are this test's.
-    let config = shipped
-        .expect("the shipped configuration")
-        .replace("127.0.0.1:7461", &format!("127.0.0.1:{}", collector.http))
-        .replace("muster.token\n", &format!("{}\n", file.display()))
-        .replace("  - muster-rules.yml", &format!("  - {}", rules().display()))
-        .replace("15s", "1s")
-        .replace("30s", "1s");
-    let prometheus = Prometheus::start(&config).await;
+    let prometheus = Prometheus::start(&shipped(&collector).await).await;
 
     let look = || async { prometheus.query(r#"node_memory_MemTotal_bytes{job="node"}"#).await.pop() };
     let (labels, bytes) = eventually("the host's series in Prometheus", s(30), look).await;
@@ -41,6 +29,17 @@ async fn a_real_prometheus_discovers_the_host_and_returns_its_series_under_job_n
     eventually("the target of a lost host is down", s(30), down).await;
 }
 
-fn rules() -> std::path::PathBuf {
-    muster_tests::process::root().join("deploy/prometheus/muster-rules.yml")
+/// The shipped configuration; only the port, the token's place and the pace are this test's.
+pub(crate) async fn shipped(collector: &Collector) -> String {
+    let folder = muster_tests::process::root().join("deploy/prometheus");
+    let token = collector.cli(&["api-token", "create", "--role", "scrape", "--ttl", "1d"]).await;
+    let file = collector.home().join("muster.token");
+    std::fs::write(&file, token).expect("a file in a directory of our own");
+    std::fs::read_to_string(folder.join("prometheus.yml"))
+        .expect("the shipped configuration")
+        .replace("127.0.0.1:7461", &format!("127.0.0.1:{}", collector.http))
+        .replace("muster.token\n", &format!("{}\n", file.display()))
+        .replace("  - muster.rules.yml", &format!("  - {}", folder.join("muster.rules.yml").display()))
+        .replace("15s", "1s")
+        .replace("30s", "1s")
 }

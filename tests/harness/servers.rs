@@ -52,6 +52,33 @@ impl Prometheus {
 }
 
 impl Prometheus {
+    /// The result of an instant query at a time in Unix seconds.
+    ///
+    /// # Errors
+    /// What Prometheus says is wrong with it.
+    pub async fn query_at(&self, query: &str, time: f64) -> Result<Vec<(Value, f64)>, String> {
+        let answer = self.ask("query", &[("query", query), ("time", &time.to_string())]).await;
+        if answer["status"] != "success" {
+            return Err(answer["error"].to_string());
+        }
+        let rows = answer["data"]["result"].as_array().cloned().unwrap_or_default();
+        let value = |row: &Value| row["value"][1].as_str().and_then(|text| text.parse().ok());
+        Ok(rows.iter().filter_map(|row| Some((row["metric"].clone(), value(row)?))).collect())
+    }
+
+    /// The values of a label among the series that `selector` selects, as a dashboard's variable asks for them.
+    pub async fn label_values(&self, selector: &str, label: &str) -> Vec<String> {
+        let answer = self.ask(&format!("label/{label}/values"), &[("match[]", selector)]).await;
+        let values = answer["data"].as_array().cloned().unwrap_or_default();
+        values.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    }
+
+    async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.port);
+        let url = reqwest::Url::parse_with_params(&url, parameters).expect("a URL of our own making");
+        http::get(url.as_str()).await.map(|answer| answer.json()).unwrap_or_default()
+    }
+
     /// The type of a family as the scraped page named it, if it did.
     pub async fn type_of(&self, family: &str) -> Option<String> {
         let answer = http::get(&format!("http://127.0.0.1:{}/api/v1/metadata?metric={family}", self.port)).await?;

@@ -111,7 +111,7 @@ fn a_restarted_collector_goes_on_with_what_counted_and_pages_nobody_again() {
     let mut fleet = Fleet::of(&[Watch::Fast]);
     says(&mut fleet, 1, 2, 3);
     assert_eq!(fleet.pages.len(), 1);
-    let routes = vec![Route { receiver: "ops".into(), least: Severity::Warning }];
+    let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
     let (engine, _) = Engine::new(&restarted(&fleet), routes, Timestamp::from_ms(fleet.now));
     fleet.engine = engine;
     fleet.connect(1);

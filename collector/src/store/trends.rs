@@ -1,4 +1,4 @@
-//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is, then four days of hours; thirteen
+//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is, then sixteen days of hours; thirteen
 //! months later it is gone. A row of several days takes a third less than as many of one.
 //!
 //! Every host's rows are tended when its hour is written, so that the work is spread over hours as the writing is; once a
@@ -25,8 +25,9 @@ const DAY_MS: i64 = DAY as i64 * HOUR_MS;
 const MINUTES_KEPT_MS: i64 = 2 * DAY_MS;
 /// Hours are kept for thirteen months.
 const HOURS_KEPT_MS: i64 = 396 * DAY_MS;
-/// Days of hours that are joined to one row: three such rows fill a page of the database.
-const BLOCK: u8 = 4;
+/// Days of hours that are joined to one row. It fills a page of the database (4 KiB) about once, or overflows into pages of
+/// its own, which are filled to their end: in between, a third would be wasted.
+const BLOCK: u8 = 16;
 const BLOCK_MS: i64 = BLOCK as i64 * DAY_MS;
 /// Days folded in one go: more are left for the next time, so that no write takes long.
 const DAYS_AT_ONCE: usize = 2;
@@ -183,10 +184,7 @@ fn fold_oldest_day(connection: &Connection, host: HostNo, now: Timestamp) -> Res
         return Ok(false);
     }
     let minutes = minutes(connection, host, day - HOUR_MS + 1, end)?;
-    // Minutes that came late belong to a row that is there.
-    let known = hours(connection, host, day - BLOCK_MS + 1, end)?.pop();
-    let known = known.filter(|row| row.from * HOUR_MS + row.length() as i64 * HOUR_MS > day);
-    let mut row = known.unwrap_or_else(|| Hours::new(day / HOUR_MS, 1));
+    let mut row = known_day(connection, host, day)?.unwrap_or_else(|| Hours::new(day / HOUR_MS, 1));
     row.fold(&minutes);
     rows::put(connection, Grain::Hour, host, row.from * HOUR_MS, &row.series(), row.pack(), now)?;
     rows::delete_before(connection, Grain::Minute, host, end - HOUR_MS + 1)?;
@@ -195,6 +193,13 @@ fn fold_oldest_day(connection: &Connection, host: HostNo, now: Timestamp) -> Res
         join_days(connection, host, end - BLOCK_MS, now)?;
     }
     Ok(true)
+}
+
+/// The row that a day is in, if there is one: minutes that came late belong to it.
+fn known_day(connection: &Connection, host: HostNo, day: i64) -> Result<Option<Hours>, StoreError> {
+    let last = rows::between(connection, Grain::Hour, host, day - BLOCK_MS + 1, day + 1)?.pop();
+    let last = last.map(|row| Hours::unpack(row.from_ms / HOUR_MS, &row.series, &row.packed));
+    Ok(last.filter(|row| row.from * HOUR_MS + row.length() as i64 * HOUR_MS > day))
 }
 
 /// Makes one row of the days of a block.

@@ -1,11 +1,11 @@
 //! What trends cost: bytes of a host in a year, CPU of a host in an hour
 //!
-//! `trends [--hosts 400] [--days 20]`
+//! `trends [--hosts 200] [--days 36]`
 //!
 //! Simulated hosts with 20 readings each write their hours to a real store, day after day, each at its own minute; the
 //! days that are over are folded as in production, and after each hour the forecast is read off the last two days. The
-//! file grows until minutes are as many as they will ever be, then only by hours: its growth from the tenth day on is
-//! what a year is reckoned with. Signals wander, jitter and stand still as those of servers do: see `Machine`.
+//! file grows until minutes are as many as they will ever be, then only by hours: its growth from the twentieth day on, over
+//! the sixteen days that hours are joined by, is what a year is reckoned with. Signals wander, jitter and stand still as those of servers do: see `Machine`.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use muster_tests::measure::meter;
 /// 2026-11-01T00:00:00Z, in minutes.
 const BEGIN: i64 = 29_691_360;
 /// From here on only hours grow.
-const STEADY_DAY: i64 = 10;
+const STEADY_DAY: i64 = 20;
 const DAY: i64 = 24 * 60;
 const QUOTA: u64 = 1 << 40;
 /// Rows of one transaction, as the collector writes them.
@@ -31,7 +31,7 @@ const GOAL_GB: f64 = 1.5;
 const GOAL_CORE: f64 = 2.0;
 
 fn main() -> Result<()> {
-    let (hosts, days) = (flag("--hosts", 400_i64), flag("--days", 20_i64).max(STEADY_DAY + 2));
+    let (hosts, days) = (flag("--hosts", 200_i64), flag("--days", STEADY_DAY + 16).max(STEADY_DAY + 16));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let home = tempfile::tempdir()?;
     let store = Store::open(home.path(), at(BEGIN))?;

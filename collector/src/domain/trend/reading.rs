@@ -73,7 +73,7 @@ pub const READINGS: &[Reading] = &[
     Reading {
         label: "mountpoint",
         parts: 8,
-        ..single("filesystem_avail_bytes", "Free space", Unit::Bytes, Scale::new(MIB, 13), Scale::new(MIB, 9))
+        ..single("filesystem_avail_bytes", "Free space", Unit::Bytes, Scale::new(MIB, 13), Scale::new(MIB, 7))
     },
     Reading {
         label: "device",

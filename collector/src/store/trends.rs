@@ -166,8 +166,8 @@ fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp) -> Re
     let mut thinned = 0;
     for grain in [Grain::Hour, Grain::Minute] {
         if thinned == 0 && rows::bytes(connection)? > quota {
-            // An hour's row is a day or more: two go where one comes.
-            let most = if grain == Grain::Hour { 2 } else { THINNED_AT_ONCE };
+            // A row of hours is up to sixteen days: one is enough until the next host's turn.
+            let most = if grain == Grain::Hour { 1 } else { THINNED_AT_ONCE };
             thinned += rows::delete_oldest(connection, grain, host, most)?;
         }
     }

@@ -56,8 +56,7 @@ pub(crate) async fn finding(collector: &Collector, host: &str, rule: &str, part:
 
 /// The message of this kind about this part; the other stories' faults are seen here too.
 async fn about(hook: &Webhook, kind: &str, part: &str) -> Message {
-    let found = || async { hook.of(kind).into_iter().find(|message| message.body["data"]["component"] == part) };
-    eventually("a page about it", s(120), found).await
+    eventually("a page about it", s(120), || async { hook.about(kind, part).into_iter().next() }).await
 }
 
 #[tokio::test]
@@ -79,8 +78,7 @@ async fn a_file_system_that_fills_is_paged_once_and_over_when_it_is_emptied() {
     std::fs::remove_file(disk.1.join("filler")).expect("it was made");
     let resolved = about(&hook, "incident.resolved", &part).await;
     assert_eq!(resolved.key(), opened.key());
-    let all = hook.of("incident.opened").into_iter().filter(|message| message.body["data"]["component"] == part);
-    assert_eq!(all.count(), 1, "once");
+    assert_eq!(hook.about("incident.opened", &part).len(), 1, "once");
 }
 
 #[tokio::test]

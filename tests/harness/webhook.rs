@@ -105,6 +105,14 @@ impl Webhook {
             .collect()
     }
 
+    /// The messages of this type about a finding of this component, repeats of one id left out.
+    #[must_use]
+    pub fn about(&self, kind: &str, component: &str) -> Vec<Message> {
+        let mut seen = std::collections::BTreeSet::new();
+        let fits = |message: &&Message| message.kind() == kind && message.body["data"]["component"] == component;
+        self.book().messages.iter().filter(fits).filter(|message| seen.insert(message.id.clone())).cloned().collect()
+    }
+
     /// Waits for a message of this type.
     ///
     /// # Panics

@@ -144,7 +144,7 @@ fn host(title: &str, readings: &Readings) -> Option<Panel> {
         "Liveness" => panel(&["host", "site"], [counted(this().map(|host| format!("{name} {}", word(host, "site"))))]),
         "Findings" => panel(&["part", "rule"], [findings(this(), &["part", "rule"])])
             .map(|found| Panel { by: &["component", "rule"], ..found }),
-        "The agent: memory" => panel(&[], [gauge(readings, "process_resident_memory_bytes")]),
+        "The agent: memory" => panel(&[], [gauge(readings, "process_resident_memory_bytes").give_or_take(8e6)]),
         "The agent: processor" => {
             let busy = readings.rate(Page::Host, "process_cpu_seconds_total").sum(&[]);
             panel(&[], [busy.give_or_take(0.01)])
@@ -223,7 +223,9 @@ fn collector(title: &str, readings: &Readings) -> Option<Panel> {
         "Version" => panel(&["version"], [counted([env!("CARGO_PKG_VERSION").to_owned()])]),
         "Hosts" | "Agents connected" => fleet(title, readings),
         "Descriptors in use" => {
-            panel(&[], [gauge("process_open_fds").with(&gauge("process_max_fds"), |open, most| open / most)])
+            let share = gauge("process_open_fds").with(&gauge("process_max_fds"), |open, most| open / most);
+            // A connection or two more.
+            panel(&[], [share.give_or_take(0.000_5)])
         }
         "Reports" => panel(&[], [rate("muster_reports_received_total")]),
         "Values" => panel(&[], [rate("muster_samples_received_total")]),
@@ -231,7 +233,7 @@ fn collector(title: &str, readings: &Readings) -> Option<Panel> {
         "Refusals" => {
             panel(&["reason"], [readings.rate(Page::Collector, "muster_reports_refused_total").sum(&["reason"])])
         }
-        "Memory" => panel(&[], [gauge("process_resident_memory_bytes")]),
+        "Memory" => panel(&[], [gauge("process_resident_memory_bytes").give_or_take(8e6)]),
         "Processor" => panel(&[], [rate("process_cpu_seconds_total").give_or_take(0.01)]),
         // Prometheus' own stopwatch: no page says it. It gives up after 10 s.
         "Scrape" => panel(&[], [Rows::between(0.000_1, 10.0)]),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use muster_tests::raw::{Raw, Talk, hello};
 use muster_tests::servers::Prometheus;
 use muster_tests::wait::pass;
 use muster_tests::{Agent, Collector, Webhook, eventually, http};
@@ -19,10 +20,11 @@ const APART: u64 = 4;
 /// Between the ends.
 const STRETCH: u64 = 12;
 
-/// A file system that is less than 100 % empty is a finding; a receiver that answers, a mirror that does not.
+/// A file system that is less than 100 % empty is a finding; a mirror and a webhook that nobody answers for.
 const SETTINGS: &str = "[rules.filesystem]\nwarning_free_percent = 100\n\
     [[host_rule]]\nname = \"*\"\nsite = \"berlin\"\n\
-    [[receiver]]\nname = \"deaf\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:9\"]\n";
+    [[receiver]]\nname = \"deaf\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:9\"]\n\
+    [[receiver]]\nname = \"dead\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nseverity = \"critical\"\n";
 /// Units as systemd has them, where there is no systemd: said by a script, and only if nobody else says them.
 const UNITS: &str = "node_systemd_unit_state{name=\"backup.service\",state=\"failed\",type=\"oneshot\"} 1\n\
     node_systemd_unit_state{name=\"web.service\",state=\"failed\",type=\"simple\"} 0\n\
@@ -110,7 +112,7 @@ pub(crate) async fn taken() -> (Readings, Prometheus) {
     let (first, began) = (pages(&collector, agent).await, unix_seconds());
     pass(s(APART)).await;
     let (second, middle) = (pages(&collector, agent).await, f64::midpoint(began, unix_seconds()));
-    collector.cli(&["route", "test", "ops"]).await;
+    make_news(&collector, agent).await;
     pass(s(STRETCH)).await;
     let third = pages(&collector, agent).await;
     pass(s(APART)).await;
@@ -128,6 +130,14 @@ pub(crate) async fn taken() -> (Readings, Prometheus) {
         _others: others,
     };
     (readings, prometheus)
+}
+
+/// A page that arrives, and a stream that is refused.
+async fn make_news(collector: &Collector, agent: &Agent) {
+    collector.cli(&["route", "test", "ops"]).await;
+    let stranger = Raw::stolen_from(agent, collector).connect_anonymously().await;
+    let refused = Talk::open(stranger, false, Some(hello(1))).await.map(drop);
+    assert!(refused.is_err(), "a stranger without a certificate was let in");
 }
 
 impl Readings {
@@ -154,7 +164,7 @@ impl Readings {
     pub(crate) fn gauge(&self, page: Page, name: &str) -> Series {
         let at_end = |(labels, [_, _, first, last]): (Labels, [Option<f64>; 4])| {
             let (first, last) = (first.or(last)?, last.or(first)?);
-            let play = first.abs().max(last.abs()) * 0.1;
+            let play = first.abs().max(last.abs()) * 0.03;
             Some((labels, (first.min(last) - play, first.max(last) + play)))
         };
         Series(self.values(page, name).into_iter().filter_map(at_end).collect())

@@ -291,6 +291,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_ends_where_its_first_pointer_does() {
+        // At 12 a name, at 15 a pointer to it, at 17 a label and a pointer to the pointer.
+        let message = [&[0; 12][..], b"\x01a\x00", b"\xc0\x0c", b"\x01b\xc0\x0f"].concat();
+        assert_eq!(name(&message, 17), Some(("b.a".to_owned(), 21)));
+    }
+
+    #[test]
     fn loops_and_cuts_are_no_answers() {
         let mut looped = answer([0x81, 0x80], &[(5, b"\xc0\x00")]);
         let at = looped.len() - 2;

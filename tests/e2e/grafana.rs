@@ -12,7 +12,8 @@ use muster_tests::process::root;
 use serde_json::Value;
 
 /// Files below `deploy/grafana/dashboards` and the uids by which they link to each other.
-const BOARDS: [(&str, &str); 3] = [("fleet", "muster-fleet"), ("host", "muster-host"), ("collector", "muster-collector")];
+const BOARDS: [(&str, &str); 3] =
+    [("fleet", "muster-fleet"), ("host", "muster-host"), ("collector", "muster-collector")];
 /// Panels that every Grafana brings.
 const CORE: [&str; 6] = ["stat", "timeseries", "table", "bargauge", "state-timeline", "text"];
 
@@ -65,7 +66,10 @@ fn check_panel(name: &str, panel: &Value) {
     let defaults = &panel["fieldConfig"]["defaults"];
     assert!(!word(defaults, "unit").is_empty(), "{name}: {title} has no unit");
     let first = &defaults["thresholds"]["steps"][0];
-    assert!(first["value"].is_null() && first["color"].is_string(), "{name}: {title}: thresholds begin below all values");
+    assert!(
+        first["value"].is_null() && first["color"].is_string(),
+        "{name}: {title}: thresholds begin below all values"
+    );
     let refs: Vec<&str> = list(&panel["targets"]).map(|target| word(target, "refId")).collect();
     let distinct: BTreeSet<&str> = refs.iter().copied().filter(|id| !id.is_empty()).collect();
     assert!(!refs.is_empty() && distinct.len() == refs.len(), "{name}: {title}: refIds {refs:?}");
@@ -136,7 +140,8 @@ mod prometheus {
         for variable in list(&board["templating"]["list"]).filter(|variable| word(variable, "type") == "query") {
             let query = word(&variable["query"], "query");
             let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
-            let (selector, label) = inner.and_then(|inner| inner.rsplit_once(", ")).expect("label_values(metric, label)");
+            let (selector, label) =
+                inner.and_then(|inner| inner.rsplit_once(", ")).expect("label_values(metric, label)");
             let values = prometheus.label_values(selector, label).await;
             let ours = match word(variable, "name") {
                 "class" => "server",

@@ -144,9 +144,7 @@ impl House {
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
         let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
-        let overrides = store.overrides().await?;
-        let slots = Arc::new(Slots::new(crate::config::with_overrides(&config.rules, &overrides)));
-        adopt_findings(&slots, &loaded);
+        let slots = slots(&config, &store, &loaded).await?;
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();
         let sessions = Sessions::default();
@@ -339,14 +337,18 @@ fn queued(loaded: &Loaded) -> Vec<Page> {
     loaded.pages.iter().filter(|page| page.delivery == Delivery::Queued).cloned().collect()
 }
 
-/// The slots hear which findings are open, so that a trouble that vanished meanwhile is cleared.
-fn adopt_findings(slots: &Slots, loaded: &Loaded) {
+/// The slots, judged by the configured limits and what people overrode. They hear which findings are open, so that a
+/// trouble that vanished meanwhile is cleared.
+async fn slots(config: &Config, store: &Store, loaded: &Loaded) -> anyhow::Result<Arc<Slots>> {
+    let overrides = store.overrides().await?;
+    let slots = Slots::new(crate::config::with_overrides(&config.rules, &overrides));
     for host in &loaded.hosts {
         let open: Vec<_> = loaded.findings.iter().filter(|row| row.host == host.no && row.open).cloned().collect();
         if !open.is_empty() {
             slots.adopt(host.no, &open);
         }
     }
+    Ok(Arc::new(slots))
 }
 
 async fn serve_agents(listener: TcpListener, door: Arc<ingest::Context>, mut stop: watch::Receiver<bool>) {

@@ -245,7 +245,8 @@ fn store_and_pages(title: &str, readings: &Readings) -> Option<Panel> {
     let rate = |name: &str| readings.rate(Page::Collector, name);
     match title {
         "Store: time of a commit" => {
-            let [sum, count] = ["sum", "count"].map(|part| rate(&format!("muster_store_commit_seconds_{part}")).sum(&[]));
+            let [sum, count] =
+                ["sum", "count"].map(|part| rate(&format!("muster_store_commit_seconds_{part}")).sum(&[]));
             // A quantile is at most the highest bound, whatever the disk does.
             panel(&[], [sum.with(&count, |sum, count| sum / count), Rows::between(0.000_01, 5.0)])
         }

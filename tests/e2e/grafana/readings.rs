@@ -79,8 +79,7 @@ async fn pages(collector: &Collector, agent: &Agent) -> Pages {
 /// A fleet of a host that is up and one whose agent is gone, both with findings.
 async fn fleet() -> (Collector, [Agent; 2], (Webhook, TempDir)) {
     let (webhook, scripts) = (Webhook::start().await, TempDir::new().expect("a directory"));
-    let tables =
-        format!("{SETTINGS}[[receiver]]\nname = \"ops\"\nkind = \"webhook\"\nurl = \"{}\"\n", webhook.url());
+    let tables = format!("{SETTINGS}[[receiver]]\nname = \"ops\"\nkind = \"webhook\"\nurl = \"{}\"\n", webhook.url());
     let collector = Collector::start(&tables).await;
     std::fs::write(scripts.path().join("units.prom"), UNITS).expect("a file in a directory of our own");
     let mut agent = Agent::enrolled(&collector, "normal", None).await;
@@ -268,8 +267,7 @@ impl Rows {
     pub(crate) fn with(self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
         let ranges = |(key, (low, high)): (String, Range)| {
             let (least, most) = other.rows.get(&key)?;
-            let corners =
-                [combine(low, *least), combine(low, *most), combine(high, *least), combine(high, *most)];
+            let corners = [combine(low, *least), combine(low, *most), combine(high, *least), combine(high, *most)];
             let low = corners.iter().copied().fold(f64::INFINITY, f64::min);
             Some((key, (low, corners.iter().copied().fold(f64::NEG_INFINITY, f64::max))))
         };

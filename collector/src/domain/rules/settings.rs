@@ -103,8 +103,11 @@ pub struct Line {
 pub struct Settings {
     lines: Arc<Vec<Line>>,
     /// Hosts to which the same lines apply share what follows from them.
-    known: Mutex<HashMap<(bool, Vec<usize>), Weak<Thresholds>>>,
+    known: Mutex<HashMap<Applying, Weak<Thresholds>>>,
 }
+
+/// Whether it is a workstation's, and the lines that apply by their places.
+type Applying = (bool, Vec<usize>);
 
 impl Clone for Settings {
     fn clone(&self) -> Self {

@@ -134,7 +134,7 @@ impl Series {
     pub fn new(name: &str, part: &str) -> Option<Self> {
         let number = number_of(name)?;
         let labelled = !READINGS[usize::from(number)].label.is_empty();
-        (labelled == !part.is_empty() && part.len() <= PART_BYTES).then(|| Self { number, part: part.into() })
+        (labelled != part.is_empty() && part.len() <= PART_BYTES).then(|| Self { number, part: part.into() })
     }
 
     /// Its reading.

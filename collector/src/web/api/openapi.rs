@@ -168,15 +168,6 @@ fn answers() -> Map<String, Value> {
             "resolved": maybe_time, "acknowledged_by": maybe_text, "paged": flag,
             "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
             "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page } })),
-        "RuleValueList": list_of(object(&["rule", "part", "key", "value", "from"], json!({
-            "rule": text, "part": text, "key": text, "value": text, "from": text }))),
-        "RuleList": list_of(object(&["rule", "says", "limits", "source", "remedy"], json!({
-            "rule": text, "says": text, "part": maybe_text, "source": text, "remedy": text, "limits": { "type": "array",
-            "items": object(&["key", "says", "unit", "default"], json!({
-                "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
-                "least": text, "most": text })) } }))),
-        "OverrideList": list_of(object(&["name", "line", "at", "by"], json!({
-            "name": text, "line": text, "at": time, "by": text }))),
         "IncidentList": list_of(reference("Incident")),
         "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))),
         "Trends": trends(),
@@ -190,7 +181,27 @@ fn answers() -> Map<String, Value> {
         "AuditList": list_of(object(&["at", "who", "from", "action", "subject", "detail"], json!({
             "at": time, "who": text, "from": text, "action": text, "subject": text, "detail": text }))),
     });
-    into_map(described)
+    let mut all = into_map(described);
+    all.extend(of_rules());
+    all
+}
+
+/// What is answered about rules and who overrode them.
+fn of_rules() -> Map<String, Value> {
+    let text = json!({ "type": "string" });
+    let time = json!({ "type": "string", "format": "date-time" });
+    let maybe_text = json!({ "type": ["string", "null"] });
+    into_map(json!({
+        "RuleValueList": list_of(object(&["rule", "part", "key", "value", "from"], json!({
+            "rule": text, "part": text, "key": text, "value": text, "from": text }))),
+        "RuleList": list_of(object(&["rule", "says", "limits", "source", "remedy"], json!({
+            "rule": text, "says": text, "part": maybe_text, "source": text, "remedy": text, "limits": { "type": "array",
+            "items": object(&["key", "says", "unit", "default"], json!({
+                "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
+                "least": text, "most": text })) } }))),
+        "OverrideList": list_of(object(&["name", "line", "at", "by"], json!({
+            "name": text, "line": text, "at": time, "by": text }))),
+    }))
 }
 
 /// A reading and the part of the host that it is about, with something more.

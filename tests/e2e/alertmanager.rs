@@ -25,3 +25,31 @@ async fn a_real_alertmanager_shows_exactly_one_alert_then_its_resolution() {
     let resolved = eventually("Alertmanager passes the resolution on", s(30), resolved).await;
     assert_eq!(resolved.body["alerts"].as_array().map(Vec::len), Some(1));
 }
+
+/// What routes and inhibitions may rely on, in the mirror and in `muster-paging.rules.yml` alike.
+const LABELS: [&str; 7] = ["alertname", "instance", "job", "host", "site", "class", "severity"];
+
+#[tokio::test]
+async fn where_alertmanager_pages_muster_only_mirrors_and_its_messengers_are_only_tested() {
+    let (told, messenger) = (Webhook::start().await, Webhook::start().await);
+    let alertmanager = Alertmanager::start(&told.url()).await;
+    let settings = "[paging]\nby = \"alertmanager\"\n[[host_rule]]\nname = \"*\"\nsite = \"berlin\"\n";
+    let tables = format!("{settings}{}{}", alertmanager.receiver(), messenger.receiver());
+    let collector = Collector::start(&tables).await;
+    assert!(collector.log().contains("Alertmanager pages; Muster sends only test pages to "), "{}", collector.log());
+    assert!(collector.get("/settings").await.body.contains("Alertmanager pages"), "the view says who pages");
+    let mut agent = Agent::up(&collector, "fast").await;
+
+    agent.kill().await;
+    let look = || async { alertmanager.alerts().await.pop() };
+    let alert = eventually("an alert", s(20), look).await;
+    let labels = LABELS.map(|label| alert["labels"][label].as_str().unwrap_or_default());
+    let name = agent.name.as_str();
+    assert_eq!(labels, ["MusterLiveness", name, "node", name, "berlin", "server", "critical"], "{alert:#}");
+
+    // Whatever was decided before the test page would be here before it.
+    collector.cli(&["route", "test", "hook"]).await;
+    messenger.wait("test", s(20)).await;
+    let kinds: Vec<_> = messenger.messages().iter().map(|message| message.kind().to_owned()).collect();
+    assert_eq!(kinds, ["test"]);
+}

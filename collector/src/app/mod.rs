@@ -31,6 +31,7 @@ use crate::{
         host::slots::Slots,
         record::{Delivery, Loaded, Page},
         snapshot::Snapshot,
+        time::Timestamp,
     },
     exposition,
     identity::Identity,
@@ -138,9 +139,7 @@ impl House {
         let clock = Clock::start();
         let registry = Registry::new();
         telemetry::register(&registry)?;
-        let store = Store::open(&config.state, clock.now())?;
-        registry.register(Box::new(store.commit_seconds()))?;
-        store.reports().iter().for_each(|report| tracing::warn!("{report}"));
+        let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
         let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
@@ -314,6 +313,13 @@ fn is_near(request: &axum::http::Extensions) -> bool {
         Some(web::Door::Unix { .. }) => true,
         None => false,
     }
+}
+
+fn open_store(config: &Config, registry: &Registry, now: Timestamp) -> anyhow::Result<Store> {
+    let store = Store::open(&config.state, now)?;
+    registry.register(Box::new(store.commit_seconds()))?;
+    store.reports().iter().for_each(|report| tracing::warn!("{report}"));
+    Ok(store)
 }
 
 /// The configuration with the real ports, for what people are shown.

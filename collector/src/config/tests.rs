@@ -240,6 +240,21 @@ fn a_password_never_crosses_the_network_in_the_clear() {
 }
 
 #[test]
+fn one_pages_and_it_is_said_who() {
+    let hook = |name: &str| {
+        format!("[[receiver]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"http://hook.example.org/\"\n")
+    };
+    let pager = |text: &str| read(text).unwrap().pager();
+    assert_eq!(pager(""), "Muster pages, and no messenger is configured");
+    assert_eq!(pager(&(hook("a") + &hook("b"))), "Muster pages: a, b");
+    let by = "[paging]\nby = \"alertmanager\"\n";
+    assert_eq!(pager(by), "Alertmanager pages; Muster itself does not");
+    assert_eq!(pager(&format!("{by}{}", hook("a"))), "Alertmanager pages; Muster sends only test pages to a");
+    let all = mistakes("[paging]\nby = \"both\"\n");
+    assert_eq!(all, ["collector.toml:2: paging.by = \"both\": expected one of muster, alertmanager"]);
+}
+
+#[test]
 fn a_syntax_error_does_not_hide_the_other_mistakes() {
     let all = mistakes("[grpc]\nlisten = \n[log]\nlevel = \"loud\"\n");
     assert_eq!(all.len(), 2, "{all:?}");

@@ -4,9 +4,8 @@
 //! lies between the two, whoever is slow.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use muster_tests::raw::{Raw, Talk, hello};
+use muster_tests::raw::{self, Raw, Talk, hello};
 use muster_tests::servers::Prometheus;
 use muster_tests::wait::pass;
 use muster_tests::{Agent, Collector, Webhook, eventually, http};
@@ -66,7 +65,7 @@ pub(crate) struct Readings {
 }
 
 fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs_f64()).unwrap_or_default()
+    raw::now().wall_ms as f64 / 1_000.0
 }
 
 async fn pages(collector: &Collector, agent: &Agent) -> Pages {

@@ -72,7 +72,7 @@ fn rollup(sequence: u64, ago_ms: i64) -> agent_message::Body {
         mean,
         max: mean * 1.1,
     };
-    let busy = 0.3 + 0.2 * (hours / 4.0).sin() + if sequence % 7 == 0 { 0.3 } else { 0.0 };
+    let busy = 0.3 + 0.2 * (hours / 4.0).sin() + if sequence.is_multiple_of(7) { 0.3 } else { 0.0 };
     let series = vec![
         series("cpu_busy_ratio", &[], busy),
         series("load1", &[], busy * 8.0),

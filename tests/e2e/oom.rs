@@ -33,7 +33,8 @@ impl Limited {
 
     /// Runs a program in it that takes more memory than it may.
     async fn eat(&self) {
-        let script = format!("echo $$ > {}/cgroup.procs; exec dd if=/dev/zero of=/dev/null bs=200M count=1", self.0.display());
+        let script =
+            format!("echo $$ > {}/cgroup.procs; exec dd if=/dev/zero of=/dev/null bs=200M count=1", self.0.display());
         let said = run(Command::new("sh").args(["-c", &script])).await;
         assert_ne!(said.code, 0, "it was killed: {}", said.all());
     }

@@ -30,6 +30,7 @@ use crate::{
         event::Effect,
         host::slots::Slots,
         record::{Delivery, Loaded, Page},
+        rules::Settings,
         snapshot::Snapshot,
         time::Timestamp,
     },
@@ -42,7 +43,7 @@ use crate::{
         outbox::{Outbox, Workers},
         receiver::ReceiverConfig,
     },
-    store::Store,
+    store::{Store, overrides::OverrideRow},
     telemetry, web,
 };
 
@@ -343,11 +344,16 @@ fn queued(loaded: &Loaded) -> Vec<Page> {
     loaded.pages.iter().filter(|page| page.delivery == Delivery::Queued).cloned().collect()
 }
 
-/// The slots, judged by the configured limits and what people overrode. They hear which findings are open, so that a
-/// trouble that vanished meanwhile is cleared.
+/// The configuration's rules, with the overrides that people made.
+async fn rules(config: &Config, store: &Store) -> anyhow::Result<Settings> {
+    let made = store.overrides().await?.into_iter().map(OverrideRow::said);
+    Ok(crate::config::with_overrides(&config.rules, made))
+}
+
+/// The slots, judged by these rules. They hear which findings are open, so that a trouble that vanished meanwhile is
+/// cleared.
 async fn slots(config: &Config, store: &Store, loaded: &Loaded) -> anyhow::Result<Arc<Slots>> {
-    let overrides = store.overrides().await?;
-    let slots = Slots::new(crate::config::with_overrides(&config.rules, &overrides));
+    let slots = Slots::new(rules(config, store).await?);
     for host in &loaded.hosts {
         let open: Vec<_> = loaded.findings.iter().filter(|row| row.host == host.no && row.open).cloned().collect();
         if !open.is_empty() {

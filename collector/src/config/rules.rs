@@ -7,13 +7,10 @@ use super::{
     read::{CLASS, label, short_text},
     section::{Section, Source},
 };
-use crate::{
-    domain::{
-        event::Severity,
-        labels::Class,
-        rules::{Change, Line, RULES, Rule, Selector, Settings},
-    },
-    store::overrides::OverrideRow,
+use crate::domain::{
+    event::Severity,
+    labels::Class,
+    rules::{Change, Line, RULES, Rule, Selector, Settings},
 };
 
 /// Most lines of `[overrides]`; each is tried on every host.
@@ -73,16 +70,15 @@ pub fn parse_override(line: &str, general: &Settings, origin: &str) -> Result<Li
     found.pop().ok_or_else(|| ConfigErrors { mistakes: vec![nothing()] })
 }
 
-/// The configuration's lines and those made elsewhere. One that can no longer be read (a rule that is gone) is left out
+/// The configuration's lines and those made elsewhere, each with its origin. One that can no longer be read (a rule that is gone) is left out
 /// and said so in the log.
 #[must_use]
-pub fn with_overrides(general: &Settings, rows: &[OverrideRow]) -> Settings {
+pub fn with_overrides(general: &Settings, made: impl IntoIterator<Item = (String, String)>) -> Settings {
     let mut lines = general.lines().to_vec();
-    for row in rows {
-        let origin = format!("override {}, made by {} at {}", row.name, row.who, row.at);
-        match parse_override(&row.line, general, &origin) {
+    for (line, origin) in made {
+        match parse_override(&line, general, &origin) {
             Ok(line) => lines.push(line),
-            Err(errors) => tracing::warn!("override {:?} is left out: {errors}", row.name),
+            Err(errors) => tracing::warn!("{origin} is left out: {errors}"),
         }
     }
     Settings::new(lines)

@@ -24,6 +24,15 @@ pub struct OverrideRow {
     pub who: String,
 }
 
+impl OverrideRow {
+    /// Its line, and how an explanation names it.
+    #[must_use]
+    pub fn said(self) -> (String, String) {
+        let origin = format!("override {}, made by {} at {}", self.name, self.who, self.at);
+        (self.line, origin)
+    }
+}
+
 impl Store {
     /// Adds the next version of an override.
     ///

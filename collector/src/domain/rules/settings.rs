@@ -98,6 +98,9 @@ pub struct Line {
     pub origin: String,
 }
 
+/// Whether it is a workstation, and which lines apply to it.
+type Applying = (bool, Vec<usize>);
+
 /// All lines, in the order in which they are applied.
 #[derive(Debug, Default)]
 pub struct Settings {

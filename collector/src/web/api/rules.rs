@@ -197,7 +197,7 @@ async fn put(web: &Web, caller: &Caller, action: &str, name: String, line: Strin
     let row = OverrideRow { name, line, at, who: by.who.clone() };
     web.context.store.put_override(row, by).await?;
     let rows = web.context.store.overrides().await?;
-    let settings = config::with_overrides(&web.context.config.rules, &rows);
+    let settings = config::with_overrides(&web.context.config.rules, rows.into_iter().map(OverrideRow::said));
     let snapshot = web.snapshot();
     web.context.slots.set_rules(settings, snapshot.hosts.values().map(|host| &host.profile));
     Ok(done())

@@ -332,6 +332,10 @@ fn a_file_system_that_its_trend_fills_within_a_day_is_told_by_the_slow_end_of_th
     let mut omissions = Omissions::default();
     draft.grow(update, &mut Allowance::default(), &mut omissions, Timestamp::from_ms(0));
     let (dictionary, _) = draft.seal(&Interner::default());
+    let mut values = [0.0; 2];
+    for (id, value) in [(1, 1e12), (2, 4e11)] {
+        values[dictionary.place(id).unwrap() as usize] = value;
+    }
     let (mut memory, thresholds, mut uptime_ms) = (Memory::default(), Thresholds::default(), 0);
     let mut run = |hours: Option<(f64, f64)>| {
         let growth = hours.map(|(soonest, latest)| {
@@ -343,7 +347,7 @@ fn a_file_system_that_its_trend_fills_within_a_day_is_told_by_the_slow_end_of_th
             uptime_ms += 60_000;
             told.extend(memory.judge(&Inputs {
                 dictionary: &dictionary,
-                values: &[1e12, 4e11],
+                values: &values,
                 sources: &[],
                 omissions: &omissions,
                 thresholds: &thresholds,

@@ -1,30 +1,34 @@
 //! Which limits apply to whom, and where each comes from.
 
-use std::path::Path;
-
 use super::bench::{Bench, profile};
-use crate::{
-    config,
-    domain::{
-        event::Severity,
-        labels::Class,
-        rules::{RULES, Rule, Settings, Thresholds},
-    },
+use crate::domain::{
+    event::Severity,
+    labels::Class,
+    rules::{Change, Line, RULES, Rule, Selector, Settings, Thresholds},
 };
 
-const CONFIGURATION: &str = r#"
-[rules.filesystem_space]
-warning = "15 %"
-[overrides]
-backup = { rule = "filesystem_space", host = "db-*", mount = "/backup", warning = "3 %", critical = "1 %" }
-databases = { rule = "filesystem_space", host = "db-*", warning = "20 %" }
-play = { rule = "filesystem_space", label = "environment=dev*", severity = "warning" }
-loud = { rule = "cpu_pressure", class = "workstation", severity = "warning", for = "19 min" }
-quiet = { rule = "systemd_unit_failed", unit = "certbot.*", enabled = false }
-"#;
+fn line(origin: &str, name: &str, selector: Selector, severity: Option<Severity>, limits: &[(&str, f64)]) -> Line {
+    let limits = limits.iter().map(|(key, amount)| (rule(name).limit(key).unwrap(), *amount)).collect();
+    let change = Change { enabled: None, severity, limits };
+    Line { rule: rule(name), selector, change, origin: origin.into() }
+}
 
 fn settings() -> Settings {
-    config::parse(CONFIGURATION, Path::new("/etc/muster/collector.toml")).unwrap().rules
+    let databases = || Selector { host: Some("db-*".into()), ..Selector::default() };
+    let backup = Selector { part: Some("/backup".into()), ..databases() };
+    let play = Selector { label: Some(("environment".into(), "dev*".into())), ..Selector::default() };
+    let desks = Selector { class: Some(Class::Workstation), ..Selector::default() };
+    let certbot = Selector { part: Some("certbot.*".into()), ..Selector::default() };
+    let mut quiet = line("quiet", "systemd_unit_failed", certbot, None, &[]);
+    quiet.change.enabled = Some(false);
+    Settings::new(vec![
+        line("all", "filesystem_space", Selector::default(), None, &[("warning", 0.15)]),
+        line("backup", "filesystem_space", backup, None, &[("warning", 0.03), ("critical", 0.01)]),
+        line("databases", "filesystem_space", databases(), None, &[("warning", 0.20)]),
+        line("play", "filesystem_space", play, Some(Severity::Warning), &[]),
+        line("loud", "cpu_pressure", desks, Some(Severity::Warning), &[("for", 1_140.0)]),
+        quiet,
+    ])
 }
 
 fn rule(name: &str) -> &'static Rule {
@@ -42,15 +46,15 @@ fn the_more_exactly_a_line_names_its_subject_the_later_it_counts() {
     let settings = settings();
     let all = settings.of(&profile("db-1", Class::Server, &[("environment", "development")]));
     let at = |part: &str, key: &str| origin(&all, "filesystem_space", part, key);
-    assert_eq!(at("/backup", "warning"), (0.03, "override backup, collector.toml:5".into()));
-    assert_eq!(at("/backup", "critical"), (0.01, "override backup, collector.toml:5".into()));
-    assert_eq!(at("/", "warning"), (0.20, "override databases, collector.toml:6".into()));
+    assert_eq!(at("/backup", "warning"), (0.03, "backup".into()));
+    assert_eq!(at("/backup", "critical"), (0.01, "backup".into()));
+    assert_eq!(at("/", "warning"), (0.20, "databases".into()));
     assert_eq!(at("/", "critical"), (0.05, "built in".into()));
     let web = settings.of(&profile("web-1", Class::Server, &[]));
     let space = origin(&web, "filesystem_space", "/backup", "warning");
-    assert_eq!(space, (0.15, "[rules.filesystem_space], collector.toml:2".into()));
+    assert_eq!(space, (0.15, "all".into()));
     let effective = all.of(rule("filesystem_space"));
-    assert_eq!((effective.most, all.severity_from(&effective)), (Severity::Warning, "override play, collector.toml:7"));
+    assert_eq!((effective.most, all.severity_from(&effective)), (Severity::Warning, "play"));
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn workstations_tell_nothing_worse_than_info_unless_a_line_says_so() {
     for rule in RULES {
         let effective = desk.of(rule);
         let expected = if rule.name == "cpu_pressure" {
-            (Severity::Warning, "override loud, collector.toml:8")
+            (Severity::Warning, "loud")
         } else {
             (Severity::Info, "built in for workstations")
         };

@@ -74,15 +74,22 @@ fn the_example_documents_every_key_and_shows_the_defaults() {
 #[test]
 fn every_key_that_is_read_stands_in_the_example() {
     let unknown = "nothing_called_this = 1\n";
-    let folders =
-        ["", "[grpc]\n", "[http]\n", "[rules.filesystem_space]\n", "[log]\n", "[[host_rule]]\nname = \"x\"\n"];
+    let folders = [
+        "",
+        "[grpc]\n",
+        "[http]\n",
+        "[paging]\n",
+        "[rules.filesystem_space]\n",
+        "[log]\n",
+        "[[host_rule]]\nname = \"x\"\n",
+    ];
     let kinds =
         ["webhook", "email", "alertmanager"].map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
     for folder in folders.into_iter().map(str::to_owned).chain(kinds) {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
         for key in known.split(", ") {
-            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides"].contains(&key)
+            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides", "paging"].contains(&key)
                 || EXAMPLE.contains(&format!("#{key} = "))
                 || EXAMPLE.contains(&format!(" {key} = "));
             assert!(documented, "{key} is read but not in the example");

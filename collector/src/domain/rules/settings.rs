@@ -109,8 +109,6 @@ pub struct Settings {
     known: Mutex<HashMap<Applying, Weak<Thresholds>>>,
 }
 
-/// Whether it is a workstation's, and the lines that apply by their places.
-type Applying = (bool, Vec<usize>);
 
 impl Clone for Settings {
     fn clone(&self) -> Self {

@@ -89,7 +89,8 @@ fn every_key_that_is_read_stands_in_the_example() {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
         for key in known.split(", ") {
-            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides", "paging"].contains(&key)
+            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides", "paging"]
+                .contains(&key)
                 || EXAMPLE.contains(&format!("#{key} = "))
                 || EXAMPLE.contains(&format!(" {key} = "));
             assert!(documented, "{key} is read but not in the example");

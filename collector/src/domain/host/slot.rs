@@ -164,7 +164,8 @@ struct State {
     agent_ahead_ms: i64,
     memory: rules::Memory,
     trends: trend::Sampler,
-    filling: Vec<Filling>,
+    /// `None` before the trends were asked.
+    filling: Option<Vec<Filling>>,
     thresholds: Arc<Thresholds>,
 }
 
@@ -211,7 +212,7 @@ impl Slot {
             agent_ahead_ms: 0,
             memory: rules::Memory::default(),
             trends: trend::Sampler::new(trend::phase_of(host.0)),
-            filling: Vec::new(),
+            filling: None,
             thresholds,
         };
         Self {
@@ -366,7 +367,7 @@ impl Slot {
             now,
             uptime_ms: update.agent_uptime_ms,
             clock_ahead_ms: state.agent_ahead_ms,
-            growth: None,
+            growth: state.filling.as_deref(),
         };
         let judgements = state.memory.judge(&inputs);
         state.trends.sample(state.dictionary.trends(), &state.values, update.agent_wall_ms, now);

@@ -102,14 +102,8 @@ const FREE_HYSTERESIS: f64 = 1.2;
 /// Mount points whose being written to is remembered; more are not judged for it.
 const WRITABLE: usize = 256;
 
-/// When a file system will be full, as its trend says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Forecast {
-    /// Seconds to full at the earliest.
-    pub soonest_s: f64,
-    /// Seconds to full at the latest; infinite where it may never be.
-    pub latest_s: f64,
-}
+const HOUR_S: f64 = 3_600.0;
+const HOUR_MS: f64 = 3_600_000.0;
 
 /// Which file systems have been seen mounted for writing, by the hash of their mount point.
 #[derive(Debug, Default)]
@@ -200,15 +194,19 @@ fn left(judging: &mut Judging<'_>, part: &str, rule: &'static Rule, space: Space
 fn filling(judging: &mut Judging<'_>, part: &str) {
     let Some(growth) = judging.inputs.growth else { return };
     let applies = judging.inputs.thresholds.at(&FILLING, || part);
-    let forecast = growth.iter().find(|(mount, _)| &**mount == part).map(|(_, forecast)| *forecast);
+    let found = growth.iter().find(|filling| &*filling.mount_point == part);
+    // Hours from now: the forecast counts from its last figure.
+    let forecast = found.map(|filling| {
+        let gone = (judging.inputs.now.ms() - filling.at.ms()) as f64 / HOUR_MS;
+        (filling.forecast.low - gone, filling.forecast.high - gone)
+    });
     let previous = judging.previous(&FILLING, part);
     let limits = &applies.limits;
-    let latest = forecast.map_or(f64::INFINITY, |forecast| forecast.latest_s);
+    let latest = forecast.map_or(f64::INFINITY, |(_, latest)| latest * HOUR_S);
     let level = level(Bad::Below, latest, (limits[WARNING], limits[CRITICAL]), limits[HYSTERESIS], previous);
     let evidence = || match forecast.filter(|_| level.is_some()) {
-        Some(forecast) => {
-            let hours = |seconds: f64| seconds / 3_600.0;
-            format!("{part}: full in {:.1} to {:.1} h if it goes on growing", hours(forecast.soonest_s), hours(latest))
+        Some((soonest, latest)) => {
+            format!("{part}: full in {:.1} to {:.1} h if it goes on growing", soonest.max(0.0), latest.max(0.0))
         }
         None => format!("{part}: no longer growing towards its end"),
     };

@@ -43,12 +43,13 @@ use super::{
     },
     record::FindingRow,
     time::Timestamp,
+    trend::forecast::Filling,
 };
 
 pub use self::{
     amount::Unit,
     catalogue::{Limit, RULES, Rule},
-    filesystem::{Forecast, SPACE as FILESYSTEM_SPACE},
+    filesystem::SPACE as FILESYSTEM_SPACE,
     settings::{Change, Effective, Line, Selector, Settings, Thresholds},
 };
 
@@ -103,8 +104,8 @@ pub struct Inputs<'a> {
     pub uptime_ms: u64,
     /// How far the host's wall clock was ahead of ours; the way here is in it.
     pub clock_ahead_ms: i64,
-    /// When file systems will be full, by mount point, where their trends say so.
-    pub growth: Option<&'a [(Box<str>, Forecast)]>,
+    /// Which file systems will be full when, as their trends say; `None` before they were asked.
+    pub growth: Option<&'a [Filling]>,
 }
 
 impl Inputs<'_> {

@@ -109,7 +109,6 @@ pub struct Settings {
     known: Mutex<HashMap<Applying, Weak<Thresholds>>>,
 }
 
-
 impl Clone for Settings {
     fn clone(&self) -> Self {
         Self { lines: Arc::clone(&self.lines), known: Mutex::default() }

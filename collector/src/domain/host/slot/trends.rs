@@ -25,12 +25,12 @@ impl Slot {
 
     /// Sets which file systems are filling; told each time that the host's hour is written.
     pub fn set_filling(&self, filling: Vec<Filling>) {
-        self.lock().filling = filling;
+        self.lock().filling = Some(filling);
     }
 
     /// The file systems that will be full within a year if they go on as they do, soonest first.
     #[must_use]
     pub fn forecasts(&self) -> Vec<Filling> {
-        self.lock().filling.clone()
+        self.lock().filling.clone().unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! For each rule a fault that opens its finding and a recovery that closes it, once each.
 
 use super::{
-    super::{Forecast, Inputs, Memory, Thresholds},
+    super::{Inputs, Memory, Thresholds},
     bench::{Bench, DAY_MS, STEP_S, rows, said},
 };
 use crate::domain::{
@@ -11,6 +11,7 @@ use crate::domain::{
         unit::Unit,
     },
     time::Timestamp,
+    trend::forecast::{Filling, Forecast},
 };
 
 const NOTHING: [&str; 0] = [];
@@ -338,10 +339,19 @@ fn a_file_system_that_its_trend_fills_within_a_day_is_told_by_the_slow_end_of_th
     }
     let (mut memory, thresholds, mut uptime_ms) = (Memory::default(), Thresholds::default(), 0);
     let mut run = |hours: Option<(f64, f64)>| {
-        let growth = hours.map(|(soonest, latest)| {
-            ("/srv".into(), Forecast { soonest_s: soonest * 3_600.0, latest_s: latest * 3_600.0 })
+        // Its last figure is an hour old.
+        let growth = hours.map(|(soonest, latest)| Filling {
+            mount_point: "/srv".into(),
+            at: Timestamp::from_ms(DAY_MS - 3_600_000),
+            forecast: Forecast {
+                hours: latest,
+                low: soonest + 1.0,
+                high: latest + 1.0,
+                bytes_per_hour: 1e9,
+                of_hours: 48,
+            },
         });
-        let growth: Vec<(Box<str>, Forecast)> = growth.into_iter().collect();
+        let growth: Vec<Filling> = growth.into_iter().collect();
         let mut told = Vec::new();
         for _ in 0..40 {
             uptime_ms += 60_000;

@@ -25,17 +25,37 @@ async fn an_older_program_refuses_a_newer_store_says_which_and_leaves_it_untouch
     let mut collector = Collector::start("").await;
     collector.stop().await;
     let file = collector.state().join("state.db");
-    let newer = |sql: &str| {
-        let store = rusqlite::Connection::open(&file).expect("the store is a database");
-        store.execute(sql, []).expect("the store keeps its version in meta")
+    let store = || rusqlite::Connection::open(&file).expect("the store is a database");
+    let known = "SELECT value FROM meta WHERE key = 'schema_version'";
+    let own: String = store().query_row(known, [], |row| row.get(0)).expect("the store keeps its version in meta");
+    let set = |version: &str| {
+        let change = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
+        assert_eq!(store().execute(change, [version]).expect("meta can be changed"), 1);
     };
-    assert_eq!(newer("UPDATE meta SET value = '999' WHERE key = 'schema_version'"), 1);
+    set("999");
 
     let code = collector.spawn().ended(s(20)).await;
     assert_eq!(code, 1, "{}", collector.log());
     let log = collector.log();
     assert!(log.contains("state.db") && log.contains("999") && log.contains("newer"), "{log}");
 
-    assert_eq!(newer("UPDATE meta SET value = '1' WHERE key = 'schema_version' AND value = '999'"), 1);
+    set(&own);
     collector.run().await;
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_release_is_brought_up_to_date_and_kept_beside() {
+    let mut collector = Collector::start("").await;
+    let agent = Agent::up(&collector, "normal").await;
+    collector.stop().await;
+    let file = collector.state().join("state.db");
+    let store = rusqlite::Connection::open(&file).expect("the store is a database");
+    // What the second schema added.
+    let back = "DROP TABLE check_state; DROP TABLE rule_override;
+        UPDATE meta SET value = '1' WHERE key = 'schema_version'";
+    store.execute_batch(back).expect("the first schema");
+    drop(store);
+    collector.run().await;
+    collector.host_is(&agent.host, "up", s(30)).await;
+    assert!(collector.state().join("state.db.before-2").exists(), "the store before is kept");
 }

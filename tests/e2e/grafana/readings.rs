@@ -20,7 +20,7 @@ const APART: u64 = 4;
 const STRETCH: u64 = 12;
 
 /// A file system that is less than 100 % empty is a finding; a mirror and a webhook that nobody answers for.
-const SETTINGS: &str = "[rules.filesystem]\nwarning_free_percent = 100\n\
+const SETTINGS: &str = "[rules.filesystem_space]\nwarning = \"100 %\"\nwarning_free = \"10000 GiB\"\n\
     [[host_rule]]\nname = \"*\"\nsite = \"berlin\"\n\
     [[receiver]]\nname = \"deaf\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:9\"]\n\
     [[receiver]]\nname = \"dead\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nseverity = \"critical\"\n";

@@ -64,10 +64,7 @@ impl AliveLog {
     pub fn parse(text: &str) -> Self {
         let mut log = Self::default();
         for span in text.lines().filter_map(read_line) {
-            match log.spans.back_mut() {
-                Some(last) if last.boot_id == span.boot_id && last.from == span.from => *last = span,
-                _ => log.push(span),
-            }
+            log.push(span);
         }
         log
     }
@@ -134,7 +131,14 @@ impl AliveLog {
         }
     }
 
+    /// A span that begins when the last one did says more of the same: a later line of it, or a life after one that
+    /// ended at the moment it began.
     fn push(&mut self, span: Span) {
+        if let Some(last) = self.spans.back_mut().filter(|last| last.boot_id == span.boot_id && last.from == span.from)
+        {
+            *last = span;
+            return;
+        }
         if self.spans.len() >= SPANS_MAX {
             self.spans.pop_front();
         }

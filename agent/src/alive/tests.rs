@@ -116,6 +116,17 @@ fn crash(text: &mut Vec<u8>, synced: usize, cut: prop::sample::Index, hole: prop
     }
 }
 
+#[test]
+fn a_life_that_begins_when_another_ended_as_it_began_is_one_with_it_before_and_after_reading_it_back() {
+    let mut log = AliveLog::default();
+    log.finish([1; 16], at(5));
+    log.note([1; 16], at(5), true);
+    log.finish([1; 16], at(9_000));
+    let spans: Vec<Span> = log.spans().copied().collect();
+    assert_eq!(spans, [Span { boot_id: [1; 16], from: at(5), to: at(9_000), end: End::Clean }]);
+    assert_eq!(AliveLog::parse(&log.render()).spans().copied().collect::<Vec<_>>(), spans);
+}
+
 proptest! {
     #[test]
     fn rendering_loses_nothing(steps in prop::collection::vec((0..900_000_u64, 0..3_u8, any::<bool>(), any::<bool>()), 0..100)) {

@@ -279,7 +279,7 @@ impl Rows {
         Self { rows: rows.collect(), ..self }
     }
 
-    /// Mounts and interfaces of other tests come and go: not all rows need be met.
+    /// Mounts and interfaces of other tests come and go: not all rows need be met, and others may be there.
     pub(crate) fn moving(self) -> Self {
         Self { comes_and_goes: true, ..self }
     }
@@ -300,10 +300,14 @@ impl Rows {
             found.iter().map(|(labels, value)| (key(by, |name| text(labels, name)), *value)).collect();
         for (key, value) in &found {
             match self.rows.get(key) {
+                None if self.comes_and_goes => {}
                 None => wrong.push(format!("the row {key:?} is not expected")),
                 Some((low, high)) if (low - self.slack - 1e-6..=high + self.slack + 1e-6).contains(value) => {}
                 Some(range) => wrong.push(format!("{key:?} is {value}, not in {range:?}")),
             }
+        }
+        if !self.rows.is_empty() && !found.keys().any(|key| self.rows.contains_key(key)) {
+            wrong.push(format!("none of the rows {:?} is there", self.rows.keys()));
         }
         let missing = self.rows.keys().filter(|key| !found.contains_key(*key));
         wrong.extend(missing.filter(|_| !self.comes_and_goes).map(|key| format!("the row {key:?} is missing")));

@@ -36,7 +36,9 @@ async fn where_alertmanager_pages_muster_only_mirrors_and_its_messengers_are_onl
     let settings = "[paging]\nby = \"alertmanager\"\n[[host_rule]]\nname = \"*\"\nsite = \"berlin\"\n";
     let tables = format!("{settings}{}{}", alertmanager.receiver(), messenger.receiver());
     let collector = Collector::start(&tables).await;
-    assert!(collector.log().contains("Alertmanager pages; Muster sends only test pages to "), "{}", collector.log());
+    let said =
+        || async { collector.log().contains("Alertmanager pages; Muster sends only test pages to ").then_some(()) };
+    eventually("the log says who pages", s(10), said).await;
     assert!(collector.get("/settings").await.body.contains("Alertmanager pages"), "the view says who pages");
     let mut agent = Agent::up(&collector, "fast").await;
 

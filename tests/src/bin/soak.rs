@@ -10,7 +10,7 @@
 //! The limits: an agent that loses one smallest allocation (24 bytes with its header) at each collection grows by
 //! 84 KiB an hour, so 64 KiB are less than any leak of a collection; one page that comes or goes while half an hour is
 //! looked at is 8 KiB. The collector, which besides keeps pages of its database, may grow by 1 MiB an hour, 291 bytes a
-//! report.
+//! report. Needs root: both run in namespaces of their own (`tests/long`).
 
 use std::fs;
 use std::time::Duration;

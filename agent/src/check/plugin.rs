@@ -101,9 +101,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("child");
         let script = format!("sleep 1000 & echo $! > {}; wait", file.display());
-        let outcome = shell(&script, 500);
+        let outcome = shell(&script, 3_000);
         assert_eq!(outcome.status, Status::Unknown);
-        assert!(outcome.output.contains("500 ms"), "{outcome:?}");
+        assert!(outcome.output.contains("3000 ms"), "{outcome:?}");
         let child = std::fs::read_to_string(&file).unwrap();
         // A killed child is nobody's zombie for long: it is gone, or waits for init to take its exit status.
         let state = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();

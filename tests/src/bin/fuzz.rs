@@ -1,13 +1,16 @@
 //! Damaged text for every parser of foreign text: what the machine, the disk, the wire and people say
 //!
-//! `fuzz [--cases 1000000] [--seed N] [--only NAME] [--block N] [--threads 1]`
+//! `fuzz [--cases 1000000] [--minutes N] [--seed N] [--only NAME] [--block N] [--threads 1]`
 //!
 //! A case is a real text with some of it damaged (cut, joined, repeated, numbers at the edges of types, bytes that are
 //! no UTF-8, pieces of others), read by the parser as it is in service: sources of readings read captured machines in
-//! /dev/shm, often several damaged files at once, each of which counts. It must neither panic (overflow panics here), nor take more than 20 s or more memory than 4 MiB and 320
-//! bytes for each byte read, and keep what its row promises: what is said has valid names and values that can be read
-//! back, the spool invents no record and gives no number twice, and so on. What fails is printed with the command that
-//! runs it again.
+//! /dev/shm, often several damaged files at once, each of which counts. It must neither panic (overflow panics here), nor
+//! take more than 20 s or more memory than 4 MiB and 320 bytes for each byte read, and keep what its row promises: what is
+//! said has valid names and values that can be read back, the spool invents no record and gives no number twice, and so on.
+//! What fails is printed with the command that runs it again.
+//!
+//! A run goes on where the kept table ends, so that hours can be done in slices: `--minutes` is shared by the parsers that
+//! have not had all their cases. A parser that failed begins anew. With `--seed` or `--block` the table is left as it is.
 
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
@@ -19,7 +22,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use fuzz::drive::{BLOCK, IDLE, Order, Outcome, Place, again, drive, hush_panics};
 use fuzz::{Row, rows};
-use muster_tests::measure::figures::{Table, flag, progress, say, short};
+use muster_tests::measure::figures::{flag, progress, say, short};
+use muster_tests::measure::kept::{self, Kept};
 
 /// A case at which so many looks find the thread, 20 s, does not end. The slowest that is meant is some milliseconds.
 const LOOKS_MAX: usize = 100;
@@ -28,17 +32,74 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[global_allocator]
 static ALLOCATOR: fuzz::weigh::Counting = fuzz::weigh::Counting;
 
+/// Columns of the table.
+const HEADS: [&str; 9] =
+    ["parser", "cases", "CPU s", "cases/s", "findings", "largest input, bytes", "most memory, KiB", "blocks", "commit"];
+/// The seed of the table.
+const SEED: u64 = 1;
+
 fn main() -> Result<()> {
-    let order = Order { seed: flag("--seed", 1), cases: flag("--cases", 1_000_000), block: block() };
+    let (seed, cases, threads) = (flag("--seed", SEED), flag("--cases", 1_000_000), flag("--threads", 1_usize).max(1));
     let only: String = flag("--only", String::new());
-    let rows: Vec<Row> = rows().into_iter().filter(|row| only.is_empty() || row.name == only).collect();
-    ensure!(!rows.is_empty(), "--only {only}: there is no such parser");
+    let mut table = Kept::read("fuzz", &HEADS);
+    let all = rows();
+    table.only(&all.iter().map(|row| row.name.as_str()).collect::<Vec<_>>());
+    let is_kept = seed == SEED && block().is_none();
+    let so_far = |row: &Row| if is_kept { before(&table, &row.name) } else { Outcome::default() };
+    let mut left: Vec<(Row, Outcome)> = all
+        .into_iter()
+        .filter(|row| only.is_empty() || row.name == only)
+        .map(|row| {
+            let before = so_far(&row);
+            (row, before)
+        })
+        .collect();
+    ensure!(!left.is_empty(), "--only {only}: there is no such parser");
+    left.retain(|(_, before)| before.cases < cases);
+    left.sort_by_key(|(_, before)| before.cases);
+    let minutes: u64 = flag("--minutes", u64::MAX / 1_000_000);
+    let seconds = minutes * 60 * threads as u64 / (left.len() as u64).max(1);
     hush_panics();
-    let outcomes = run(&rows, order, flag("--threads", 1));
+    let (rows, before) = left.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let outcomes = run(&rows, Order { seed, cases, block: block(), seconds }, before, threads);
     let findings: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
-    print(&rows, &outcomes, order, findings);
+    if is_kept {
+        let commit = kept::commit();
+        rows.iter().zip(&outcomes).for_each(|(row, outcome)| put(&mut table, row, outcome, &commit));
+    }
+    print(&rows, &outcomes, &table, cases);
     ensure!(findings == 0, "{findings} findings");
     Ok(())
+}
+
+/// What the table says of a parser that has not failed.
+fn before(table: &Kept, name: &str) -> Outcome {
+    let number = |place: usize| table.row(name).and_then(|row| row[place].parse::<f64>().ok()).unwrap_or(0.0);
+    if number(4) > 0.0 {
+        return Outcome::default();
+    }
+    Outcome {
+        cases: number(1) as u64,
+        cpu_s: number(2),
+        largest: number(5) as usize,
+        memory: number(6) as usize * 1024,
+        blocks: number(7) as u64,
+        findings: Vec::new(),
+    }
+}
+
+fn put(table: &mut Kept, row: &Row, outcome: &Outcome, commit: &str) {
+    table.put([
+        row.name.clone(),
+        outcome.cases.to_string(),
+        short(outcome.cpu_s),
+        short(outcome.cases as f64 / outcome.cpu_s.max(1e-9)),
+        outcome.findings.len().to_string(),
+        outcome.largest.to_string(),
+        (outcome.memory / 1024).to_string(),
+        outcome.blocks.to_string(),
+        commit.to_owned(),
+    ]);
 }
 
 /// The block that alone is wanted.
@@ -48,11 +109,11 @@ fn block() -> Option<u64> {
 }
 
 /// Runs all rows, each on one of `threads` threads.
-fn run(rows: &[Row], order: Order, threads: usize) -> Vec<Outcome> {
+fn run(rows: &[Row], order: Order, before: Vec<Outcome>, threads: usize) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let done = AtomicBool::new(false);
-    let outcomes = Mutex::new(rows.iter().map(|_| Outcome::default()).collect::<Vec<_>>());
-    let places: Vec<(Arc<Place>, AtomicUsize)> = (0..threads.max(1)).map(|_| Default::default()).collect();
+    let outcomes = Mutex::new(before);
+    let places: Vec<(Arc<Place>, AtomicUsize)> = (0..threads).map(|_| Default::default()).collect();
     std::thread::scope(|scope| {
         let workers: Vec<_> = places
             .iter()
@@ -62,7 +123,8 @@ fn run(rows: &[Row], order: Order, threads: usize) -> Vec<Outcome> {
                         Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, rows.get(n)?)))
                     {
                         at.store(n, Ordering::Relaxed);
-                        let outcome = drive(row, order, place);
+                        let so_far = std::mem::take(&mut outcomes.lock().unwrap_or_else(PoisonError::into_inner)[n]);
+                        let outcome = drive(row, order, so_far, place);
                         progress(&format!("{}: {} cases, {} s", row.name, outcome.cases, short(outcome.cpu_s)));
                         outcome.findings.iter().for_each(|finding| progress(finding));
                         outcomes.lock().unwrap_or_else(PoisonError::into_inner)[n] = outcome;
@@ -98,28 +160,13 @@ fn watch(rows: &[Row], seed: u64, places: &[(Arc<Place>, AtomicUsize)], done: &A
     }
 }
 
-fn print(rows: &[Row], outcomes: &[Outcome], order: Order, findings: usize) {
+fn print(rows: &[Row], outcomes: &[Outcome], table: &Kept, wanted: u64) {
     say(&format!(
-        "seed {}; all of it in {} CPU seconds\n",
-        order.seed,
-        short(outcomes.iter().map(|one| one.cpu_s).sum())
+        "seed {SEED}; a parser's cases may have been run in several slices, the last of them at its commit\n"
     ));
-    let heads = ["parser", "cases", "CPU s", "cases/s", "findings", "largest input, bytes", "most memory, KiB"];
-    let mut table = Table::new(&heads);
-    for (row, outcome) in rows.iter().zip(outcomes) {
-        table.row([
-            row.name.clone(),
-            outcome.cases.to_string(),
-            short(outcome.cpu_s),
-            short(outcome.cases as f64 / outcome.cpu_s.max(1e-9)),
-            outcome.findings.len().to_string(),
-            outcome.largest.to_string(),
-            (outcome.memory / 1024).to_string(),
-        ]);
-    }
     table.print();
-    let cases: u64 = outcomes.iter().map(|outcome| outcome.cases).sum();
-    say(&format!("\n{} parsers, {cases} cases, {findings} findings", rows.len()));
+    let full = outcomes.iter().filter(|outcome| outcome.cases >= wanted).count();
+    say(&format!("\nof {} parsers that had not had {wanted} cases {full} have had them now", rows.len()));
     outcomes.iter().zip(rows).for_each(|(outcome, row)| {
         outcome.findings.iter().for_each(|finding| say(&format!("\n{}: {finding}", row.name)));
     });

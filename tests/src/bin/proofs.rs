@@ -1,6 +1,6 @@
 //! Every immunity is held by a test: without its cure exactly the named test is red
 //!
-//! `proofs [NAME...]`
+//! `proofs [--minutes N] [NAME...]`
 //!
 //! Applies each patch of `tests/proofs` (or those named) to a copy of this checkout in `target/proofs`, whose own build
 //! folder stays warm, builds the development programs there and runs the same set of tests each time: all of each target
@@ -8,6 +8,9 @@
 //! without a patch and must be green. Then a patch proves its cure when the tests that it names are red and no other. A
 //! red test is looked at again alone: one that is green then was disturbed, not red, and is said. There are two copies, so
 //! that one is built while the other is tested. What is committed counts, and changes of files that git knows.
+//!
+//! A row of the kept table stands until its patch is named again: without names those that are not in it, or were not held,
+//! have their turn. `--minutes` begins no more after so long.
 //!
 //! Needs no released programs.
 
@@ -19,7 +22,8 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use muster_agent::clock::boottime_ns;
-use muster_tests::measure::figures::{progress, say};
+use muster_tests::measure::figures::{flag, progress, say};
+use muster_tests::measure::kept::{self, Kept};
 use muster_tests::measure::proof::{Proof, Test, read_all};
 use muster_tests::process::root;
 
@@ -37,27 +41,41 @@ const THREADS: &str = "--test-threads=12";
 const ALL_S: &str = "400";
 const ALONE_S: &str = "120";
 
+/// Columns of the table.
+const HEADS: [&str; 6] = ["name", "cure removed", "red test", "seconds", "verdict", "commit"];
+/// How a verdict begins that proves its cure.
+const HELD: &str = "held";
+
 fn main() -> Result<ExitCode> {
-    let wanted: BTreeSet<String> = std::env::args().skip(1).collect();
+    let minutes: u64 = flag("--minutes", 24 * 60);
+    let wanted = names_given();
     let proofs = read(&wanted)?;
     let set = Set::of(proofs.all.iter());
-    let chosen: Vec<&Proof> =
-        proofs.all.iter().filter(|proof| wanted.is_empty() || wanted.contains(&proof.name)).collect();
+    let mut table = Kept::read("proofs", &HEADS);
+    table.only(&proofs.all.iter().map(|proof| proof.name.as_str()).collect::<Vec<_>>());
+    let is_held = |proof: &Proof| table.row(&proof.name).is_some_and(|row| row[4].starts_with(HELD));
+    let chosen: Vec<&Proof> = proofs
+        .all
+        .iter()
+        .filter(|proof| if wanted.is_empty() { !is_held(proof) } else { wanted.contains(&proof.name) })
+        .collect();
     say(&format!("set: {}", set.words()));
     let bench = Bench { folder: proofs.folder, set, building: Mutex::new(()) };
     let trees = TREES.into_iter().take(chosen.len()).map(Tree::prepare).collect::<Result<Vec<_>>>()?;
-    progress("the set without a patch");
-    bench.check_green(&trees[0])?;
-
-    let (columns, held, next) = (Columns::of(&chosen), AtomicUsize::new(0), AtomicUsize::new(0));
-    columns.say(["name", "cure removed", "red test", "seconds", "verdict"]);
+    if let Some(tree) = trees.first() {
+        progress("the set without a patch");
+        bench.check_green(tree)?;
+    }
+    let (next, began_ns, table) = (AtomicUsize::new(0), boottime_ns(), Mutex::new(table));
     let work = |tree: &Tree| -> Result<()> {
-        while let Some(proof) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-            progress(&proof.name);
+        while seconds_since(began_ns) < minutes * 60
+            && let Some(proof) = chosen.get(next.fetch_add(1, Ordering::Relaxed))
+        {
             let began_ns = boottime_ns();
             let verdict = bench.judge(tree, proof)?;
-            held.fetch_add(usize::from(verdict.proves), Ordering::Relaxed);
-            columns.say_proof(proof, seconds_since(began_ns), &verdict);
+            let seconds = seconds_since(began_ns);
+            progress(&format!("{}: {verdict}, {seconds} s", proof.name));
+            put(&mut table.lock().unwrap_or_else(PoisonError::into_inner), proof, seconds, verdict);
         }
         Ok(())
     };
@@ -65,9 +83,38 @@ fn main() -> Result<ExitCode> {
         let workers: Vec<_> = trees.iter().map(|tree| scope.spawn(|| work(tree))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker has panicked")))
     })?;
-    let held = held.into_inner();
-    say(&format!("\n{held} of {} cures are held by their tests", chosen.len()));
-    Ok(if held == chosen.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+    table.print();
+    let verdicts = proofs.all.iter().filter_map(|proof| table.row(&proof.name)).map(|row| row[4].starts_with(HELD));
+    let (held, open): (Vec<bool>, Vec<bool>) = verdicts.partition(|held| *held);
+    let all = proofs.all.len();
+    let left = all - held.len() - open.len();
+    say(&format!(
+        "\nof {all} cures {} are held by their tests, {} are not, {left} were not tried yet",
+        held.len(),
+        open.len()
+    ));
+    Ok(if open.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Patches named on the command line.
+fn names_given() -> BTreeSet<String> {
+    let mut arguments = std::env::args().skip(1);
+    let mut names = BTreeSet::new();
+    while let Some(argument) = arguments.next() {
+        if argument == "--minutes" {
+            arguments.next();
+        } else {
+            names.insert(argument);
+        }
+    }
+    names
+}
+
+fn put(table: &mut Kept, proof: &Proof, seconds: u64, verdict: String) {
+    let red: Vec<String> = proof.red.iter().map(|test| format!("{} {}", test.target, test.path)).collect();
+    let (name, cure) = (proof.name.clone(), proof.cure.clone());
+    table.put([name, cure, red.join(" and "), seconds.to_string(), verdict, kept::commit()]);
 }
 
 /// The patches of this checkout.
@@ -130,17 +177,6 @@ struct Seen {
     disturbed: BTreeSet<Test>,
 }
 
-struct Verdict {
-    proves: bool,
-    words: String,
-}
-
-impl Verdict {
-    fn failed(words: String) -> Self {
-        Self { proves: false, words }
-    }
-}
-
 /// What is the same for all patches.
 struct Bench {
     folder: PathBuf,
@@ -162,13 +198,13 @@ impl Bench {
         Ok(())
     }
 
-    fn judge(&self, tree: &Tree, proof: &Proof) -> Result<Verdict> {
+    fn judge(&self, tree: &Tree, proof: &Proof) -> Result<String> {
         let patch = self.folder.join(format!("{}.patch", proof.name)).display().to_string();
         if let Err(error) = git(&tree.0, &["apply", &patch]) {
-            return Ok(Verdict::failed(format!("does not apply: {error:#}")));
+            return Ok(format!("DOES NOT APPLY: {error:#}"));
         }
         let verdict = match self.build(tree) {
-            Err(error) => Verdict::failed(format!("does not build: {error}")),
+            Err(error) => format!("DOES NOT BUILD: {error}"),
             Ok(()) => compare(&proof.red.iter().cloned().collect(), &tree.run(&self.set)?),
         };
         git(&tree.0, &["checkout", "--quiet", "--force", "."])?;
@@ -282,7 +318,8 @@ fn lend_libraries(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn compare(expected: &BTreeSet<Test>, seen: &Seen) -> Verdict {
+/// What a run shows of a patch, in words.
+fn compare(expected: &BTreeSet<Test>, seen: &Seen) -> String {
     let (missed, more) = (expected - &seen.red, &seen.red - expected);
     let mut words = Vec::new();
     if !missed.is_empty() {
@@ -291,52 +328,14 @@ fn compare(expected: &BTreeSet<Test>, seen: &Seen) -> Verdict {
     if !more.is_empty() {
         words.push(format!("RED TOO: {}", names(&more)));
     }
-    let proves = words.is_empty();
-    if proves {
-        words.push("held".to_owned());
+    if words.is_empty() {
+        words.push(HELD.to_owned());
     }
     let others = &seen.disturbed - expected;
     if !others.is_empty() {
         words.push(format!("(disturbed: {})", names(&others)));
     }
-    Verdict { proves, words: words.join(" ") }
-}
-
-/// The columns of the table: wide enough for what is known before the first verdict, so that each row is said when it is
-/// ready.
-struct Columns([usize; 3]);
-
-impl Columns {
-    fn of(proofs: &[&Proof]) -> Self {
-        let red = |proof: &&Proof| proof.red.iter().map(|test| test.target.len() + 1 + test.path.len()).max();
-        let widest = |of: &dyn Fn(&&Proof) -> usize| proofs.iter().map(of).max().unwrap_or(0);
-        Self([
-            widest(&|proof| proof.name.len()),
-            widest(&|proof| proof.cure.len()),
-            widest(&|proof| red(proof).unwrap_or(0)),
-        ])
-    }
-
-    fn say_proof(&self, proof: &Proof, seconds: u64, verdict: &Verdict) {
-        let rows = proof.red.iter().enumerate().map(|(n, test)| {
-            let red = format!("{} {}", test.target, test.path);
-            match n {
-                0 => self.row([&proof.name, &proof.cure, &red, &seconds.to_string(), &verdict.words]),
-                _ => self.row(["", "", &red, "", ""]),
-            }
-        });
-        // At once: another worker may have rows to say.
-        say(&rows.collect::<Vec<_>>().join("\n"));
-    }
-
-    fn say(&self, cells: [&str; 5]) {
-        say(&self.row(cells));
-    }
-
-    fn row(&self, cells: [&str; 5]) -> String {
-        let ([name, cure, red], [a, b, c, seconds, verdict]) = (self.0, cells);
-        format!("{a:<name$}  {b:<cure$}  {c:<red$}  {seconds:>7}  {verdict}").trim_end().to_owned()
-    }
+    words.join(" ")
 }
 
 fn git(at: &Path, arguments: &[&str]) -> Result<String> {

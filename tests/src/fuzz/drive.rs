@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use muster_agent::clock::boottime_ns;
+
 use super::damage::Rng;
 use super::{Parser, Read, Row, weigh};
 
@@ -32,12 +34,16 @@ pub(crate) struct Order {
     pub(crate) cases: u64,
     /// Nothing but this block, to see it fail again.
     pub(crate) block: Option<u64>,
+    /// A parser may take so long this time.
+    pub(crate) seconds: u64,
 }
 
-/// What came of it.
+/// What came of it, this time and the times before.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) cases: u64,
+    /// Blocks that were run: the next one's number.
+    pub(crate) blocks: u64,
     pub(crate) cpu_s: f64,
     pub(crate) largest: usize,
     pub(crate) memory: usize,
@@ -55,13 +61,13 @@ pub(crate) fn hush_panics() {
     std::panic::set_hook(Box::new(|panic| PANIC.set(panic.to_string())));
 }
 
-/// Runs the cases of one parser.
-pub(crate) fn drive(row: &Row, order: Order, place: &Arc<Place>) -> Outcome {
+/// Runs the cases of one parser that are still to be run.
+pub(crate) fn drive(row: &Row, order: Order, so_far: Outcome, place: &Arc<Place>) -> Outcome {
     let mut parser = (row.make)();
-    let mut outcome = Outcome::default();
-    let began = cpu_s();
-    let mut block = order.block.unwrap_or(0);
-    while outcome.cases < order.cases && outcome.findings.len() < FINDINGS_MAX {
+    let mut outcome = so_far;
+    let (began, end_ns) = (cpu_s(), boottime_ns().saturating_add(order.seconds.saturating_mul(1_000_000_000)));
+    while outcome.cases < order.cases && outcome.findings.len() < FINDINGS_MAX && boottime_ns() < end_ns {
+        let block = order.block.unwrap_or(outcome.blocks);
         let ran =
             catch_unwind(AssertUnwindSafe(|| run_block(row, &mut *parser, order.seed, block, place, &mut outcome)));
         let trouble = ran.unwrap_or_else(|_| Err(PANIC.take()));
@@ -73,10 +79,10 @@ pub(crate) fn drive(row: &Row, order: Order, place: &Arc<Place>) -> Outcome {
         if order.block.is_some() {
             break;
         }
-        block += 1;
+        outcome.blocks += 1;
     }
     place.case.store(IDLE, Ordering::Relaxed);
-    outcome.cpu_s = cpu_s() - began;
+    outcome.cpu_s += cpu_s() - began;
     outcome
 }
 

@@ -11,6 +11,7 @@ pub mod figures;
 pub mod fleet;
 pub mod floor;
 pub mod ground;
+pub mod kept;
 pub mod machine;
 pub mod meter;
 pub mod proof;

@@ -6,7 +6,9 @@
 //! is asked of the services from outside: the collector's API, its webhook, systemd. Needs root, debootstrap and
 //! systemd-container; the tree is kept under `MUSTER_TEST_CACHE`.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "../systemd/compared.rs"]
+mod compared;
+
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +26,6 @@ const EXPORTER: &str = "127.0.0.1:9100";
 /// As `node_exporter` ships it; Debian's package leaves out more.
 const MOUNTS_LEFT_OUT: &str =
     "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
-/// What systemd-nspawn mounts for itself, twice at each place, once writable: whichever is told, it is no disk.
-const CONTAINERS_OWN: &str = "mountpoint=\"/run/host/";
 /// From a start to the first report.
 const UP: Duration = s(20);
 /// Normal level: seen within 10 s, paged 30 s later; and some more.
@@ -34,6 +34,10 @@ const PAGED: Duration = s(45);
 const UNITS: Duration = s(150);
 
 const NOBODY: &str = "nobody is paged";
+/// A service of the machine, and the check that looks after it.
+const WATCHED: &str = "[Service]\nExecStart=/usr/bin/sleep infinity\n";
+const CHECK: &str =
+    "\n[[check]]\nname = \"watched\"\nkind = \"unit\"\nunit = \"watched.service\"\ninterval = \"5s\"\nattempts = 1\n";
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -106,6 +110,7 @@ async fn measure(tree: &Path) -> Vec<Row> {
     story.sees_what_root_sees().await;
     story.killed().await;
     story.failed_unit().await;
+    story.checked_unit().await;
     story.hung().await;
     story.stopped().await;
     story.powered_off(tree).await;
@@ -133,6 +138,10 @@ fn package(to: &Path, receiver: &str) {
     let file = to.join("etc/muster/collector.toml");
     let example = std::fs::read_to_string(&file).expect("just put there");
     std::fs::write(&file, format!("{example}\n{receiver}")).expect("a tree of our own");
+    std::fs::write(to.join("etc/systemd/system/watched.service"), WATCHED).expect("a tree of our own");
+    let file = to.join("etc/muster/agent.toml");
+    let example = std::fs::read_to_string(&file).expect("just put there");
+    std::fs::write(&file, format!("{example}{CHECK}")).expect("a tree of our own");
 }
 
 impl Story {
@@ -260,38 +269,10 @@ impl Story {
         let ours = eventually("a younger report", s(40), younger).await;
         let after = eventually("node_exporter answers", UP, theirs).await;
         drop(exporter);
-        for (what, families) in COMPARED {
-            self.compare(what, families, &without_empty_labels(&after), &without_empty_labels(&ours));
+        for (what, seen) in compared::compare(&after, &ours) {
+            let (words, holds) = seen;
+            self.row(what, "as node_exporter run by root", words, holds);
         }
-    }
-
-    fn compare(
-        &mut self,
-        what: &'static str,
-        families: &[(&str, bool)],
-        theirs: &BTreeMap<String, f64>,
-        ours: &BTreeMap<String, f64>,
-    ) {
-        let mut differ = Vec::new();
-        let mut equal = 0;
-        for (family, values) in families {
-            let fits = |name: &&String| name.split('{').next() == Some(family) && !name.contains(CONTAINERS_OWN);
-            let of = |all: &BTreeMap<String, f64>| -> BTreeSet<String> { all.keys().filter(fits).cloned().collect() };
-            let (theirs_only, ours_only) = (&of(theirs) - &of(ours), &of(ours) - &of(theirs));
-            differ.extend(theirs_only.iter().map(|name| format!("only node_exporter: {name}")));
-            differ.extend(ours_only.iter().map(|name| format!("only agent: {name}")));
-            for name in &of(theirs) & &of(ours) {
-                if *values && theirs[&name] != ours[&name] {
-                    differ.push(format!("{name} is {} and not {}", ours[&name], theirs[&name]));
-                } else {
-                    equal += 1;
-                }
-            }
-        }
-        let holds = differ.is_empty() && equal > 0;
-        let seen =
-            if holds { format!("{equal} series, all equal") } else { format!("{equal} equal; {}", differ.join("; ")) };
-        self.row(what, "as node_exporter run by root", seen, holds);
     }
 
     async fn killed(&mut self) {
@@ -324,6 +305,30 @@ impl Story {
         let none = || async { self.findings().await.is_empty().then_some(()) };
         eventually("the finding is over", UNITS, none).await;
         self.equal("  after systemctl reset-failed", "", self.findings().await.join(", "));
+    }
+
+    /// Status of the check, and whether it is a problem.
+    async fn check(&self) -> String {
+        let host = self.ask(&format!("/api/v1/hosts/{}", self.host)).await.unwrap_or_default();
+        let open = self.ask("/api/v1/incidents").await.unwrap_or_default();
+        let about = |one: &&Value| one["key"].as_str().is_some_and(|key| key.ends_with("/watched"));
+        let incident = open["items"].as_array().and_then(|all| all.iter().find(about).cloned()).unwrap_or_default();
+        let (check, incident) = (&host["checks"][0], &incident["state"]);
+        let word = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+        format!("{}: {}; incident {}", word(&check["status"]), word(&check["output"]), word(incident))
+    }
+
+    async fn checked(&mut self, what: &'static str, expected: &str) {
+        let is_so = || async { Some(self.check().await).filter(|seen| seen == expected) };
+        let seen = eventually(what, s(30), is_so).await;
+        self.equal(what, expected, seen);
+    }
+
+    async fn checked_unit(&mut self) {
+        let stopped = "critical: watched.service is inactive (dead); incident open";
+        self.checked("a check of a unit that is not active", stopped).await;
+        self.machine.must(&["systemctl", "start", "watched"]).await;
+        self.checked("  after its start", "ok: watched.service is active (running); incident resolved").await;
     }
 
     async fn hung(&mut self) {
@@ -403,83 +408,4 @@ impl Story {
             self.row(what, &format!("at most {at_most:.1}"), level.to_owned(), holds);
         }
     }
-}
-
-/// What is compared: families, and whether their values must be equal too or only their labels.
-const COMPARED: [(&str, &[(&str, bool)]); 6] = [
-    (
-        "file system series of the agent under its unit",
-        &[
-            ("node_filesystem_size_bytes", true),
-            ("node_filesystem_readonly", true),
-            ("node_filesystem_device_error", true),
-            ("node_filesystem_files", true),
-            ("node_filesystem_avail_bytes", false),
-        ],
-    ),
-    (
-        "network series",
-        &[
-            ("node_network_receive_bytes_total", false),
-            ("node_network_transmit_bytes_total", false),
-            ("node_network_up", true),
-            ("node_network_mtu_bytes", true),
-        ],
-    ),
-    (
-        "process series",
-        &[
-            ("node_procs_running", false),
-            ("node_procs_blocked", false),
-            ("node_forks_total", false),
-            ("node_context_switches_total", false),
-        ],
-    ),
-    (
-        "disk, memory, kernel series",
-        &[
-            ("node_disk_reads_completed_total", false),
-            ("node_memory_MemTotal_bytes", true),
-            ("node_boot_time_seconds", true),
-            ("node_uname_info", true),
-        ],
-    ),
-    (
-        "clock, protocol, interrupt series",
-        &[
-            ("node_timex_status", true),
-            ("node_timex_tick_seconds", true),
-            ("node_timex_offset_seconds", false),
-            ("node_netstat_Tcp_InSegs", false),
-            ("node_udp_queues", false),
-            ("node_interrupts_total", false),
-            ("node_processes_pids", false),
-            ("node_processes_max_processes", true),
-        ],
-    ),
-    (
-        "systemd series",
-        &[
-            ("node_systemd_unit_state", false),
-            ("node_systemd_units", false),
-            ("node_systemd_version", true),
-            ("node_systemd_system_running", true),
-            ("node_systemd_service_restart_total", true),
-            ("node_systemd_socket_accepted_connections_total", true),
-            ("node_systemd_socket_current_connections", true),
-            ("node_systemd_socket_refused_connections_total", true),
-            ("node_systemd_timer_last_trigger_seconds", false),
-        ],
-    ),
-];
-
-/// To Prometheus an empty label is none, and the collector does not write it.
-fn without_empty_labels(samples: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    let clean = |name: &String| {
-        let Some((family, labels)) = name.split_once('{') else { return name.clone() };
-        let labels = labels.trim_end_matches('}').split("\",").map(|label| label.trim_end_matches('"'));
-        let labels: Vec<&str> = labels.filter(|label| !label.ends_with('=')).collect();
-        format!("{family}{{{}}}", labels.join("\","))
-    };
-    samples.iter().map(|(name, value)| (clean(name), *value)).collect()
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::check::{self, board::Board};
 use crate::clock;
 use crate::collecting::Collecting;
-use crate::config::Config;
+use crate::config::{Config, RemoteChecks};
 use crate::exporter;
 use crate::gather::Gatherer;
 use crate::host::Host;
@@ -43,7 +43,9 @@ pub enum AppError {
 /// # Errors
 /// When the state directory cannot be used or holds no usable identity. An absent collector is no error.
 pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
-    let board = (!config.checks.is_empty()).then(|| Arc::new(Board::new(config.checks)));
+    let local = config.local();
+    let some_may_come = local.remote_checks != RemoteChecks::None;
+    let board = (some_may_come || !config.checks.is_empty()).then(|| Arc::new(Board::new(config.checks)));
     let host = match &board {
         Some(board) => host.with_checks(board),
         None => host,
@@ -57,6 +59,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         state,
         host: host.clone(),
         labels: config.labels,
+        local,
         addresses: config.addresses,
         spool,
         readings,
@@ -71,7 +74,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         asked
     });
     if let Some(board) = board {
-        tracing::info!(checks = board.definitions().len(), "service checks are defined");
+        tracing::info!(checks = board.definitions().len(), "checks that this machine runs");
         tasks.spawn(check::running::run(host.clone(), board));
     }
     let collecting = Collecting {

@@ -17,6 +17,7 @@ use toml::Spanned;
 
 use crate::check::Definition;
 use crate::check::define::{self, Plugins, Table};
+use crate::check::remote::Local;
 use crate::host::Crowding;
 
 /// Where the file is looked for.
@@ -155,6 +156,8 @@ pub struct Config {
     pub limits: Crowding,
     /// Service checks.
     pub checks: Vec<Definition>,
+    /// Plugins that checks may name.
+    pub plugins: Plugins,
 }
 
 impl Default for Config {
@@ -170,6 +173,7 @@ impl Default for Config {
             exporter: None,
             limits: Crowding::default(),
             checks: Vec::new(),
+            plugins: Plugins::new(),
         }
     }
 }
@@ -200,6 +204,13 @@ pub struct ConfigError {
 }
 
 impl Config {
+    /// What the collector may set on this machine, and what it may not.
+    #[must_use]
+    pub fn local(&self) -> Local {
+        let (checks, plugins) = (self.checks.clone(), self.plugins.clone());
+        Local { remote_checks: self.remote_checks, checks, plugins, interval: self.interval }
+    }
+
     /// Reads the file at `path`; without a path the default one, which may be absent.
     ///
     /// # Errors
@@ -306,7 +317,17 @@ pub(crate) struct Inspection<'a> {
     mistakes: Vec<Mistake>,
 }
 
-impl Inspection<'_> {
+impl<'a> Inspection<'a> {
+    /// Nothing is wrong yet.
+    pub(crate) const fn of(file: &'a Path, text: &'a str) -> Self {
+        Self { file, text, mistakes: Vec::new() }
+    }
+
+    /// What is wrong, in the order in which it was noted.
+    pub(crate) fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
     /// Notes what is wrong at this byte of the text.
     pub(crate) fn mistake(&mut self, at: usize, text: String) {
         let line = self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -317,6 +338,7 @@ impl Inspection<'_> {
         let mut config = Config::default();
         let known = define::plugins(raw.plugins, plugins, self);
         config.checks = define::checks(raw.check, &known, self);
+        config.plugins = known;
         if let Some(state) = raw.state {
             if state.get_ref().starts_with('/') {
                 config.state = state.into_inner().into();

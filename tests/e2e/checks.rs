@@ -15,19 +15,19 @@ use tokio::task::JoinSet;
 use crate::s;
 
 /// A service on a port that can be stopped and started again.
-struct Service {
-    port: u16,
+pub(crate) struct Service {
+    pub(crate) port: u16,
     tasks: JoinSet<()>,
 }
 
 impl Service {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut service = Self { port: free_port(), tasks: JoinSet::new() };
         service.again().await;
         service
     }
 
-    async fn again(&mut self) {
+    pub(crate) async fn again(&mut self) {
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         let listener = TcpListener::bind(address).await.expect("its port is free again");
         self.tasks.spawn(async move {
@@ -37,19 +37,19 @@ impl Service {
         });
     }
 
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.tasks.shutdown().await;
     }
 }
 
 /// A check as the API shows it.
-async fn check(collector: &Collector, host: &str, name: &str) -> Option<Value> {
+pub(crate) async fn check(collector: &Collector, host: &str, name: &str) -> Option<Value> {
     let host = collector.get(&format!("/api/v1/hosts/{host}")).await.json();
     host["checks"].as_array()?.iter().find(|check| check["name"] == name).cloned()
 }
 
 /// Waits until a check has this status, and counts.
-async fn check_is(collector: &Collector, host: &str, name: &str, status: &str) -> Value {
+pub(crate) async fn check_is(collector: &Collector, host: &str, name: &str, status: &str) -> Value {
     let is = || async {
         check(collector, host, name).await.filter(|check| check["status"] == status && check["hard"] == true)
     };
@@ -57,7 +57,7 @@ async fn check_is(collector: &Collector, host: &str, name: &str, status: &str) -
 }
 
 /// Attempt and status of every record about a check, in the order in which they were made.
-fn told(collector: &Collector, name: &str) -> Vec<(i64, i64)> {
+pub(crate) fn told(collector: &Collector, name: &str) -> Vec<(i64, i64)> {
     let records = collector.facts("checks");
     let results = records.iter().flat_map(|record| record["results"].as_array().cloned().unwrap_or_default());
     let of = results.filter(|result| result["check"] == name);

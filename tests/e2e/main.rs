@@ -29,6 +29,7 @@ mod quickstart;
 mod restart;
 mod rules;
 mod scope;
+mod settings;
 mod trends;
 mod upgrade;
 mod wrong_clock;

@@ -50,12 +50,12 @@ async fn a_store_of_the_first_release_is_brought_up_to_date_and_kept_beside() {
     collector.stop().await;
     let file = collector.state().join("state.db");
     let store = rusqlite::Connection::open(&file).expect("the store is a database");
-    // What the second schema added.
-    let back = "DROP TABLE check_state; DROP TABLE rule_override;
+    // What the later schemas added.
+    let back = "DROP TABLE check_state; DROP TABLE rule_override; DROP TABLE settings; DROP TABLE settings_given;
         UPDATE meta SET value = '1' WHERE key = 'schema_version'";
     store.execute_batch(back).expect("the first schema");
     drop(store);
     collector.run().await;
     collector.host_is(&agent.host, "up", s(30)).await;
-    assert!(collector.state().join("state.db.before-2").exists(), "the store before is kept");
+    assert!(collector.state().join("state.db.before-3").exists(), "the store before is kept");
 }

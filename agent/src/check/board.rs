@@ -1,17 +1,24 @@
 //! The last outcome of each check, where the runner leaves it and readings and uplink find it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::{Definition, Outcome};
 
 /// What is known of one check.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 struct Seen {
+    definition: Arc<Definition>,
     last: Option<(Outcome, f64)>,
     attempt: u32,
     unsaid: bool,
+}
+
+impl Seen {
+    const fn new(definition: Arc<Definition>) -> Self {
+        Self { definition, last: None, attempt: 0, unsaid: false }
+    }
 }
 
 /// What the collector has to hear of one check.
@@ -41,31 +48,53 @@ pub struct Shown<'a> {
 /// The board. What the collector has not heard waits here: of each check the last outcome only, so it cannot grow.
 #[derive(Debug)]
 pub struct Board {
-    definitions: Vec<Definition>,
     seen: Mutex<Vec<Seen>>,
     changed: Notify,
+    redefined: Notify,
 }
 
 impl Board {
     /// A board for these checks; none has been run.
     #[must_use]
     pub fn new(definitions: Vec<Definition>) -> Self {
-        let seen = vec![Seen::default(); definitions.len()];
-        Self { definitions, seen: Mutex::new(seen), changed: Notify::new() }
+        let seen = definitions.into_iter().map(|definition| Seen::new(Arc::new(definition))).collect();
+        Self { seen: Mutex::new(seen), changed: Notify::new(), redefined: Notify::new() }
     }
 
-    /// The checks, in the order of their definition.
+    /// The checks, in the order of their definition. One that stays as it is stays the same `Arc`.
     #[must_use]
-    pub fn definitions(&self) -> &[Definition] {
-        &self.definitions
+    pub fn definitions(&self) -> Vec<Arc<Definition>> {
+        self.seen().iter().map(|seen| Arc::clone(&seen.definition)).collect()
     }
 
-    /// Takes the outcome of the check at `index` in; `tell`: the collector has to hear of it.
-    pub fn put(&self, index: usize, outcome: Outcome, took_s: f64, attempt: u32, tell: bool) {
-        if let Some(seen) = self.seen().get_mut(index) {
-            let unsaid = seen.unsaid || tell;
-            *seen = Seen { last: Some((outcome, took_s)), attempt, unsaid };
+    /// From now on these are the checks. What is known of one that stays as it is stays known.
+    pub fn define(&self, definitions: &[Definition]) {
+        let mut seen = self.seen();
+        let mut before = std::mem::take(&mut *seen);
+        for definition in definitions {
+            let known = before.iter().position(|known| *known.definition == *definition);
+            seen.push(match known {
+                Some(at) => before.swap_remove(at),
+                None => Seen::new(Arc::new(definition.clone())),
+            });
         }
+        drop(seen);
+        self.redefined.notify_one();
+    }
+
+    /// Waits until the checks may be others.
+    pub async fn redefined(&self) {
+        self.redefined.notified().await;
+    }
+
+    /// Takes the outcome of a check in; `tell`: the collector has to hear of it. One that is no longer defined so is
+    /// passed over.
+    pub fn put(&self, check: &Arc<Definition>, outcome: Outcome, took_s: f64, attempt: u32, tell: bool) {
+        let mut seen = self.seen();
+        let Some(seen) = seen.iter_mut().find(|seen| Arc::ptr_eq(&seen.definition, check)) else { return };
+        seen.last = Some((outcome, took_s));
+        seen.attempt = attempt;
+        seen.unsaid |= tell;
         if tell {
             self.changed.notify_one();
         }
@@ -79,15 +108,14 @@ impl Board {
     /// What the collector has not heard of; it counts as heard from now on.
     #[must_use]
     pub fn take_unsaid(&self) -> Vec<Told> {
-        let mut seen = self.seen();
         let mut told = Vec::new();
-        for (definition, seen) in self.definitions.iter().zip(seen.iter_mut()) {
+        for seen in self.seen().iter_mut() {
             if std::mem::take(&mut seen.unsaid) {
                 told.push(Told {
-                    check: definition.name.clone(),
+                    check: seen.definition.name.clone(),
                     outcome: seen.last.as_ref().map(|(outcome, _)| outcome.clone()),
                     attempt: seen.attempt,
-                    attempts: definition.attempts,
+                    attempts: seen.definition.attempts,
                 });
             }
         }
@@ -101,9 +129,9 @@ impl Board {
 
     /// Calls `show` with each check that has been run.
     pub fn each(&self, mut show: impl FnMut(&Shown<'_>)) {
-        for (definition, seen) in self.definitions.iter().zip(self.seen().iter()) {
+        for seen in self.seen().iter() {
             if let Some((outcome, took_s)) = &seen.last {
-                show(&Shown { definition, outcome, took_s: *took_s });
+                show(&Shown { definition: &seen.definition, outcome, took_s: *took_s });
             }
         }
     }
@@ -120,16 +148,21 @@ mod tests {
     use super::*;
     use crate::check::{Kind, Status};
 
-    fn board() -> Board {
-        let definition = |name: &str| Definition {
+    fn definition(name: &str) -> Definition {
+        Definition {
             name: name.into(),
             kind: Kind::Tcp("127.0.0.1:80".into()),
             interval: Duration::from_secs(60),
             timeout: Duration::from_secs(10),
             attempts: 3,
             retry_interval: Duration::from_secs(15),
-        };
-        Board::new(vec![definition("a"), definition("b")])
+        }
+    }
+
+    fn board() -> (Board, [Arc<Definition>; 2]) {
+        let board = Board::new(vec![definition("a"), definition("b")]);
+        let checks = board.definitions().try_into().unwrap();
+        (board, checks)
     }
 
     fn names(told: &[Told]) -> Vec<(&str, u32)> {
@@ -138,12 +171,12 @@ mod tests {
 
     #[test]
     fn what_changed_is_told_once_and_only_the_last_of_it() {
-        let board = board();
+        let (board, [a, b]) = board();
         assert_eq!(board.take_unsaid(), []);
-        board.put(0, Outcome::new(Status::Critical, "no"), 0.1, 1, true);
-        board.put(0, Outcome::new(Status::Critical, "no"), 0.1, 2, true);
-        board.put(0, Outcome::new(Status::Critical, "still no"), 0.1, 2, false);
-        board.put(1, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
+        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 1, true);
+        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 2, true);
+        board.put(&a, Outcome::new(Status::Critical, "still no"), 0.1, 2, false);
+        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
         let told = board.take_unsaid();
         assert_eq!(names(&told), [("a", 2)]);
         assert_eq!(told[0].outcome.as_ref().map(|outcome| outcome.output.as_str()), Some("still no"));
@@ -152,10 +185,24 @@ mod tests {
 
     #[test]
     fn a_new_stream_hears_of_all_that_were_run() {
-        let board = board();
-        board.put(1, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
+        let (board, [_, b]) = board();
+        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
         board.say_again();
         assert_eq!(names(&board.take_unsaid()), [("b", 1)]);
+        assert_eq!(board.take_unsaid(), []);
+    }
+
+    #[test]
+    fn a_check_that_stays_as_it_is_goes_on_and_what_an_old_one_brings_is_passed_over() {
+        let (board, [a, b]) = board();
+        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 2, true);
+        let slower = Definition { interval: Duration::from_secs(90), ..definition("b") };
+        board.define(&[definition("c"), slower, definition("a")]);
+        board.put(&b, Outcome::new(Status::Ok, "as it was defined before"), 0.1, 1, true);
+        assert_eq!(names(&board.take_unsaid()), [("a", 2)]);
+        assert!(Arc::ptr_eq(&board.definitions()[2], &a));
+        board.define(&[]);
+        board.say_again();
         assert_eq!(board.take_unsaid(), []);
     }
 }

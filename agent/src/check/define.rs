@@ -97,15 +97,20 @@ pub(crate) fn checks(raw: Vec<Spanned<Table>>, plugins: &Plugins, inspection: &m
     let mut definitions = Vec::new();
     for table in raw {
         let at = table.span().start;
-        let mut keys = Keys::new(table.into_inner(), "check".to_owned(), at, inspection);
-        let expectation = format!("a name that no other check has, {NAME}");
-        let name = keys.required("name", &expectation, |value| {
-            text(value).filter(|name| is_name(name) && names.insert(name.clone()))
-        });
-        definitions.extend(definition(name, &mut keys, plugins));
-        keys.finish();
+        let keys = Keys::new(table.into_inner(), "check".to_owned(), at, inspection);
+        definitions.extend(check(keys, &mut names, plugins));
     }
     definitions
+}
+
+/// Reads one check, whose name is to be none of `names`.
+pub(super) fn check(mut keys: Keys<'_, '_>, names: &mut BTreeSet<String>, plugins: &Plugins) -> Option<Definition> {
+    let expectation = format!("a name that no other check has, {NAME}");
+    let name = keys
+        .required("name", &expectation, |value| text(value).filter(|name| is_name(name) && names.insert(name.clone())));
+    let definition = definition(name, &mut keys, plugins);
+    keys.finish();
+    definition
 }
 
 fn definition(name: Option<String>, keys: &mut Keys<'_, '_>, plugins: &Plugins) -> Option<Definition> {

@@ -1,9 +1,9 @@
 //! Service checks: is what this machine offers, or needs, at its service? Built-in kinds, and Nagios plugins unchanged.
 //!
-//! [`define`] reads the definitions of `agent.toml`; [`turn`] counts attempts and says when a check is due again;
+//! [`define`] reads the definitions of `agent.toml`, [`remote`] those that the collector sends; [`turn`] counts attempts and says when a check is due again;
 //! [`running`] runs what is due, each within its own deadline, beside collecting and the uplink and never in their way;
 //! [`board`] holds the last outcomes, for readings and for the collector. What an outcome means is the collector's to
-//! decide. Where no check is defined nothing of this exists while the agent runs.
+//! decide. Where no check is defined and none may be sent nothing of this exists while the agent runs.
 
 pub mod board;
 mod certificate;
@@ -16,6 +16,7 @@ mod keys;
 pub mod perfdata;
 mod plugin;
 mod process;
+pub mod remote;
 pub mod running;
 mod tcp;
 mod tls;

@@ -4,6 +4,7 @@
 //! systemd) on a thread of its own that lives as long as the run. A thread that does not come back is left alone, and its
 //! check is not begun anew until it does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ const KILLED_BEFORE: Duration = Duration::from_millis(500);
 
 /// One check between its runs.
 struct Place {
+    check: Arc<Definition>,
     turn: Turn,
     due: Instant,
     runs: bool,
@@ -34,82 +36,89 @@ struct Place {
     thread: Arc<()>,
 }
 
+type UnderWay = JoinSet<(Arc<Definition>, Outcome, Duration)>;
+
 /// Runs the checks of `board` for ever.
 pub async fn run(host: Host, board: Arc<Board>) {
-    let count = board.definitions().len();
-    let begun = Instant::now();
-    let place = |(index, check): (usize, &Definition)| Place {
-        turn: Turn::default(),
-        due: begun + turn::first(index, count, random_ratio(), check.interval),
-        runs: false,
-        thread: Arc::default(),
-    };
-    let mut places: Vec<Place> = board.definitions().iter().enumerate().map(place).collect();
-    let mut under_way: JoinSet<(usize, Outcome, Duration)> = JoinSet::new();
+    let mut places = follow(Vec::new(), board.definitions());
+    let mut under_way = UnderWay::new();
     loop {
-        begin_due(&mut places, &board, &host, &mut under_way);
+        begin_due(&mut places, &host, &mut under_way);
         let waiting = places.iter().filter(|place| !place.runs).map(|place| place.due).min();
         let room = under_way.len() < AT_ONCE;
         tokio::select! {
             Some(ended) = under_way.join_next() => {
                 // A run that panicked would be a bug; it is begun again no more, and the others go on.
-                let Ok((index, outcome, took)) = ended else { continue };
-                take(&mut places, &board, index, outcome, took);
+                let Ok((check, outcome, took)) = ended else { continue };
+                take(&mut places, &board, &check, outcome, took);
             }
             () = until(waiting), if room && waiting.is_some() => {}
-            else => return,
+            () = board.redefined() => places = follow(places, board.definitions()),
         }
     }
+}
+
+/// Places for these checks: those that stay keep theirs, the others are spread over the time to their first runs.
+fn follow(before: Vec<Place>, checks: Vec<Arc<Definition>>) -> Vec<Place> {
+    let mut known: BTreeMap<String, Place> =
+        before.into_iter().map(|place| (place.check.name.clone(), place)).collect();
+    let (begun, count) = (Instant::now(), checks.len());
+    let place = |(index, check): (usize, Arc<Definition>)| match known.remove(&check.name) {
+        Some(place) if Arc::ptr_eq(&place.check, &check) => place,
+        other => Place {
+            due: begun + turn::first(index, count, random_ratio(), check.interval),
+            check,
+            turn: Turn::default(),
+            runs: false,
+            // A run that hangs keeps the next one out, however the check is defined by then.
+            thread: other.map_or_else(Arc::default, |place| place.thread),
+        },
+    };
+    checks.into_iter().enumerate().map(place).collect()
 }
 
 /// Runs each check once, for a person who asks.
 pub async fn once(host: &Host, board: &Arc<Board>) {
-    let all = 0..board.definitions().len();
-    let mut left = all.clone();
-    let mut under_way = JoinSet::new();
-    let mut places: Vec<Place> =
-        all.map(|_| Place { turn: Turn::default(), due: Instant::now(), runs: true, thread: Arc::default() }).collect();
+    let mut places = follow(Vec::new(), board.definitions());
+    let mut left: Vec<Arc<Definition>> = board.definitions();
+    left.reverse();
+    let mut under_way = UnderWay::new();
     loop {
         while under_way.len() < AT_ONCE
-            && let Some(index) = left.next()
+            && let Some(check) = left.pop()
         {
-            under_way.spawn(one(index, Arc::clone(board), host.clone(), Arc::default()));
+            under_way.spawn(one(check, host.clone(), Arc::default()));
         }
         let Some(ended) = under_way.join_next().await else { return };
-        if let Ok((index, outcome, took)) = ended {
-            take(&mut places, board, index, outcome, took);
+        if let Ok((check, outcome, took)) = ended {
+            take(&mut places, board, &check, outcome, took);
         }
     }
 }
 
-fn begin_due(
-    places: &mut [Place],
-    board: &Arc<Board>,
-    host: &Host,
-    under_way: &mut JoinSet<(usize, Outcome, Duration)>,
-) {
+fn begin_due(places: &mut [Place], host: &Host, under_way: &mut UnderWay) {
     let now = Instant::now();
     // The longest overdue first, so that none is passed over for ever.
     while under_way.len() < AT_ONCE {
-        let due = places.iter_mut().enumerate().filter(|(_, place)| !place.runs && place.due <= now);
-        let Some((index, place)) = due.min_by_key(|(_, place)| place.due) else { return };
+        let due = places.iter_mut().filter(|place| !place.runs && place.due <= now);
+        let Some(place) = due.min_by_key(|place| place.due) else { return };
         place.runs = true;
-        under_way.spawn(one(index, Arc::clone(board), host.clone(), Arc::clone(&place.thread)));
+        under_way.spawn(one(Arc::clone(&place.check), host.clone(), Arc::clone(&place.thread)));
     }
 }
 
-fn take(places: &mut [Place], board: &Board, index: usize, outcome: Outcome, took: Duration) {
-    let (Some(place), Some(definition)) = (places.get_mut(index), board.definitions().get(index)) else { return };
-    let tell = place.turn.take(outcome.status, definition);
-    let wait = place.turn.wait(definition);
+fn take(places: &mut [Place], board: &Board, check: &Arc<Definition>, outcome: Outcome, took: Duration) {
+    let Some(place) = places.iter_mut().find(|place| Arc::ptr_eq(&place.check, check)) else { return };
+    let tell = place.turn.take(outcome.status, check);
+    let wait = place.turn.wait(check);
     let now = Instant::now();
     // At its own pace; a run that took longer than the pause is followed by the next one at once, not by several.
     place.due = (place.due + wait).max(now);
-    if wait == definition.retry_interval {
+    if wait == check.retry_interval {
         place.due = now + wait;
     }
     place.runs = false;
-    board.put(index, outcome, took.as_secs_f64(), place.turn.attempt(), tell);
+    board.put(check, outcome, took.as_secs_f64(), place.turn.attempt(), tell);
 }
 
 async fn until(at: Option<Instant>) {
@@ -120,11 +129,8 @@ async fn until(at: Option<Instant>) {
 }
 
 /// One run within its deadline.
-async fn one(index: usize, board: Arc<Board>, host: Host, thread: Arc<()>) -> (usize, Outcome, Duration) {
+async fn one(definition: Arc<Definition>, host: Host, thread: Arc<()>) -> (Arc<Definition>, Outcome, Duration) {
     let begun = Instant::now();
-    let Some(definition) = board.definitions().get(index) else {
-        return (index, Outcome::new(Status::Unknown, "there is no such check"), Duration::ZERO);
-    };
     // The place of the check holds one, and so does this run.
     let outcome = if Arc::strong_count(&thread) > 2 {
         Outcome::new(Status::Unknown, "an earlier run hangs and has not returned")
@@ -132,9 +138,9 @@ async fn one(index: usize, board: Arc<Board>, host: Host, thread: Arc<()>) -> (u
         let late = || {
             Outcome::new(late(&definition.kind), format!("no outcome within {} s", definition.timeout.as_secs_f64()))
         };
-        timeout(definition.timeout, outcome(definition, host, thread)).await.unwrap_or_else(|_| late())
+        timeout(definition.timeout, outcome(&definition, host, thread)).await.unwrap_or_else(|_| late())
     };
-    (index, outcome, begun.elapsed())
+    (definition, outcome, begun.elapsed())
 }
 
 /// Who does not answer over the network in time is out of service; of what hangs here nothing can be told.

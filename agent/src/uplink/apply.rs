@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::backoff::Ending;
 use super::open::{OpenError, Opened, describe, refuses};
 use super::session::{Progress, Session};
-use super::settings::Settings;
 use super::{ALIVE_LOG, Event, Uplink};
 use crate::clock::Moment;
 use crate::gather::Gathered;
@@ -186,51 +185,6 @@ impl Uplink {
         }
     }
 
-    /// Applies settings all or nothing and answers.
-    fn settings(&mut self, settings: &v1::Settings) {
-        let error = match Settings::parse(&settings.document) {
-            Ok(parsed) => {
-                self.take_settings(parsed);
-                self.memory.settings_version = settings.version;
-                let document = String::from_utf8_lossy(&settings.document);
-                // Each welcome brings the settings; a version alone goes to the disk with the next generation.
-                if document != self.memory.settings_document {
-                    self.memory.settings_document = document.into_owned();
-                    self.memory.save(&self.parts.state);
-                }
-                String::new()
-            }
-            Err(error) => {
-                tracing::warn!(
-                    "settings {} of the collector are not applied: {}",
-                    settings.version,
-                    error.escape_debug()
-                );
-                error
-            }
-        };
-        self.say(Body::SettingsApplied(v1::SettingsApplied { version: settings.version, error }));
-    }
-
-    fn take_settings(&mut self, settings: Settings) {
-        if settings == self.settings {
-            return;
-        }
-        tracing::info!(
-            watch = ?settings.watch,
-            report_ms = settings.report.as_millis() as u64,
-            beat_ms = settings.beat.as_millis() as u64,
-            "new settings"
-        );
-        self.settings = settings;
-        self.parts.report_every.send_replace(settings.report);
-        if let Some(session) = &self.session
-            && let Err(error) = crate::dial::watch_path(&session.socket, settings.watch.path())
-        {
-            tracing::debug!(%error, "the connection keeps its old time-outs");
-        }
-    }
-
     fn asked(&mut self, ask: v1::Ask) {
         let error = match ask.what {
             Some(What::AreYouThere(_)) => String::new(),
@@ -260,7 +214,7 @@ impl Uplink {
         }
     }
 
-    fn say(&mut self, body: Body) {
+    pub(super) fn say(&mut self, body: Body) {
         if let Some(session) = &mut self.session {
             session.say(body);
         }

@@ -38,12 +38,10 @@ impl Known {
 }
 
 impl Uplink {
-    /// Checks of the last run that are not defined any more are gone.
+    /// Checks that the collector may know of and that are not defined any more are gone.
     pub(super) fn tell_gone_checks(&mut self, now: Moment) {
-        let defined: BTreeSet<&str> = match self.parts.host.checks() {
-            Some(board) => board.definitions().iter().map(|check| check.name.as_str()).collect(),
-            None => BTreeSet::new(),
-        };
+        let checks = self.parts.host.checks().map(crate::check::board::Board::definitions).unwrap_or_default();
+        let defined: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
         let gone: Vec<String> =
             self.known_checks.0.iter().filter(|name| !defined.contains(name.as_str())).cloned().collect();
         if gone.is_empty() {

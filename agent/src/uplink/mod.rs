@@ -8,6 +8,7 @@
 
 mod apply;
 mod backoff;
+mod central;
 mod checks;
 mod open;
 mod session;
@@ -15,6 +16,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use central::settings_in;
 pub use settings::{Settings, Watch};
 
 use std::future::Future;
@@ -26,6 +29,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::alive::{self, AliveLog};
+use crate::check::Definition;
+use crate::check::remote::Local;
 use crate::clock::Moment;
 use crate::gather::Gathered;
 use crate::host::Host;
@@ -34,6 +39,7 @@ use crate::report::{self, RollupMinute, StreamEncoder};
 use crate::spool::Spool;
 use crate::state::{StateDir, StateError};
 use backoff::{Backoff, Ending};
+use central::Central;
 use open::{OpenError, Opened, Ticket, open};
 use session::{Progress, Session};
 use settings::Memory;
@@ -98,6 +104,8 @@ pub struct Parts {
     pub host: Host,
     /// Its labels.
     pub labels: Vec<(String, String)>,
+    /// What its own file says of what the collector may set.
+    pub local: Local,
     /// Addresses that win over those learnt at enrolment.
     pub addresses: Vec<String>,
     /// The records nobody has acknowledged.
@@ -144,6 +152,8 @@ pub struct Uplink {
     /// What becomes of the readings while nobody listens.
     lull: Option<RollupMinute>,
     known_checks: checks::Known,
+    /// Checks that the collector set.
+    sent_checks: Vec<Definition>,
     last_tick: Moment,
     ticked_at: Instant,
     /// The monotonic clock at `last_tick`.
@@ -183,9 +193,10 @@ impl Uplink {
         memory.starts += 1;
         memory.save(&parts.state);
         let text = parts.state.read(ALIVE_LOG)?.unwrap_or_default();
-        let settings = memory.settings();
+        let central = Central::remembered(&memory.settings_document, &parts.local);
+        let settings = central.settings;
         parts.report_every.send_replace(settings.report);
-        Ok(Self {
+        let mut uplink = Self {
             identity,
             next_identity,
             opening_with_next: false,
@@ -211,8 +222,11 @@ impl Uplink {
             ran_until: Instant::now(),
             losses_told_ms: None,
             trouble_told: false,
+            sent_checks: Vec::new(),
             parts,
-        })
+        };
+        uplink.take_checks(central.checks);
+        Ok(uplink)
     }
 
     /// Runs until `shutdown`, then says goodbye with what `why` answers.

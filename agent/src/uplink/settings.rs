@@ -1,4 +1,4 @@
-//! What the collector may set, and what this agent remembers of its sessions between starts.
+//! How closely the collector watches, and what this agent remembers of its sessions between starts.
 
 use std::time::Duration;
 
@@ -8,10 +8,6 @@ use crate::dial::PathWatch;
 use crate::state::{StateDir, StateError};
 
 const FILE: &str = "session.json";
-/// The wire's limit for a settings document.
-const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
-const REPORT_MS: std::ops::RangeInclusive<u64> = 1_000..=300_000;
-const BEAT_MS: std::ops::RangeInclusive<u64> = 100..=60_000;
 
 /// How closely a host is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -63,47 +59,6 @@ impl Watch {
     }
 }
 
-/// The document as it is sent. Keys of newer collectors are passed over: all that this agent knows is applied or nothing.
-#[derive(Debug, Default, Deserialize)]
-struct Document {
-    /// "fast", "normal" or "relaxed".
-    watch: Option<Watch>,
-    /// Milliseconds between reports, 1 000 to 300 000.
-    report_ms: Option<u64>,
-    /// Milliseconds between beats, 100 to 60 000.
-    beat_ms: Option<u64>,
-}
-
-impl Settings {
-    /// Reads a settings document; an empty one means the defaults.
-    ///
-    /// # Errors
-    /// A sentence that names key, value and expectation; nothing is applied then.
-    pub fn parse(document: &[u8]) -> Result<Self, String> {
-        if document.len() > DOCUMENT_BYTES_MAX {
-            return Err(format!("the document has {} bytes, expected at most {DOCUMENT_BYTES_MAX}", document.len()));
-        }
-        let text = std::str::from_utf8(document).map_err(|_| "the document is not UTF-8 text".to_owned())?;
-        let document: Document = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let mut settings = document.watch.unwrap_or_default().settings();
-        if let Some(ms) = document.report_ms {
-            settings.report = within("report_ms", ms, &REPORT_MS)?;
-        }
-        if let Some(ms) = document.beat_ms {
-            settings.beat = within("beat_ms", ms, &BEAT_MS)?;
-        }
-        Ok(settings)
-    }
-}
-
-fn within(key: &str, ms: u64, range: &std::ops::RangeInclusive<u64>) -> Result<Duration, String> {
-    if range.contains(&ms) {
-        Ok(Duration::from_millis(ms))
-    } else {
-        Err(format!("{key} = {ms}: expected {} to {}", range.start(), range.end()))
-    }
-}
-
 /// What outlives the process.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -138,34 +93,11 @@ impl Memory {
             tracing::warn!(%error, "what the collector said could not be kept for the next start");
         }
     }
-
-    /// The last good settings.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings::parse(self.settings_document.as_bytes()).unwrap_or_else(|_| Watch::default().settings())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn document_states_the_level_and_may_state_the_times() {
-        assert_eq!(Settings::parse(b"").unwrap(), Watch::Normal.settings());
-        let fast = Settings::parse(b"watch = \"fast\"\nreport_ms = 1000\nnewer = [1]\n").unwrap();
-        assert_eq!((fast.watch, fast.report.as_millis(), fast.beat.as_millis()), (Watch::Fast, 1_000, 400));
-    }
-
-    #[test]
-    fn unfit_document_is_refused_whole_with_key_value_and_expectation() {
-        assert_eq!(
-            Settings::parse(b"watch = \"fast\"\nbeat_ms = 99").unwrap_err(),
-            "beat_ms = 99: expected 100 to 60000"
-        );
-        for wrong in [&b"watch = \"lax\""[..], b"report_ms = 300001", b"\xff", &[b' '; DOCUMENT_BYTES_MAX + 1]] {
-            assert!(Settings::parse(wrong).is_err());
-        }
-    }
 
     #[test]
     fn memory_survives_a_restart_and_damage_is_set_aside() {

@@ -100,6 +100,7 @@ async fn world_at(records: u64, limits: Limits, now: fn() -> Moment) -> (World, 
         state: state.clone(),
         host: Host::live(),
         labels: Vec::new(),
+        local: Local::default(),
         addresses: Vec::new(),
         spool,
         readings,
@@ -225,6 +226,11 @@ async fn collector_that_lost_acknowledged_records_gets_again_what_is_still_kept(
     .await;
 }
 
+fn applied_whole(version: u64) -> v1::SettingsApplied {
+    let keys = ["watch", "report_ms", "beat_ms", "check"].map(str::to_owned).to_vec();
+    v1::SettingsApplied { version, error: String::new(), local: Vec::new(), keys }
+}
+
 #[tokio::test]
 async fn settings_are_applied_whole_or_refused_with_a_reason_and_kept() {
     play(0, async |world| {
@@ -235,7 +241,7 @@ async fn settings_are_applied_whole_or_refused_with_a_reason_and_kept() {
             document: b"watch = \"fast\"\nreport_ms = 1000".to_vec(),
         }))
         .await;
-        assert_eq!(call.until(applied).await, v1::SettingsApplied { version: 4, error: String::new() });
+        assert_eq!(call.until(applied).await, applied_whole(4));
         assert_eq!(*world.report_every.borrow_and_update(), Duration::from_secs(1));
         call.tell(Told::Settings(v1::Settings { version: 5, document: b"beat_ms = 1".to_vec() })).await;
         assert!(call.until(applied).await.error.contains("beat_ms = 1"));
@@ -299,7 +305,7 @@ async fn equal_settings_are_answered_but_not_written_again() {
         let mut written = Vec::new();
         for (version, document) in [(4, "beat_ms = 200"), (5, "beat_ms = 200"), (6, "beat_ms = 300")] {
             call.tell(Told::Settings(v1::Settings { version, document: document.into() })).await;
-            assert_eq!(call.until(applied).await, v1::SettingsApplied { version, error: String::new() });
+            assert_eq!(call.until(applied).await, applied_whole(version));
             written.push(inode(world));
         }
         assert_eq!(written[0], written[1]);

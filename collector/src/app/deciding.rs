@@ -249,8 +249,8 @@ impl Deciding {
                 self.to_look.push_back(effect);
                 self.start_looks();
             }
-            Effect::Settings { session, watch } => {
-                self.sessions.push_settings(session, watch);
+            Effect::Settings(session) => {
+                self.sessions.push_settings(session);
             }
             Effect::Close(session, reason) => {
                 self.sessions.close(session, reason);

@@ -4,6 +4,7 @@ mod backlog;
 mod deciding;
 mod housekeeping;
 mod pulse;
+mod settings;
 mod trends;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
         host::slots::Slots,
         record::{Delivery, Loaded, Page},
         rules::Settings,
+        settings::shelf::Shelf,
         snapshot::Snapshot,
         time::Timestamp,
     },
@@ -114,6 +116,7 @@ struct House {
     store: Store,
     identity: Identity,
     slots: Arc<Slots>,
+    settings: Arc<Shelf>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     mailbox: Mailbox,
     sessions: Sessions,
@@ -144,7 +147,7 @@ impl House {
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
         let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
-        let slots = slots(&config, &store, &loaded).await?;
+        let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();
         let sessions = Sessions::default();
@@ -162,6 +165,7 @@ impl House {
             identity: identity.clone(),
             store: store.clone(),
             slots: slots.clone(),
+            settings: settings.clone(),
             mailbox: mailbox.clone(),
             clock: clock.clone(),
             metrics: ingest::IngestMetrics::new(&registry)?,
@@ -195,6 +199,7 @@ impl House {
             store,
             identity,
             slots,
+            settings,
             snapshot,
             mailbox,
             sessions,
@@ -253,6 +258,7 @@ impl House {
         let context = web::WebContext {
             snapshot: self.snapshot.clone(),
             slots: self.slots.clone(),
+            settings: self.settings.clone(),
             identity: self.identity.clone(),
             store: self.store.clone(),
             mailbox: self.mailbox.clone(),

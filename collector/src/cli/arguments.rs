@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::settings::SettingsTask;
+
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
 #[derive(Debug, Parser)]
 #[command(
@@ -77,6 +79,9 @@ pub(super) enum Task {
     /// What is judged, and by which limits
     #[command(subcommand)]
     Rules(RulesTask),
+    /// What agents are told: how often to report, and checks to run
+    #[command(subcommand)]
+    Settings(SettingsTask),
     /// Who is told
     #[command(subcommand)]
     Route(RouteTask),

@@ -50,9 +50,9 @@ const RECEIVERS: [Column; 1] = [("name", "name")];
 const MAX_PASSWORD_BYTES: u64 = 4096;
 
 /// Shows answers as asked for.
-struct Desk {
-    client: Client,
-    json: bool,
+pub(super) struct Desk {
+    pub(super) client: Client,
+    pub(super) json: bool,
 }
 
 /// Does a task that needs the running collector.
@@ -65,6 +65,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Host(task) => desk.host(task).await,
         Task::Incident(task) => desk.incident(task).await,
         Task::Rules(task) => desk.rules(task).await,
+        Task::Settings(task) => desk.settings(task).await,
         Task::Route(RouteTask::Test { receiver: None }) => desk.list("/receivers", "", &RECEIVERS).await,
         Task::Route(RouteTask::Test { receiver: Some(name) }) => {
             desk.done(Method::POST, &format!("/receivers/{}/test", encode(&name)), None).await
@@ -82,12 +83,12 @@ impl Desk {
         if self.json { print::json(&items) } else { print::table(columns, &items) }
     }
 
-    async fn one(&self, path: &str) -> Result<(), CliError> {
+    pub(super) async fn one(&self, path: &str) -> Result<(), CliError> {
         let answer = self.client.get(path).await?;
         if self.json { print::json(&answer) } else { print::thing(&answer) }
     }
 
-    async fn done(&self, method: Method, path: &str, body: Option<Value>) -> Result<(), CliError> {
+    pub(super) async fn done(&self, method: Method, path: &str, body: Option<Value>) -> Result<(), CliError> {
         let answer = self.client.ask(method, path, body).await?;
         if self.json { print::json(&answer) } else { print::line("done") }
     }
@@ -227,6 +228,6 @@ fn password(file: Option<&Path>) -> Result<String, CliError> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     crate::web::encode(text).replace('/', "%2F")
 }

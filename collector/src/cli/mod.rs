@@ -6,6 +6,7 @@ mod arguments;
 mod client;
 mod commands;
 mod print;
+mod settings;
 #[cfg(test)]
 mod tests;
 

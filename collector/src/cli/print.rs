@@ -207,10 +207,16 @@ fn ordered(mut names: Vec<&str>) -> Vec<&str> {
     names
 }
 
+/// A value in a field: a list of texts is told, not counted.
+fn words(value: &Value) -> String {
+    let texts = value.as_array().filter(|items| !items.is_empty() && items.iter().all(Value::is_string));
+    texts.map_or_else(|| cell(value), |items| items.iter().map(cell).collect::<Vec<_>>().join(","))
+}
+
 fn flat(value: &Value) -> String {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            fields.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(" ")
+            fields.iter().map(|(name, value)| format!("{name}={}", words(value))).collect::<Vec<_>>().join(" ")
         }
         Value::Object(_) => "-".to_owned(),
         Value::Array(items) if items.is_empty() => "-".to_owned(),

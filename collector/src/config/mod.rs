@@ -3,14 +3,19 @@
 //! [`load`] reports every mistake at once. What is not set has a default that is right for most; a missing default file
 //! is a configuration without any setting. Secrets are never in the file, only the paths of the files that hold them.
 
+mod checks;
 mod read;
 mod receivers;
 mod rules;
 mod section;
+mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use self::rules::{parse_override, toml_key, toml_text, with_overrides};
+pub use self::{
+    rules::{parse_override, toml_key, toml_text, with_overrides},
+    settings::parse_settings,
+};
 
 use std::{
     fmt,
@@ -40,6 +45,8 @@ pub struct Config {
     pub host_rules: Vec<HostRule>,
     /// Limits of the everyday rules, for all hosts and for some.
     pub rules: crate::domain::rules::Settings,
+    /// What agents are told, for all hosts and for some.
+    pub settings: Vec<crate::domain::settings::Part>,
     /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
 }

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use super::{
     Config, ConfigErrors, Grpc, HostRule, Http, Paging, receivers, rules,
     section::{Section, Source},
+    settings,
 };
 use crate::domain::{labels::Class, watch::Watch};
 
@@ -41,6 +42,7 @@ fn top(mut all: Section<'_, '_>) -> Config {
         paging: paging(all.table("paging")),
         host_rules: all.tables("host_rule", HOST_RULES).into_iter().filter_map(host_rule).collect(),
         rules: rules::read(all.table("rules"), all.table("overrides")),
+        settings: settings::read(all.tables("settings", settings::SCOPES)),
         log_level: log_level(all.table("log")),
     };
     all.finish();
@@ -130,7 +132,7 @@ fn host_name(text: &str) -> Result<String, String> {
     if good || address { Ok(text.to_lowercase()) } else { Err(HOST_NAME.into()) }
 }
 
-fn host_port(text: &str) -> Result<String, String> {
+pub(super) fn host_port(text: &str) -> Result<String, String> {
     if text.parse::<SocketAddr>().is_ok() {
         return Ok(text.to_owned());
     }

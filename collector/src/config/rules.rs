@@ -127,7 +127,7 @@ fn about(section: &mut Section<'_, '_>) -> Option<(&'static Rule, Selector)> {
     Some((rule, selector))
 }
 
-fn label_pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn label_pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("a label such as \"environment=dev\"")?;
     label(name, value)?;
     Ok((name.to_owned(), value.to_owned()))

@@ -104,6 +104,18 @@ impl<'s, 'i> Section<'s, 'i> {
         self.known.push(key);
     }
 
+    /// A key that there may not be, for a reason that is better than that nobody knows it.
+    pub(super) fn refuse(&mut self, key: &str, reason: &str) {
+        if let Some(entry) = self.table.remove(key) {
+            self.source.note(entry.span().start, self.path(key), Some(shown(key, entry.get_ref())), reason.to_owned());
+        }
+    }
+
+    /// Nothing can be said of the keys that are left.
+    pub(super) fn forget(&mut self) {
+        self.table = DeTable::default();
+    }
+
     /// A text that `read` accepts; `read` answers what was expected instead.
     pub(super) fn text<T>(
         &mut self,

@@ -1,5 +1,7 @@
 //! Every mistake is named with line, key, value and expectation; the example documents what exists.
 
+mod settings;
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -82,6 +84,8 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[rules.filesystem_space]\n",
         "[log]\n",
         "[[host_rule]]\nname = \"x\"\n",
+        "[[settings]]\n",
+        "[[settings]]\n[[settings.check]]\nname = \"x\"\nkind = \"http\"\nurl = \"http://a/\"\n",
     ];
     let kinds =
         ["webhook", "email", "alertmanager"].map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
@@ -89,10 +93,11 @@ fn every_key_that_is_read_stands_in_the_example() {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
         for key in known.split(", ") {
-            let documented = ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides", "paging"]
-                .contains(&key)
-                || EXAMPLE.contains(&format!("#{key} = "))
-                || EXAMPLE.contains(&format!(" {key} = "));
+            let documented =
+                ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides", "paging", "settings", "check"]
+                    .contains(&key)
+                    || EXAMPLE.contains(&format!("#{key} = "))
+                    || EXAMPLE.contains(&format!(" {key} = "));
             assert!(documented, "{key} is read but not in the example");
         }
     }

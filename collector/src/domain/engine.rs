@@ -101,6 +101,10 @@ impl Engine {
                 let step = self.desk.delivered(page, &outcome, now);
                 self.desk_step(step, now, &mut effects);
             }
+            Event::Settings(hosts) => {
+                let sessions = hosts.iter().filter_map(|no| self.hosts.get(no)?.session());
+                effects.extend(sessions.map(Effect::Settings));
+            }
             Event::Tick => self.tick(now, &mut effects),
             Event::Stalled { from, to } => self.stalled(from, to, &mut effects),
             Event::Stepped { by_ms } => self.stepped(by_ms, now, &mut effects),
@@ -326,7 +330,6 @@ impl Engine {
         let (Some(host), Command::Label { class, site, watch, labels, .. }) = (self.hosts.get_mut(&no), command) else {
             return Answer::Refused("no such host".into());
         };
-        let before_watch = host.profile.watch;
         let mut profile = host.profile.clone();
         let mut source = |name: &str| profile.sources.insert(name.to_owned(), "person".into());
         if let Some(class) = class {
@@ -353,14 +356,11 @@ impl Engine {
         }
         host.profile = profile;
         effects.push(Effect::Record(Row::Host(Box::new(host.profile.clone()))));
-        if host.profile.watch != before_watch
-            && let Some(session) = host.session()
-        {
-            effects.push(Effect::Settings { session, watch: host.profile.watch });
-        }
         self.desk.know(&host.profile, host.state(), now);
         self.dirty_hosts.insert(no);
         effects.push(Effect::Publish);
+        // What it is given goes by its labels, as they are then published.
+        effects.extend(self.hosts.get(&no).and_then(Host::session).map(Effect::Settings));
         Answer::Done
     }
 

@@ -35,6 +35,8 @@ pub enum Event {
         /// How it went.
         outcome: Outcome,
     },
+    /// The settings of these hosts are others now (already durable).
+    Settings(Vec<HostNo>),
     /// Time passes; due things are looked at.
     Tick,
     /// The collector itself was suspended or starved for this time.
@@ -361,13 +363,8 @@ pub enum Effect {
         /// Give up after this long, in milliseconds.
         within_ms: i64,
     },
-    /// Push this host's settings (watch level) to its agent.
-    Settings {
-        /// On which session.
-        session: SessionId,
-        /// The level.
-        watch: Watch,
-    },
+    /// This host's settings may be others now: give them to its agent.
+    Settings(SessionId),
     /// End a stream.
     Close(SessionId, CloseReason),
     /// Answer a command.

@@ -39,6 +39,8 @@ pub const DICTIONARY_ENTRIES: usize = 4_096;
 pub const ALIVE_SPANS: usize = 1_024;
 /// Physical addresses in a fingerprint.
 pub const MACS: usize = 16;
+/// Keys in one answer to settings: one for each check that may be defined, and a few.
+pub const SETTINGS_KEYS: usize = 300;
 /// Highest sequence: keeps every sum and every store's integer whole.
 pub const SEQUENCE_MAX: u64 = 1 << 53;
 
@@ -94,6 +96,10 @@ pub enum Heard {
         version: u64,
         /// Empty when applied.
         error: String,
+        /// What the machine's own file says otherwise.
+        local: Vec<String>,
+        /// The keys that the agent knows.
+        keys: Vec<String>,
     },
     /// Answer to a question.
     Answer,
@@ -179,7 +185,15 @@ pub fn message(envelope: v1::AgentMessage) -> Result<Heard, DecodeError> {
         Body::Readings(readings) => Heard::Readings(readings_update(readings)?),
         Body::Record(record) => Heard::Record(records::recorded(record)?),
         Body::SettingsApplied(applied) => {
-            Heard::SettingsApplied { version: applied.version, error: cut(applied.error, HELP_BYTES) }
+            let few = |names: Vec<String>| {
+                names.into_iter().take(SETTINGS_KEYS).map(|name| cut(name, STRING_BYTES)).collect()
+            };
+            Heard::SettingsApplied {
+                version: applied.version,
+                error: cut(applied.error, HELP_BYTES),
+                local: few(applied.local),
+                keys: few(applied.keys),
+            }
         }
         Body::Answer(_) => Heard::Answer,
         Body::Goodbye(goodbye) => Heard::Goodbye(why(goodbye.why)),

@@ -46,6 +46,7 @@ use crate::{
         event::Look,
         host::slots::Slots,
         ids::{HostNo, SessionId},
+        settings::shelf::Shelf,
         snapshot::Snapshot,
         time::Timestamp,
     },
@@ -78,6 +79,8 @@ pub struct Rooms {
     pub store: Store,
     /// Where readings go.
     pub slots: Arc<Slots>,
+    /// What agents are told.
+    pub settings: Arc<Shelf>,
     /// Where the engine hears of changes.
     pub mailbox: Mailbox,
     /// The engine's clock.

@@ -28,7 +28,7 @@ use super::{
     refusal,
     sessions::{Departure, Seat, ToAgent},
     skew::HostTime,
-    stream::{self, Outbox, Running},
+    stream::{self, Outbox, Running, settings},
 };
 use crate::{
     domain::{
@@ -148,6 +148,7 @@ impl Visitor {
         let mut presence = Presence::new(&self.context, &self.info, self.profile.no, session, now);
         let (profile, generation) = self.standing(&greeting).await?;
         let (context, host) = (&self.context, profile.no);
+        let profile = settings::published(context, profile);
         let received = context.rooms.store.received(host).await.map_err(|error| unavailable(&error.to_string()))?;
         let same_epoch = received.filter(|(epoch, _)| *epoch == greeting.epoch).map_or(0, |(_, through)| through);
         let now = context.now();
@@ -155,10 +156,13 @@ impl Visitor {
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
         context.rooms.slots.know(&profile);
         let dictionary_known = slot.resume(session, &greeting.dictionary_hash, now);
+        let mut refused = false;
         if let Some(view) = context.rooms.snapshot.borrow().hosts.get(&host) {
             // What the engine holds open, so that a trouble that ended or stands since then is told again.
             slot.adopt(&view.findings);
+            refused = settings::stands_refused(&view.findings);
         }
+        let (settings, _) = settings::of(context, &profile).await.map_err(|error| unavailable(&error.to_string()))?;
         presence.slot_open = true;
         self.info.control.set_level(profile.watch);
         let opened = HostEvent::Opened {
@@ -174,7 +178,7 @@ impl Visitor {
         context.arrived(self.info.address());
         outbox.put(Body::Welcome(v1::Welcome {
             generation,
-            settings: Some(stream::settings(profile.watch, now)),
+            settings: Some(settings),
             server_wall_ms: now.ms(),
             known_epoch: received.map(|(epoch, _)| epoch.to_vec()).unwrap_or_default(),
             through: received.map_or(0, |(_, through)| through),
@@ -186,7 +190,7 @@ impl Visitor {
         let ahead_ms = time.ahead_ms();
         tracing::debug!(host.id = %profile.id, session = %session, ahead_ms, "host {name:?} is connected");
         let lane = Lane::new(same_epoch, greeting.last_record);
-        Ok(Box::new(Running::new(
+        let mut running = Running::new(
             self.context.clone(),
             profile,
             session,
@@ -197,7 +201,9 @@ impl Visitor {
             time,
             greeting.epoch,
             lane,
-        )))
+        );
+        running.settings_refused = refused;
+        Ok(Box::new(running))
     }
 
     async fn greeting(&self, inbound: &mut Streaming<v1::AgentMessage>) -> Result<Box<Greeting>, Status> {

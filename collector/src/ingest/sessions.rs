@@ -11,7 +11,6 @@ use crate::domain::{
     event::{CloseReason, Ending},
     ids::{HostNo, SessionId},
     time::Timestamp,
-    watch::Watch,
 };
 
 /// Orders waiting on one session's line; when full the order is dropped and its giver told (ends have as many again).
@@ -20,8 +19,8 @@ pub const ORDERS_WAITING: usize = 16;
 /// What a session can be told to do.
 #[derive(Debug)]
 pub(crate) enum ToAgent {
-    /// Push the settings of this level.
-    Settings(Watch),
+    /// Give it its settings, if they are others than it was given.
+    Settings,
     /// Ask the agent whether it is there; its next message answers.
     AreYouThere(oneshot::Sender<()>),
     /// Ask the agent to move to a new stream within this long.
@@ -114,9 +113,9 @@ impl Sessions {
         seat.is_some_and(|seat| seat.line.give(ToAgent::Close(reason)))
     }
 
-    /// Pushes the settings of a level, to the agent and to our end of its connection (`Effect::Settings`).
-    pub fn push_settings(&self, session: SessionId, watch: Watch) -> bool {
-        self.order(session, ToAgent::Settings(watch))
+    /// Has a host's settings given to its agent and to our end of its connection (`Effect::Settings`).
+    pub fn push_settings(&self, session: SessionId) -> bool {
+        self.order(session, ToAgent::Settings)
     }
 
     /// Asks all agents to open a new stream within this many milliseconds and to close the one they have.

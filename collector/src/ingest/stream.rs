@@ -3,6 +3,8 @@
 //! Acknowledging costs a system call, so readings are acknowledged in eights or twice a minute; records as soon as their
 //! commit is done.
 
+pub(super) mod settings;
+
 use std::{
     collections::VecDeque,
     future::Future,
@@ -34,8 +36,8 @@ use crate::{
         },
         ids::SessionId,
         labels::Profile,
+        settings::shelf::Answer,
         time::Timestamp,
-        watch::Watch,
     },
     store::{Fact, StoreError},
 };
@@ -64,15 +66,6 @@ impl Outbox {
     pub(crate) fn take(&self) -> Option<v1::CollectorMessage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
-}
-
-/// The settings of a level, as agents read them.
-pub(crate) fn settings(watch: Watch, now: Timestamp) -> v1::Settings {
-    let timers = watch.timers();
-    let document =
-        format!("watch = \"{}\"\nreport_ms = {}\nbeat_ms = {}\n", watch.word(), timers.report_ms, timers.beat_ms);
-    // Time as the version: it grows, over restarts too.
-    v1::Settings { version: u64::try_from(now.ms()).unwrap_or(1), document: document.into_bytes() }
 }
 
 /// Counts and words the error of an inbound stream.
@@ -114,6 +107,10 @@ pub(crate) struct Running {
     asker: Option<oneshot::Sender<()>>,
     asked: u64,
     draining: bool,
+    /// Its settings may be others now.
+    settings_due: bool,
+    /// The agent has refused those that it was given last.
+    pub(super) settings_refused: bool,
 }
 
 impl Running {
@@ -152,6 +149,8 @@ impl Running {
             asker: None,
             asked: 0,
             draining: false,
+            settings_due: false,
+            settings_refused: false,
         }
     }
 }
@@ -182,6 +181,9 @@ pub(crate) async fn run(session: &mut Running, inbound: &mut Streaming<v1::Agent
         };
         for event in tell {
             Box::pin(session.tell(event)).await?;
+        }
+        if std::mem::take(&mut session.settings_due) {
+            Box::pin(session.give_settings()).await;
         }
         if ended {
             return Ok(());
@@ -244,7 +246,9 @@ impl Running {
                 self.slot.grow(self.session, dictionary, now).map_err(|error| self.slot_refused(&error))?;
             }
             Heard::Record(record) => self.on_record(record, now)?,
-            Heard::SettingsApplied { version, error } => self.on_settings_applied(version, &error),
+            Heard::SettingsApplied { version, error, local, keys } => {
+                tell.extend(self.on_settings_applied(Answer { version, error, local, keys, at: now }));
+            }
             Heard::Goodbye(why) => {
                 self.presence.how = Some(Ending::Goodbye(why));
                 self.acknowledge();
@@ -342,14 +346,6 @@ impl Running {
         Ok(())
     }
 
-    fn on_settings_applied(&self, version: u64, error: &str) {
-        if !error.is_empty() {
-            self.metrics().refuse("settings");
-            let name = &self.profile.name;
-            tracing::warn!(host.id = %self.profile.id, version, ?error, "host {name:?} did not take its settings");
-        }
-    }
-
     fn commit_is_due(&self) -> bool {
         !self.lane.is_empty() && self.commit_due.is_none_or(|due| due <= self.context.now())
     }
@@ -394,12 +390,7 @@ impl Running {
 
     fn on_order(&mut self, order: ToAgent) -> Result<bool, Status> {
         match order {
-            ToAgent::Settings(watch) => {
-                self.profile.watch = watch;
-                self.context.rooms.slots.set_watch(self.profile.no, watch);
-                self.presence.info().control.set_level(watch);
-                self.outbox.put(Body::Settings(settings(watch, self.context.now())));
-            }
+            ToAgent::Settings => self.settings_due = true,
             ToAgent::AreYouThere(asker) => {
                 self.asker = Some(asker);
                 self.asked += 1;

@@ -156,7 +156,7 @@ async fn an_oversized_message_and_a_gzip_bomb_are_refused() {
         let client = if compressed { client.send_compressed(CompressionEncoding::Gzip) } else { client };
         let mut talk = Talk::open(client).await.unwrap();
         talk.greet(hello(1)).await.unwrap();
-        let bomb = v1::SettingsApplied { version: 1, error: "x".repeat(64 << 20) };
+        let bomb = v1::SettingsApplied { error: "x".repeat(64 << 20), ..v1::SettingsApplied::default() };
         let _ = talk.say.send(v1::AgentMessage { body: Some(Body::SettingsApplied(bomb)) }).await;
         let refused = timeout(SOON, talk.next()).await.unwrap().unwrap_err();
         assert_eq!(refused.code(), Code::ResourceExhausted, "compressed: {compressed}: {refused}");

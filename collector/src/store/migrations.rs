@@ -17,6 +17,7 @@ pub(super) struct Migration {
 pub(super) const STATE: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/state_0001.sql") },
     Migration { version: 2, sql: include_str!("migrations/state_0002.sql") },
+    Migration { version: 3, sql: include_str!("migrations/state_0003.sql") },
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

@@ -19,6 +19,7 @@ pub mod overrides;
 pub mod people;
 mod reserve;
 mod retention;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 pub mod trends;

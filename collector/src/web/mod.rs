@@ -32,7 +32,7 @@ pub use self::{
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{host::slots::Slots, snapshot::Snapshot},
+    domain::{host::slots::Slots, settings::shelf::Shelf, snapshot::Snapshot},
     identity::Identity,
     mailbox::Mailbox,
     store::Store,
@@ -48,6 +48,8 @@ pub struct WebContext {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Latest readings.
     pub slots: Arc<Slots>,
+    /// What agents are told.
+    pub settings: Arc<Shelf>,
     /// Join tokens.
     pub identity: Identity,
     /// People, API tokens, sessions, audit.

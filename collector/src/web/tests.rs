@@ -81,6 +81,7 @@ impl Stage {
         let context = WebContext {
             snapshot: watch::channel(Arc::new(snapshot)).1,
             slots: Arc::new(Slots::default()),
+            settings: Arc::default(),
             identity,
             store: store.clone(),
             mailbox,

@@ -279,6 +279,7 @@ async fn run_host(
         state: state.clone(),
         host: muster_agent::host::Host::captured(plan.machine(number), None),
         labels: Vec::new(),
+        local: muster_agent::check::remote::Local::default(),
         addresses: vec![plan.address(number)],
         spool,
         readings,

@@ -75,6 +75,7 @@ impl World {
             identity: identity.clone(),
             store,
             slots: Arc::new(Slots::default()),
+            settings: Arc::default(),
             mailbox,
             clock,
             metrics: IngestMetrics::new(&prometheus::Registry::new()).unwrap(),

@@ -8,6 +8,7 @@ pub(super) mod openapi;
 pub(super) mod people;
 pub(super) mod receivers;
 pub(super) mod rules;
+pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod tokens;
 pub(super) mod trends;

@@ -159,7 +159,7 @@ fn answers() -> Map<String, Value> {
             "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
             "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
             "since": time, "why": text, "proof": time, "address": maybe_text,
-            "findings": { "type": "array", "items": finding },
+            "findings": { "type": "array", "items": finding }, "settings": host_settings(json!({})),
             "checks": { "type": "array", "items": check }, "incident": { "type": ["integer", "null"] } })),
         "HostList": list_of(reference("Host")),
         "Incident": object(&["number", "id", "key", "state", "severity", "title", "since", "opened"], json!({
@@ -199,9 +199,28 @@ fn of_rules() -> Map<String, Value> {
             "items": object(&["key", "says", "unit", "default"], json!({
                 "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
                 "least": text, "most": text })) } }))),
+        "SettingsList": list_of(object(&["scope", "document", "at", "by"], json!({
+            "scope": text, "document": text, "at": time, "by": text }))),
+        "HostSettings": host_settings(json!({ "document": text, "keys": { "type": "array",
+            "items": object(&["key", "from"], json!({ "key": text, "from": text })) } })),
         "OverrideList": list_of(object(&["name", "line", "at", "by"], json!({
             "name": text, "line": text, "at": time, "by": text }))),
     }))
+}
+
+/// What a host is told and what it answered, with something more.
+fn host_settings(more: Value) -> Value {
+    let mut schema = object(
+        &["version", "state", "says", "local"],
+        json!({
+        "version": { "type": "integer" }, "says": { "type": "string" },
+        "state": { "enum": ["unanswered", "sent", "applied", "refused", "too_old"] },
+        "local": { "type": "array", "items": { "type": "string" } } }),
+    );
+    for (name, property) in more.as_object().into_iter().flatten() {
+        schema["properties"][name] = property.clone();
+    }
+    schema
 }
 
 /// A reading and the part of the host that it is about, with something more.
@@ -257,6 +276,7 @@ fn questions() -> Map<String, Value> {
             "name": text, "rule": { "enum": rule_names() }, "host": text, "label": text, "site": text, "class": class,
             "part": text, "enabled": { "type": "boolean" }, "severity": { "enum": ["info", "warning", "critical"] },
             "limits": words })),
+        "NewSettings": closed(&["scope", "document"], json!({ "scope": text, "document": { "type": "string", "maxLength": 32_768 } })),
         "Note": closed(&[], json!({ "note": { "type": "string", "maxLength": 2000 } })),
         "NewToken": closed(&["kind"], json!({
             "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,

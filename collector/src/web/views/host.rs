@@ -22,6 +22,7 @@ use crate::{
         labels::Admission,
         record::{FindingRow, IncidentState},
         rules::{FILESYSTEM_SPACE, Rule},
+        settings::shelf::Standing,
         snapshot::{HostView, Snapshot},
         trend::Series,
     },
@@ -31,6 +32,7 @@ use crate::{
         api::{
             hosts::{HostChange, find, last_heard},
             rules::quieten,
+            settings::{OWN_FILE, OfHost},
         },
         problem::{Problem, settled},
         readings::{self, HostReadings},
@@ -106,6 +108,15 @@ struct HostPage {
     class: &'static str,
     site: String,
     watch: &'static str,
+    settings: SettingsLines,
+}
+
+/// What it is told, and what it makes of it.
+struct SettingsLines {
+    badge: Badge,
+    words: String,
+    /// Key and where it comes from.
+    keys: Vec<(String, String)>,
 }
 
 /// The host's view.
@@ -164,7 +175,22 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
         class: profile.class.word(),
         site: profile.site.clone().unwrap_or_default(),
         watch: profile.watch.word(),
+        settings: settings_lines(&OfHost::new(web, host)),
     }
+}
+
+fn settings_lines(settings: &OfHost) -> SettingsLines {
+    let (class, sign) = match settings.standing {
+        Standing::Applied => ("good", "✓"),
+        Standing::Refused(_) | Standing::TooOld => ("warning", "▲"),
+        Standing::Unanswered | Standing::Sent => ("quiet", "–"),
+    };
+    let word = settings.standing.word().replace('_', " ");
+    let keys = settings.merged.origins.iter().map(|(key, from)| {
+        let from = if settings.is_local(key) { OWN_FILE } else { from };
+        (key.clone(), from.to_owned())
+    });
+    SettingsLines { badge: Badge { class, sign, word: word.into() }, words: settings.words(), keys: keys.collect() }
 }
 
 fn check_line(check: &CheckRow, state: State, since: When) -> CheckLine {

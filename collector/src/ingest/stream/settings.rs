@@ -1,0 +1,92 @@
+//! EDGE. Settings on their way to an agent, and its answer.
+//!
+//! They are numbered per host, the number is durable before the agent hears of it, and the same settings are not sent
+//! twice in one session. A refusal becomes a finding in the agent's own words.
+
+use muster_proto::v1::{self, collector_message::Body};
+
+use super::Running;
+use crate::{
+    domain::{
+        event::{HostEvent, Judgement, Severity, Verdict},
+        ids::HostNo,
+        labels::{Class, Profile},
+        record::FindingRow,
+        settings::shelf::Answer,
+        watch::Watch,
+    },
+    ingest::Context,
+    store::StoreError,
+};
+
+/// The finding that a refusal is.
+const RULE: &str = "settings_refused";
+const PART: &str = "settings";
+
+/// The settings of a host as they are now, and whether it was given others last.
+pub(crate) async fn of(context: &Context, profile: &Profile) -> Result<(v1::Settings, bool), StoreError> {
+    let shelf = &context.rooms.settings;
+    let document = shelf.of(profile, &[]).document(profile);
+    let (given, is_new) = shelf.number(profile.no, &document);
+    if is_new {
+        context.rooms.store.put_given(profile.no, given).await?;
+        shelf.gave(profile.no, given);
+    }
+    Ok((v1::Settings { version: given.version, document: document.into_bytes() }, is_new))
+}
+
+/// The host as last published; as the door knows it where it is not published yet.
+pub(crate) fn published(context: &Context, known: Profile) -> Profile {
+    let snapshot = context.rooms.snapshot.borrow();
+    snapshot.hosts.get(&known.no).map_or(known, |view| view.profile.clone())
+}
+
+/// Whether a refusal of its settings stands.
+pub(crate) fn stands_refused(findings: &[FindingRow]) -> bool {
+    findings.iter().any(|finding| finding.rule == RULE)
+}
+
+fn severity(profile: &Profile) -> Severity {
+    let wakes_nobody = profile.class == Class::Workstation || profile.watch == Watch::None;
+    if wakes_nobody { Severity::Info } else { Severity::Warning }
+}
+
+impl Running {
+    /// Gives the agent its settings, if they are others than it was given, and watches it as they say.
+    pub(super) async fn give_settings(&mut self) {
+        let profile = published(&self.context, self.profile.clone());
+        match of(&self.context, &profile).await {
+            Ok((settings, is_new)) => {
+                let watch = profile.watch;
+                self.context.rooms.slots.set_watch(profile.no, watch);
+                self.presence.info().control.set_level(watch);
+                if is_new {
+                    self.outbox.put(Body::Settings(settings));
+                }
+                self.profile = profile;
+            }
+            Err(error) => {
+                tracing::error!("settings of host {:?} cannot be numbered and are not sent: {error}", profile.name);
+            }
+        }
+    }
+
+    /// Keeps its answer; what the engine must hear of it.
+    pub(super) fn on_settings_applied(&mut self, answer: Answer) -> Option<HostEvent> {
+        let (no, refused): (HostNo, bool) = (self.profile.no, !answer.error.is_empty());
+        let verdict = if refused {
+            self.metrics().refuse("settings");
+            let (name, version, error) = (&self.profile.name, answer.version, &answer.error);
+            tracing::warn!(host.id = %self.profile.id, version, ?error, "host {name:?} did not take its settings");
+            let evidence = format!("the host does not take its settings (version {version}): {error}");
+            Some(Verdict::Holds { severity: severity(&self.profile), evidence })
+        } else {
+            let evidence = format!("the host has taken its settings (version {})", answer.version);
+            self.settings_refused.then_some(Verdict::Cleared { evidence })
+        };
+        self.settings_refused = refused;
+        self.context.rooms.settings.answered(no, answer);
+        let judgement = |verdict| Judgement { part: PART.into(), rule: RULE, verdict };
+        verdict.map(|verdict| HostEvent::Judged { through: None, judgements: vec![judgement(verdict)] })
+    }
+}

@@ -18,6 +18,7 @@ mod exposition;
 mod grafana;
 mod hostile;
 mod identities;
+mod labels;
 mod liveness;
 mod mail;
 mod mount;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_collector::domain::{
+    assets::Assets,
     host::checks::CheckRow,
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
@@ -23,6 +24,7 @@ pub(crate) struct Memory {
     pub(crate) incidents: BTreeMap<IncidentNo, IncidentRow>,
     events: BTreeMap<(IncidentNo, i64), IncidentEventRow>,
     pages: BTreeMap<PageId, Page>,
+    assets: Assets,
     pub(crate) last_ran: Option<Timestamp>,
 }
 
@@ -46,6 +48,7 @@ impl Memory {
                     assert!(self.events.insert((row.incident, row.n), row).is_none(), "an event number was used twice");
                 }
                 Row::Page(page) => drop(self.pages.insert(page.id, *page)),
+                Row::Assets(rows) => self.assets = Assets::new(rows),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
         }
@@ -60,6 +63,7 @@ impl Memory {
             hosts: self.hosts.values().cloned().collect(),
             liveness: self.liveness.values().cloned().collect(),
             last_spans: self.spans.values().filter_map(|spans| spans.last().cloned()).collect(),
+            assets: self.assets.clone(),
             findings: self.findings.values().filter(|row| row.open).cloned().collect(),
             checks: self.checks.values().cloned().collect(),
             problems: self.problems.values().cloned().collect(),

@@ -8,6 +8,7 @@ use muster_collector::domain::{
     event::{Effect, Ending, Event, HostEvent, Look, Outcome, Severity, Why},
     ids::{HostId, HostNo, SessionId},
     labels::{Admission, Class, Facts, Profile},
+    layers::{Layer, Layers},
     record::{Delivery, Page, PageKind, Row},
     time::Timestamp,
     watch::Watch,
@@ -298,7 +299,8 @@ impl World {
         machine.told_silent = false;
         let peer = IpAddr::from([10, 0, 0, u8::try_from(no.0).unwrap()]);
         let facts = Box::new(Facts { name: machine.name.clone(), ..Facts::default() });
-        let opened = HostEvent::Opened { session, boot_id: [boot; 16], peer, alive: Vec::new(), facts };
+        let opened =
+            HostEvent::Opened { session, boot_id: [boot; 16], peer, alive: Vec::new(), facts, labels: Vec::new() };
         self.apply(Event::Host(no, opened));
         self.apply(Event::Host(no, HostEvent::Heard { session }));
     }
@@ -459,6 +461,13 @@ impl World {
     }
 }
 
+/// As an enrolment gives them.
+fn layers(machine: &Machine) -> Layers {
+    let said = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let token = said(&[("site", ["north", "south"][machine.site]), ("watch", machine.watch.word())]);
+    Layers::default().with(Layer::Guess, &said(&[("class", "server")])).with(Layer::Token, &token)
+}
+
 fn profile(machine: &Machine) -> Profile {
     Profile {
         no: machine.no,
@@ -468,7 +477,7 @@ fn profile(machine: &Machine) -> Profile {
         site: Some(["north", "south"][machine.site].into()),
         watch: machine.watch,
         labels: BTreeMap::new(),
-        sources: BTreeMap::new(),
+        layers: layers(machine),
         admission: Admission::Active,
         facts: Facts::default(),
     }

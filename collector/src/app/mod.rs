@@ -146,7 +146,8 @@ impl House {
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
-        let (engine, first) = Engine::new(&loaded, routes(&config), clock.now());
+        let (mut engine, mut first) = Engine::new(&loaded, routes(&config), clock.now());
+        first.extend(engine.rule(config.host_rules.clone(), clock.now()));
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();

@@ -1,7 +1,10 @@
 //! The words of the command line.
 
+mod labels;
+
 use std::path::PathBuf;
 
+pub(super) use self::labels::{AssetTask, LabelHosts};
 use clap::{Args, Parser, Subcommand};
 
 use super::settings::SettingsTask;
@@ -73,6 +76,9 @@ pub(super) enum Task {
     /// Hosts
     #[command(subcommand)]
     Host(HostTask),
+    /// The list of assets: sites, owners and labels from a spreadsheet
+    #[command(subcommand)]
+    Asset(AssetTask),
     /// Incidents
     #[command(subcommand)]
     Incident(IncidentTask),
@@ -210,30 +216,20 @@ pub(super) enum HostTask {
         /// Only with this in the name
         #[arg(long)]
         search: Option<String>,
+        /// Only those without a site
+        #[arg(long)]
+        unsorted: bool,
+        /// Only with this label, name=value
+        #[arg(long)]
+        label: Option<String>,
     },
     /// One host
     Show {
         /// Its name or id
         host: String,
     },
-    /// Set class, site, watch level or labels
-    #[command(after_help = "Example:\n  muster-collector host label web-3 --site Berlin owner=ann rack=")]
-    Label {
-        /// Its name or id
-        host: String,
-        /// server, workstation or device
-        #[arg(long)]
-        class: Option<String>,
-        /// Where it stands; empty removes
-        #[arg(long)]
-        site: Option<String>,
-        /// fast, normal, relaxed or none
-        #[arg(long)]
-        watch: Option<String>,
-        /// name=value; an empty value removes
-        #[arg(value_name = "NAME=VALUE", value_parser = pair)]
-        labels: Vec<(String, String)>,
-    },
+    /// Say class, site, watch level or labels, of one host or of all that fit
+    Label(LabelHosts),
     /// Void its certificates; its stream closes within a second
     Revoke {
         /// Its name or id

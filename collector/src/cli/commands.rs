@@ -63,6 +63,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::ApiToken(task) => desk.api_token(task).await,
         Task::Person(task) => desk.person(task).await,
         Task::Host(task) => desk.host(task).await,
+        Task::Asset(task) => desk.asset(task).await,
         Task::Incident(task) => desk.incident(task).await,
         Task::Rules(task) => desk.rules(task).await,
         Task::Settings(task) => desk.settings(task).await,
@@ -152,15 +153,15 @@ impl Desk {
     async fn host(&self, task: HostTask) -> Result<(), CliError> {
         let admit = |host: &str, verb: &str| format!("/hosts/{}/{verb}", encode(host));
         match task {
-            HostTask::List { only, site, search } => {
-                let query = query(&[("state", only), ("site", site), ("search", search)]);
+            HostTask::List { only, site, search, unsorted, label } => {
+                let unsorted = unsorted.then(|| "true".to_owned());
+                let asked =
+                    [("state", only), ("site", site), ("search", search), ("unsorted", unsorted), ("label", label)];
+                let query = query(&asked);
                 self.list("/hosts", &query, &HOSTS).await
             }
-            HostTask::Show { host } => self.one(&format!("/hosts/{}", encode(&host))).await,
-            HostTask::Label { host, class, site, watch, labels } => {
-                let body = json!({ "class": class, "site": site, "watch": watch, "labels": object(labels) });
-                self.done(Method::PATCH, &format!("/hosts/{}", encode(&host)), Some(body)).await
-            }
+            HostTask::Show { host } => self.show_host(&host).await,
+            HostTask::Label(asked) => self.label(asked).await,
             HostTask::Revoke { host } => self.done(Method::POST, &admit(&host, "revoke"), None).await,
             HostTask::Retire { host } => self.done(Method::POST, &admit(&host, "retire"), None).await,
             HostTask::Suspend { host } => self.done(Method::POST, &admit(&host, "suspend"), None).await,
@@ -206,7 +207,7 @@ impl Desk {
     }
 }
 
-fn object(pairs: Vec<(String, String)>) -> Value {
+pub(super) fn object(pairs: Vec<(String, String)>) -> Value {
     Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>())
 }
 

@@ -5,6 +5,7 @@
 mod arguments;
 mod client;
 mod commands;
+mod labels;
 mod print;
 mod settings;
 #[cfg(test)]

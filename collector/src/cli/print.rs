@@ -178,7 +178,7 @@ fn told(name: &str, value: &Value, is_terminal: bool) -> String {
     let text = if is_terminal { without_milliseconds(cell(value)) } else { cell(value) };
     match name {
         "at" | "decided" | "since" | "kind" | "text" | "severity" | "part" | "evidence" | "receiver" | "type"
-        | "delivery" | "last_answer" => text,
+        | "delivery" | "last_answer" | "layer" | "says" => text,
         other => format!("{other}={text}"),
     }
 }

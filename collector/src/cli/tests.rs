@@ -32,17 +32,20 @@ fn the_place_may_stand_before_or_after_the_command() {
 
 #[test]
 fn labels_are_removed_by_an_empty_value() {
-    let Task::Host(HostTask::Label { labels, .. }) = parse("muster-collector host label web-3 rack=").unwrap().task
-    else {
+    let Task::Host(HostTask::Label(asked)) = parse("muster-collector host label web-3 rack=").unwrap().task else {
         panic!("another task");
     };
-    assert_eq!(labels, [("rack".into(), String::new())]);
+    assert_eq!(asked.labels, [("rack".into(), String::new())]);
 }
 
 #[test]
 fn nonsense_is_refused() {
     for line in [
         "muster-collector",
+        "muster-collector host label",
+        "muster-collector host label web-3 --where site=berlin --set owner=ann",
+        "muster-collector host label --all --where site=berlin --set owner=ann",
+        "muster-collector host label --where site=berlin --set owner",
         "muster-collector token create",
         "muster-collector token create --kind gold",
         "muster-collector token create --kind single --ttl 5",

@@ -4,6 +4,7 @@
 //! is a configuration without any setting. Secrets are never in the file, only the paths of the files that hold them.
 
 mod checks;
+mod host_rules;
 mod read;
 mod receivers;
 mod rules;
@@ -42,7 +43,7 @@ pub struct Config {
     /// Who pages.
     pub paging: Paging,
     /// Labels by rule, in order; later wins.
-    pub host_rules: Vec<HostRule>,
+    pub host_rules: Vec<crate::domain::label_rule::HostRule>,
     /// Limits of the everyday rules, for all hosts and for some.
     pub rules: crate::domain::rules::Settings,
     /// What agents are told, for all hosts and for some.
@@ -122,21 +123,6 @@ impl Http {
 /// `address` with its port replaced by `port` where it says 0.
 fn with_port(address: &str, port: u16) -> String {
     address.strip_suffix(":0").map_or_else(|| address.to_owned(), |host| format!("{host}:{port}"))
-}
-
-/// `[[host_rule]]`: labels for hosts whose name matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostRule {
-    /// Host name with `*` and `?`.
-    pub name: String,
-    /// Class to give.
-    pub class: Option<crate::domain::labels::Class>,
-    /// Site to give.
-    pub site: Option<String>,
-    /// Watch level to give.
-    pub watch: Option<crate::domain::watch::Watch>,
-    /// Labels to give.
-    pub labels: Vec<(String, String)>,
 }
 
 /// One thing that is wrong with the configuration.

@@ -8,14 +8,10 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, HostRule, Http, Paging, receivers, rules,
+    Config, ConfigErrors, Grpc, Http, Paging, host_rules, receivers, rules,
     section::{Section, Source},
     settings,
 };
-use crate::domain::{labels::Class, watch::Watch};
-
-/// Most `[[host_rule]]` tables; each is tried on every host.
-const HOST_RULES: usize = 1_000;
 /// Most names or addresses in a list.
 const NAMES: usize = 64;
 /// Longest label value, site or pattern, in bytes.
@@ -40,7 +36,7 @@ fn top(mut all: Section<'_, '_>) -> Config {
         http: http(all.table("http")),
         receivers: receivers::read(all.tables("receiver", receivers::RECEIVERS)),
         paging: paging(all.table("paging")),
-        host_rules: all.tables("host_rule", HOST_RULES).into_iter().filter_map(host_rule).collect(),
+        host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
         log_level: log_level(all.table("log")),
@@ -82,16 +78,6 @@ fn paging(mut section: Section<'_, '_>) -> Paging {
     by.unwrap_or_default()
 }
 
-fn host_rule(mut section: Section<'_, '_>) -> Option<HostRule> {
-    let name = section.required("name", "a host name with * and ?, such as \"ws-*\"", short_text);
-    let class = section.text("class", CLASS, |word| Class::from_word(word).ok_or_else(|| CLASS.into()));
-    let site = section.text("site", "the name of a site", short_text);
-    let watch = section.text("watch", WATCH, |word| Watch::from_word(word).ok_or_else(|| WATCH.into()));
-    let labels = section.pairs("labels", label);
-    section.finish();
-    Some(HostRule { name: name?, class, site, watch, labels })
-}
-
 fn log_level(mut section: Section<'_, '_>) -> String {
     const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
     let expected = "one of error, warn, info, debug, trace";
@@ -107,7 +93,7 @@ const HOST_PORT: &str = "HOST:PORT such as collector.example.org:7460";
 const HOST_NAME: &str = "a host name without port, such as muster.example.org";
 const URL: &str = "the address of the views, such as https://muster.example.org:7461";
 pub(super) const CLASS: &str = "one of server, workstation, device";
-const WATCH: &str = "one of fast, normal, relaxed, none";
+pub(super) const WATCH: &str = "one of fast, normal, relaxed, none";
 const LABEL: &str = "label names of a-z, 0-9 and _ that begin with a letter, and values of at most 256 bytes";
 
 fn listen(text: &str) -> Result<SocketAddr, String> {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::section::Section;
 use crate::{
-    domain::event::Severity,
+    domain::{event::Severity, network::Network},
     notify::{
         alertmanager::AlertmanagerConfig,
         email::{EmailConfig, Encryption},
-        guard::{Guard, Network},
+        guard::Guard,
         receiver::{ReceiverConfig, ReceiverKind},
         webhook::{SigningKey, WebhookConfig},
     },

@@ -7,10 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    domain::{event::Severity, labels::Class, watch::Watch},
-    notify::receiver::ReceiverKind,
-};
+use crate::{domain::event::Severity, notify::receiver::ReceiverKind};
 
 const EXAMPLE: &str = include_str!("../../../deploy/collector.example.toml");
 
@@ -63,7 +60,10 @@ fn the_example_documents_every_key_and_shows_the_defaults() {
         }
     }
     let rule = &config.host_rules[0];
-    assert_eq!((rule.class, rule.watch, rule.labels.len()), (Some(Class::Workstation), Some(Watch::Relaxed), 2));
+    assert!(rule.name.is_some() && rule.address.is_some() && rule.os.is_some());
+    let says: Vec<_> = rule.says.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let expected = ["class=workstation", "department=finance", "owner=it-workplace", "site=berlin", "watch=relaxed"];
+    assert_eq!(says, expected);
     let names: Vec<_> = config.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
     assert_eq!(names, ["on-call", "mail", "alertmanager"]);
     assert_eq!(config.receivers[2].severity, Severity::Info);
@@ -132,6 +132,11 @@ kind = "email"
 tls = "maybe"
 [[host_rule]]
 class = "toaster"
+
+[[host_rule]]
+name = "db-*"
+address = "10.1.0.0/33"
+labels = { site = "berlin", "Bad Name" = "x" }
 "#;
     let all = mistakes(text);
     let starts: Vec<String> =
@@ -157,6 +162,9 @@ class = "toaster"
             "25: receiver[3].tls = \"maybe\"",
             "26: host_rule[1].name",
             "27: host_rule[1].class = \"toaster\"",
+            "31: host_rule[2].address = \"10.1.0.0/33\"",
+            "32: host_rule[2].labels = \"x\"",
+            "32: host_rule[2].labels = \"berlin\"",
         ],
         "{all:#?}"
     );

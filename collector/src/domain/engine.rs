@@ -1,5 +1,7 @@
 //! Runs the host machines and the desk: `apply(event, now) -> effects`. One writer, synchronous, no clock.
 
+mod labelling;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -7,6 +9,7 @@ use std::{
 };
 
 use super::{
+    assets::Assets,
     desk::{Desk, DeskStep, Route},
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
     host::{
@@ -15,6 +18,7 @@ use super::{
         machine::Host,
     },
     ids::{HostId, HostNo, IncidentNo},
+    label_rule::HostRule,
     labels::{Admission, Profile},
     record::{AuditRow, Loaded, Row},
     snapshot::{HostView, IncidentView, Snapshot},
@@ -27,8 +31,6 @@ const SETTLE_MS: i64 = 10_000;
 const SETTLE_MOST_MS: i64 = 70_000;
 /// So many hosts a second are expected to come back.
 const BACK_PER_SECOND: i64 = 500;
-/// Free labels of one host.
-const LABELS_MOST: usize = 30;
 
 /// The engine.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct Engine {
     due: BTreeSet<(Timestamp, HostNo)>,
     at_address: BTreeMap<IpAddr, usize>,
     desk: Desk,
+    rules: Arc<[HostRule]>,
+    assets: Assets,
     settling_until: Option<Timestamp>,
     waited_for: usize,
     snapshot: Snapshot,
@@ -55,6 +59,8 @@ impl Engine {
             due: BTreeSet::new(),
             at_address: BTreeMap::new(),
             desk: Desk::loaded(loaded, routes),
+            rules: Arc::default(),
+            assets: loaded.assets.clone(),
             settling_until: None,
             waited_for: 0,
             snapshot: Snapshot { at: now, started: now, ..Snapshot::default() },
@@ -85,6 +91,15 @@ impl Engine {
         effects.push(Effect::Publish);
         engine.refresh(now);
         (engine, effects)
+    }
+
+    /// Labels all hosts by the configuration's rules from now on. Its effects are to be carried out like those of any event.
+    pub fn rule(&mut self, rules: Vec<HostRule>, now: Timestamp) -> Vec<Effect> {
+        self.rules = rules.into();
+        let mut effects = Vec::new();
+        self.rule_all(now, &mut effects);
+        self.refresh(now);
+        effects
     }
 
     /// Applies one event.
@@ -222,11 +237,16 @@ impl Engine {
         } else {
             self.insert(Host::enrolled(profile, now), now);
         }
+        self.awaited(no, now, effects);
         effects.push(Effect::Publish);
     }
 
     fn host(&mut self, no: HostNo, event: HostEvent, now: Timestamp, effects: &mut Vec<Effect>) {
+        let own = if let HostEvent::Opened { labels, .. } = &event { Some(labels.clone()) } else { None };
         self.with_host(no, now, effects, |host, now| host.step(event, now));
+        if let Some(own) = own {
+            self.seen(no, &own, now, effects);
+        }
     }
 
     fn with_host(
@@ -295,15 +315,13 @@ impl Engine {
 
     fn command(&mut self, by: &Principal, command: &Command, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
         let answer = match command {
-            Command::Label { host, .. } | Command::Admit { host, .. } => {
-                let Some(no) = self.by_id.get(host).copied() else {
-                    return Answer::NotFound(format!("host {host}"));
-                };
-                match command {
-                    Command::Admit { admission, .. } => self.admit(no, *admission, now, effects),
-                    _ => self.label(no, command, now, effects),
-                }
-            }
+            // These two say in the log which hosts they changed, and how.
+            Command::Label { hosts, says } => return self.label(by, hosts, says, now, effects),
+            Command::Assets { rows } => return self.import(by, rows, now, effects),
+            Command::Admit { host, admission } => match self.by_id.get(host).copied() {
+                Some(no) => self.admit(no, *admission, now, effects),
+                None => Answer::NotFound(format!("host {host}")),
+            },
             _ => {
                 let (step, answer) = self.desk.command(by, command, now);
                 self.desk_step(step, now, effects);
@@ -323,44 +341,6 @@ impl Engine {
         }
         effects.push(Effect::Publish);
         self.dirty_hosts.insert(no);
-        Answer::Done
-    }
-
-    fn label(&mut self, no: HostNo, command: &Command, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
-        let (Some(host), Command::Label { class, site, watch, labels, .. }) = (self.hosts.get_mut(&no), command) else {
-            return Answer::Refused("no such host".into());
-        };
-        let mut profile = host.profile.clone();
-        let mut source = |name: &str| profile.sources.insert(name.to_owned(), "person".into());
-        if let Some(class) = class {
-            source("class");
-            profile.class = *class;
-        }
-        if let Some(site) = site {
-            source("site");
-            profile.site = Some(site.clone()).filter(|site| !site.is_empty());
-        }
-        if let Some(watch) = watch {
-            source("watch");
-            profile.watch = *watch;
-        }
-        for (name, value) in labels {
-            source(name);
-            if value.is_empty() {
-                profile.labels.remove(name);
-            } else if profile.labels.len() < LABELS_MOST || profile.labels.contains_key(name) {
-                profile.labels.insert(name.clone(), value.clone());
-            } else {
-                return Answer::Refused(format!("a host has at most {LABELS_MOST} labels: remove one first"));
-            }
-        }
-        host.profile = profile;
-        effects.push(Effect::Record(Row::Host(Box::new(host.profile.clone()))));
-        self.desk.know(&host.profile, host.state(), now);
-        self.dirty_hosts.insert(no);
-        effects.push(Effect::Publish);
-        // What it is given goes by its labels, as they are then published.
-        effects.extend(self.hosts.get(&no).and_then(Host::session).map(Effect::Settings));
         Answer::Done
     }
 
@@ -425,21 +405,18 @@ fn view(host: &Host, incident: Option<IncidentNo>) -> HostView {
 
 fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
     let (action, subject, detail) = match command {
-        Command::Label { host, class, site, watch, labels } => {
-            let mut words = Vec::new();
-            words.extend(class.map(|class| format!("class={}", class.word())));
-            words.extend(site.as_ref().map(|site| format!("site={site}")));
-            words.extend(watch.map(|watch| format!("watch={}", watch.word())));
-            words.extend(labels.iter().map(|(name, value)| format!("{name}={value}")));
-            ("host.label", host.to_string(), words.join(" "))
-        }
+        Command::Label { .. } | Command::Assets { .. } => ("host.label", String::new(), String::new()),
         Command::Admit { host, admission } => ("host.admit", host.to_string(), format!("{admission:?}").to_lowercase()),
         Command::Acknowledge { incident, note } => ("incident.acknowledge", format!("#{incident}"), note.clone()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
     };
-    let from = by.address.map_or_else(|| by.via.clone(), |address| format!("{} {address}", by.via));
-    AuditRow { at: now, who: by.name.clone(), from, action: action.into(), subject, detail }
+    AuditRow { at: now, who: by.name.clone(), from: origin(by), action: action.into(), subject, detail }
+}
+
+/// Through which door and from where, as the audit log says it.
+fn origin(by: &Principal) -> String {
+    by.address.map_or_else(|| by.via.clone(), |address| format!("{} {address}", by.via))
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    assets::Asset,
     ids::{HostId, HostNo, IncidentNo, PageId, SessionId},
-    labels::{Admission, Class, Profile},
+    labels::{Admission, Profile},
+    layers::Says,
     record::{Page, Row},
     time::Timestamp,
-    watch::Watch,
 };
 
 /// Everything that reaches the engine.
@@ -75,6 +76,8 @@ pub enum HostEvent {
         alive: Vec<AliveProof>,
         /// What it said of itself.
         facts: Box<super::labels::Facts>,
+        /// Labels of its agent.toml.
+        labels: Vec<(String, String)>,
     },
     /// First Readings of the session, or any message after `Silent`: it is up.
     Heard {
@@ -265,18 +268,17 @@ pub struct Principal {
 /// A command that changes what the engine owns. Who may give it is settled before.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Set class, site, watch level or labels; `None` leaves as is, an empty site or label value removes.
+    /// What a person says of these hosts' class, site, watch level and labels; an empty value withdraws theirs.
     Label {
-        /// Which host.
-        host: HostId,
-        /// New class.
-        class: Option<Class>,
-        /// New site.
-        site: Option<String>,
-        /// New level.
-        watch: Option<Watch>,
-        /// Labels to set.
-        labels: Vec<(String, String)>,
+        /// Which hosts.
+        hosts: Vec<HostId>,
+        /// What is said.
+        says: Says,
+    },
+    /// The list of assets, whole.
+    Assets {
+        /// Its rows.
+        rows: Vec<Asset>,
     },
     /// Change whether a host may speak.
     Admit {

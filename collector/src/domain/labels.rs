@@ -4,7 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ids::HostId, ids::HostNo, watch::Watch};
+use super::{
+    ids::{HostId, HostNo},
+    layers::{Effective, Layers},
+    watch::Watch,
+};
+
+/// Free labels of one host.
+pub const MOST_LABELS: usize = 30;
+/// Longest label name in characters.
+const LONGEST_LABEL_NAME: usize = 128;
+/// Longest label value in bytes.
+pub const LONGEST_LABEL_VALUE: usize = 256;
 
 /// What kind of machine it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,12 +87,29 @@ pub struct Profile {
     pub watch: Watch,
     /// Free labels, `department`, `owner`, `environment` among them.
     pub labels: BTreeMap<String, String>,
-    /// Which source each of `class`, `site`, `watch` and the labels came from (`token`, `person`, `agent`, `guess`, `rule`).
-    pub sources: BTreeMap<String, String>,
+    /// What each source says of these; class, site, watch and labels follow from them ([`Profile::relabel`]).
+    #[serde(default)]
+    pub layers: Layers,
     /// Whether it may speak.
     pub admission: Admission,
     /// What it last said of itself.
     pub facts: Facts,
+}
+
+impl Profile {
+    /// Takes over what is said of it now.
+    pub fn relabel(&mut self, layers: Layers) {
+        let Effective { class, site, watch, labels } = layers.effective();
+        self.layers = layers;
+        (self.class, self.site, self.watch, self.labels) = (class, site, watch, labels);
+    }
+
+    /// Its site, if somebody else than the host itself says so: who is told of it, and what it counts for, depends on it.
+    #[must_use]
+    pub fn confirmed_site(&self) -> Option<&str> {
+        let is_own = self.layers.source("site").is_some_and(|layer| !layer.is_confirmed());
+        self.site.as_deref().filter(|_| !is_own)
+    }
 }
 
 /// What a host says of itself; shown, never trusted.
@@ -101,6 +129,46 @@ pub struct Facts {
     pub chassis: String,
     /// The agent's version.
     pub agent_version: String,
+}
+
+/// The class that a chassis suggests.
+#[must_use]
+pub fn guessed_class(chassis: &str) -> Class {
+    match chassis {
+        "desktop" | "laptop" => Class::Workstation,
+        _ => Class::Server,
+    }
+}
+
+/// Why a label is not taken, if so: its name is no Prometheus label name or is reserved, it is too long, it has control
+/// characters, or it names a class or level that there is not.
+#[must_use]
+pub fn label_trouble(name: &str, value: &str) -> Option<String> {
+    let mut characters = name.chars();
+    let begins = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+    if !begins || !characters.all(|other| other.is_ascii_alphanumeric() || other == '_') {
+        return Some(format!("label {name:?} is not a name: letters, digits and _, not beginning with a digit"));
+    }
+    if name.len() > LONGEST_LABEL_NAME || value.len() > LONGEST_LABEL_VALUE {
+        return Some(format!(
+            "label {name} is too long: at most {LONGEST_LABEL_NAME} characters, its value {LONGEST_LABEL_VALUE} bytes"
+        ));
+    }
+    if matches!(name, "host" | "host_id" | "instance" | "job") || name.starts_with("__") {
+        return Some(format!("label {name} is reserved: choose another name"));
+    }
+    if value.chars().any(char::is_control) {
+        return Some(format!("the value of label {name} has control characters"));
+    }
+    match name {
+        "class" if Class::from_word(value).is_none() => {
+            Some(format!("there is no class {value:?}: server, workstation or device"))
+        }
+        "watch" if Watch::from_word(value).is_none() => {
+            Some(format!("there is no watch level {value:?}: fast, normal, relaxed or none"))
+        }
+        _ => None,
+    }
 }
 
 /// Whether `name` matches `pattern`, where `*` is any text and `?` any one character, in letters of either case.

@@ -1,17 +1,25 @@
 //! The decisions and their words. No tokio, no IO, no clock: `now` is always an argument.
 //!
 //! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
-//! where the readings are, in the host's slot; [`trend`] keeps a short past of some; [`settings`] is what agents are told. [`record`] is what must be durable
-//! before anybody hears of it, [`snapshot`] what the edges may read.
+//! where the readings are, in the host's slot; [`trend`] keeps a short past of some; [`settings`] is what agents are told.
+//! [`record`] is what must be durable before anybody hears of it, [`snapshot`] what the edges may read. What a host is
+//! labelled with comes in [`layers`], from its agent, its token, [`label_rule`]s, [`assets`] and people; [`selection`]
+//! names hosts by their labels.
 
+pub mod assets;
 pub mod desk;
 pub mod engine;
 pub mod event;
 pub mod host;
 pub mod ids;
+pub mod label_rule;
 pub mod labels;
+pub mod layers;
+pub mod network;
 pub mod record;
+pub mod relabelling;
 pub mod rules;
+pub mod selection;
 pub mod settings;
 pub mod snapshot;
 pub mod time;

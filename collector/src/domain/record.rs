@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    assets::{Asset, Assets},
     event::Severity,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
@@ -39,6 +40,8 @@ pub enum Row {
     Attempt(AttemptRow),
     /// Append to the audit log.
     Audit(AuditRow),
+    /// The list of assets, whole.
+    Assets(Vec<Asset>),
 }
 
 /// Where a host's liveness stands.
@@ -341,6 +344,8 @@ pub struct Loaded {
     pub liveness: Vec<LivenessRow>,
     /// Last ledger entry of each host.
     pub last_spans: Vec<SpanRow>,
+    /// The list of assets.
+    pub assets: Assets,
     /// Open findings.
     pub findings: Vec<FindingRow>,
     /// Check states.

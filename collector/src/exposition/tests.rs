@@ -45,7 +45,7 @@ fn view(name: &str, state: State) -> HostView {
             ("no-name".into(), "x".into()),
             ("job".into(), "x".into()),
         ]),
-        sources: BTreeMap::new(),
+        layers: Default::default(),
         admission: Admission::Active,
         facts: Facts { os: "linux".into(), agent_version: "0.1.0".into(), ..Facts::default() },
     };

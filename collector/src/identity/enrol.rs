@@ -14,10 +14,11 @@ use super::{
     token::{PresentedToken, check_usable},
 };
 use crate::{
-    config::HostRule,
     domain::{
         ids::HostId,
+        label_rule::HostRule,
         labels::{Admission, Profile},
+        layers::{Layer, Says, measured},
         time::Timestamp,
     },
     store::{
@@ -205,7 +206,10 @@ fn host_to_enrol(
             Some(known) if known.admission != Admission::Active => {
                 return Ok(Err(Denied::NotAdmitted { name: known.name, admission: known.admission }));
             }
-            Some(known) => return Ok(Ok((Profile { facts: request.facts.facts.clone(), ..known }, false))),
+            Some(known) => {
+                let given = from_json::<Gives>(&token.gives)?.says();
+                return Ok(Ok((reinstalled(known, request, &given), false)));
+            }
             // Its records were lost since the token was made: it comes back under its id.
             None => return Ok(Ok((newcomer(connection, request, token, id)?, true))),
         }
@@ -228,7 +232,17 @@ fn newcomer(
         facts,
     };
     let gives: Gives = from_json(&token.gives)?;
-    Ok(labels::profile(host, &request.facts.labels, &gives, &request.rules))
+    Ok(labels::profile(host, &request.facts.labels, &gives, &request.rules, request.facts.peer))
+}
+
+/// A known host that was installed anew: what its token before gave stays, unless the new one gives something.
+fn reinstalled(known: Profile, request: &Request, given: &Says) -> Profile {
+    let mut profile = Profile { facts: request.facts.facts.clone(), ..known };
+    if !given.is_empty() {
+        profile.layers = profile.layers.with(Layer::Token, given);
+    }
+    profile.relabel(measured(&profile, &request.facts.labels, &request.rules, Some(request.facts.peer)));
+    profile
 }
 
 /// The revoked host that this machine is, if it is one.

@@ -17,6 +17,7 @@ use crate::{
     domain::{
         ids::HostId,
         labels::{Admission, Class, Facts, Profile},
+        layers::{Layer, Layers},
         time::Timestamp,
     },
     store::{
@@ -219,7 +220,7 @@ fn uri<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a str> {
 fn recovered_profile(connection: &Connection, id: HostId) -> Result<Profile, StoreError> {
     let text = id.to_string();
     let tail = text.rsplit('-').next().unwrap_or_default();
-    let guessed = ["class", "watch"].map(|field| (field.to_owned(), "guess".to_owned()));
+    let guessed = [("class".to_owned(), Class::Server.word().to_owned())].into();
     Ok(Profile {
         no: identity_rows::next_host_no(connection)?,
         id,
@@ -228,7 +229,7 @@ fn recovered_profile(connection: &Connection, id: HostId) -> Result<Profile, Sto
         site: None,
         watch: Class::Server.default_watch(),
         labels: BTreeMap::new(),
-        sources: BTreeMap::from(guessed),
+        layers: Layers::default().with(Layer::Guess, &guessed),
         admission: Admission::Active,
         facts: Facts::default(),
     })

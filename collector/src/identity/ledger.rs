@@ -23,6 +23,7 @@ use crate::{
     domain::{
         ids::{HostId, HostNo},
         labels::{Admission, Profile},
+        layers::{Effective, Layers},
         time::Timestamp,
     },
     store::{
@@ -238,6 +239,7 @@ fn restore_revoked(connection: &Connection, ledger: &mut Ledger) -> Result<Vec<P
             None => Profile {
                 no: identity_rows::next_host_no(connection)?,
                 name: free_name(connection, &host.profile.name)?,
+                layers: layers(&host.profile),
                 ..host.profile.clone()
             },
         };
@@ -251,6 +253,15 @@ fn restore_revoked(connection: &Connection, ledger: &mut Ledger) -> Result<Vec<P
         ledger.revoked.insert(profile.id, RevokedHost { profile, fingerprint });
     }
     Ok(written)
+}
+
+/// A ledger written before there were layers knows the values only.
+fn layers(profile: &Profile) -> Layers {
+    if profile.layers != Layers::default() {
+        return profile.layers.clone();
+    }
+    let (class, site, watch, labels) = (profile.class, profile.site.clone(), profile.watch, profile.labels.clone());
+    Layers::of_single_sources(&Effective { class, site, watch, labels }, &BTreeMap::new())
 }
 
 /// Tokens are in both afterwards, revoked if one says so, with the fewer uses left.

@@ -27,9 +27,9 @@ use std::{
 pub use self::types::{Denied, EnrolFacts, Enrolment, Known, Presented, Standing, TokenKind, TokenRow, TokenSpec};
 use self::{authority::Authority, ledger::LedgerFile, tls::ServerCertificate};
 use crate::{
-    config::HostRule,
     domain::{
         ids::HostNo,
+        label_rule::HostRule,
         labels::{Admission, Profile},
         record::AuditRow,
         time::Timestamp,

@@ -9,8 +9,8 @@ use x509_parser::prelude::X509Certificate;
 
 use super::{Denied, EnrolFacts, Enrolment, Identity, Known, Presented, Standing, TokenKind, TokenSpec};
 use crate::{
-    config::HostRule,
     domain::{
+        label_rule::HostRule,
         labels::{Admission, Class, Facts},
         record::{AuditRow, Row},
         time::Timestamp,
@@ -397,11 +397,9 @@ async fn a_collector_clock_that_is_years_off_neither_breaks_enrolment_nor_renewa
 async fn labels_come_from_guess_agent_token_and_rules_in_this_order() {
     let world = World::new();
     let rule = HostRule {
-        name: "LAP*-?".into(),
-        class: None,
-        site: Some("home".into()),
-        watch: None,
-        labels: vec![("team".into(), "rule".into())],
+        name: Some("LAP*-?".into()),
+        says: [("site", "home"), ("team", "rule")].map(|(name, value)| (name.into(), value.into())).into(),
+        ..HostRule::default()
     };
     let identity = world.identity.clone().with_rules(vec![rule]);
     let spec = TokenSpec {
@@ -422,8 +420,11 @@ async fn labels_come_from_guess_agent_token_and_rules_in_this_order() {
     assert_eq!(profile.site.as_deref(), Some("home"));
     let labels: Vec<_> = profile.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(labels, ["floor=3", "owner=token", "team=rule"]);
-    let sources: Vec<_> = profile.sources.iter().map(|(name, source)| format!("{name}={source}")).collect();
-    assert_eq!(sources, ["class=guess", "floor=agent", "owner=token", "site=rule", "team=rule", "watch=guess"]);
+    let sources = profile.layers.sources();
+    let sources: Vec<_> = sources.iter().map(|(name, source)| format!("{name}={}", source.word())).collect();
+    assert_eq!(sources, ["class=guess", "floor=agent", "owner=token", "site=rule", "team=rule"]);
+    let team: Vec<_> = profile.layers.about("team").map(|(layer, value)| (layer.word(), value)).collect();
+    assert_eq!(team, [("agent", "own"), ("token", "token"), ("rule", "rule")]);
 }
 
 #[test]

@@ -167,6 +167,8 @@ pub struct Greeting {
     pub fingerprint: Vec<(String, Vec<u8>)>,
     /// What it says of itself.
     pub facts: Facts,
+    /// Labels of its agent.toml.
+    pub labels: Vec<(String, String)>,
     /// When it was alive while nobody listened.
     pub alive: Vec<AliveSpan>,
     /// The dictionary that it would go on with, or nothing.
@@ -227,6 +229,7 @@ fn greeting(hello: v1::Hello) -> Result<Greeting, DecodeError> {
     if hello.last_record > SEQUENCE_MAX {
         return Err(DecodeError::Malformed("last_record is beyond 2^53"));
     }
+    let facts = hello.facts.unwrap_or_default();
     Ok(Greeting {
         protocol: hello.protocol,
         boot_id: bytes16(&hello.boot_id, "boot_id must be 16 bytes")?,
@@ -235,7 +238,8 @@ fn greeting(hello: v1::Hello) -> Result<Greeting, DecodeError> {
         last_record: hello.last_record,
         clock: clock(hello.clock),
         fingerprint: fingerprint(hello.fingerprint.unwrap_or_default())?,
-        facts: host_facts(hello.facts.unwrap_or_default(), hello.version.clone())?,
+        labels: pairs(&facts.labels)?,
+        facts: host_facts(facts, hello.version.clone())?,
         version: hello.version,
         alive: hello.alive.into_iter().map(alive_span).collect::<Result<_, _>>()?,
         dictionary_hash: hello.dictionary_hash,

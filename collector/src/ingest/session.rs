@@ -171,6 +171,7 @@ impl Visitor {
             peer: self.info.address(),
             alive: time.proofs(&greeting.alive, now),
             facts: Box::new(greeting.facts.clone()),
+            labels: greeting.labels.clone(),
         };
         let told = context.rooms.mailbox.send(Event::Host(host, opened)).await;
         told.map_err(|closed| unavailable(&closed.to_string()))?;

@@ -137,7 +137,8 @@ impl Mirror {
         // As the host's own series carry them, so that routes and inhibitions fit both.
         let host = row.host.and_then(|no| snapshot.hosts.get(&no)).map(|view| &view.profile);
         let of_host = host.into_iter().flat_map(|profile| {
-            let site = profile.site.clone().unwrap_or_default();
+            // Alertmanager routes by it: a host's own word does not choose who is told.
+            let site = profile.confirmed_site().unwrap_or_default().to_owned();
             [("job", "node".to_owned()), ("class", profile.class.word().to_owned()), ("site", site)]
         });
         // Alertmanager drops empty labels; leaving them out keeps ours equal to its own.

@@ -33,6 +33,7 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::Attempt(row) => append_attempt(connection, row),
         Row::Audit(row) if is_in_audit(connection, row)? => Ok(()),
         Row::Audit(row) => append_audit(connection, row),
+        Row::Assets(rows) => super::assets::replace(connection, rows),
     }
 }
 
@@ -69,10 +70,10 @@ fn append(
 pub(super) fn put_host(connection: &Connection, profile: &Profile) -> Result<(), StoreError> {
     execute(
         connection,
-        "INSERT INTO host (no, id, name, class, site, watch, labels, sources, admission, facts)
+        "INSERT INTO host (no, id, name, class, site, watch, labels, layers, admission, facts)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (no) DO UPDATE SET name = excluded.name, class = excluded.class, site = excluded.site,
-         watch = excluded.watch, labels = excluded.labels, sources = excluded.sources,
+         watch = excluded.watch, labels = excluded.labels, layers = excluded.layers,
          admission = excluded.admission, facts = excluded.facts",
         params![
             profile.no.0,
@@ -82,7 +83,7 @@ pub(super) fn put_host(connection: &Connection, profile: &Profile) -> Result<(),
             profile.site,
             profile.watch.word(),
             json(&profile.labels)?,
-            json(&profile.sources)?,
+            json(&profile.layers)?,
             word(&profile.admission)?,
             json(&profile.facts)?,
         ],

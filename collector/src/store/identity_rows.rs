@@ -126,7 +126,7 @@ pub(crate) fn session(connection: &Connection, host: HostNo) -> Result<Option<Se
         .map_err(in_state)
 }
 
-const HOST_COLUMNS: &str = "SELECT no, id, name, class, site, watch, labels, sources, admission, facts FROM host";
+const HOST_COLUMNS: &str = "SELECT no, id, name, class, site, watch, labels, layers, admission, facts FROM host";
 
 /// The host with this id.
 pub(crate) fn host_by_id(connection: &Connection, id: HostId) -> Result<Option<Profile>, StoreError> {
@@ -144,7 +144,7 @@ pub(crate) fn host_by_no(connection: &Connection, no: HostNo) -> Result<Option<P
 
 /// All revoked hosts with their fingerprints.
 pub(crate) fn revoked_hosts(connection: &Connection) -> Result<Vec<(Profile, String)>, StoreError> {
-    let sql = "SELECT no, id, name, class, site, watch, labels, sources, admission, facts, fingerprint
+    let sql = "SELECT no, id, name, class, site, watch, labels, layers, admission, facts, fingerprint
                FROM host WHERE admission = 'revoked' ORDER BY no";
     let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
     collect(statement.query([]), |row| Ok((profile(row)?, column(row, 10)?)))

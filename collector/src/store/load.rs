@@ -36,6 +36,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
              WHERE n = (SELECT max(n) FROM span WHERE host = last.host) ORDER BY host",
             span,
         )?,
+        assets: super::assets::load(connection)?,
         findings: all(
             connection,
             "SELECT host, part, rule, open, severity, since_ms, evidence FROM finding WHERE open = 1 ORDER BY host, part, rule",
@@ -60,12 +61,12 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
 pub(super) fn hosts(connection: &Connection) -> Result<Vec<Profile>, StoreError> {
     all(
         connection,
-        "SELECT no, id, name, class, site, watch, labels, sources, admission, facts FROM host ORDER BY no",
+        "SELECT no, id, name, class, site, watch, labels, layers, admission, facts FROM host ORDER BY no",
         profile,
     )
 }
 
-/// A host from the columns `no, id, name, class, site, watch, labels, sources, admission, facts`.
+/// A host from the columns `no, id, name, class, site, watch, labels, layers, admission, facts`.
 pub(super) fn profile(row: &Found<'_>) -> Result<Profile, StoreError> {
     let (class, watch): (String, String) = (column(row, 3)?, column(row, 5)?);
     let unknown = |what: &str, word: &str| StoreError::Broken(format!("state.db: unknown {what} {word:?} of a host"));
@@ -78,7 +79,7 @@ pub(super) fn profile(row: &Found<'_>) -> Result<Profile, StoreError> {
         site: column(row, 4)?,
         watch: Watch::from_word(&watch).ok_or_else(|| unknown("watch level", &watch))?,
         labels: from_json(&column::<String>(row, 6)?)?,
-        sources: from_json(&column::<String>(row, 7)?)?,
+        layers: from_json(&column::<String>(row, 7)?)?,
         admission: from_word(&column::<String>(row, 8)?)?,
         facts: from_json(&column::<String>(row, 9)?)?,
     })

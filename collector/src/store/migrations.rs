@@ -6,23 +6,39 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{StoreError, storage_error};
 
+/// A step that is done in the program, in the transaction of its SQL.
+pub(super) type InProgram = fn(&Connection) -> Result<(), StoreError>;
+
 /// One step: the SQL that makes schema `version` of the one before.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Migration {
     pub(super) version: i64,
     pub(super) sql: &'static str,
+    /// What SQL alone cannot do, in the same transaction.
+    pub(super) then: Option<InProgram>,
+}
+
+impl Migration {
+    pub(super) const fn new(version: i64, sql: &'static str) -> Self {
+        Self { version, sql, then: None }
+    }
 }
 
 /// The steps of `state.db`.
 pub(super) const STATE: &[Migration] = &[
-    Migration { version: 1, sql: include_str!("migrations/state_0001.sql") },
-    Migration { version: 2, sql: include_str!("migrations/state_0002.sql") },
-    Migration { version: 3, sql: include_str!("migrations/state_0003.sql") },
+    Migration::new(1, include_str!("migrations/state_0001.sql")),
+    Migration::new(2, include_str!("migrations/state_0002.sql")),
+    Migration::new(3, include_str!("migrations/state_0003.sql")),
+    Migration {
+        version: 4,
+        sql: include_str!("migrations/state_0004.sql"),
+        then: Some(super::layering::layer_single_sources),
+    },
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[
-    Migration { version: 1, sql: include_str!("migrations/facts_0001.sql") },
-    Migration { version: 2, sql: include_str!("migrations/facts_0002.sql") },
+    Migration::new(1, include_str!("migrations/facts_0001.sql")),
+    Migration::new(2, include_str!("migrations/facts_0002.sql")),
 ];
 
 /// A copy is made in one go, nobody watches.
@@ -54,6 +70,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[Migrati
         let transaction = connection.transaction().map_err(failed)?;
         transaction.execute_batch(META).map_err(failed)?;
         transaction.execute_batch(step.sql).map_err(failed)?;
+        step.then.map_or(Ok(()), |then| then(&transaction))?;
         transaction
             .execute(
                 "INSERT INTO meta (key, value) VALUES ('schema_version', ?1)

@@ -4,6 +4,7 @@
 //! Each file has one thread that writes and one that reads; answers come after a commit with full sync. Nothing here
 //! decides anything: it writes rows, all or none, and gives them back as they were.
 
+mod assets;
 pub mod attempts;
 mod backup;
 mod chain;
@@ -12,6 +13,7 @@ mod facts;
 pub mod faults;
 mod files;
 pub(crate) mod identity_rows;
+mod layering;
 mod lease;
 mod load;
 mod migrations;

@@ -1,6 +1,7 @@
 //! The store as its users see it: what is committed is there again, what is not is not, and nothing is deleted.
 
 mod kept;
+mod labels;
 mod repeated;
 mod trends;
 
@@ -27,6 +28,7 @@ use crate::domain::{
     },
     ids::{HostId, HostNo, IncidentNo, PageId},
     labels::{Admission, Class, Facts, Profile},
+    layers::Layer,
     record::{
         AttemptRow, AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Loaded,
         Observed, Page, PageKind, ProblemRow, Row, SpanRow,
@@ -50,7 +52,7 @@ fn host(no: i64) -> Row {
         site: Some("berlin".into()),
         watch: Watch::Normal,
         labels: BTreeMap::from([("team".into(), "a \"b\"".into())]),
-        sources: BTreeMap::from([("team".into(), "token".into())]),
+        layers: BTreeMap::from([(Layer::Token, BTreeMap::from([("team".into(), "a \"b\"".into())]))]).into(),
         admission: Admission::Active,
         facts: Facts { name: format!("web-{no}"), ..Facts::default() },
     }))
@@ -439,7 +441,7 @@ fn a_newer_store_is_refused_untouched() {
     let path = directory.path().join("state.db");
     Connection::open(&path).unwrap().execute("UPDATE meta SET value = '9' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 9") && refused.contains("knows up to 3"), "{refused}");
+    assert!(refused.contains("has schema 9") && refused.contains("knows up to 4"), "{refused}");
     assert!(path.exists());
 }
 
@@ -448,8 +450,8 @@ fn an_older_store_is_copied_before_it_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let steps = [
-        Migration { version: 1, sql: "CREATE TABLE one (a BIGINT); INSERT INTO one VALUES (7)" },
-        Migration { version: 2, sql: "ALTER TABLE one ADD COLUMN b TEXT" },
+        Migration::new(1, "CREATE TABLE one (a BIGINT); INSERT INTO one VALUES (7)"),
+        Migration::new(2, "ALTER TABLE one ADD COLUMN b TEXT"),
     ];
     let mut connection = Connection::open(&path).unwrap();
     migrate(&mut connection, &path, &steps[..1]).unwrap();

@@ -3,6 +3,7 @@
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::Method,
     routing::{MethodRouter, delete, get, patch, post},
 };
@@ -65,6 +66,8 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::GET, "/hosts/{host_id}", VIEW, || get(views::host::view)),
     ViewRoute(Method::POST, "/hosts/{host_id}", OPERATE, || post(views::host::label)),
     ViewRoute(Method::GET, "/hosts/{host_id}/trends", VIEW, || get(views::trends::view)),
+    ViewRoute(Method::GET, "/label", OPERATE, || get(views::labelling::view)),
+    ViewRoute(Method::POST, "/label", OPERATE, || post(views::labelling::act)),
     ViewRoute(Method::GET, "/incidents", VIEW, || get(views::incidents::list)),
     ViewRoute(Method::GET, "/incidents/{number}", VIEW, || get(views::incidents::view)),
     ViewRoute(Method::POST, "/incidents/{number}", OPERATE, || post(views::incidents::act)),
@@ -94,9 +97,11 @@ macro_rules! api {
 pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/openapi.json", VIEW, "This description", query [], body None, "Object", get(api::openapi::document)),
     api!(GET "/status", VIEW, "How the collector and the fleet do", query [], body None, "Status", get(api::status::status)),
-    api!(GET "/hosts", VIEW, "List hosts", query ["state", "site", "class", "search", "after", "limit"], body None, "HostList", get(api::hosts::list)),
+    api!(GET "/hosts", VIEW, "List hosts", query ["state", "site", "unsorted", "class", "label", "name", "search", "after", "limit"], body None, "HostList", get(api::hosts::list)),
     api!(GET "/hosts/{host}", VIEW, "One host, by id or name", query [], body None, "Host", get(api::hosts::show)),
-    api!(PATCH "/hosts/{host}", OPERATE, "Set class, site, watch level or labels", query [], body Some("HostChange"), "Done", patch(api::hosts::label)),
+    api!(PATCH "/hosts/{host}", OPERATE, "Say class, site, watch level or labels; an empty one is withdrawn", query [], body Some("HostChange"), "Done", patch(api::hosts::label)),
+    api!(POST "/hosts/labels", OPERATE, "Set class, site, watch level or labels of the hosts that fit, or (dry_run) see what would change", query [], body Some("ManyLabels"), "Relabelled", post(api::labels::many)),
+    api!(POST "/assets", OPERATE, "Import a list of assets in the place of the one before, or (dry_run) see what would change", query [], body Some("AssetList"), "Relabelled", post(api::labels::assets).layer(DefaultBodyLimit::max(api::labels::ASSET_BYTES))),
     api!(GET "/hosts/{host}/trends", VIEW, "Readings of a host whose past is kept, and which file systems will be full", query [], body None, "TrendList", get(api::trends::of_host)),
     api!(GET "/trends", VIEW, "The past of a reading of a host, by the minute (48 h) or the hour (13 months)", query ["host", "reading", "part", "from", "to", "grain"], body None, "Trends", get(api::trends::values)),
     api!(POST "/hosts/{host}/revoke", ADMIN, "Void its certificates; closes its stream", query [], body None, "Done", post(api::hosts::revoke)),

@@ -32,6 +32,11 @@ pub(super) fn digest_of(secret: &str) -> Vec<u8> {
     digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
 }
 
+/// A short mark of a text: another text has another one.
+pub(super) fn mark_of(text: &str) -> String {
+    digest_of(text).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A new API token: its shown id and its whole text, `mua_<id>_<secret>`.
 pub(super) fn new_api_token() -> Result<(String, String), Problem> {
     let id: String = random::<4>()?.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -17,7 +17,7 @@ pub struct Fleet {
 pub struct Member {
     /// Display name.
     pub name: String,
-    /// Where it stands.
+    /// Where it stands; a host's own word does not make it part of a site's cut.
     pub site: Option<String>,
     /// How closely it is watched.
     pub watch: Watch,
@@ -54,7 +54,7 @@ impl Fleet {
             .hosts
             .get(&profile.no)
             .map_or((State::Unknown, now, now), |known| (known.state, known.since, known.proof));
-        let (name, site) = (profile.name.clone(), profile.site.clone());
+        let (name, site) = (profile.name.clone(), profile.confirmed_site().map(str::to_owned));
         self.put(profile.no, Member { name, site, watch: profile.watch, state, since, proof });
     }
 

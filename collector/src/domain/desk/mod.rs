@@ -265,7 +265,9 @@ impl Desk {
             Command::Acknowledge { incident, note } => self.acknowledge(*incident, by, note, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
-            Command::Label { .. } | Command::Admit { .. } => Answer::Refused("not the desk's".into()),
+            Command::Label { .. } | Command::Assets { .. } | Command::Admit { .. } => {
+                Answer::Refused("not the desk's".into())
+            }
         };
         (step, answer)
     }

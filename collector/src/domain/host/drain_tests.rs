@@ -23,14 +23,14 @@ fn ended(how: Ending) -> Host {
         site: None,
         watch: Watch::Fast,
         labels: Default::default(),
-        sources: Default::default(),
+        layers: Default::default(),
         admission: Admission::Active,
         facts: Facts::default(),
     };
     let mut host = Host::enrolled(profile, now);
     let session = SessionId(1);
     let (boot_id, peer, facts) = ([1; 16], [127, 0, 0, 1].into(), Box::default());
-    host.step(HostEvent::Opened { session, boot_id, peer, alive: Vec::new(), facts }, now);
+    host.step(HostEvent::Opened { session, boot_id, peer, alive: Vec::new(), facts, labels: Vec::new() }, now);
     host.step(HostEvent::Heard { session }, now);
     assert_eq!(host.state(), State::Up);
     host.step(HostEvent::Ended { session, how, proof: now }, now);

@@ -202,7 +202,7 @@ impl Host {
     pub fn step(&mut self, event: HostEvent, now: Timestamp) -> Step {
         let mut step = Step::default();
         match event {
-            HostEvent::Opened { session, boot_id, peer, alive, facts } => {
+            HostEvent::Opened { session, boot_id, peer, alive, facts, .. } => {
                 self.opened(session, boot_id, peer, alive, *facts, now, &mut step);
             }
             HostEvent::Heard { session } if self.session == Some(session) => self.up(now, &mut step),

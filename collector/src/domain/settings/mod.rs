@@ -128,7 +128,7 @@ pub fn merge<'a>(parts: impl Iterator<Item = &'a Part>, profile: &Profile) -> Me
         report_ms: profile.watch.timers().report_ms,
         checks: BTreeMap::new(),
         origins: [
-            ("watch", profile.sources.get("watch").cloned().unwrap_or_else(|| "class".into())),
+            ("watch", profile.layers.source("watch").map_or_else(|| "class".into(), |layer| layer.word().into())),
             ("report", level),
         ]
         .map(|(key, origin)| (key.to_owned(), origin))

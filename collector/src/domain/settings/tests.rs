@@ -17,7 +17,7 @@ fn profile() -> Profile {
         site: Some("berlin".into()),
         watch: Watch::Normal,
         labels: [("environment".to_owned(), "dev".to_owned())].into(),
-        sources: BTreeMap::new(),
+        layers: Default::default(),
         admission: Admission::Active,
         facts: Facts::default(),
     }

@@ -15,7 +15,9 @@ use crate::{
         event::Command,
         host::{State as Liveness, checks::CheckRow},
         ids::HostId,
-        labels::{Admission, Class},
+        labels::{Admission, Class, MOST_LABELS, label_trouble},
+        layers::Says,
+        selection::Selection,
         snapshot::{HostView, Snapshot},
         time::Timestamp,
         watch::Watch,
@@ -27,37 +29,53 @@ use crate::{
     },
 };
 
-/// Labels changed at once; more is a script's mistake.
-const MAX_LABELS: usize = 64;
-/// As on the wire: strings are at most 256 bytes.
-const MAX_LABEL_BYTES: usize = 256;
-
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(in crate::web) struct Filter {
     state: Option<String>,
     site: Option<String>,
+    unsorted: Option<String>,
     class: Option<String>,
+    label: Option<String>,
+    name: Option<String>,
     search: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
 }
 
 impl Filter {
-    fn fits(&self, host: &HostView) -> bool {
-        let profile = &host.profile;
-        self.state.as_deref().is_none_or(|state| host.state.word() == state)
-            && self.site.as_deref().is_none_or(|site| profile.site.as_deref().unwrap_or("") == site)
-            && self.class.as_deref().is_none_or(|class| profile.class.word() == class)
-            && self.search.as_deref().is_none_or(|text| profile.name.contains(text))
+    fn selection(&self) -> Result<Selection, Problem> {
+        let asked = [
+            ("state", &self.state),
+            ("site", &self.site),
+            ("unsorted", &self.unsorted),
+            ("class", &self.class),
+            ("label", &self.label),
+            ("name", &self.name),
+            ("search", &self.search),
+        ];
+        let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        selection_of(asked)
     }
+}
+
+/// The selection of these conditions.
+pub(in crate::web) fn selection_of<'a>(
+    conditions: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Selection, Problem> {
+    let mut selection = Selection::default();
+    for (name, value) in conditions {
+        selection.add(name, value).map_err(|no| Problem::invalid(&no.name, &no.value, &no.expected))?;
+    }
+    Ok(selection)
 }
 
 pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query<Filter>) -> Answered {
     let snapshot = web.snapshot();
+    let selection = filter.selection()?;
     let after = cursor_of(filter.after.as_deref())?.unwrap_or(0);
     let limit = limit_of(filter.limit);
     let from = crate::domain::ids::HostNo(after.saturating_add(1));
-    let mut fitting = snapshot.hosts.range(from..).filter(|(_, host)| filter.fits(host));
+    let mut fitting = snapshot.hosts.range(from..).filter(|(_, host)| selection.fits(host));
     let mut items = Vec::new();
     let mut last = after;
     for (no, host) in fitting.by_ref().take(limit) {
@@ -97,7 +115,8 @@ fn to_json(web: &Web, host: &HostView) -> Value {
     let checks: Vec<Value> = host.checks.iter().map(|check| check_json(check, host.state)).collect();
     json!({
         "id": profile.id, "name": profile.name, "class": profile.class, "site": profile.site, "watch": profile.watch,
-        "labels": profile.labels, "sources": profile.sources, "admission": profile.admission, "facts": profile.facts,
+        "labels": profile.labels, "sources": profile.layers.sources(), "layers": profile.layers,
+        "admission": profile.admission, "facts": profile.facts,
         "state": host.state, "since": host.since.to_string(), "why": host.cause.words(),
         "proof": last_heard(web, host).to_string(), "address": host.peer, "findings": findings, "checks": checks,
         "incident": host.incident, "settings": OfHost::new(web, host).json(),
@@ -121,27 +140,21 @@ pub(in crate::web) fn last_heard(web: &Web, host: &HostView) -> Timestamp {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct HostChange {
-    pub(in crate::web) class: Option<String>,
-    pub(in crate::web) site: Option<String>,
-    pub(in crate::web) watch: Option<String>,
+    class: Option<String>,
+    site: Option<String>,
+    watch: Option<String>,
     #[serde(default)]
-    pub(in crate::web) labels: BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
 }
 
 impl HostChange {
-    /// The command that makes this change, all values checked.
-    pub(in crate::web) fn into_command(self, host: HostId) -> Result<Command, Problem> {
-        check_labels(&self.labels)?;
-        if let Some(site) = self.site.as_ref().filter(|site| site.len() > MAX_LABEL_BYTES) {
-            return Err(Problem::invalid("site", site, "at most 256 bytes"));
-        }
-        Ok(Command::Label {
-            host,
-            class: class_of(self.class.as_deref())?,
-            site: self.site,
-            watch: watch_of(self.watch.as_deref())?,
-            labels: self.labels.into_iter().collect(),
-        })
+    /// What is said, all values checked; an empty one withdraws.
+    pub(in crate::web) fn into_says(self) -> Result<Says, Problem> {
+        let fixed = [("class", self.class), ("site", self.site), ("watch", self.watch)];
+        let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let says: Says = self.labels.into_iter().chain(fixed).collect();
+        check_says(&says)?;
+        Ok(says)
     }
 }
 
@@ -157,22 +170,23 @@ pub(in crate::web) fn watch_of(word: Option<&str>) -> Result<Option<Watch>, Prob
     word.map(parse).transpose()
 }
 
-/// Label names as Prometheus takes them (data model: `[a-zA-Z_][a-zA-Z0-9_]*`), values of bounded length.
-pub(in crate::web) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
-    if labels.len() > MAX_LABELS {
-        return Err(Problem::invalid("labels", &format!("{} labels", labels.len()), "at most 64"));
+/// Labels that can be said: names as Prometheus takes them (data model: `[a-zA-Z_][a-zA-Z0-9_]*`) and not reserved, values
+/// of bounded length; an empty value withdraws what was said before.
+pub(in crate::web) fn check_says(says: &Says) -> Result<(), Problem> {
+    if says.len() > MOST_LABELS + 3 {
+        let given = format!("{} labels", says.len());
+        return Err(Problem::invalid("labels", &given, &format!("at most {MOST_LABELS}")));
     }
-    for (name, value) in labels {
-        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let goes_well = name.len() <= MAX_LABEL_BYTES && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !starts_well || !goes_well {
-            return Err(Problem::invalid("labels", name, "names of letters, digits and _ that begin with no digit"));
-        }
-        if value.len() > MAX_LABEL_BYTES {
-            return Err(Problem::invalid(&format!("labels.{name}"), value, "at most 256 bytes"));
+    for (name, value) in says.iter().filter(|(name, value)| !value.is_empty() || !is_fixed(name)) {
+        if let Some(trouble) = label_trouble(name, value) {
+            return Err(Problem::invalid(if is_fixed(name) { name } else { "labels" }, value, &trouble));
         }
     }
     Ok(())
+}
+
+fn is_fixed(name: &str) -> bool {
+    matches!(name, "class" | "site" | "watch")
 }
 
 pub(in crate::web) async fn label(
@@ -182,7 +196,7 @@ pub(in crate::web) async fn label(
     Body(change): Body<HostChange>,
 ) -> Answered {
     let id = find(&web.snapshot(), &host)?.profile.id;
-    command(&web, &caller, change.into_command(id)?).await
+    command(&web, &caller, Command::Label { hosts: vec![id], says: change.into_says()? }).await
 }
 
 async fn admit(web: &Shared, caller: &Caller, host: &str, admission: Admission) -> Answered {

@@ -4,6 +4,7 @@ pub(super) mod api_tokens;
 pub(super) mod backup;
 pub(super) mod hosts;
 pub(super) mod incidents;
+pub(super) mod labels;
 pub(super) mod openapi;
 pub(super) mod people;
 pub(super) mod receivers;

@@ -1,5 +1,7 @@
 //! The API's description (OpenAPI 3.1), drawn from the very table that builds the routes.
 
+mod labels;
+
 use axum::Json;
 use serde_json::{Map, Value, json};
 
@@ -112,6 +114,7 @@ fn list_of(item: Value) -> Value {
 fn schemas() -> Value {
     let mut all = answers();
     all.extend(questions());
+    all.extend(into_map(labels::answers()));
     Value::Object(all)
 }
 
@@ -155,8 +158,8 @@ fn answers() -> Map<String, Value> {
             "states": { "type": "object", "additionalProperties": whole }, "cuts": words })),
         "Host": object(&["id", "name", "class", "watch", "state", "since", "why", "findings", "checks"], json!({
             "id": text, "name": text, "class": { "enum": ["server", "workstation", "device"] }, "site": maybe_text,
-            "watch": { "enum": ["fast", "normal", "relaxed", "none"] }, "labels": words, "sources": words,
-            "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
+            "watch": { "enum": ["fast", "normal", "relaxed", "none"] }, "labels": words, "sources": labels::sources(),
+            "layers": labels::layers(), "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
             "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
             "since": time, "why": text, "proof": time, "address": maybe_text,
             "findings": { "type": "array", "items": finding }, "settings": host_settings(json!({})),
@@ -270,8 +273,7 @@ fn questions() -> Map<String, Value> {
     let watch = json!({ "enum": ["fast", "normal", "relaxed", "none"] });
     let ttl = json!({ "type": "integer", "minimum": 1 });
     let role = json!({ "enum": ["scrape", "viewer", "operator", "admin"] });
-    into_map(json!({
-        "HostChange": closed(&[], json!({ "class": class, "site": text, "watch": watch, "labels": words })),
+    let mut asked = into_map(json!({
         "NewOverride": closed(&["name", "rule"], json!({
             "name": text, "rule": { "enum": rule_names() }, "host": text, "label": text, "site": text, "class": class,
             "part": text, "enabled": { "type": "boolean" }, "severity": { "enum": ["info", "warning", "critical"] },
@@ -287,7 +289,9 @@ fn questions() -> Map<String, Value> {
             "name": text, "role": role, "password": { "type": "string", "minLength": 12, "maxLength": 1024 } })),
         "NewBackup": closed(&["directory"], json!({ "directory": { "type": "string", "maxLength": 4096 } })),
         "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
-    }))
+    }));
+    asked.extend(into_map(labels::questions()));
+    asked
 }
 
 fn rule_names() -> Vec<&'static str> {

@@ -88,7 +88,7 @@ pub(in crate::web) async fn make(web: &Web, caller: &Caller, asked: NewToken) ->
             return Err(Problem::invalid("host", host, "nothing: only replace tokens are bound to a host"));
         }
     };
-    hosts::check_labels(&asked.labels)?;
+    hosts::check_says(&asked.labels)?;
     let spec = TokenSpec {
         kind,
         ttl_ms: ttl_ms(asked.ttl_seconds.unwrap_or(default_s), max_s)?,

@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     domain::{
+        event::Command,
         host::{State, checks::CheckRow},
         ids::HostNo,
-        labels::Admission,
+        labels::{Admission, Profile},
+        layers::{Layer, Says},
         record::{FindingRow, IncidentState},
         rules::{FILESYSTEM_SPACE, Rule},
         settings::shelf::Standing,
@@ -30,7 +32,7 @@ use crate::{
         Shared, Web,
         access::Caller,
         api::{
-            hosts::{HostChange, find, last_heard},
+            hosts::{check_says, find, last_heard},
             rules::quieten,
             settings::{OWN_FILE, OfHost},
         },
@@ -47,7 +49,11 @@ const TIMELINE: usize = 50;
 struct Labelled {
     name: String,
     value: String,
-    source: String,
+    source: &'static str,
+    /// What those before it say.
+    below: Vec<(&'static str, String)>,
+    /// A person said it, and may withdraw it.
+    is_persons: bool,
 }
 
 struct FindingLine {
@@ -228,10 +234,11 @@ fn labels(host: &HostView) -> Vec<Labelled> {
     fixed
         .into_iter()
         .chain(free)
-        .map(|(name, value)| Labelled {
-            name: name.to_owned(),
-            value,
-            source: profile.sources.get(name).cloned().unwrap_or_else(|| "default".into()),
+        .map(|(name, value)| {
+            let mut said = profile.layers.about(name).rev().map(|(layer, value)| (layer.word(), value.to_owned()));
+            let source = said.next().map_or("default", |(word, _)| word);
+            let is_persons = source == Layer::Person.word();
+            Labelled { name: name.to_owned(), value, source, below: said.collect(), is_persons }
         })
         .collect()
 }
@@ -270,13 +277,40 @@ fn timeline(
 
 #[derive(Debug, Deserialize)]
 pub(in crate::web) struct LabelForm {
+    #[serde(default)]
     class: String,
+    #[serde(default)]
     site: String,
+    #[serde(default)]
     watch: String,
     #[serde(default)]
     label: String,
     #[serde(default)]
     value: String,
+    /// The label that a person takes back; nothing else is looked at then.
+    #[serde(default)]
+    withdraw: String,
+}
+
+impl LabelForm {
+    /// What is said anew: fields that were left as they were say nothing.
+    fn says(&self, profile: &Profile) -> Says {
+        if !self.withdraw.is_empty() {
+            return [(self.withdraw.clone(), String::new())].into();
+        }
+        let (site, label) = (self.site.trim(), self.label.trim());
+        let fixed = [
+            ("class", self.class.as_str(), profile.class.word()),
+            ("site", site, profile.site.as_deref().unwrap_or("")),
+            ("watch", self.watch.as_str(), profile.watch.word()),
+        ];
+        let changed = fixed.into_iter().filter(|(_, given, present)| given != present);
+        let mut says: Says = changed.map(|(name, given, _)| (name.to_owned(), given.to_owned())).collect();
+        if !label.is_empty() {
+            says.insert(label.to_owned(), self.value.trim().to_owned());
+        }
+        says
+    }
 }
 
 /// Takes the labels form.
@@ -287,16 +321,9 @@ pub(in crate::web) async fn label(
     Form(form): Form<LabelForm>,
 ) -> Shown {
     let host = find(&web.snapshot(), &host)?;
-    let profile = &host.profile;
-    let site = form.site.trim().to_owned();
-    let named = !form.label.trim().is_empty();
-    let change = HostChange {
-        class: (form.class != profile.class.word()).then_some(form.class),
-        site: (site != profile.site.as_deref().unwrap_or("")).then_some(site),
-        watch: (form.watch != profile.watch.word()).then_some(form.watch),
-        labels: named.then(|| (form.label.trim().to_owned(), form.value.trim().to_owned())).into_iter().collect(),
-    };
-    let command = change.into_command(profile.id)?;
+    let (id, says) = (host.profile.id, form.says(&host.profile));
+    check_says(&says)?;
+    let command = Command::Label { hosts: vec![id], says };
     settled(web.context.mailbox.command(caller.principal(), command).await.map_err(Problem::from)?)?;
-    Ok(Redirect::to(&format!("/hosts/{}", words::encode(&profile.id.to_string()))).into_response())
+    Ok(Redirect::to(&format!("/hosts/{}", words::encode(&id.to_string()))).into_response())
 }

@@ -4,6 +4,7 @@ pub(super) mod add;
 mod graph;
 pub(super) mod host;
 pub(super) mod incidents;
+pub(super) mod labelling;
 pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod trends;

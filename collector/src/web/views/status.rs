@@ -17,68 +17,91 @@ use crate::{
         host::State,
         labels::Admission,
         record::IncidentState,
+        selection::Selection,
         snapshot::{HostView, Snapshot},
     },
     web::{
         Shared,
         access::Caller,
+        api::hosts::selection_of,
+        problem::Problem,
         words::{self, encode},
     },
 };
 
 /// Rows of a page.
 const PER_PAGE: usize = 100;
+/// What stands for the site of hosts without one.
+const UNSORTED: &str = "unsorted";
 /// Findings named in a row; the host's view has them all.
 const FINDINGS_SHOWN: usize = 3;
 
 /// What the URL may say. All of it is optional and hostile.
 #[derive(Debug, Default, Clone, Deserialize)]
 pub(in crate::web) struct Asked {
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    site: String,
-    #[serde(default)]
-    search: String,
+    #[serde(flatten)]
+    pub(super) filter: Filter,
     #[serde(default)]
     sort: String,
     #[serde(default)]
     page: String,
 }
 
-impl Asked {
-    fn fits(&self, host: &HostView) -> bool {
-        let profile = &host.profile;
-        let admitted = profile.admission != Admission::Retired || self.state == "retired";
-        let state_fits = match self.state.as_str() {
-            "" => true,
-            "findings" => host.troubles().next().is_some(),
-            "retired" => profile.admission == Admission::Retired,
-            state => host.state.word() == state,
-        };
-        let site_fits = self.site.is_empty() || profile.site.as_deref().unwrap_or("unsorted") == self.site;
-        admitted && state_fits && site_fits && (self.search.is_empty() || contains(&profile.name, &self.search))
+/// Which hosts are listed.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub(in crate::web) struct Filter {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    site: String,
+    #[serde(default)]
+    class: String,
+    #[serde(default)]
+    label: String,
+    #[serde(default)]
+    search: String,
+}
+
+impl Filter {
+    /// Its fields, as they stand in addresses and forms.
+    pub(super) fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            ("state", &self.state),
+            ("site", &self.site),
+            ("class", &self.class),
+            ("label", &self.label),
+            ("search", &self.search),
+        ]
     }
 
+    /// The hosts that are meant.
+    pub(super) fn selection(&self) -> Result<Selection, Problem> {
+        selection_of(self.fields().into_iter().map(|field| match field {
+            ("site", UNSORTED) => ("unsorted", ""),
+            other => other,
+        }))
+    }
+
+    /// This list's address.
+    pub(super) fn url(&self) -> String {
+        address(self.fields().into_iter())
+    }
+}
+
+impl Asked {
     /// This list's address with another page, sort or state.
     fn url(&self, change: impl FnOnce(&mut Self)) -> String {
         let mut asked = Self { page: String::new(), ..self.clone() };
         change(&mut asked);
-        let fields = [
-            ("state", &asked.state),
-            ("site", &asked.site),
-            ("search", &asked.search),
-            ("sort", &asked.sort),
-            ("page", &asked.page),
-        ];
-        let set = fields.iter().filter(|(_, value)| !value.is_empty());
-        let query: Vec<String> = set.map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        if query.is_empty() { "/".into() } else { format!("/?{}", query.join("&")) }
+        let further = [("sort", asked.sort.as_str()), ("page", asked.page.as_str())];
+        address(asked.filter.fields().into_iter().chain(further))
     }
 }
 
-fn contains(name: &str, text: &str) -> bool {
-    name.to_lowercase().contains(&text.to_lowercase())
+fn address<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let set = fields.filter(|(_, value)| !value.is_empty());
+    let query: Vec<String> = set.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    if query.is_empty() { "/".into() } else { format!("/?{}", query.join("&")) }
 }
 
 struct Count {
@@ -134,7 +157,8 @@ pub(in crate::web) async fn view(
     Query(asked): Query<Asked>,
 ) -> Shown {
     let snapshot = web.snapshot();
-    let mut hosts: Vec<&Arc<HostView>> = snapshot.hosts.values().filter(|host| asked.fits(host)).collect();
+    let selection = asked.filter.selection()?;
+    let mut hosts: Vec<&Arc<HostView>> = snapshot.hosts.values().filter(|host| selection.fits(host)).collect();
     hosts.sort_by(|a, b| order(&asked.sort, a, b));
     let pages = hosts.len().div_ceil(PER_PAGE).max(1);
     let page = asked.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
@@ -153,7 +177,7 @@ pub(in crate::web) async fn view(
         frame: Frame::new(&web, &caller, "status", "Status"),
         counts: counts(&snapshot, &asked),
         all: words::count(snapshot.hosts.len()),
-        all_url: asked.url(|asked| asked.state.clear()),
+        all_url: asked.url(|asked| asked.filter.state.clear()),
         sites: sites(&snapshot),
         rows,
         found: hosts.len(),
@@ -202,7 +226,7 @@ fn badness(host: &HostView) -> u8 {
 
 fn counts(snapshot: &Snapshot, asked: &Asked) -> Vec<Count> {
     let mut tally = [0_usize; State::ALL.len()];
-    let (mut findings, mut retired) = (0, 0);
+    let (mut findings, mut retired, mut unsorted) = (0, 0, 0);
     for host in snapshot.hosts.values() {
         if host.profile.admission == Admission::Retired {
             retired += 1;
@@ -211,13 +235,14 @@ fn counts(snapshot: &Snapshot, asked: &Asked) -> Vec<Count> {
         if let Some(place) = State::ALL.iter().position(|state| *state == host.state) {
             tally[place] += 1;
         }
+        unsorted += usize::from(host.profile.site.is_none());
         findings += usize::from(host.troubles().next().is_some());
     }
     let count = |badge: Badge, key: &str, hosts: usize| Count {
         badge,
         hosts: words::count(hosts),
-        url: asked.url(|asked| asked.state = key.to_owned()),
-        chosen: asked.state == key,
+        url: asked.url(|asked| asked.filter.state = key.to_owned()),
+        chosen: asked.filter.state == key,
     };
     let states = State::ALL.iter().zip(tally).filter(|(state, n)| *n > 0 || matches!(state, State::Up | State::Down));
     let mut counts: Vec<Count> = states.map(|(state, n)| count(Badge::state(*state), state.word(), n)).collect();
@@ -228,13 +253,21 @@ fn counts(snapshot: &Snapshot, asked: &Asked) -> Vec<Count> {
     };
     further("warning", "▲", "findings", "with findings", findings);
     further("quiet", "–", "retired", "retired", retired);
+    if unsorted > 0 && unsorted < snapshot.hosts.len() {
+        counts.push(Count {
+            badge: Badge { class: "quiet", sign: "?", word: UNSORTED.into() },
+            hosts: words::count(unsorted),
+            url: asked.url(|asked| asked.filter.site = UNSORTED.into()),
+            chosen: asked.filter.site == UNSORTED,
+        });
+    }
     counts
 }
 
 /// The sites there are, for the filter.
 fn sites(snapshot: &Snapshot) -> Vec<String> {
     let sites: std::collections::BTreeSet<&str> =
-        snapshot.hosts.values().map(|host| host.profile.site.as_deref().unwrap_or("unsorted")).collect();
+        snapshot.hosts.values().map(|host| host.profile.site.as_deref().unwrap_or(UNSORTED)).collect();
     sites.into_iter().map(str::to_owned).collect()
 }
 
@@ -255,7 +288,7 @@ fn row(host: &HostView, snapshot: &Snapshot, when: impl Fn(crate::domain::time::
     Row {
         url: format!("/hosts/{}", profile.id),
         name: profile.name.clone(),
-        site: profile.site.clone().unwrap_or_else(|| "unsorted".into()),
+        site: profile.site.clone().unwrap_or_else(|| UNSORTED.into()),
         class: profile.class.word(),
         badge: Badge::state(host.state),
         since: when(host.since),

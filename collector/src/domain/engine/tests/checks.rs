@@ -88,8 +88,8 @@ fn a_failure_that_heals_before_it_counts_is_nobodys_business() {
 fn warning_and_unknown_are_warnings_and_a_workstation_wakes_nobody() {
     let mut fleet = Fleet::of(&[Watch::Fast, Watch::Fast, Watch::Fast]);
     let id = fleet.engine.snapshot().hosts[&HostNo(3)].profile.id;
-    let class = Some(Class::Workstation);
-    fleet.operator(Command::Label { host: id, class, site: None, watch: None, labels: Vec::new() });
+    let workstation = [("class".to_owned(), "workstation".to_owned())].into();
+    fleet.operator(Command::Label { hosts: vec![id], says: workstation });
     says(&mut fleet, 1, 1, 3);
     says(&mut fleet, 2, 3, 3);
     says(&mut fleet, 3, 2, 3);

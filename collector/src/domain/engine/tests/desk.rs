@@ -200,7 +200,17 @@ fn the_hosts_behind_one_address_are_not_judged_by_what_answers_there() {
     for no in 1..=2 {
         let session = SessionId(no + 10);
         let peer = IpAddr::from([192, 0, 2, 1]);
-        fleet.host(no, HostEvent::Opened { session, boot_id: [1; 16], peer, alive: Vec::new(), facts: Box::default() });
+        fleet.host(
+            no,
+            HostEvent::Opened {
+                session,
+                boot_id: [1; 16],
+                peer,
+                alive: Vec::new(),
+                facts: Box::default(),
+                labels: Vec::new(),
+            },
+        );
         fleet.host(no, HostEvent::Heard { session });
     }
     let sharing = |fleet: &Fleet| fleet.engine.at_address[&IpAddr::from([192, 0, 2, 1])];

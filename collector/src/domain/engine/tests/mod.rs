@@ -8,12 +8,14 @@ use crate::domain::{
     host::Cause,
     ids::SessionId,
     labels::{Class, Facts},
+    layers::{Layer, Layers},
     record::{IncidentState, LivenessRow, Observed, Page, PageKind, SpanRow},
     watch::Watch,
 };
 
 mod checks;
 mod desk;
+mod labels;
 mod table;
 
 const START: i64 = 1_790_000_000_000;
@@ -65,7 +67,7 @@ impl Fleet {
     fn connect_with(&mut self, no: i64, boot_id: [u8; 16], alive: Vec<AliveProof>) {
         let (session, peer) =
             (SessionId(no), IpAddr::from((0x0a00_0000_u32 + u32::try_from(no).unwrap()).to_be_bytes()));
-        self.host(no, HostEvent::Opened { session, boot_id, peer, alive, facts: Box::default() });
+        self.host(no, HostEvent::Opened { session, boot_id, peer, alive, facts: Box::default(), labels: Vec::new() });
         self.host(no, HostEvent::Heard { session });
     }
 
@@ -131,7 +133,9 @@ fn profile(no: i64, watch: Watch) -> Profile {
         site: None,
         watch,
         labels: BTreeMap::new(),
-        sources: BTreeMap::new(),
+        layers: Layers::default()
+            .with(Layer::Guess, &[("class".to_owned(), "server".to_owned())].into())
+            .with(Layer::Token, &[("watch".to_owned(), watch.word().to_owned())].into()),
         admission: Admission::Active,
         facts: Facts::default(),
     }

@@ -31,7 +31,7 @@ pub(super) fn profile(name: &str, class: Class, labels: &[(&str, &str)]) -> Prof
         site: Some("berlin".into()),
         watch: Watch::Normal,
         labels: labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-        sources: Default::default(),
+        layers: Default::default(),
         admission: Admission::Active,
         facts: Facts::default(),
     }

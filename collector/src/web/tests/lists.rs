@@ -1,0 +1,59 @@
+//! Lists: by cursor, by filter.
+
+use super::*;
+
+#[tokio::test]
+async fn lists_of_hosts_page_by_cursor() {
+    let now = Clock::start().now();
+    let one = Arc::clone(hostile_fleet(now).hosts.values().next().unwrap());
+    let fleet = (1..=5).map(|no| (HostNo(no), Arc::clone(&one))).collect();
+    let stage = Stage::new(Snapshot { hosts: Arc::new(fleet), ..Snapshot::default() }, |_| {});
+    let mut seen = 0;
+    let mut path = "/api/v1/hosts?limit=2".to_owned();
+    for expected in [2, 2, 1] {
+        let answer = text(stage.ask(loopback(), request(&Method::GET, &path, &[], "")).await).await;
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["items"].as_array().unwrap().len(), expected);
+        seen += expected;
+        path = format!("/api/v1/hosts?limit=2&after={}", answer["next"].as_str().unwrap_or("end"));
+    }
+    assert_eq!((seen, path.ends_with("end")), (5, true));
+}
+
+#[tokio::test]
+async fn a_filter_of_the_url_lists_the_hosts_that_fit_and_nonsense_is_named() {
+    let now = Clock::start().now();
+    let one = Arc::clone(hostile_fleet(now).hosts.values().next().unwrap());
+    let host = |no: i64, site: Option<&str>, owner: &str| {
+        let mut host = (*one).clone();
+        host.profile.name = format!("host-{no}");
+        host.profile.site = site.map(str::to_owned);
+        host.profile.labels = [("owner".to_owned(), owner.to_owned())].into();
+        (HostNo(no), Arc::new(host))
+    };
+    let fleet = [host(1, Some("ulm"), "ann"), host(2, None, "ann"), host(3, None, "bob")].into();
+    let stage = Stage::new(Snapshot { hosts: Arc::new(fleet), ..Snapshot::default() }, |_| {});
+    let shown = async |path: &str| {
+        let response = stage.ask(loopback(), request(&Method::GET, path, &[], "")).await;
+        (response.status(), text(response).await)
+    };
+    for (query, expected) in [
+        ("site=unsorted", [false, true, true]),
+        ("site=ulm", [true, false, false]),
+        ("label=owner%3Dann&site=unsorted", [false, true, false]),
+        ("search=HOST-3", [false, false, true]),
+        ("class=workstation", [false; 3]),
+    ] {
+        let (_, page) = shown(&format!("/?{query}")).await;
+        let listed = [1, 2, 3].map(|no| page.contains(&format!(">host-{no}</a>")));
+        assert_eq!(listed, expected, "{query}");
+    }
+    let (_, api) = shown("/api/v1/hosts?unsorted=true&name=host-*&label=owner%3Db*").await;
+    assert!(api.contains("\"host-3\"") && !api.contains("\"host-2\""), "{api}");
+    for (path, expected) in
+        [("/?class=toaster", "server, workstation or device"), ("/api/v1/hosts?state=ill", "a state such as")]
+    {
+        let (status, said) = shown(path).await;
+        assert!(status == StatusCode::BAD_REQUEST && said.contains(expected), "{path}: {said}");
+    }
+}

@@ -56,9 +56,6 @@ const OUTBOX_ENDS: Duration = Duration::from_secs(3);
 /// Everything has ended after this, or is ended.
 const TASKS_END: Duration = Duration::from_secs(5);
 
-/// What trends may take on disk, in bytes: 13 months of 10 000 hosts with 20 readings are some 1.5 GB.
-const TRENDS_QUOTA: u64 = 2 << 30;
-
 /// Runs a collector until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -240,7 +237,7 @@ impl House {
 
     fn trends(&self) -> Result<trends::Trends, prometheus::Error> {
         let (store, slots, clock) = (self.store.clone(), self.slots.clone(), self.clock.clone());
-        trends::Trends::new(store, slots, clock, TRENDS_QUOTA, &self.registry)
+        trends::Trends::new(store, slots, clock, self.config.trends_quota, &self.registry)
     }
 
     fn router(&self, ports: &Ports, tls: bool, ready: Arc<AtomicBool>) -> anyhow::Result<axum::Router> {

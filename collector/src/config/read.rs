@@ -12,6 +12,7 @@ use super::{
     section::{Section, Source},
     settings,
 };
+use crate::domain::rules::Unit;
 /// Most names or addresses in a list.
 const NAMES: usize = 64;
 /// Longest label value, site or pattern, in bytes.
@@ -39,6 +40,7 @@ fn top(mut all: Section<'_, '_>) -> Config {
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
+        trends_quota: trends_quota(all.table("trends")),
         log_level: log_level(all.table("log")),
     };
     all.finish();
@@ -76,6 +78,18 @@ fn paging(mut section: Section<'_, '_>) -> Paging {
     });
     section.finish();
     by.unwrap_or_default()
+}
+
+/// Less than the least is no history at all, and more than the most is a slip.
+fn trends_quota(mut section: Section<'_, '_>) -> u64 {
+    const QUOTA: &str = "an amount such as \"2 GiB\", from 64 MiB to 1024 TiB";
+    let read = |text: &str| {
+        let bytes = Unit::Bytes.read(text).filter(|bytes| (67_108_864.0..=1_125_899_906_842_624.0).contains(bytes));
+        bytes.ok_or_else(|| QUOTA.to_owned())
+    };
+    let quota = section.amount("quota", QUOTA, read);
+    section.finish();
+    quota.map_or(2 << 30, |bytes| bytes as u64)
 }
 
 fn log_level(mut section: Section<'_, '_>) -> String {

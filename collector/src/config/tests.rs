@@ -83,6 +83,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[paging]\n",
         "[rules.filesystem_space]\n",
         "[log]\n",
+        "[trends]\n",
         "[[host_rule]]\nname = \"x\"\n",
         "[[settings]]\n",
         "[[settings]]\n[[settings.check]]\nname = \"x\"\nkind = \"http\"\nurl = \"http://a/\"\n",
@@ -93,13 +94,34 @@ fn every_key_that_is_read_stands_in_the_example() {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
         for key in known.split(", ") {
-            let documented =
-                ["receiver", "host_rule", "rules", "grpc", "http", "log", "overrides", "paging", "settings", "check"]
-                    .contains(&key)
-                    || EXAMPLE.contains(&format!("#{key} = "))
-                    || EXAMPLE.contains(&format!(" {key} = "));
+            let tables = [
+                "receiver",
+                "host_rule",
+                "rules",
+                "grpc",
+                "http",
+                "log",
+                "overrides",
+                "paging",
+                "settings",
+                "check",
+                "trends",
+            ];
+            let documented = tables.contains(&key)
+                || EXAMPLE.contains(&format!("#{key} = "))
+                || EXAMPLE.contains(&format!(" {key} = "));
             assert!(documented, "{key} is read but not in the example");
         }
+    }
+}
+
+#[test]
+fn the_quota_of_trends_is_an_amount_within_reason() {
+    assert_eq!(read("").unwrap().trends_quota, 2_147_483_648);
+    assert_eq!(read("[trends]\nquota = \"500 MiB\"").unwrap().trends_quota, 524_288_000);
+    for wrong in ["\"2\"", "2", "\"63 MiB\"", "\"2000 TiB\"", "\"10 %\""] {
+        let said = mistakes(&format!("[trends]\nquota = {wrong}"));
+        assert!(said.len() == 1 && said[0].contains(":2: trends.quota = ") && said[0].contains("64 MiB"), "{said:?}");
     }
 }
 

@@ -15,7 +15,7 @@ use super::{FACTS_FILE, Fact, Store, StoreError, storage_error};
 use crate::domain::{
     ids::HostNo,
     time::Timestamp,
-    trend::{DAY, History, Hours, Minutes, phase_of, rollup, row_of},
+    trend::{DAY, History, Hours, Minutes, phase_of, rollup, row_of, sketch::Sketch},
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -112,6 +112,26 @@ impl Store {
         };
         self.facts_reader().read(read).await
     }
+
+    /// The sketches of several hosts since `from`, in one go.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn sketches(&self, hosts: Vec<HostNo>, from: Timestamp) -> Result<BTreeMap<HostNo, Sketch>, StoreError> {
+        let read = move |connection: &Connection| {
+            let sketch = |host: &HostNo| Ok((*host, sketch(connection, *host, from.ms() - HOUR_MS + 1)?));
+            hosts.iter().map(sketch).collect()
+        };
+        self.facts_reader().read(read).await
+    }
+}
+
+fn sketch(connection: &Connection, host: HostNo, from_ms: i64) -> Result<Sketch, StoreError> {
+    let mut sketch = Sketch::default();
+    for row in rows::between(connection, Grain::Minute, host, from_ms, i64::MAX)? {
+        sketch.add(&Minutes::unpack_only(row.from_ms / MINUTE_MS, &row.series, &row.packed, Sketch::wants));
+    }
+    Ok(sketch)
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {

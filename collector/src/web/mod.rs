@@ -14,6 +14,7 @@ pub mod routes;
 mod secret;
 mod serve;
 mod sign_in;
+mod sparks;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -102,6 +103,7 @@ struct Web {
     sign_ins: sign_in::Limits,
     passwords: password::Passwords,
     hosts: access::HostNames,
+    sparks: sparks::Sparks,
     zone: jiff::tz::TimeZone,
 }
 
@@ -114,6 +116,7 @@ impl Web {
             sign_ins: sign_in::Limits::default(),
             passwords: password::Passwords::default(),
             hosts,
+            sparks: sparks::Sparks::default(),
             zone: jiff::tz::TimeZone::system(),
             context,
         }

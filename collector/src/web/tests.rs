@@ -45,6 +45,7 @@ use crate::{
 mod labels;
 mod lists;
 mod rules;
+mod trends;
 
 const HOSTILE: &str = "\"'</script><b onmouseover=alert(1)>&";
 

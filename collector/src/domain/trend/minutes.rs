@@ -99,13 +99,22 @@ impl Minutes {
     /// The row that was packed with these series; places without a series are read over.
     #[must_use]
     pub fn unpack(from: i64, series: &[Option<Series>], packed: &[u8]) -> Self {
+        Self::unpack_only(from, series, packed, |_| true)
+    }
+
+    /// The same with the wanted series alone: what is packed behind the last of them is not read.
+    #[must_use]
+    pub fn unpack_only(from: i64, series: &[Option<Series>], packed: &[u8], wanted: impl Fn(&Series) -> bool) -> Self {
         let mut minutes = Self::new(from);
         let Some((&FORMAT, packed)) = packed.split_first() else { return minutes };
         let (mut unpacker, mut model) = (Unpacker::new(packed), Model::new());
-        for series in series {
+        let is_wanted = |series: &Option<Series>| series.as_ref().is_some_and(&wanted);
+        let needed = series.iter().rposition(is_wanted).map_or(0, |last| last + 1);
+        for series in &series[..needed] {
             let mut codes = [None; ROW];
             model.column(&mut unpacker, &mut codes);
             if let Some(series) = series
+                && wanted(series)
                 && codes.iter().any(Option::is_some)
             {
                 let scale = series.reading().minutes;
@@ -146,6 +155,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_wanted_is_the_same_when_nothing_else_is_unpacked(minutes in row(), wanted in 0_usize..8) {
+            let all: Vec<_> = minutes.series().into_iter().map(Some).collect();
+            let packed = minutes.pack();
+            let part = Minutes::unpack_only(minutes.from, &all, &packed, |known| *known == series(wanted));
+            let mut expected = Minutes::unpack(minutes.from, &all, &packed);
+            expected.columns.retain(|known, _| *known == series(wanted));
+            prop_assert_eq!(format!("{part:?}"), format!("{expected:?}"));
+        }
+
         #[test]
         fn a_row_comes_back_within_its_precision_and_gaps_stay_gaps(row in row()) {
             let series: Vec<_> = row.series().into_iter().map(Some).collect();

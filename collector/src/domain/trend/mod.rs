@@ -2,9 +2,10 @@
 //!
 //! [`reading`] lists them. In each host's slot a [`Sampler`] takes them once a minute through an [`Index`]; an hour of
 //! [`Minutes`] is a row, two days later it is folded into a day of [`Hours`]. Rows are packed by a range coder to some
-//! bits per value. [`forecast`] says when a file system will be full.
+//! bits per value. [`forecast`] says when a file system will be full, [`sketch`] is what lists show.
 
 mod coder;
+mod concerned;
 pub mod forecast;
 mod history;
 mod hours;
@@ -14,8 +15,10 @@ pub mod reading;
 pub mod rollup;
 mod sampler;
 mod scale;
+pub mod sketch;
 
 pub use self::{
+    concerned::concerned,
     history::History,
     hours::{DAY, Hour, Hours},
     index::Index,

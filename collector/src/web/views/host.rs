@@ -23,10 +23,10 @@ use crate::{
         labels::{Admission, Profile},
         layers::{Layer, Says},
         record::{FindingRow, IncidentState},
-        rules::{FILESYSTEM_SPACE, Rule},
+        rules::Rule,
         settings::shelf::Standing,
         snapshot::{HostView, Snapshot},
-        trend::Series,
+        trend::concerned,
     },
     web::{
         Shared, Web,
@@ -214,12 +214,11 @@ fn check_line(check: &CheckRow, state: State, since: When) -> CheckLine {
     }
 }
 
-/// The past of the file system that a finding is about.
+/// The past of what a finding is about.
 fn graph_of(web: &Web, past: &Past, finding: &FindingRow) -> Option<Graph> {
-    let about = finding.rule == FILESYSTEM_SPACE.name;
-    let mut graph = past.graph(web, &Series::new("filesystem_avail_bytes", &finding.part).filter(|_| about)?)?;
+    let mut graph = past.graph(web, &concerned(&finding.rule, &finding.part)?)?;
     // The same graph may stand below too, and ids are unique.
-    graph.id.insert_str(0, "finding-");
+    graph.id.insert_str(0, &format!("finding-{}-", finding.rule));
     Some(graph)
 }
 

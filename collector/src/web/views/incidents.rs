@@ -8,16 +8,22 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Badge, Frame, Shown, When, page_words, show};
+use super::{
+    Badge, Frame, Shown, When,
+    graph::{Graph, Span},
+    page_words, show,
+    trends::{Past, zone_words},
+};
 use crate::{
     domain::{
         event::Command,
-        record::{Delivery, IncidentState},
+        record::{Delivery, IncidentRow, IncidentState},
         snapshot::{IncidentView, Snapshot},
+        trend::concerned,
     },
     store::attempts::Attempts,
     web::{
-        Shared,
+        Shared, Web,
         access::Caller,
         api::incidents::{answer_of, checked_note, number_of, unknown},
         problem::{Problem, settled},
@@ -144,6 +150,9 @@ struct IncidentPage {
     component: String,
     key: String,
     hosts: Vec<String>,
+    /// The past of what it is about.
+    graph: Option<Graph>,
+    zone: String,
     events: Vec<EventLine>,
     pages: Vec<PageLine>,
 }
@@ -160,7 +169,23 @@ pub(in crate::web) async fn view(
     let now = web.now();
     let frame = Frame::new(&web, &caller, "incidents", format!("#{no}"));
     let attempts = web.context.store.attempts(no).await.map_err(Problem::from)?;
-    show(&page(frame, &snapshot, view, &attempts, |at| When::new(at, now, &web.zone), now))
+    let graph = graph_of(&web, &view.row).await?;
+    let mut page = page(frame, &snapshot, view, &attempts, |at| When::new(at, now, &web.zone), now);
+    (page.graph, page.zone) = (graph, zone_words(&web, now));
+    show(&page)
+}
+
+/// The last two days of the reading that an incident began with.
+async fn graph_of(web: &Web, row: &IncidentRow) -> Result<Option<Graph>, Problem> {
+    let Some((host, rule)) = row.host.zip(rule_of(&row.key)) else { return Ok(None) };
+    let Some(series) = concerned(rule, &row.component) else { return Ok(None) };
+    Ok(Past::of(web, host, Span::Days).await?.graph(web, &series))
+}
+
+/// The rule in the key of a finding, `finding/HOST/RULE:PART`.
+fn rule_of(key: &str) -> Option<&str> {
+    let about = key.strip_prefix("finding/")?.split_once('/')?.1;
+    about.split_once(':').map(|(rule, _)| rule)
 }
 
 fn page(
@@ -217,6 +242,8 @@ fn page(
         hosts: view.hosts.clone(),
         events: events.collect(),
         pages: pages.collect(),
+        graph: None,
+        zone: String::new(),
         frame,
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Badge, Frame, Shown, When, show};
+use super::{Badge, Frame, Shown, When, show, spark::Spark};
 use crate::{
     domain::{
         event::Severity,
@@ -19,6 +19,7 @@ use crate::{
         record::IncidentState,
         selection::Selection,
         snapshot::{HostView, Snapshot},
+        trend::sketch::Line,
     },
     web::{
         Shared,
@@ -119,6 +120,8 @@ struct Row {
     badge: Badge,
     since: When,
     why: String,
+    /// The last two days of its main readings, if they have been read.
+    sparks: Option<Vec<Spark>>,
     findings: Vec<(Badge, String)>,
     more_findings: usize,
     incident: Option<(i64, &'static str)>,
@@ -133,6 +136,7 @@ struct StatusView {
     counts: Vec<Count>,
     all: String,
     all_url: String,
+    is_all: bool,
     sites: Vec<String>,
     rows: Vec<Row>,
     found: usize,
@@ -162,9 +166,13 @@ pub(in crate::web) async fn view(
     hosts.sort_by(|a, b| order(&asked.sort, a, b));
     let pages = hosts.len().div_ceil(PER_PAGE).max(1);
     let page = asked.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
-    let shown = hosts.iter().skip((page - 1) * PER_PAGE).take(PER_PAGE);
+    let shown: Vec<_> = hosts.iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
     let now = web.now();
-    let rows = shown.map(|host| row(host, &snapshot, |at| When::new(at, now, &web.zone))).collect();
+    // What is not on the page is not read.
+    let mut lines = web.sparks(&shown.iter().map(|host| host.profile.no).collect::<Vec<_>>()).await?;
+    let rows = shown
+        .into_iter()
+        .map(|host| row(host, &snapshot, lines.remove(&host.profile.no), |at| When::new(at, now, &web.zone)));
     let to_page = |page: usize| asked.url(|asked| asked.page = page.to_string());
     let sort_entry = |word: &'static str, key: &str| {
         (
@@ -177,9 +185,15 @@ pub(in crate::web) async fn view(
         frame: Frame::new(&web, &caller, "status", "Status"),
         counts: counts(&snapshot, &asked),
         all: words::count(snapshot.hosts.len()),
-        all_url: asked.url(|asked| asked.filter.state.clear()),
+        all_url: asked.url(|asked| {
+            asked.filter.state.clear();
+            if asked.filter.site == UNSORTED {
+                asked.filter.site.clear();
+            }
+        }),
+        is_all: asked.filter.state.is_empty() && asked.filter.site != UNSORTED,
         sites: sites(&snapshot),
-        rows,
+        rows: rows.collect(),
         found: hosts.len(),
         found_words: words::count(hosts.len()),
         sorts: [sort_entry("worst first", ""), sort_entry("name", "name"), sort_entry("latest change", "since")],
@@ -271,7 +285,12 @@ fn sites(snapshot: &Snapshot) -> Vec<String> {
     sites.into_iter().map(str::to_owned).collect()
 }
 
-fn row(host: &HostView, snapshot: &Snapshot, when: impl Fn(crate::domain::time::Timestamp) -> When) -> Row {
+fn row(
+    host: &HostView,
+    snapshot: &Snapshot,
+    lines: Option<Vec<Line>>,
+    when: impl Fn(crate::domain::time::Timestamp) -> When,
+) -> Row {
     let profile = &host.profile;
     let incident = host.incident.map(|no| {
         let word = snapshot.incidents.get(&no).map_or("open", |view| match view.row.state {
@@ -293,6 +312,7 @@ fn row(host: &HostView, snapshot: &Snapshot, when: impl Fn(crate::domain::time::
         badge: Badge::state(host.state),
         since: when(host.since),
         why: host.cause.words(),
+        sparks: lines.map(|lines| lines.iter().filter_map(Spark::of).collect()),
         findings: findings.chain(checks).take(FINDINGS_SHOWN).collect(),
         more_findings: host.troubles().count().saturating_sub(FINDINGS_SHOWN),
         incident,

@@ -143,8 +143,7 @@ impl House {
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = store.load().await?;
-        let (mut engine, mut first) = Engine::new(&loaded, routes(&config), clock.now());
-        first.extend(engine.rule(config.host_rules.clone(), clock.now()));
+        let (engine, first) = engine(&config, &loaded, clock.now());
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();
@@ -346,6 +345,13 @@ fn routes(config: &Config) -> Vec<Route> {
 
 fn queued(loaded: &Loaded) -> Vec<Page> {
     loaded.pages.iter().filter(|page| page.delivery == Delivery::Queued).cloned().collect()
+}
+
+/// The engine as loaded, its hosts labelled by the configuration's rules as they are now.
+fn engine(config: &Config, loaded: &Loaded, now: Timestamp) -> (Engine, Vec<Effect>) {
+    let (mut engine, mut first) = Engine::new(loaded, routes(config), now);
+    first.extend(engine.rule(config.host_rules.clone(), now));
+    (engine, first)
 }
 
 /// The configuration's rules, with the overrides that people made.

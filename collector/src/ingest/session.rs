@@ -134,6 +134,17 @@ impl Visitor {
         stream::run(&mut running, &mut inbound).await
     }
 
+    fn opened(&self, session: SessionId, greeting: &Greeting, time: &HostTime, now: Timestamp) -> HostEvent {
+        HostEvent::Opened {
+            session,
+            boot_id: greeting.boot_id,
+            peer: self.info.address(),
+            alive: time.proofs(&greeting.alive, now),
+            facts: Box::new(greeting.facts.clone()),
+            labels: greeting.labels.clone(),
+        }
+    }
+
     async fn open(
         self: Box<Self>,
         inbound: &mut Streaming<v1::AgentMessage>,
@@ -165,14 +176,7 @@ impl Visitor {
         let (settings, _) = settings::of(context, &profile).await.map_err(|error| unavailable(&error.to_string()))?;
         presence.slot_open = true;
         self.info.control.set_level(profile.watch);
-        let opened = HostEvent::Opened {
-            session,
-            boot_id: greeting.boot_id,
-            peer: self.info.address(),
-            alive: time.proofs(&greeting.alive, now),
-            facts: Box::new(greeting.facts.clone()),
-            labels: greeting.labels.clone(),
-        };
+        let opened = self.opened(session, &greeting, &time, now);
         let told = context.rooms.mailbox.send(Event::Host(host, opened)).await;
         told.map_err(|closed| unavailable(&closed.to_string()))?;
         presence.begin(now);

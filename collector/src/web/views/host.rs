@@ -196,7 +196,7 @@ fn settings_lines(settings: &OfHost) -> SettingsLines {
         let from = if settings.is_local(key) { OWN_FILE } else { from };
         (key.clone(), from.to_owned())
     });
-    SettingsLines { badge: Badge { class, sign, word: word.into() }, words: settings.words(), keys: keys.collect() }
+    SettingsLines { badge: Badge { class, sign, word }, words: settings.words(), keys: keys.collect() }
 }
 
 fn check_line(check: &CheckRow, state: State, since: When) -> CheckLine {

@@ -12,6 +12,7 @@ mod checks;
 mod crowd;
 mod cut;
 mod deploy;
+mod devices;
 mod disk;
 mod exporter;
 mod exposition;

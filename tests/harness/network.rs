@@ -12,6 +12,8 @@ pub struct Network {
     /// The namespace's name.
     pub name: String,
     number: u8,
+    /// This machine's address, as it is dialled from inside.
+    here: String,
 }
 
 impl Network {
@@ -20,11 +22,8 @@ impl Network {
     /// # Panics
     /// When this may not be done here.
     pub async fn make() -> Self {
-        static NEXT: AtomicU8 = AtomicU8::new(1);
-        let _ = installed("ip", "iproute2");
-        let _ = installed("nft", "nftables");
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let network = Self { name: format!("muster-{}-{number}", std::process::id()), number };
+        let mut network = Self::new();
+        network.here = network.address(1);
         let (name, cable) = (network.name.clone(), network.cable());
         let (here, there) = (network.address(1), network.address(2));
         for line in [
@@ -37,10 +36,45 @@ impl Network {
             format!("ip -n {name} link set lo up"),
             format!("ip -n {name} route add default via {here}"),
         ] {
-            let said = command(&line).await;
-            assert_eq!(said.code, 0, "{line}: {}", said.err);
+            done(&line).await;
         }
         network
+    }
+
+    /// Makes one that is reached only through `router`, which passes on what is not for itself.
+    ///
+    /// # Panics
+    /// When this may not be done here.
+    pub async fn behind(router: &Self) -> Self {
+        let mut network = Self::new();
+        network.here.clone_from(&router.here);
+        let (name, cable, before) = (network.name.clone(), network.cable(), router.name.clone());
+        let (near, far, via) = (network.address(1), network.address(2), router.address(2));
+        let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
+        let said = run(Command::new("ip").args(["netns", "exec", &before, "sh", "-c", forward])).await;
+        assert_eq!(said.code, 0, "{forward}: {}", said.err);
+        for line in [
+            format!("ip netns add {name}"),
+            format!("ip link add {cable} netns {before} type veth peer name eth0 netns {name}"),
+            format!("ip -n {before} addr add {near}/30 dev {cable}"),
+            format!("ip -n {before} link set {cable} up"),
+            format!("ip -n {name} addr add {far}/30 dev eth0"),
+            format!("ip -n {name} link set eth0 up"),
+            format!("ip -n {name} link set lo up"),
+            format!("ip -n {name} route add default via {near}"),
+            format!("ip route add {far}/32 via {via}"),
+        ] {
+            done(&line).await;
+        }
+        network
+    }
+
+    fn new() -> Self {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        let _ = installed("ip", "iproute2");
+        let _ = installed("nft", "nftables");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { name: format!("muster-{}-{number}", std::process::id()), number, here: String::new() }
     }
 
     /// Drops every packet both ways from now on; nobody is told.
@@ -50,6 +84,7 @@ impl Network {
     pub async fn cut(&self) {
         let rules = "add table inet cut; \
              add chain inet cut in { type filter hook input priority 0; policy drop; }; \
+             add chain inet cut through { type filter hook forward priority 0; policy drop; }; \
              add chain inet cut out { type filter hook output priority 0; policy drop; }";
         let nft = installed("nft", "nftables");
         let said = run(Command::new("ip").args(["netns", "exec", &self.name]).arg(nft).arg(rules)).await;
@@ -68,7 +103,13 @@ impl Network {
     /// How this machine is dialled from inside.
     #[must_use]
     pub fn outside(&self, port: u16) -> String {
-        format!("{}:{port}", self.address(1))
+        format!("{}:{port}", self.here)
+    }
+
+    /// Its own address.
+    #[must_use]
+    pub fn inside(&self) -> String {
+        self.address(2)
     }
 
     /// The address `end` of the cable: 1 here, 2 inside. TEST-NET-1 to 3 are too small; 198.18.0.0/15 is for benches
@@ -88,6 +129,11 @@ impl Drop for Network {
         let _ = std::process::Command::new("ip").args(["link", "del", &self.cable()]).output();
         let _ = std::process::Command::new("ip").args(["netns", "del", &self.name]).output();
     }
+}
+
+async fn done(line: &str) {
+    let said = command(line).await;
+    assert_eq!(said.code, 0, "{line}: {}", said.err);
 }
 
 async fn command(line: &str) -> Said {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_collector::domain::{
     assets::Assets,
+    device::Device,
     host::checks::CheckRow,
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
@@ -20,6 +21,8 @@ pub(crate) struct Memory {
     pub(crate) spans: BTreeMap<HostNo, Vec<SpanRow>>,
     findings: BTreeMap<(HostNo, String, String), FindingRow>,
     checks: BTreeMap<(HostNo, String), CheckRow>,
+    devices: BTreeMap<HostNo, Device>,
+    parents: BTreeMap<HostNo, HostNo>,
     problems: BTreeMap<String, ProblemRow>,
     pub(crate) incidents: BTreeMap<IncidentNo, IncidentRow>,
     events: BTreeMap<(IncidentNo, i64), IncidentEventRow>,
@@ -49,6 +52,9 @@ impl Memory {
                 }
                 Row::Page(page) => drop(self.pages.insert(page.id, *page)),
                 Row::Assets(rows) => self.assets = Assets::new(rows),
+                Row::Device(device) => drop(self.devices.insert(device.host, *device)),
+                Row::Parent(host, Some(parent)) => drop(self.parents.insert(host, parent)),
+                Row::Parent(host, None) => drop(self.parents.remove(&host)),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
         }
@@ -66,6 +72,8 @@ impl Memory {
             assets: self.assets.clone(),
             findings: self.findings.values().filter(|row| row.open).cloned().collect(),
             checks: self.checks.values().cloned().collect(),
+            devices: self.devices.values().cloned().collect(),
+            parents: self.parents.iter().map(|(child, parent)| (*child, *parent)).collect(),
             problems: self.problems.values().cloned().collect(),
             incidents: self.incidents.values().map(with_events).collect(),
             pages: self.pages.values().cloned().collect(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub(super) use self::labels::{AssetTask, LabelHosts};
 use clap::{Args, Parser, Subcommand};
 
-use super::settings::SettingsTask;
+use super::{devices::DeviceTask, settings::SettingsTask};
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
 #[derive(Debug, Parser)]
@@ -79,6 +79,9 @@ pub(super) enum Task {
     /// The list of assets: sites, owners and labels from a spreadsheet
     #[command(subcommand)]
     Asset(AssetTask),
+    /// Hosts without an agent: switches, printers, web services
+    #[command(subcommand)]
+    Device(DeviceTask),
     /// Incidents
     #[command(subcommand)]
     Incident(IncidentTask),
@@ -230,6 +233,14 @@ pub(super) enum HostTask {
     },
     /// Say class, site, watch level or labels, of one host or of all that fit
     Label(LabelHosts),
+    /// Say which device it is behind: when that dies, the host's silence belongs to its incident
+    #[command(after_help = "Example:\n  muster-collector host parent web-3 switch-1")]
+    Parent {
+        /// Its name or id
+        host: String,
+        /// The device; without one the host is behind none
+        device: Option<String>,
+    },
     /// Void its certificates; its stream closes within a second
     Revoke {
         /// Its name or id
@@ -363,7 +374,7 @@ pub(super) enum RouteTask {
     },
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((parts.0.to_owned(), parts.1.to_owned()))
 }

@@ -64,6 +64,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Person(task) => desk.person(task).await,
         Task::Host(task) => desk.host(task).await,
         Task::Asset(task) => desk.asset(task).await,
+        Task::Device(task) => desk.device(task).await,
         Task::Incident(task) => desk.incident(task).await,
         Task::Rules(task) => desk.rules(task).await,
         Task::Settings(task) => desk.settings(task).await,
@@ -79,7 +80,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
 }
 
 impl Desk {
-    async fn list(&self, path: &str, query: &str, columns: &[Column]) -> Result<(), CliError> {
+    pub(super) async fn list(&self, path: &str, query: &str, columns: &[Column]) -> Result<(), CliError> {
         let items = self.client.all(path, query).await?;
         if self.json { print::json(&items) } else { print::table(columns, &items) }
     }
@@ -162,6 +163,9 @@ impl Desk {
             }
             HostTask::Show { host } => self.show_host(&host).await,
             HostTask::Label(asked) => self.label(asked).await,
+            HostTask::Parent { host, device } => {
+                self.done(Method::POST, &admit(&host, "parent"), Some(json!({ "parent": device }))).await
+            }
             HostTask::Revoke { host } => self.done(Method::POST, &admit(&host, "revoke"), None).await,
             HostTask::Retire { host } => self.done(Method::POST, &admit(&host, "retire"), None).await,
             HostTask::Suspend { host } => self.done(Method::POST, &admit(&host, "suspend"), None).await,

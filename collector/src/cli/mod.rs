@@ -5,6 +5,7 @@
 mod arguments;
 mod client;
 mod commands;
+mod devices;
 mod labels;
 mod print;
 mod settings;

@@ -9,12 +9,10 @@ use std::{
 };
 
 use super::{read::host_port, rules::toml_text, section::Section};
-use crate::domain::settings::Check;
+use crate::domain::{device, settings::Check};
 
 /// Checks of one scope; an agent runs at most as many in all.
 pub(super) const CHECKS: usize = 256;
-/// Names that begin so belong to the checks of devices.
-pub(crate) const DEVICE_PREFIX: &str = "device.";
 
 const NAME: &str = "a name that no other check here has, of at most 64 letters, digits, spaces and . _ -";
 const KINDS: &str = "one of tcp, http, certificate, dns, icmp, unit, plugin";
@@ -100,8 +98,8 @@ pub(super) fn read(sections: Vec<Section<'_, '_>>) -> Vec<Check> {
 fn check(mut section: Section<'_, '_>, names: &mut BTreeSet<String>) -> Option<Check> {
     let name = section.required("name", NAME, |name| match is_name(name) {
         true if !names.insert(name.to_owned()) => Err("a name that no other check here has".into()),
-        true if name.starts_with(DEVICE_PREFIX) => {
-            Err(format!("another name: those that begin with {DEVICE_PREFIX:?} are the checks of devices"))
+        true if name.starts_with(device::PREFIX) => {
+            Err(format!("another name: those that begin with {:?} are the checks of devices", device::PREFIX))
         }
         true => Ok(name.to_owned()),
         false => Err(NAME.to_owned()),

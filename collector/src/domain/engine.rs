@@ -1,6 +1,8 @@
 //! Runs the host machines and the desk: `apply(event, now) -> effects`. One writer, synchronous, no clock.
 
+mod devices;
 mod labelling;
+mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,9 +10,11 @@ use std::{
     sync::Arc,
 };
 
+use self::devices::Devices;
 use super::{
     assets::Assets,
     desk::{Desk, DeskStep, Route},
+    device::Device,
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
     host::{
         Cause, State,
@@ -21,7 +25,7 @@ use super::{
     label_rule::HostRule,
     labels::{Admission, Profile},
     record::{AuditRow, Loaded, Row},
-    snapshot::{HostView, IncidentView, Snapshot},
+    snapshot::Snapshot,
     time::Timestamp,
 };
 
@@ -47,6 +51,7 @@ pub struct Engine {
     snapshot: Snapshot,
     dirty_hosts: BTreeSet<HostNo>,
     dirty_incidents: BTreeSet<IncidentNo>,
+    devices: Devices,
 }
 
 impl Engine {
@@ -66,11 +71,15 @@ impl Engine {
             snapshot: Snapshot { at: now, started: now, ..Snapshot::default() },
             dirty_hosts: BTreeSet::new(),
             dirty_incidents: BTreeSet::new(),
+            devices: Devices::loaded(loaded),
         };
         let mut effects = Vec::new();
         for profile in &loaded.hosts {
             let mut step = Step::default();
-            let host = Host::loaded(profile.clone(), loaded, now, &mut step);
+            let mut host = Host::loaded(profile.clone(), loaded, now, &mut step);
+            if engine.devices.is_one(profile.no) {
+                host.set_device();
+            }
             engine.insert(host, now);
             effects.append(&mut step.effects);
         }
@@ -88,6 +97,7 @@ impl Engine {
         let all: Vec<IncidentNo> = engine.desk.incidents().map(|incident| incident.row.no).collect();
         engine.dirty_incidents.extend(all);
         engine.settle(loaded.last_ran.map_or(0, |last| now.since_ms(last)), now);
+        engine.plan_watchers(now, &mut effects);
         effects.push(Effect::Publish);
         engine.refresh(now);
         (engine, effects)
@@ -137,7 +147,8 @@ impl Engine {
     pub fn due(&self) -> Option<Timestamp> {
         let hosts = self.due.first().map(|(at, _)| *at);
         let settled = self.settling_until.map(|until| if self.waited_for == 0 { Timestamp::default() } else { until });
-        [hosts, self.desk.due(), settled].into_iter().flatten().min()
+        let plan = self.devices.is_stale().then(Timestamp::default);
+        [hosts, self.desk.due(), settled, plan].into_iter().flatten().min()
     }
 
     /// The present picture; publish it only after the records of its batch are durable.
@@ -186,10 +197,12 @@ impl Engine {
                 step
             });
         }
+        self.weigh_all_devices(now, effects);
         effects.push(Effect::Publish);
     }
 
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.plan_watchers(now, effects);
         if self.settling_until.is_some_and(|until| until <= now || self.waited_for == 0) {
             self.settled(now, effects);
         }
@@ -237,12 +250,20 @@ impl Engine {
         } else {
             self.insert(Host::enrolled(profile, now), now);
         }
+        self.devices.stale = true;
         self.awaited(no, now, effects);
         effects.push(Effect::Publish);
     }
 
     fn host(&mut self, no: HostNo, event: HostEvent, now: Timestamp, effects: &mut Vec<Effect>) {
         let own = if let HostEvent::Opened { labels, .. } = &event { Some(labels.clone()) } else { None };
+        let event = match event {
+            HostEvent::Checked { outcomes } => {
+                HostEvent::Checked { outcomes: self.take_device_outcomes(no, outcomes, now, effects) }
+            }
+            event => event,
+        };
+        self.tell_watcher(no, &event, effects);
         self.with_host(no, now, effects, |host, now| host.step(event, now));
         if let Some(own) = own {
             self.seen(no, &own, now, effects);
@@ -298,6 +319,7 @@ impl Engine {
         let Some(host) = self.hosts.get(&no) else { return };
         let step = self.desk.host_changed(&host.profile, change, now);
         self.desk_step(step, now, effects);
+        self.watcher_changed(no, change, now, effects);
     }
 
     fn desk_step(&mut self, step: DeskStep, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -318,10 +340,19 @@ impl Engine {
             // These two say in the log which hosts they changed, and how.
             Command::Label { hosts, says } => return self.label(by, hosts, says, now, effects),
             Command::Assets { rows } => return self.import(by, rows, now, effects),
-            Command::Admit { host, admission } => match self.by_id.get(host).copied() {
-                Some(no) => self.admit(no, *admission, now, effects),
-                None => Answer::NotFound(format!("host {host}")),
-            },
+            Command::Admit { host, .. } | Command::Device { host, .. } | Command::Parent { host, .. } => {
+                let Some(no) = self.by_id.get(host).copied() else {
+                    return Answer::NotFound(format!("host {host}"));
+                };
+                match command {
+                    Command::Admit { admission, .. } => self.admit(no, *admission, now, effects),
+                    Command::Device { device, parent, .. } => {
+                        self.set_device(no, Device { host: no, ..(**device).clone() }, *parent, effects)
+                    }
+                    Command::Parent { parent, .. } => self.set_parent(no, *parent, effects),
+                    _ => Answer::Refused("not about one host".into()),
+                }
+            }
             _ => {
                 let (step, answer) = self.desk.command(by, command, now);
                 self.desk_step(step, now, effects);
@@ -336,49 +367,13 @@ impl Engine {
 
     fn admit(&mut self, no: HostNo, admission: Admission, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
         self.host(no, HostEvent::Admitted(admission), now, effects);
+        self.devices.stale = true;
         if let Some(host) = self.hosts.get(&no) {
             effects.push(Effect::Record(Row::Host(Box::new(host.profile.clone()))));
         }
         effects.push(Effect::Publish);
         self.dirty_hosts.insert(no);
         Answer::Done
-    }
-
-    /// Brings the picture up to date with what was touched.
-    fn refresh(&mut self, now: Timestamp) {
-        self.snapshot.at = now;
-        if !self.dirty_hosts.is_empty() {
-            let hosts = Arc::make_mut(&mut self.snapshot.hosts);
-            for no in std::mem::take(&mut self.dirty_hosts) {
-                if let Some(host) = self.hosts.get(&no) {
-                    hosts.insert(no, Arc::new(view(host, self.desk.incident_of(no))));
-                }
-            }
-            let cuts: BTreeMap<String, Timestamp> = self.desk.cuts().collect();
-            if *self.snapshot.cuts != cuts {
-                self.snapshot.cuts = Arc::new(cuts);
-            }
-        }
-        if !self.dirty_incidents.is_empty() {
-            let incidents = Arc::make_mut(&mut self.snapshot.incidents);
-            for no in std::mem::take(&mut self.dirty_incidents) {
-                let Some(incident) = self.desk.incident(no) else { continue };
-                let names = self.desk.host_names(no);
-                let view = IncidentView {
-                    row: incident.row.clone(),
-                    host_name: if names.len() == 1 {
-                        names.first().cloned().unwrap_or_default()
-                    } else {
-                        String::new()
-                    },
-                    hosts: names,
-                    events: incident.events.clone(),
-                    pages: incident.pages.values().cloned().collect(),
-                };
-                incidents.insert(no, Arc::new(view));
-            }
-            incidents.retain(|no, _| self.desk.incident(*no).is_some());
-        }
     }
 }
 
@@ -387,26 +382,20 @@ fn address(host: &Host) -> Option<IpAddr> {
     host.peer().filter(|_| host.profile.admission == Admission::Active)
 }
 
-fn view(host: &Host, incident: Option<IncidentNo>) -> HostView {
-    let (state, since, cause, proof) = host.standing();
-    HostView {
-        profile: host.profile.clone(),
-        state,
-        since,
-        cause: cause.clone(),
-        proof,
-        peer: host.peer(),
-        session: host.session(),
-        findings: host.findings().cloned().collect(),
-        checks: host.checks().cloned().collect(),
-        incident,
-    }
-}
-
 fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
     let (action, subject, detail) = match command {
         Command::Label { .. } | Command::Assets { .. } => ("host.label", String::new(), String::new()),
         Command::Admit { host, admission } => ("host.admit", host.to_string(), format!("{admission:?}").to_lowercase()),
+        Command::Device { host, device, parent } => {
+            let parent = parent.map_or_else(String::new, |parent| format!(" parent={parent}"));
+            let watchers: Vec<String> = device.watchers.iter().map(|id| format!(" watcher={id}")).collect();
+            let detail =
+                format!("address={} check={}{parent}{}", device.address, device.probe.words(), watchers.concat());
+            ("device.set", host.to_string(), detail)
+        }
+        Command::Parent { host, parent } => {
+            ("host.parent", host.to_string(), parent.map_or_else(|| "none".into(), |parent| parent.to_string()))
+        }
         Command::Acknowledge { incident, note } => ("incident.acknowledge", format!("#{incident}"), note.clone()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     assets::Asset,
+    device::Device,
     ids::{HostId, HostNo, IncidentNo, PageId, SessionId},
     labels::{Admission, Profile},
     layers::Says,
@@ -286,6 +287,22 @@ pub enum Command {
         host: HostId,
         /// To what.
         admission: Admission,
+    },
+    /// Set what is known of a host without an agent.
+    Device {
+        /// Which host.
+        host: HostId,
+        /// What is known of it; its number is filled in.
+        device: Box<Device>,
+        /// The device that it is behind.
+        parent: Option<HostId>,
+    },
+    /// Set what a host is behind.
+    Parent {
+        /// Which host.
+        host: HostId,
+        /// The device that it is behind; nothing takes that away.
+        parent: Option<HostId>,
     },
     /// Somebody has it.
     Acknowledge {

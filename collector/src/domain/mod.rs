@@ -4,10 +4,11 @@
 //! where the readings are, in the host's slot; [`trend`] keeps a short past of some; [`settings`] is what agents are told.
 //! [`record`] is what must be durable before anybody hears of it, [`snapshot`] what the edges may read. What a host is
 //! labelled with comes in [`layers`], from its agent, its token, [`label_rule`]s, [`assets`] and people; [`selection`]
-//! names hosts by their labels.
+//! names hosts by their labels; [`device`] is a host without an agent.
 
 pub mod assets;
 pub mod desk;
+pub mod device;
 pub mod engine;
 pub mod event;
 pub mod host;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     assets::{Asset, Assets},
+    device::Device,
     event::Severity,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
@@ -26,6 +27,10 @@ pub enum Row {
     Check(CheckRow),
     /// The host has no check of this name any more.
     CheckGone(HostNo, String),
+    /// Upsert by host: what is known of a device.
+    Device(Box<Device>),
+    /// Upsert by host: what it is behind, or nothing.
+    Parent(HostNo, Option<HostNo>),
     /// Upsert by key; gone when cleared.
     Problem(ProblemRow),
     /// The problem with this key is over.
@@ -350,6 +355,10 @@ pub struct Loaded {
     pub findings: Vec<FindingRow>,
     /// Check states.
     pub checks: Vec<CheckRow>,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// What hosts are behind: child and parent.
+    pub parents: Vec<(HostNo, HostNo)>,
     /// Open problems.
     pub problems: Vec<ProblemRow>,
     /// Incidents that are open or were resolved in the last 24 h, with their timelines.

@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{
+    device::{Device, Said},
     event::Severity,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
     record::{FindingRow, IncidentEventRow, IncidentRow, Page},
+    settings::Part,
     time::Timestamp,
 };
 
@@ -51,6 +53,34 @@ pub struct HostView {
     pub checks: Vec<CheckRow>,
     /// Its open incident.
     pub incident: Option<IncidentNo>,
+    /// What is known of it, if it has no agent.
+    pub device: Option<Arc<DeviceView>>,
+    /// The device that it is behind.
+    pub parent: Option<HostNo>,
+    /// What its agent is told besides the settings of its scopes: the checks of the devices that it watches.
+    pub watches: Vec<Part>,
+}
+
+/// A host without an agent.
+#[derive(Debug, Clone)]
+pub struct DeviceView {
+    /// What is known of it.
+    pub device: Device,
+    /// Who watches it.
+    pub watchers: Vec<WatcherView>,
+}
+
+/// One that watches a device.
+#[derive(Debug, Clone)]
+pub struct WatcherView {
+    /// Which host.
+    pub host: HostNo,
+    /// Its display name.
+    pub name: String,
+    /// Whether it is heard now.
+    pub heard: bool,
+    /// What it said last.
+    pub said: Option<Said>,
 }
 
 impl HostView {

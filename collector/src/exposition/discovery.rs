@@ -1,6 +1,6 @@
 //! Where the hosts are: `http_sd` for Prometheus, one target per host, always the whole list.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     extract::State,
@@ -28,7 +28,9 @@ pub(super) async fn targets(State(context): State<ExpositionContext>, headers: H
     let Some(address) = context.address.clone().or_else(|| asked_address(&headers)) else {
         return refusal(StatusCode::BAD_REQUEST, "the Host header must be host or host:port".to_owned());
     };
-    let admitted = snapshot.hosts.values().filter(|view| view.profile.admission == Admission::Active);
+    // A device has no exporter that could be asked.
+    let has_readings = |view: &&Arc<HostView>| view.profile.admission == Admission::Active && view.device.is_none();
+    let admitted = snapshot.hosts.values().filter(has_readings);
     let groups: Vec<_> = admitted.map(|view| group(&address, context.tls, view)).collect();
     match serde_json::to_vec(&groups) {
         Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),

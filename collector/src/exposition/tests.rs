@@ -70,6 +70,9 @@ fn view(name: &str, state: State) -> HostView {
         // The second one is still tried.
         checks: vec![check("web", Status::Critical, true), check("mail", Status::Warning, false)],
         incident: None,
+        device: None,
+        parent: None,
+        watches: Vec::new(),
     }
 }
 

@@ -253,7 +253,7 @@ fn banned(connection: &Connection, fingerprint: &Fingerprint) -> Result<Option<P
 }
 
 /// A UUID v7 of the given instant.
-fn new_uuid(now: Timestamp) -> Result<uuid::Uuid, StoreError> {
+pub(super) fn new_uuid(now: Timestamp) -> Result<uuid::Uuid, StoreError> {
     let random = random::<10>()?;
     Ok(uuid::Builder::from_unix_timestamp_millis(u64::try_from(now.ms()).unwrap_or(0), &random).into_uuid())
 }

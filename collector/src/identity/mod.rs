@@ -6,6 +6,7 @@
 
 mod authority;
 mod csr;
+mod devices;
 mod enrol;
 mod fingerprint;
 mod known;

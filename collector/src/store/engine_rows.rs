@@ -25,6 +25,17 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::CheckGone(host, check) => {
             execute(connection, "DELETE FROM check_state WHERE host = ?1 AND name = ?2", params![host.0, check])
         }
+        Row::Device(device) => execute(
+            connection,
+            "INSERT INTO device (host, body) VALUES (?1, ?2) ON CONFLICT (host) DO UPDATE SET body = excluded.body",
+            params![device.host.0, json(device)?],
+        ),
+        Row::Parent(host, Some(parent)) => execute(
+            connection,
+            "INSERT INTO parent (host, parent) VALUES (?1, ?2) ON CONFLICT (host) DO UPDATE SET parent = excluded.parent",
+            params![host.0, parent.0],
+        ),
+        Row::Parent(host, None) => execute(connection, "DELETE FROM parent WHERE host = ?1", params![host.0]),
         Row::Problem(row) => put_problem(connection, row),
         Row::ProblemCleared(key) => execute(connection, "DELETE FROM problem WHERE key = ?1", params![key]),
         Row::Incident(row) => put_incident(connection, row),

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
+    device::Device,
     host::checks::CheckRow,
     ids::{HostNo, IncidentNo},
     labels::{Class, Profile},
@@ -43,6 +44,10 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             finding,
         )?,
         checks: all(connection, "SELECT body FROM check_state ORDER BY host, name", body::<CheckRow>)?,
+        devices: all(connection, "SELECT body FROM device ORDER BY host", body::<Device>)?,
+        parents: all(connection, "SELECT host, parent FROM parent ORDER BY host", |row| {
+            Ok((HostNo(column(row, 0)?), HostNo(column(row, 1)?)))
+        })?,
         problems: all(connection, "SELECT body FROM problem ORDER BY key", body::<ProblemRow>)?,
         pages: pages(connection, &incidents)?,
         incidents,

@@ -34,6 +34,7 @@ pub(super) const STATE: &[Migration] = &[
         sql: include_str!("migrations/state_0004.sql"),
         then: Some(super::layering::layer_single_sources),
     },
+    Migration::new(5, include_str!("migrations/state_0005.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

@@ -201,6 +201,9 @@ pub(super) fn hostile_fleet(now: Timestamp) -> Snapshot {
             output: HOSTILE.into(),
         }],
         incident: Some(IncidentNo(7)),
+        device: None,
+        parent: None,
+        watches: Vec::new(),
     };
     Snapshot {
         at: now,

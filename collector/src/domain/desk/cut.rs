@@ -136,7 +136,8 @@ impl Cuts {
             }
             scope.suspect(host, now);
             let enough = scope.suspects.len() >= CUT_HOSTS.max((fleet.up_in(site) * percent).div_ceil(100));
-            if enough && (site.is_some() || more_than_a_site(&scope.suspects, fleet)) {
+            let other = || fleet.family.explains(&scope.suspects, fleet);
+            if enough && (site.is_some() || more_than_a_site(&scope.suspects, fleet)) && !other() {
                 declare(scope, site, fleet, now, step);
                 return;
             }
@@ -225,7 +226,7 @@ fn declare(scope: &mut Scope, site: Option<&str>, fleet: &Fleet, now: Timestamp,
     let suspects = std::mem::take(&mut scope.suspects);
     scope.order.clear();
     let since = suspects.iter().filter_map(|host| fleet.get(*host)).map(|member| member.proof).min();
-    let inside = |member: &Member| site.is_none() || member.site.as_deref() == site;
+    let inside = |member: &Member| !member.is_device && (site.is_none() || member.site.as_deref() == site);
     let recently_down = |member: &Member| member.state == State::Down && now.since_ms(member.since) < HEAL_MS;
     let joins = |host: HostNo, member: &Member| inside(member) && (suspects.contains(&host) || recently_down(member));
     let hosts = fleet.iter().filter(|(host, member)| joins(*host, member)).map(|(host, _)| host).collect();
@@ -320,7 +321,7 @@ impl Desk {
     }
 
     /// The page already sent is not repeated: its receivers hear one update now and one recovery at the end.
-    fn become_part(&mut self, own: IncidentNo, cut: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+    pub(super) fn become_part(&mut self, own: IncidentNo, cut: IncidentNo, now: Timestamp, step: &mut DeskStep) {
         if own == cut {
             return;
         }

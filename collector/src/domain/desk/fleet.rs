@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{host::State, ids::HostNo, labels::Profile, time::Timestamp, watch::Watch};
+use super::parents::Family;
+use crate::domain::{
+    host::State,
+    ids::HostNo,
+    labels::{Class, Profile},
+    time::Timestamp,
+    watch::Watch,
+};
 
 /// All hosts, as the desk knows them.
 #[derive(Debug, Default)]
@@ -10,6 +17,8 @@ pub struct Fleet {
     hosts: BTreeMap<HostNo, Member>,
     sites: BTreeMap<String, Tally>,
     all: Tally,
+    /// Who is behind whom.
+    pub(super) family: Family,
 }
 
 /// One host.
@@ -27,6 +36,8 @@ pub struct Member {
     pub since: Timestamp,
     /// Last proof of life, as of its last suspicion.
     pub proof: Timestamp,
+    /// It has no agent, and never falls silent: it does not count for a cut.
+    pub is_device: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -55,7 +66,8 @@ impl Fleet {
             .get(&profile.no)
             .map_or((State::Unknown, now, now), |known| (known.state, known.since, known.proof));
         let (name, site) = (profile.name.clone(), profile.confirmed_site().map(str::to_owned));
-        self.put(profile.no, Member { name, site, watch: profile.watch, state, since, proof });
+        let is_device = profile.class == Class::Device;
+        self.put(profile.no, Member { name, site, watch: profile.watch, state, since, proof, is_device });
     }
 
     /// Takes over a state.
@@ -63,7 +75,7 @@ impl Fleet {
         let Some(member) = self.hosts.get_mut(&host) else { return };
         let (was, is) = (member.state.counts_as_up(), state.counts_as_up());
         (member.state, member.since) = (state, since);
-        if was != is {
+        if was != is && !member.is_device {
             let site = member.site.as_ref().and_then(|site| self.sites.get_mut(site));
             for tally in site.into_iter().chain([&mut self.all]) {
                 tally.take(was);
@@ -108,11 +120,13 @@ impl Fleet {
 
     fn put(&mut self, host: HostNo, member: Member) {
         let up = member.state.counts_as_up();
-        if let Some(site) = &member.site {
-            self.sites.entry(site.clone()).or_default().add(up);
+        if !member.is_device {
+            if let Some(site) = &member.site {
+                self.sites.entry(site.clone()).or_default().add(up);
+            }
+            self.all.add(up);
         }
-        self.all.add(up);
-        if let Some(old) = self.hosts.insert(host, member) {
+        if let Some(old) = self.hosts.insert(host, member).filter(|old| !old.is_device) {
             let was_up = old.state.counts_as_up();
             self.all.take(was_up);
             if let Some(tally) = old.site.as_ref().and_then(|site| self.sites.get_mut(site)) {

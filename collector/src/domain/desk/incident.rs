@@ -93,12 +93,17 @@ impl Desk {
             }
             None => self.open(&problem, now, step),
         };
+        let of = joins.and_then(|no| self.incidents.get(&no)).map(|incident| incident.row.key.clone());
         if let Some(problem) = self.problems.get_mut(key) {
             problem.row.incident = Some(no);
+            problem.row.part_of = of.filter(|of| of != key);
             step.effects.push(Effect::Record(Row::Problem(problem.row.clone())));
         }
         step.touched.insert(no);
         step.effects.push(Effect::Publish);
+        if let Some(host) = problem.host.filter(|_| problem.kind == "liveness") {
+            self.take_children(host, no, now, step);
+        }
         if joins.is_some() {
             self.changed(&problem, now, step);
         } else if now >= self.hold_until && self.incidents.get(&no).is_some_and(|incident| incident.to_be_paged(now)) {
@@ -106,12 +111,14 @@ impl Desk {
         }
     }
 
-    /// A finding on a host that is down belongs to that; everything else is its own cause.
+    /// A finding on a host that is down belongs to that, and such a host to a device before it that is down too;
+    /// everything else is its own cause.
     fn cause_of(&self, problem: &ProblemRow) -> Option<IncidentNo> {
         let host = problem.host?;
         let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
         let mut same_host = self.problems.values().filter(|other| other.row.host == Some(host));
-        same_host.find(|other| other.row.kind == "liveness").and_then(|other| other.row.incident).filter(open)
+        let of_host = same_host.find(|other| other.row.kind == "liveness").and_then(|other| other.row.incident);
+        of_host.filter(open).or_else(|| self.incident_of_parents(problem))
     }
 
     fn open(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) -> IncidentNo {

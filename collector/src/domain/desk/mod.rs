@@ -7,6 +7,7 @@ pub mod cut;
 pub mod fleet;
 pub mod incident;
 pub mod pages;
+pub mod parents;
 pub mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,10 +138,12 @@ impl Desk {
             HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
                 self.join_cut(profile, scope, now, &mut step);
             }
-            // A suspicion changes nothing: what was a problem before it stays one.
-            HostChange::Liveness { to: State::Suspect, .. } => {}
+            // A suspicion changes nothing, nor does a device of which nobody can tell: what was a problem before stays one.
+            HostChange::Liveness { to: State::Suspect, .. }
+            | HostChange::Liveness { cause: Cause::WatchersSilent | Cause::Unwatched, .. } => {}
             HostChange::Liveness { to, cause, since, .. } => {
-                let problem = problem::of_liveness(profile, *to, cause, *since, now);
+                let mut problem = problem::of_liveness(profile, *to, cause, *since, now);
+                problem.iter_mut().for_each(|problem| self.wait_for_parents(problem, *to));
                 self.weigh(problem::liveness_key(profile), problem, now, &mut step);
             }
             HostChange::Finding(finding) => {
@@ -265,9 +268,11 @@ impl Desk {
             Command::Acknowledge { incident, note } => self.acknowledge(*incident, by, note, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
-            Command::Label { .. } | Command::Assets { .. } | Command::Admit { .. } => {
-                Answer::Refused("not the desk's".into())
-            }
+            Command::Label { .. }
+            | Command::Assets { .. }
+            | Command::Admit { .. }
+            | Command::Device { .. }
+            | Command::Parent { .. } => Answer::Refused("not the desk's".into()),
         };
         (step, answer)
     }
@@ -332,6 +337,9 @@ impl Desk {
                 let Some(gone) = self.problems.remove(&key) else { return };
                 step.effects.push(Effect::Record(Row::ProblemCleared(key)));
                 if let Some(no) = gone.row.incident {
+                    if let Some(host) = gone.row.host {
+                        self.leave_children(host, no, &gone.row.key, now, step);
+                    }
                     self.cleared(no, &gone.row.summary, now, step);
                 }
             }

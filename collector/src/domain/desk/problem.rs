@@ -63,6 +63,8 @@ pub fn of_liveness(
 ) -> Option<Problem> {
     let severity = match (state, profile.watch) {
         (_, Watch::None) => return None,
+        // Only a device is ever down at this level: nobody is woken for a printer.
+        (State::Down, Watch::Relaxed) => Severity::Info,
         (State::Down, _) | (State::AgentLost, Watch::Fast) => Severity::Critical,
         (State::AgentLost, _) => Severity::Warning,
         // Suspect and unknown change nothing: what was a problem before stays one until the host is seen up.

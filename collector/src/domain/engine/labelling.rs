@@ -119,6 +119,7 @@ impl Engine {
         let line = because.line("host.label", host.profile.id.to_string(), &words, now);
         effects.push(Effect::Record(Row::Audit(line)));
         let session = host.session();
+        self.devices.stale = true;
         self.desk.know(&host.profile, host.state(), now);
         self.dirty_hosts.insert(no);
         effects.push(Effect::Publish);

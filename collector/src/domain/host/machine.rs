@@ -15,7 +15,7 @@ use crate::domain::{
     event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Look, Why},
     ids::SessionId,
     labels::{Admission, Facts, Profile},
-    record::{FindingRow, LivenessRow, Loaded, Row},
+    record::{FindingRow, LivenessRow, Row},
     time::Timestamp,
     watch::Watch,
 };
@@ -34,23 +34,25 @@ const JOINS_CUT_MS: i64 = 60_000;
 pub struct Host {
     /// Identity and labels.
     pub profile: Profile,
-    state: State,
-    since: Timestamp,
-    cause: Cause,
-    proof: Timestamp,
-    boot_id: Option<[u8; 16]>,
-    peer: Option<IpAddr>,
+    pub(super) state: State,
+    pub(super) since: Timestamp,
+    pub(super) cause: Cause,
+    pub(super) proof: Timestamp,
+    pub(super) boot_id: Option<[u8; 16]>,
+    pub(super) peer: Option<IpAddr>,
     pub(super) session: Option<SessionId>,
     alive: Vec<AliveProof>,
     pub(super) suspicion: Option<Suspicion>,
     silent_looks: u8,
     last_look: i64,
     /// Since when it was up before the collector was away; a restart of ours is no news about it.
-    up_before: Option<Timestamp>,
+    pub(super) up_before: Option<Timestamp>,
     sharing: usize,
-    due: Option<Timestamp>,
-    not_before: Timestamp,
-    ledger: Ledger,
+    /// It has no agent.
+    pub(super) is_device: bool,
+    pub(super) due: Option<Timestamp>,
+    pub(super) not_before: Timestamp,
+    pub(super) ledger: Ledger,
     pub(super) findings: BTreeMap<(String, String), FindingRow>,
     pub(super) checks: BTreeMap<String, CheckRow>,
 }
@@ -75,91 +77,12 @@ impl Host {
             last_look: 0,
             up_before: None,
             sharing: 1,
+            is_device: false,
             due: None,
             not_before: now,
             ledger,
             findings: BTreeMap::new(),
             checks: BTreeMap::new(),
-        }
-    }
-
-    /// A host as loaded: what was up becomes unknown until it is heard again, all else is as it was. The time since
-    /// the last collector ran is nobody's.
-    pub fn loaded(profile: Profile, loaded: &Loaded, now: Timestamp, step: &mut Step) -> Self {
-        let no = profile.no;
-        let mut host = Self::enrolled(profile, now);
-        for finding in loaded.findings.iter().filter(|finding| finding.host == no && finding.open) {
-            host.findings.insert((finding.part.clone(), finding.rule.clone()), finding.clone());
-        }
-        let checks = loaded.checks.iter().filter(|row| row.host == no);
-        host.checks.extend(checks.map(|row| (row.check.clone(), row.clone())));
-        let Some(row) = loaded.liveness.iter().find(|row| row.host == no) else {
-            return host;
-        };
-        let last = loaded.last_spans.iter().find(|span| span.host == no);
-        let (n, from) = last.map_or((0, row.since), |span| (span.n, span.to));
-        host.state = row.state;
-        host.since = row.since;
-        host.cause = row.cause.clone();
-        host.proof = row.proof;
-        host.boot_id = row.boot_id;
-        host.peer = row.peer.as_ref().and_then(|peer| peer.parse().ok());
-        host.ledger = Ledger::new(no, n, from, row.state, row.cause.clone());
-        host.away(loaded.last_ran.unwrap_or(row.since), now, step);
-        host
-    }
-
-    /// The collector did not watch from `from` to `now`.
-    pub fn away(&mut self, from: Timestamp, now: Timestamp, step: &mut Step) {
-        self.not_before = now;
-        self.suspicion = None;
-        let was_up = self.was_up();
-        if was_up {
-            self.proof = self.proof.max(from);
-            self.up_before = self.up_before.or((self.state == State::Up).then_some(self.since));
-        }
-        let away = self.ledger.turn(State::Unknown, &Cause::CollectorAway, from, &[], now);
-        step.effects.extend(away.into_iter().map(Effect::Record));
-        if was_up {
-            self.enter(State::Unknown, Cause::CollectorAway, now, now, step);
-        } else {
-            let back = self.ledger.turn(self.state, &self.cause, now, &[], now);
-            step.effects.extend(back.into_iter().map(Effect::Record));
-            self.schedule(now);
-        }
-    }
-
-    /// The collector's clock was set by this much: what is due moves with it. The records keep what they said.
-    pub fn stepped(&mut self, by_ms: i64, now: Timestamp) {
-        self.proof = self.proof.plus_ms(by_ms).min(now);
-        self.not_before = self.not_before.plus_ms(by_ms).min(now);
-        self.due = self.due.map(|due| due.plus_ms(by_ms));
-        if let Some(suspicion) = &mut self.suspicion {
-            suspicion.stepped(by_ms);
-        }
-        if by_ms < 0 {
-            self.since = self.since.min(now);
-        }
-    }
-
-    /// Whether this host is to be waited for after the collector was away.
-    #[must_use]
-    pub fn was_up(&self) -> bool {
-        self.state.counts_as_up() || self.waited_for()
-    }
-
-    /// Whether it is still being waited for.
-    #[must_use]
-    pub fn waited_for(&self) -> bool {
-        self.state == State::Unknown && self.cause == Cause::CollectorAway
-    }
-
-    /// Settling is over: whoever has not come back is suspect.
-    pub fn not_back(&mut self, now: Timestamp, step: &mut Step) {
-        if self.waited_for() && self.profile.watch == Watch::None {
-            self.enter(State::Unknown, Cause::NotBack, now, now, step);
-        } else if self.waited_for() {
-            self.suspect(Suspicion::silent(now, self.timers().agent_hold_silent_ms), Cause::NotBack, now, step);
         }
     }
 
@@ -249,7 +172,7 @@ impl Host {
         step
     }
 
-    fn timers(&self) -> &'static crate::domain::watch::Timers {
+    pub(super) fn timers(&self) -> &'static crate::domain::watch::Timers {
         self.profile.watch.timers()
     }
 
@@ -359,7 +282,7 @@ impl Host {
         }
     }
 
-    fn suspect(&mut self, mut suspicion: Suspicion, cause: Cause, now: Timestamp, step: &mut Step) {
+    pub(super) fn suspect(&mut self, mut suspicion: Suspicion, cause: Cause, now: Timestamp, step: &mut Step) {
         let from = self.state;
         if from == State::Up {
             suspicion.before_up = Some((self.since, self.cause.clone()));
@@ -443,7 +366,7 @@ impl Host {
             State::Down => now.since_ms(self.since) < JOINS_CUT_MS,
             _ => false,
         };
-        if joins && !self.timers().looks_at_ms.is_empty() {
+        if joins && !self.is_device && !self.timers().looks_at_ms.is_empty() {
             let from = self.state;
             self.suspicion = None;
             let since = self.proof.max(self.not_before);
@@ -472,7 +395,7 @@ impl Host {
         step.changes.push(HostChange::Liveness { from, to, cause, since });
     }
 
-    fn schedule(&mut self, now: Timestamp) {
+    pub(super) fn schedule(&mut self, now: Timestamp) {
         self.due = match self.state {
             State::AgentLost => Some(now.plus_ms(LOOK_AGAIN_MS)),
             State::Rebooting if self.timers().reboot_ms > 0 => {

@@ -1,7 +1,9 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
+mod away;
 pub mod change;
 pub mod checks;
+pub mod device;
 pub mod dictionary;
 #[cfg(test)]
 mod drain_tests;
@@ -107,6 +109,14 @@ pub enum Cause {
     NotAdmitted,
     /// Proven by the host's own alive log.
     AliveLog,
+    /// A device that answers its watchers.
+    Answers,
+    /// A device that answers none of its watchers, in the words of one.
+    NoAnswer(String),
+    /// A device none of whose watchers is heard or can tell.
+    WatchersSilent,
+    /// A device that nobody watches.
+    Unwatched,
 }
 
 impl Cause {
@@ -140,6 +150,10 @@ impl Cause {
             Self::StayedAway => "others are back after the cut, it is not".into(),
             Self::NotAdmitted => "it may not report".into(),
             Self::AliveLog => "its own alive log proves it".into(),
+            Self::Answers => "it answers".into(),
+            Self::NoAnswer(words) => format!("it does not answer: {words}"),
+            Self::WatchersSilent => "none of its watchers is heard and can tell".into(),
+            Self::Unwatched => "nobody watches it: there is no agent at its site, name one".into(),
         }
     }
 }

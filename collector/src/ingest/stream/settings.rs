@@ -26,7 +26,11 @@ const PART: &str = "settings";
 /// The settings of a host as they are now, and whether it was given others last.
 pub(crate) async fn of(context: &Context, profile: &Profile) -> Result<(v1::Settings, bool), StoreError> {
     let shelf = &context.rooms.settings;
-    let document = shelf.of(profile, &[]).document(profile);
+    let watches = {
+        let snapshot = context.rooms.snapshot.borrow();
+        snapshot.hosts.get(&profile.no).map(|view| view.watches.clone()).unwrap_or_default()
+    };
+    let document = shelf.of(profile, &watches).document(profile);
     let (given, is_new) = shelf.number(profile.no, &document);
     if is_new {
         context.rooms.store.put_given(profile.no, given).await?;

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answered, command, cursor_of, limit_of, list as page_of, settings::OfHost};
+use super::{Answered, command, cursor_of, devices, limit_of, list as page_of, settings::OfHost};
 use crate::{
     domain::{
         event::Command,
@@ -120,6 +120,7 @@ fn to_json(web: &Web, host: &HostView) -> Value {
         "state": host.state, "since": host.since.to_string(), "why": host.cause.words(),
         "proof": last_heard(web, host).to_string(), "address": host.peer, "findings": findings, "checks": checks,
         "incident": host.incident, "settings": OfHost::new(web, host).json(),
+        "parent": devices::name_of(&web.snapshot(), host.parent),
     })
 }
 

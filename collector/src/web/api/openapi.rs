@@ -162,7 +162,7 @@ fn answers() -> Map<String, Value> {
             "layers": labels::layers(), "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
             "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
             "since": time, "why": text, "proof": time, "address": maybe_text,
-            "findings": { "type": "array", "items": finding }, "settings": host_settings(json!({})),
+            "parent": maybe_text, "findings": { "type": "array", "items": finding }, "settings": host_settings(json!({})),
             "checks": { "type": "array", "items": check }, "incident": { "type": ["integer", "null"] } })),
         "HostList": list_of(reference("Host")),
         "Incident": object(&["number", "id", "key", "state", "severity", "title", "since", "opened"], json!({
@@ -202,6 +202,8 @@ fn of_rules() -> Map<String, Value> {
             "items": object(&["key", "says", "unit", "default"], json!({
                 "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
                 "least": text, "most": text })) } }))),
+        "Device": device(),
+        "DeviceList": list_of(reference("Device")),
         "SettingsList": list_of(object(&["scope", "document", "at", "by"], json!({
             "scope": text, "document": text, "at": time, "by": text }))),
         "HostSettings": host_settings(json!({ "document": text, "keys": { "type": "array",
@@ -209,6 +211,24 @@ fn of_rules() -> Map<String, Value> {
         "OverrideList": list_of(object(&["name", "line", "at", "by"], json!({
             "name": text, "line": text, "at": time, "by": text }))),
     }))
+}
+
+/// A host without an agent.
+fn device() -> Value {
+    let (text, maybe_text) = (json!({ "type": "string" }), json!({ "type": ["string", "null"] }));
+    let watcher = object(
+        &["name", "heard"],
+        json!({
+        "name": text, "heard": { "type": "boolean" }, "status": maybe_text, "since": maybe_text, "output": maybe_text }),
+    );
+    object(
+        &["id", "name", "address", "check", "state", "since", "why", "behind", "watchers"],
+        json!({
+        "id": text, "name": text, "address": text, "check": text, "site": maybe_text, "watch": text,
+        "labels": { "type": "object", "additionalProperties": text }, "state": text, "since": text, "why": text,
+        "incident": { "type": ["integer", "null"] }, "parent": maybe_text, "behind": { "type": "array", "items": text },
+        "chosen": { "type": "boolean" }, "watchers": { "type": "array", "items": watcher } }),
+    )
 }
 
 /// What a host is told and what it answered, with something more.
@@ -278,6 +298,10 @@ fn questions() -> Map<String, Value> {
             "name": text, "rule": { "enum": rule_names() }, "host": text, "label": text, "site": text, "class": class,
             "part": text, "enabled": { "type": "boolean" }, "severity": { "enum": ["info", "warning", "critical"] },
             "limits": words })),
+        "NewParent": closed(&[], json!({ "parent": { "type": ["string", "null"] } })),
+        "NewDevice": closed(&["name", "address"], json!({
+            "name": text, "address": text, "check": text, "site": text, "watch": watch, "parent": text,
+            "watchers": { "type": "array", "items": text }, "labels": words })),
         "NewSettings": closed(&["scope", "document"], json!({ "scope": text, "document": { "type": "string", "maxLength": 32_768 } })),
         "Note": closed(&[], json!({ "note": { "type": "string", "maxLength": 2000 } })),
         "NewToken": closed(&["kind"], json!({

@@ -47,7 +47,7 @@ pub(in crate::web) struct OfHost {
 impl OfHost {
     pub(in crate::web) fn new(web: &Web, host: &HostView) -> Self {
         let shelf = &web.context.settings;
-        let merged = shelf.of(&host.profile, &[]);
+        let merged = shelf.of(&host.profile, &host.watches);
         let (given, answer, standing) = shelf.standing(host.profile.no, !merged.checks.is_empty());
         Self { merged, given, answer, standing }
     }

@@ -25,7 +25,7 @@ use crate::{
         record::{FindingRow, IncidentState},
         rules::Rule,
         settings::shelf::Standing,
-        snapshot::{HostView, Snapshot},
+        snapshot::{DeviceView, HostView, Snapshot},
         trend::concerned,
     },
     web::{
@@ -115,6 +115,28 @@ struct HostPage {
     site: String,
     watch: &'static str,
     settings: SettingsLines,
+    device: Option<DeviceLines>,
+    /// The device that it is behind: name and address of its view.
+    parent: Option<(String, String)>,
+}
+
+/// What is known of a host without an agent.
+struct DeviceLines {
+    address: String,
+    probe: String,
+    /// Whether its watchers were chosen, not named.
+    chosen: bool,
+    watchers: Vec<WatcherLine>,
+    /// What is behind it: state, name and address of its view.
+    behind: Vec<(Badge, String, String)>,
+}
+
+struct WatcherLine {
+    name: String,
+    url: String,
+    badge: Badge,
+    since: Option<When>,
+    words: String,
 }
 
 /// What it is told, and what it makes of it.
@@ -182,6 +204,43 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
         site: profile.site.clone().unwrap_or_default(),
         watch: profile.watch.word(),
         settings: settings_lines(&OfHost::new(web, host)),
+        device: host.device.as_ref().map(|device| device_lines(snapshot, profile.no, device, when)),
+        parent: host.parent.and_then(|no| snapshot.hosts.get(&no)).map(|parent| link(&parent.profile)),
+    }
+}
+
+fn link(profile: &Profile) -> (String, String) {
+    (profile.name.clone(), format!("/hosts/{}", profile.id))
+}
+
+fn device_lines(
+    snapshot: &Snapshot,
+    no: HostNo,
+    view: &DeviceView,
+    when: impl Fn(crate::domain::time::Timestamp) -> When,
+) -> DeviceLines {
+    let watchers = view.watchers.iter().map(|watcher| {
+        let said = watcher.said.as_ref();
+        let badge = said.map(|said| Badge::check(said.status)).unwrap_or(Badge {
+            class: "quiet",
+            sign: "–",
+            word: "nothing yet".into(),
+        });
+        let told = said.map(|said| said.headline().to_owned()).unwrap_or_else(|| "it has said nothing yet".into());
+        let words = if watcher.heard { told } else { format!("{told} (it is not heard now, so this does not count)") };
+        let url = snapshot.hosts.get(&watcher.host).map_or_else(String::new, |host| link(&host.profile).1);
+        WatcherLine { name: watcher.name.clone(), url, badge, since: said.map(|said| when(said.since)), words }
+    });
+    let behind = snapshot.hosts.values().filter(|host| host.parent == Some(no)).map(|host| {
+        let (name, url) = link(&host.profile);
+        (Badge::state(host.state), name, url)
+    });
+    DeviceLines {
+        address: view.device.address.clone(),
+        probe: view.device.probe.words(),
+        chosen: view.device.watchers.is_empty(),
+        watchers: watchers.collect(),
+        behind: behind.collect(),
     }
 }
 

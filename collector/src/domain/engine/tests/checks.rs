@@ -14,7 +14,7 @@ fn says(fleet: &mut Fleet, no: i64, status: u32, attempt: u32) {
 }
 
 /// The engine as another collector would find it: everything from its rows.
-fn restarted(fleet: &Fleet) -> Loaded {
+pub(super) fn restarted(fleet: &Fleet) -> Loaded {
     let mut loaded = Loaded { last_ran: Some(Timestamp::from_ms(fleet.now)), ..Loaded::default() };
     for row in fleet.rows.clone() {
         match row {
@@ -25,6 +25,14 @@ fn restarted(fleet: &Fleet) -> Loaded {
             Row::Check(row) => {
                 loaded.checks.retain(|old| (old.host, &old.check) != (row.host, &row.check));
                 loaded.checks.push(row);
+            }
+            Row::Device(device) => {
+                loaded.devices.retain(|old| old.host != device.host);
+                loaded.devices.push(*device);
+            }
+            Row::Parent(child, parent) => {
+                loaded.parents.retain(|(old, _)| *old != child);
+                loaded.parents.extend(parent.map(|parent| (child, parent)));
             }
             Row::Problem(row) => {
                 loaded.problems.retain(|old| old.key != row.key);

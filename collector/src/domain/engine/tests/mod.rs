@@ -15,6 +15,7 @@ use crate::domain::{
 
 mod checks;
 mod desk;
+mod devices;
 mod labels;
 mod table;
 

@@ -134,3 +134,51 @@ async fn a_device_that_cannot_be_is_refused_with_the_field_and_what_was_expected
     }
     assert_eq!(collector.hosts().await.len(), 3, "nothing was made of what was refused");
 }
+
+/// Runs an import of this table, with these further words.
+async fn import(collector: &Collector, table: &str, more: &[&str]) -> muster_tests::process::Said {
+    let file = collector.home().join("devices.csv");
+    std::fs::write(&file, table).expect("a file in a directory of our own");
+    collector.try_cli(&[&["device", "import", &file.display().to_string()], more].concat()).await
+}
+
+#[tokio::test]
+async fn a_table_of_devices_is_shown_before_it_is_done_and_done_with_parents_first() {
+    let collector = Collector::start("").await;
+    let table = "name,parent,address,check,site,watch,labels\n\
+                 \"printer-3\",switch-1,10.0.0.40,tcp:9100,Berlin,relaxed,rack=7; owner=ann\n\
+                 switch-1,,10.0.0.2,,Berlin,,\n";
+    let said = import(&collector, table, &["--dry-run"]).await;
+    assert_eq!((said.code, said.out.trim()), (0, "2  printer-3  adds it\n3  switch-1   adds it"), "{}", said.all());
+    assert_eq!(collector.hosts().await.len(), 0, "nothing is done yet");
+    assert_eq!(import(&collector, table, &[]).await.code, 0);
+    let printer = device(&collector, "printer-3").await;
+    assert_eq!((printer["parent"].as_str(), printer["check"].as_str()), (Some("switch-1"), Some("tcp:9100")));
+    assert_eq!(
+        (printer["watch"].as_str(), &printer["labels"]),
+        (Some("relaxed"), &serde_json::json!({"owner": "ann", "rack": "7"}))
+    );
+    let said = import(&collector, &table.replace("10.0.0.2", "10.0.0.3"), &[]).await;
+    assert_eq!(said.out.trim(), "2  printer-3  nothing, it is so already\n3  switch-1   changes it", "{}", said.all());
+    assert_eq!(device(&collector, "switch-1").await["address"], "10.0.0.3");
+    assert_eq!(collector.hosts().await.len(), 2);
+
+    // The parents of what is not in the table count too: printer-3 is behind switch-1.
+    let wrong = "name,address,parent,watchers\na,10.0.0.4,b,\nb,10.0.0.5,a,\na,10.0.0.6,,\nswitch-1,10.0.0.3,printer-3,\n\
+                 c,no where,nothing,nobody\n,10.0.0.7,,\n";
+    let said = import(&collector, wrong, &[]).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    for part in [
+        "line 2: parent is \"b\", which is behind \"a\" itself: expected no circle",
+        "line 3: parent is \"a\", which is behind \"b\" itself",
+        "line 4: \"a\" stands on line 2 already, expected one row for each device",
+        "line 5: parent is \"printer-3\", which is behind \"switch-1\" itself",
+        "line 6: address is \"no where\"",
+        "line 6: watchers names \"nobody\"",
+        "line 6: parent is \"nothing\", expected a device that is known or stands in the table",
+        "line 7: name is missing",
+    ] {
+        assert!(said.err.contains(part), "{part}\n{}", said.all());
+    }
+    assert_eq!(collector.hosts().await.len(), 2, "nothing of it is done");
+}

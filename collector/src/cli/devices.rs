@@ -8,8 +8,10 @@ use super::{
     CliError,
     arguments::pair,
     commands::{Desk, encode, object},
-    print::Column,
+    print::{self, Column},
 };
+
+const IMPORTED: [Column; 3] = [("line", "line"), ("name", "name"), ("does", "does")];
 
 const DEVICES: [Column; 8] = [
     ("name", "name"),
@@ -42,6 +44,24 @@ Examples:
     Show {
         /// Its name or id
         device: String,
+    },
+    /// Add or change all devices of a table
+    #[command(after_help = "\
+The first line names the columns: name and address, and any of check, site, watch, parent, watchers (separated by ;) and
+labels (name=value; name=value). Everything wrong is told with its line and nothing is done then. At most 60 KB at a time.
+
+Example:
+  name,address,check,site,parent
+  switch-1,10.0.0.2,,Berlin,
+  printer-3,10.0.0.40,tcp:9100,Berlin,switch-1
+
+  muster-collector device import devices.csv --dry-run")]
+    Import {
+        /// The table, comma-separated values
+        file: std::path::PathBuf,
+        /// Only say what it would do
+        #[arg(long)]
+        dry_run: bool,
     },
     /// It is gone for good; its records stay
     Remove {
@@ -91,6 +111,13 @@ impl Desk {
             }
             DeviceTask::List => self.list("/devices", "", &DEVICES).await,
             DeviceTask::Show { device } => self.one(&format!("/devices/{}", encode(&device))).await,
+            DeviceTask::Import { file, dry_run } => {
+                let text = std::fs::read_to_string(&file).map_err(|error| {
+                    CliError::Usage(format!("{} cannot be read as a table: {error}", file.display()))
+                })?;
+                let answer = self.client.post("/devices/import", json!({ "csv": text, "dry_run": dry_run })).await?;
+                if self.json { print::json(&answer) } else { print::table(&IMPORTED, &answer["rows"]) }
+            }
             DeviceTask::Remove { device } => {
                 self.done(Method::DELETE, &format!("/devices/{}", encode(&device)), None).await
             }

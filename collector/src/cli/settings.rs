@@ -16,6 +16,8 @@ use super::{
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 const SETTINGS: [Column; 4] = [("scope", "scope"), ("by", "by"), ("at", "at"), ("bytes", "bytes")];
 
+const KEYS: [Column; 2] = [("key", "key"), ("from", "from")];
+
 /// `settings ...`
 #[derive(Debug, Subcommand)]
 pub(super) enum SettingsTask {
@@ -87,8 +89,22 @@ impl Desk {
             SettingsTask::Remove { scope } => {
                 self.done(Method::DELETE, &format!("/settings/{}", encode(&scope)), None).await
             }
-            SettingsTask::Of { host } => self.one(&format!("/hosts/{}/settings", encode(&host))).await,
+            SettingsTask::Of { host } => self.settings_of(&host).await,
         }
+    }
+}
+
+impl Desk {
+    /// How the host stands, where each key comes from, and the document as it is sent.
+    async fn settings_of(&self, host: &str) -> Result<(), CliError> {
+        let answer = self.client.get(&format!("/hosts/{}/settings", encode(host))).await?;
+        if self.json {
+            return print::json(&answer);
+        }
+        print::line(answer["says"].as_str().unwrap_or_default())?;
+        print::table(&KEYS, &answer["keys"])?;
+        print::line("")?;
+        print::line(answer["document"].as_str().unwrap_or_default().trim_end())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Hosts without an agent: added, listed, shown, removed; and what hosts are behind.
 
+pub(in crate::web) mod import;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
@@ -39,21 +41,21 @@ const CHECK: &str = "icmp, tcp:PORT, or a URL that begins with http:// or https:
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewDevice {
-    pub(super) name: String,
-    pub(super) address: String,
-    pub(super) check: Option<String>,
-    pub(super) site: Option<String>,
-    pub(super) watch: Option<String>,
-    pub(super) parent: Option<String>,
+    name: String,
+    address: String,
+    check: Option<String>,
+    site: Option<String>,
+    watch: Option<String>,
+    parent: Option<String>,
     #[serde(default)]
-    pub(super) watchers: Vec<String>,
+    watchers: Vec<String>,
     #[serde(default)]
-    pub(super) labels: BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
 }
 
 impl NewDevice {
     /// The probe, if name, address and probe are right.
-    pub(super) fn checked(&self) -> Result<Probe, Problem> {
+    fn checked(&self) -> Result<Probe, Problem> {
         if !Identity::is_host_name(&self.name) {
             return Err(Problem::invalid("name", &self.name, NAME));
         }
@@ -127,7 +129,7 @@ pub(in crate::web) async fn add(
     put(&web, &caller, asked).await
 }
 
-pub(super) async fn put(web: &Web, caller: &Caller, asked: NewDevice) -> Answered {
+async fn put(web: &Web, caller: &Caller, asked: NewDevice) -> Answered {
     let probe = asked.checked()?;
     let snapshot = web.snapshot();
     let ids = |names: &[String]| -> Result<Vec<HostId>, Problem> {

@@ -203,6 +203,8 @@ fn of_rules() -> Map<String, Value> {
                 "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
                 "least": text, "most": text })) } }))),
         "Device": device(),
+        "DeviceImported": object(&["rows", "done"], json!({ "done": { "type": "boolean" }, "rows": { "type": "array",
+            "items": object(&["line", "name", "does"], json!({ "line": { "type": "integer" }, "name": text, "does": text })) } })),
         "DeviceList": list_of(reference("Device")),
         "SettingsList": list_of(object(&["scope", "document", "at", "by"], json!({
             "scope": text, "document": text, "at": time, "by": text }))),
@@ -298,6 +300,7 @@ fn questions() -> Map<String, Value> {
             "name": text, "rule": { "enum": rule_names() }, "host": text, "label": text, "site": text, "class": class,
             "part": text, "enabled": { "type": "boolean" }, "severity": { "enum": ["info", "warning", "critical"] },
             "limits": words })),
+        "DeviceImport": closed(&["csv"], json!({ "csv": text, "dry_run": { "type": "boolean" } })),
         "NewParent": closed(&[], json!({ "parent": { "type": ["string", "null"] } })),
         "NewDevice": closed(&["name", "address"], json!({
             "name": text, "address": text, "check": text, "site": text, "watch": watch, "parent": text,

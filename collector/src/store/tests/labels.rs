@@ -44,5 +44,5 @@ async fn a_store_of_single_sources_gets_layers_that_say_the_same() {
     assert_eq!(said, ["class guess", "floor agent", "owner person", "site token", "watch person"]);
     profile.relabel(profile.layers.clone());
     assert_eq!(profile, before, "nothing looks different for it");
-    assert!(directory.path().join("state.db.before-4").exists());
+    assert!(directory.path().join("state.db.before-5").exists());
 }

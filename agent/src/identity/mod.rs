@@ -131,6 +131,10 @@ impl Identity {
             chain: chain.collect::<Result<_, _>>().map_err(|_| wrong("has an unreadable certificate"))?,
         };
         identity.client_config()?;
+        let Validity { from_ms, to_ms } = identity.validity();
+        if to_ms <= from_ms {
+            return Err(wrong("has a certificate that ends before it begins"));
+        }
         Ok(Some(identity))
     }
 

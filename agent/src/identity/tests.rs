@@ -284,6 +284,22 @@ fn identity_file_that_is_empty_or_half_written_is_refused_with_the_remedy() {
     }
 }
 
+/// A disk that turned a bit of a date: no renewal could be reckoned from it.
+#[test]
+fn identity_whose_certificate_ends_before_it_begins_is_refused_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let authority = Authority::new();
+    let (mut identity, key) = (authority.identity("localhost:1".into()), KeyPair::generate().unwrap());
+    let mut params = CertificateParams::default();
+    (params.not_before, params.not_after) = (rcgen::date_time_ymd(2026, 1, 2), rcgen::date_time_ymd(2026, 1, 1));
+    identity.chain[0] = params.signed_by(&key, &authority.issuer).unwrap().der().clone();
+    identity.key_pem = key.serialize_pem();
+    identity.save(&state, CURRENT).unwrap();
+    let refusal = Identity::load(&state, CURRENT).unwrap_err().to_string();
+    assert!(refusal.contains("ends before it begins") && refusal.contains("muster-agent enrol"), "{refusal}");
+}
+
 #[test]
 fn chain_with_wrong_lengths_is_refused() {
     for wrong in [&[0, 0, 0][..], &[0, 0, 0, 9, 1], &[255, 255, 255, 255], &[0, 0, 0, 1, 1], &[0; 40]] {

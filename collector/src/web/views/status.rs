@@ -75,6 +75,11 @@ impl Filter {
         ]
     }
 
+    /// Whether it asks for more than a name and a state.
+    fn is_narrow(&self) -> bool {
+        [&self.site, &self.class, &self.label].iter().any(|field| !field.is_empty())
+    }
+
     /// The hosts that are meant.
     pub(super) fn selection(&self) -> Result<Selection, Problem> {
         selection_of(self.fields().into_iter().map(|field| match field {

@@ -9,6 +9,7 @@ use super::{
     arguments::pair,
     commands::{Desk, encode, object},
     print::{self, Column},
+    sheet,
 };
 
 const IMPORTED: [Column; 3] = [("line", "line"), ("name", "name"), ("does", "does")];
@@ -112,10 +113,8 @@ impl Desk {
             DeviceTask::List => self.list("/devices", "", &DEVICES).await,
             DeviceTask::Show { device } => self.one(&format!("/devices/{}", encode(&device))).await,
             DeviceTask::Import { file, dry_run } => {
-                let text = std::fs::read_to_string(&file).map_err(|error| {
-                    CliError::Usage(format!("{} cannot be read as a table: {error}", file.display()))
-                })?;
-                let answer = self.client.post("/devices/import", json!({ "csv": text, "dry_run": dry_run })).await?;
+                let body = json!({ "csv": sheet::text(&file)?, "dry_run": dry_run });
+                let answer = self.client.post("/devices/import", body).await?;
                 if self.json { print::json(&answer) } else { print::table(&IMPORTED, &answer["rows"]) }
             }
             DeviceTask::Remove { device } => {

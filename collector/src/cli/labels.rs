@@ -1,7 +1,5 @@
 //! Labels of hosts: one, those that fit, or by a list of assets.
 
-use std::path::Path;
-
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +8,7 @@ use super::{
     arguments::{AssetTask, LabelHosts},
     commands::{Desk, encode, object},
     print::{self, Column},
+    sheet,
 };
 use crate::domain::layers::Layer;
 
@@ -59,7 +58,7 @@ impl Desk {
 
     pub(super) async fn asset(&self, task: AssetTask) -> Result<(), CliError> {
         let AssetTask::Import { file, dry_run } = task;
-        let answer = self.client.post("/assets", json!({ "csv": text(&file)?, "dry_run": dry_run })).await;
+        let answer = self.client.post("/assets", json!({ "csv": sheet::text(&file)?, "dry_run": dry_run })).await;
         let answer = answer.map_err(|error| match error {
             CliError::Refused(why) => CliError::Refused(format!("{}: {why}", file.display())),
             other => other,
@@ -106,11 +105,4 @@ fn conditions(given: &[String]) -> Result<Value, CliError> {
     }
     asked.insert("labels".into(), Value::Object(labels));
     Ok(Value::Object(asked))
-}
-
-/// A list's text, in whatever encoding the spreadsheet saved it.
-fn text(file: &Path) -> Result<String, CliError> {
-    let unusable = |why: String| CliError::Usage(format!("{} cannot be imported: {why}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-    crate::domain::assets::csv::text(&bytes).map_err(|wrong| unusable(format!("line {}: {}", wrong.line, wrong.why)))
 }

@@ -9,6 +9,7 @@ mod devices;
 mod labels;
 mod print;
 mod settings;
+mod sheet;
 #[cfg(test)]
 mod tests;
 

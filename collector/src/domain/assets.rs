@@ -1,7 +1,6 @@
 //! The list of assets that somebody keeps in a spreadsheet: which host stands where and whose it is. A row of a host that
 //! is not known yet waits for its enrolment.
 
-pub mod csv;
 pub mod sheet;
 
 use std::collections::BTreeMap;

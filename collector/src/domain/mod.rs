@@ -7,6 +7,7 @@
 //! names hosts by their labels; [`device`] is a host without an agent.
 
 pub mod assets;
+pub mod csv;
 pub mod desk;
 pub mod device;
 pub mod engine;

@@ -3,11 +3,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{
-    Asset,
+use super::Asset;
+use crate::domain::{
     csv::{self, Cell, Unreadable},
+    labels::{MOST_LABELS, label_trouble},
 };
-use crate::domain::labels::{MOST_LABELS, label_trouble};
 
 /// Most rows of one list.
 pub const MOST_ROWS: usize = 100_000;

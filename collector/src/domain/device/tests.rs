@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{
     plan::{is_circle, plan},
-    *,
+    table, *,
 };
 use crate::domain::{
     labels::{Admission, Class, Facts, Profile},
@@ -135,14 +135,14 @@ fn two_of_the_site_watch_what_names_nobody_servers_first_and_nobody_behind_it() 
 fn a_table_is_read_with_its_lines_and_everything_wrong_with_its_form() {
     let columns = ["name", "address", "labels"];
     let text = "\u{feff}Name,labels, address\r\n\r\na,\"x=1, \"\"2\"\"\nand more\" , 192.0.2.1\r\n b ,,h.example\n";
-    let rows = csv::read(text, &columns).unwrap();
+    let rows = table::read(text, &columns).unwrap();
     let of =
-        |row: &csv::Row| (row.line, ["name", "address", "labels"].map(|column| row.get(column).map(str::to_owned)));
+        |row: &table::Row| (row.line, ["name", "address", "labels"].map(|column| row.get(column).map(str::to_owned)));
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(&rows[0]), (3, [text("a"), text("192.0.2.1"), text("x=1, \"2\"\nand more")]));
     assert_eq!(of(&rows[1]), (5, [text("b"), text("h.example"), None]));
     let wrong = |text: &str| -> Vec<String> {
-        let mistakes = csv::read(text, &columns).unwrap_err();
+        let mistakes = table::read(text, &columns).unwrap_err();
         mistakes.into_iter().map(|mistake| format!("{}: {}", mistake.line, mistake.text)).collect()
     };
     assert_eq!(wrong(" \n"), ["1: it is empty, expected a line of column names: name, address, labels"]);
@@ -154,7 +154,10 @@ fn a_table_is_read_with_its_lines_and_everything_wrong_with_its_form() {
             "2: it has 4 values, expected at most 3 as in the first line",
         ]
     );
-    assert_eq!(wrong("name\na\n\"b\nc\n"), ["3: a quotation mark that is opened here is never closed"]);
+    assert_eq!(
+        wrong("name\na\n\"b\nc\n"),
+        ["3: a quote begins here and does not end: write two quotes for one inside a text"]
+    );
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{NewDevice, put};
 use crate::{
     domain::{
-        device::csv::{self, Mistake, Row},
+        device::table::{self, Mistake, Row},
         snapshot::{HostView, Snapshot},
     },
     web::{
@@ -66,7 +66,7 @@ fn refused(mistakes: &[Mistake]) -> Problem {
 
 /// All devices of a table with their lines, or everything that is wrong.
 fn read(text: &str, snapshot: &Snapshot) -> Result<Vec<(usize, NewDevice)>, Vec<Mistake>> {
-    let rows = csv::read(text, &COLUMNS)?;
+    let rows = table::read(text, &COLUMNS)?;
     let mut mistakes = Vec::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut devices = Vec::new();

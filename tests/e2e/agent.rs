@@ -142,10 +142,13 @@ async fn what_goes_between_the_listing_and_the_opening_takes_nothing_else_along(
     gone("sys/block/sdz");
     write(root, "proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 1 1 1 1 1 1 1 1 1 0 0 0 0\n");
     gone("proc/2/stat");
+    write(root, "proc/sys/kernel/threads-max", "1000\n");
+    write(root, "proc/sys/kernel/pid_max", "1000\n");
     let said = run(Command::new(program("muster-agent")).args(["once", "--root"]).arg(root)).await;
     let found = samples(&said.out);
     let sensors = found.keys().filter(|name| name.starts_with("node_hwmon_temp_celsius")).count();
     assert_eq!(sensors, 3, "{}", said.all());
+    assert_eq!(found.get("node_processes_pids"), Some(&1.0), "the process that is there is counted: {}", said.all());
     let failed: Vec<&String> = found
         .iter()
         .filter(|(name, value)| name.starts_with("node_scrape_collector_success") && **value == 0.0)

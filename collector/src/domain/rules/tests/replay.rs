@@ -10,6 +10,9 @@ const SESSION: usize = 97;
 
 /// The recorder's disk did run low for some minutes, and was rightly told; the replay gives it 64 GiB more.
 const ROOM: f64 = 64.0 * 1_073_741_824.0;
+/// A story that was told meanwhile had a process killed for want of memory, which is rightly told too; the replay leaves it
+/// out.
+const KILLED: &str = "node_vmstat_oom_kill";
 
 /// The recording: names as the bench takes them, and the values of each reading.
 fn recording() -> (Vec<String>, Vec<Vec<f64>>) {
@@ -58,6 +61,7 @@ fn a_busy_healthy_machine_opens_no_finding_at_any_scale_and_phase() {
             bench.uptime_ms.set(uptime_ms as u64 + phase_s as u64 * 1_000);
             bench.now_ms.set((row[time] - rows[0][time]) as i64 * 1_000);
             let scaled = |(name, value): (&&str, &f64)| match **name {
+                ref name if name == KILLED => 0.0,
                 ref name if is_space(name) => (value + ROOM) * size,
                 ref name if is_size(name) => value * size,
                 _ => *value,
@@ -76,10 +80,10 @@ fn the_recorded_machine_was_busy_and_long_enough() {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let grown = |name: &str| last[column(&names, name)] - first[column(&names, name)];
     let seconds = grown("node_time_seconds");
-    assert!(seconds > 3_500.0, "{seconds} s");
+    assert!(seconds > 7_100.0, "{seconds} s");
     let waited = grown("node_pressure_cpu_waiting_seconds_total") / seconds;
-    assert!(waited > 0.8, "some task waited for a processor {waited} of the time");
+    assert!(waited > 0.7, "some task waited for a processor {waited} of the time");
     let load = rows.iter().map(|row| row[column(&names, "node_load5")]).fold(0.0, f64::max);
     assert!(load > 5.0, "load {load} on two processors");
-    assert_eq!(grown("node_vmstat_oom_kill"), 0.0, "and it was well");
+    assert!(grown(KILLED) <= 2.0, "and it was well but for the story's own: {}", grown(KILLED));
 }

@@ -24,7 +24,7 @@ const TEXTFILES: &str = "/var/lib/readings";
 /// How often the whole page of a section is written and read back.
 const PAGE_EVERY: usize = 8;
 /// Files that captured machines do not have, so that every source has something to read.
-const EXTRAS: [(&str, &str); 12] = [
+const EXTRAS: [(&str, &str); 13] = [
     (
         "var/lib/readings/backup.prom",
         "# HELP backup_age_seconds Since the last backup.\n# TYPE backup_age_seconds gauge\n\
@@ -37,6 +37,10 @@ const EXTRAS: [(&str, &str); 12] = [
          wait_seconds{quantile=\"0.9\"} 0.2\nwait_seconds_sum 9\nwait_seconds_count 90\n",
     ),
     ("proc/sys/kernel/hung_task_detect_count", "3\n"),
+    (
+        "proc/self/mountinfo",
+        "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n",
+    ),
     ("proc/self/cgroup", "0::/system.slice/muster-agent.service\n"),
     ("sys/fs/cgroup/system.slice/cpu.max", "150000 100000\n"),
     ("sys/fs/cgroup/system.slice/memory.max", "1073741824\n"),

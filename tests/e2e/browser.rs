@@ -16,6 +16,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         ("/", agent.name.as_str()),
         (&host, &agent.name),
         ("/incidents", "Incidents"),
+        ("/maintenance?host=web-1&reason=disks&look=yes", "Covers"),
         ("/add", "token"),
         ("/settings", "Settings"),
     ] {
@@ -24,7 +25,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         for (name, size, dark) in
             [("desk", DESK, false), ("desk-dark", DESK, true), ("phone", PHONE, false), ("phone-dark", PHONE, true)]
         {
-            let view = path.split('/').nth(1).filter(|name| !name.is_empty()).unwrap_or("status");
+            let view = path.split(['/', '?']).nth(1).filter(|name| !name.is_empty()).unwrap_or("status");
             let folder = pictures();
             let picture =
                 browser.draw(&collector.url(path), size, dark, &folder.join(format!("{view}-{name}.png"))).await;

@@ -22,6 +22,7 @@ mod identities;
 mod labels;
 mod liveness;
 mod mail;
+mod maintenance;
 mod mount;
 mod node_exporter;
 mod oom;

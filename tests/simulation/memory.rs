@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use muster_collector::domain::{
     assets::Assets,
     device::Device,
+    hold::Hold,
     host::checks::CheckRow,
-    ids::{HostNo, IncidentNo, PageId},
+    ids::{HoldNo, HostNo, IncidentNo, PageId},
     labels::Profile,
     record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
     time::Timestamp,
@@ -28,6 +29,7 @@ pub(crate) struct Memory {
     events: BTreeMap<(IncidentNo, i64), IncidentEventRow>,
     pages: BTreeMap<PageId, Page>,
     assets: Assets,
+    holds: BTreeMap<HoldNo, Hold>,
     pub(crate) last_ran: Option<Timestamp>,
 }
 
@@ -55,6 +57,7 @@ impl Memory {
                 Row::Device(device) => drop(self.devices.insert(device.host, *device)),
                 Row::Parent(host, Some(parent)) => drop(self.parents.insert(host, parent)),
                 Row::Parent(host, None) => drop(self.parents.remove(&host)),
+                Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
         }
@@ -77,6 +80,8 @@ impl Memory {
             problems: self.problems.values().cloned().collect(),
             incidents: self.incidents.values().map(with_events).collect(),
             pages: self.pages.values().cloned().collect(),
+            holds: self.holds.values().cloned().collect(),
+            last_hold: self.holds.keys().last().map_or(0, |no| no.0),
             last_incident: self.incidents.keys().last().map_or(0, |no| no.0),
             last_page: self.pages.keys().last().map_or(0, |id| id.0),
             last_ran: self.last_ran,

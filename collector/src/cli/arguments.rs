@@ -1,10 +1,14 @@
 //! The words of the command line.
 
+mod holds;
 mod labels;
 
 use std::path::PathBuf;
 
-pub(super) use self::labels::{AssetTask, LabelHosts};
+pub(super) use self::{
+    holds::{Covered, MaintenanceTask, NewWindow, SilenceTask},
+    labels::{AssetTask, LabelHosts},
+};
 use clap::{Args, Parser, Subcommand};
 
 use super::{devices::DeviceTask, settings::SettingsTask};
@@ -85,6 +89,12 @@ pub(super) enum Task {
     /// Incidents
     #[command(subcommand)]
     Incident(IncidentTask),
+    /// Maintenance windows: planned work pages nobody
+    #[command(subcommand)]
+    Maintenance(MaintenanceTask),
+    /// Silences: nobody wants to be told for now
+    #[command(subcommand)]
+    Silence(SilenceTask),
     /// What is judged, and by which limits
     #[command(subcommand)]
     Rules(RulesTask),
@@ -284,6 +294,9 @@ pub(super) enum IncidentTask {
         /// What you see or do
         #[arg(long, default_value = "")]
         note: String,
+        /// For so long, such as 2h; then everybody is told again
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        lasts: Option<i64>,
     },
     /// Close it by hand
     Resolve {

@@ -66,6 +66,8 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Asset(task) => desk.asset(task).await,
         Task::Device(task) => desk.device(task).await,
         Task::Incident(task) => desk.incident(task).await,
+        Task::Maintenance(task) => desk.maintenance(task).await,
+        Task::Silence(task) => desk.silence(task).await,
         Task::Rules(task) => desk.rules(task).await,
         Task::Settings(task) => desk.settings(task).await,
         Task::Route(RouteTask::Test { receiver: None }) => desk.list("/receivers", "", &RECEIVERS).await,
@@ -199,9 +201,13 @@ impl Desk {
         match task {
             IncidentTask::List { only } => self.list("/incidents", &query(&[("state", only)]), &INCIDENTS).await,
             IncidentTask::Show { number } => self.one(&format!("/incidents/{}", encode(&number))).await,
-            IncidentTask::Ack { number, note } => {
+            IncidentTask::Ack { number, note, lasts } => {
                 let path = format!("/incidents/{}/acknowledge", encode(&number));
-                self.done(Method::POST, &path, Some(json!({ "note": note }))).await
+                let mut body = json!({ "note": note });
+                if let Some(seconds) = lasts {
+                    body["for_seconds"] = seconds.into();
+                }
+                self.done(Method::POST, &path, Some(body)).await
             }
             IncidentTask::Resolve { number, note } => {
                 let path = format!("/incidents/{}/resolve", encode(&number));

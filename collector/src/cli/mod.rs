@@ -6,6 +6,7 @@ mod arguments;
 mod client;
 mod commands;
 mod devices;
+mod holds;
 mod labels;
 mod print;
 mod settings;

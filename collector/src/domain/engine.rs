@@ -16,6 +16,7 @@ use super::{
     desk::{Desk, DeskStep, Route},
     device::Device,
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
+    hold::Kind,
     host::{
         Cause, State,
         change::{HostChange, Step},
@@ -51,6 +52,7 @@ pub struct Engine {
     snapshot: Snapshot,
     dirty_hosts: BTreeSet<HostNo>,
     dirty_incidents: BTreeSet<IncidentNo>,
+    dirty_holds: bool,
     devices: Devices,
 }
 
@@ -71,6 +73,7 @@ impl Engine {
             snapshot: Snapshot { at: now, started: now, ..Snapshot::default() },
             dirty_hosts: BTreeSet::new(),
             dirty_incidents: BTreeSet::new(),
+            dirty_holds: true,
             devices: Devices::loaded(loaded),
         };
         let mut effects = Vec::new();
@@ -96,6 +99,7 @@ impl Engine {
         engine.desk_step(step, now, &mut effects);
         let all: Vec<IncidentNo> = engine.desk.incidents().map(|incident| incident.row.no).collect();
         engine.dirty_incidents.extend(all);
+        engine.desk.weigh_holds(now);
         engine.settle(loaded.last_ran.map_or(0, |last| now.since_ms(last)), now);
         engine.plan_watchers(now, &mut effects);
         effects.push(Effect::Publish);
@@ -327,6 +331,7 @@ impl Engine {
             self.dirty_hosts.extend(self.desk.hosts_of(no));
             self.dirty_incidents.insert(no);
         }
+        self.dirty_holds |= step.holds;
         effects.extend(step.effects);
         for order in step.for_hosts {
             for no in order.hosts {
@@ -359,7 +364,7 @@ impl Engine {
                 answer
             }
         };
-        if answer == Answer::Done {
+        if matches!(answer, Answer::Done | Answer::Made(_)) {
             effects.push(Effect::Record(Row::Audit(audit(by, command, now))));
         }
         answer
@@ -396,7 +401,12 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
         Command::Parent { host, parent } => {
             ("host.parent", host.to_string(), parent.map_or_else(|| "none".into(), |parent| parent.to_string()))
         }
-        Command::Acknowledge { incident, note } => ("incident.acknowledge", format!("#{incident}"), note.clone()),
+        Command::Acknowledge { incident, note, .. } => ("incident.acknowledge", format!("#{incident}"), note.clone()),
+        Command::AddHold(hold) => {
+            let action = if hold.kind == Kind::Silence { "silence.add" } else { "maintenance.add" };
+            (action, hold.scope.words(), format!("{}: {}", hold.when.words(), hold.reason))
+        }
+        Command::EndHold(no) => ("hold.end", no.to_string(), String::new()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
     };

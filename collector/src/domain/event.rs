@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     assets::Asset,
     device::Device,
-    ids::{HostId, HostNo, IncidentNo, PageId, SessionId},
+    hold::Hold,
+    ids::{HoldNo, HostId, HostNo, IncidentNo, PageId, SessionId},
     labels::{Admission, Profile},
     layers::Says,
     record::{Page, Row},
@@ -308,6 +309,8 @@ pub enum Command {
     Acknowledge {
         /// Which incident.
         incident: IncidentNo,
+        /// For so long, in milliseconds; then everybody is told again. Without it until the trouble is over.
+        for_ms: Option<i64>,
         /// What they say.
         note: String,
     },
@@ -318,6 +321,10 @@ pub enum Command {
         /// Why.
         note: String,
     },
+    /// A maintenance window or a silence; its number and author are filled in. Answers with its number.
+    AddHold(Box<Hold>),
+    /// End a maintenance window or a silence before its time.
+    EndHold(HoldNo),
     /// Send a test page to a receiver.
     TestPage {
         /// Which receiver.
@@ -334,6 +341,8 @@ pub struct ReplyId(pub u64);
 pub enum Answer {
     /// Done (and durable).
     Done,
+    /// Done (and durable); the number of what was made.
+    Made(i64),
     /// No such thing; names it.
     NotFound(String),
     /// Cannot be done; says why and the remedy.

@@ -25,6 +25,10 @@ number!(
     IncidentNo
 );
 number!(
+    /// A maintenance window or a silence.
+    HoldNo
+);
+number!(
     /// A page: one call to one receiver about one incident.
     PageId
 );

@@ -4,14 +4,17 @@
 //! where the readings are, in the host's slot; [`trend`] keeps a short past of some; [`settings`] is what agents are told.
 //! [`record`] is what must be durable before anybody hears of it, [`snapshot`] what the edges may read. What a host is
 //! labelled with comes in [`layers`], from its agent, its token, [`label_rule`]s, [`assets`] and people; [`selection`]
-//! names hosts by their labels; [`device`] is a host without an agent.
+//! names hosts by their labels; [`device`] is a host without an agent. [`hold`] is when nobody is paged, [`calendar`] what
+//! clocks and dates of named zones come to.
 
 pub mod assets;
+pub mod calendar;
 pub mod csv;
 pub mod desk;
 pub mod device;
 pub mod engine;
 pub mod event;
+pub mod hold;
 pub mod host;
 pub mod ids;
 pub mod label_rule;

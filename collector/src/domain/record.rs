@@ -6,6 +6,7 @@ use super::{
     assets::{Asset, Assets},
     device::Device,
     event::Severity,
+    hold::Hold,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
@@ -41,6 +42,8 @@ pub enum Row {
     IncidentEvent(IncidentEventRow),
     /// Upsert by id.
     Page(Box<Page>),
+    /// Append; version n of a maintenance window or a silence.
+    Hold(Box<Hold>),
     /// Append.
     Attempt(AttemptRow),
     /// Append to the audit log.
@@ -202,6 +205,9 @@ pub struct IncidentRow {
     pub resolved: Option<Timestamp>,
     /// Who has it.
     pub acknowledged_by: Option<String>,
+    /// Until when; then everybody is told again. Without it until the trouble is over.
+    #[serde(default)]
+    pub acknowledged_until: Option<Timestamp>,
     /// When pages go out if it is still open (page_after).
     pub page_at: Timestamp,
     /// Whether pages have gone out, so that its end is told to the same receivers.
@@ -365,6 +371,10 @@ pub struct Loaded {
     pub incidents: Vec<(IncidentRow, Vec<IncidentEventRow>)>,
     /// Pages not yet accepted or failed, and those of the incidents above.
     pub pages: Vec<Page>,
+    /// Maintenance windows and silences, each as it is now.
+    pub holds: Vec<Hold>,
+    /// Highest number of these ever given.
+    pub last_hold: i64,
     /// Highest incident number ever given.
     pub last_incident: i64,
     /// Highest page number ever given.

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{
+    desk::holds::HeldBy,
     device::{Device, Said},
     event::Severity,
+    hold::Hold,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
@@ -28,6 +30,8 @@ pub struct Snapshot {
     pub incidents: Arc<BTreeMap<IncidentNo, Arc<IncidentView>>>,
     /// Scopes that are cut now: name and since.
     pub cuts: Arc<BTreeMap<String, Timestamp>>,
+    /// Maintenance windows and silences that are to come, last, or ended lately.
+    pub holds: Arc<Vec<Hold>>,
 }
 
 /// One host.
@@ -104,4 +108,6 @@ pub struct IncidentView {
     pub events: Vec<IncidentEventRow>,
     /// Its pages.
     pub pages: Vec<Page>,
+    /// What holds its pages back, and until when.
+    pub held: Option<HeldBy>,
 }

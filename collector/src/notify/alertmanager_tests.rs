@@ -25,12 +25,13 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         opened: since,
         resolved,
         acknowledged_by: None,
+        acknowledged_until: None,
         page_at: since,
         paged: true,
         part_of: None,
     };
     let host_name = format!("web-{no}");
-    Arc::new(IncidentView { row, host_name, hosts: Vec::new(), events: Vec::new(), pages: Vec::new() })
+    Arc::new(IncidentView { row, host_name, hosts: Vec::new(), events: Vec::new(), pages: Vec::new(), held: None })
 }
 
 fn snapshot(incidents: impl IntoIterator<Item = Arc<IncidentView>>) -> Snapshot {

@@ -42,6 +42,13 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::IncidentEvent(row) => append_incident_event(connection, row),
         Row::Page(page) => put_page(connection, page),
         Row::Attempt(row) => append_attempt(connection, row),
+        Row::Hold(hold) => append(
+            connection,
+            &format!("version {} of {} {}", hold.version, hold.kind.word(), hold.no),
+            "INSERT INTO hold (no, version, kind, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (no, version) DO NOTHING",
+            "SELECT count(*) FROM hold WHERE no = ?1 AND version = ?2 AND kind = ?3 AND body = ?4",
+            params![hold.no.0, hold.version, hold.kind.word(), json(hold)?],
+        ),
         Row::Audit(row) if is_in_audit(connection, row)? => Ok(()),
         Row::Audit(row) => append_audit(connection, row),
         Row::Assets(rows) => super::assets::replace(connection, rows),

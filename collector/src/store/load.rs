@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
     device::Device,
+    hold::Hold,
     host::checks::CheckRow,
     ids::{HostNo, IncidentNo},
     labels::{Class, Profile},
@@ -51,6 +52,12 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
         problems: all(connection, "SELECT body FROM problem ORDER BY key", body::<ProblemRow>)?,
         pages: pages(connection, &incidents)?,
         incidents,
+        holds: all(
+            connection,
+            "SELECT body FROM hold WHERE version = (SELECT max(version) FROM hold AS other WHERE other.no = hold.no) ORDER BY no",
+            body::<Hold>,
+        )?,
+        last_hold: number(connection, "SELECT coalesce(max(no), 0) FROM hold")?,
         last_incident: number(connection, "SELECT coalesce(max(no), 0) FROM incident")?,
         last_page: number(connection, "SELECT coalesce(max(id), 0) FROM page")?,
         last_ran: connection

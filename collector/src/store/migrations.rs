@@ -35,6 +35,7 @@ pub(super) const STATE: &[Migration] = &[
         then: Some(super::layering::layer_single_sources),
     },
     Migration::new(5, include_str!("migrations/state_0005.sql")),
+    Migration::new(6, include_str!("migrations/state_0006.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

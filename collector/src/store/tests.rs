@@ -139,6 +139,7 @@ fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> Row {
         opened: at(1),
         resolved: resolved.map(at),
         acknowledged_by: None,
+        acknowledged_until: None,
         page_at: at(30_000),
         paged: true,
         part_of: None,

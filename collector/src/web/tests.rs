@@ -249,6 +249,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         opened: now,
         resolved: None,
         acknowledged_by: Some(HOSTILE.into()),
+        acknowledged_until: None,
         page_at: now.plus_ms(30_000),
         paged: false,
         part_of: None,
@@ -256,7 +257,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };
     let hosts = vec![HOSTILE.to_owned(), HOSTILE.to_owned()];
-    IncidentView { row, host_name: HOSTILE.into(), hosts, events: vec![event], pages: vec![page] }
+    IncidentView { row, host_name: HOSTILE.into(), hosts, events: vec![event], pages: vec![page], held: None }
 }
 
 #[tokio::test]

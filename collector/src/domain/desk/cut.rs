@@ -226,7 +226,7 @@ fn declare(scope: &mut Scope, site: Option<&str>, fleet: &Fleet, now: Timestamp,
     let suspects = std::mem::take(&mut scope.suspects);
     scope.order.clear();
     let since = suspects.iter().filter_map(|host| fleet.get(*host)).map(|member| member.proof).min();
-    let inside = |member: &Member| !member.is_device && (site.is_none() || member.site.as_deref() == site);
+    let inside = |member: &Member| !member.is_device() && (site.is_none() || member.site.as_deref() == site);
     let recently_down = |member: &Member| member.state == State::Down && now.since_ms(member.since) < HEAL_MS;
     let joins = |host: HostNo, member: &Member| inside(member) && (suspects.contains(&host) || recently_down(member));
     let hosts = fleet.iter().filter(|(host, member)| joins(*host, member)).map(|(host, _)| host).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::parents::Family;
 use crate::domain::{
+    hold::{Labels, Subject, confirmed_labels},
     host::State,
     ids::HostNo,
     labels::{Class, Profile},
@@ -36,8 +37,24 @@ pub struct Member {
     pub since: Timestamp,
     /// Last proof of life, as of its last suspicion.
     pub proof: Timestamp,
-    /// It has no agent, and never falls silent: it does not count for a cut.
-    pub is_device: bool,
+    /// What kind of machine it is. A device has no agent, and never falls silent: it does not count for a cut.
+    pub class: Class,
+    /// Labels that somebody else than the host itself says.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Member {
+    /// Whether it has no agent.
+    #[must_use]
+    pub fn is_device(&self) -> bool {
+        self.class == Class::Device
+    }
+
+    /// The host as scopes and routes know it.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { name: &self.name, site: self.site.as_deref(), class: self.class, labels: Labels(&self.labels) }
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -66,8 +83,8 @@ impl Fleet {
             .get(&profile.no)
             .map_or((State::Unknown, now, now), |known| (known.state, known.since, known.proof));
         let (name, site) = (profile.name.clone(), profile.confirmed_site().map(str::to_owned));
-        let is_device = profile.class == Class::Device;
-        self.put(profile.no, Member { name, site, watch: profile.watch, state, since, proof, is_device });
+        let (class, labels, watch) = (profile.class, confirmed_labels(profile), profile.watch);
+        self.put(profile.no, Member { name, site, watch, state, since, proof, class, labels });
     }
 
     /// Takes over a state.
@@ -75,7 +92,7 @@ impl Fleet {
         let Some(member) = self.hosts.get_mut(&host) else { return };
         let (was, is) = (member.state.counts_as_up(), state.counts_as_up());
         (member.state, member.since) = (state, since);
-        if was != is && !member.is_device {
+        if was != is && !member.is_device() {
             let site = member.site.as_ref().and_then(|site| self.sites.get_mut(site));
             for tally in site.into_iter().chain([&mut self.all]) {
                 tally.take(was);
@@ -120,13 +137,13 @@ impl Fleet {
 
     fn put(&mut self, host: HostNo, member: Member) {
         let up = member.state.counts_as_up();
-        if !member.is_device {
+        if !member.is_device() {
             if let Some(site) = &member.site {
                 self.sites.entry(site.clone()).or_default().add(up);
             }
             self.all.add(up);
         }
-        if let Some(old) = self.hosts.insert(host, member).filter(|old| !old.is_device) {
+        if let Some(old) = self.hosts.insert(host, member).filter(|old| !old.is_device()) {
             let was_up = old.state.counts_as_up();
             self.all.take(was_up);
             if let Some(tally) = old.site.as_ref().and_then(|site| self.sites.get_mut(site)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Desk, DeskStep};
+use super::{Desk, DeskStep, holds::HeldBy};
 use crate::domain::{
     event::{Answer, Effect, Principal},
     ids::{IncidentNo, PageId},
@@ -23,6 +23,8 @@ pub struct Incident {
     pub events: Vec<IncidentEventRow>,
     /// Its pages.
     pub pages: BTreeMap<PageId, Page>,
+    /// What holds its pages back, as of when that was last looked at.
+    pub held: Option<HeldBy>,
     attempts: BTreeMap<PageId, i64>,
     last_event: i64,
 }
@@ -32,7 +34,7 @@ impl Incident {
     #[must_use]
     pub fn loaded(row: IncidentRow, events: Vec<IncidentEventRow>) -> Self {
         let last_event = events.last().map_or(0, |event| event.n);
-        Self { row, events, pages: BTreeMap::new(), attempts: BTreeMap::new(), last_event }
+        Self { row, events, pages: BTreeMap::new(), held: None, attempts: BTreeMap::new(), last_event }
     }
 
     /// Whether it is not over.
@@ -50,8 +52,20 @@ impl Incident {
     /// When pages are to go out, if they have not. An acknowledged incident has somebody: nobody is called.
     #[must_use]
     pub fn page_due(&self) -> Option<Timestamp> {
-        let waits = self.row.state == IncidentState::Open && !self.row.paged && self.row.part_of.is_none();
-        waits.then_some(self.row.page_at)
+        let held = self.held.map_or(self.row.page_at, |held| held.until);
+        self.waits_for_page().then_some(self.row.page_at.max(held))
+    }
+
+    /// Whether its pages are still to go out, now or later.
+    #[must_use]
+    pub fn waits_for_page(&self) -> bool {
+        self.row.state == IncidentState::Open && !self.row.paged && self.row.part_of.is_none()
+    }
+
+    /// When whoever has it has it no more.
+    #[must_use]
+    pub fn runs_out(&self) -> Option<Timestamp> {
+        self.row.acknowledged_until.filter(|_| self.row.state == IncidentState::Acknowledged)
     }
 
     /// Whether a page is still to be sent.
@@ -106,8 +120,11 @@ impl Desk {
         }
         if joins.is_some() {
             self.changed(&problem, now, step);
-        } else if now >= self.hold_until && self.incidents.get(&no).is_some_and(|incident| incident.to_be_paged(now)) {
-            self.page_open(no, now, step);
+        } else if !self.hold_back(no, now, step)
+            && now >= self.hold_until
+            && self.incidents.get(&no).is_some_and(|incident| incident.to_be_paged(now))
+        {
+            self.page_now(no, now, step);
         }
     }
 
@@ -147,6 +164,7 @@ impl Desk {
             opened: now,
             resolved: None,
             acknowledged_by: None,
+            acknowledged_until: None,
             page_at: now.plus_ms(page_after_ms),
             paged: false,
             part_of: None,
@@ -182,8 +200,7 @@ impl Desk {
             let no = incident.row.no;
             // Whoever has it may have looked at the lesser trouble only.
             if incident.row.paged || incident.row.state == IncidentState::Acknowledged {
-                self.page_open(no, now, step);
-                self.page_told(no, PageKind::Updated, now, step);
+                self.page_worse(no, now, step);
             }
         }
     }
@@ -194,26 +211,51 @@ impl Desk {
         no: IncidentNo,
         by: &Principal,
         note: &str,
+        for_ms: Option<i64>,
         now: Timestamp,
         step: &mut DeskStep,
     ) -> Answer {
         let Some(incident) = self.incidents.get_mut(&no) else {
             return Answer::NotFound(format!("incident #{no}"));
         };
+        let until = for_ms.map(|ms| now.plus_ms(ms));
+        let same = incident.row.acknowledged_by.as_deref() == Some(&*by.name);
         match incident.row.state {
             IncidentState::Resolved => return Answer::Refused(format!("incident #{no} is already resolved")),
-            IncidentState::Acknowledged => return Answer::Done,
-            IncidentState::Open => {}
+            IncidentState::Acknowledged if same && incident.row.acknowledged_until == until => return Answer::Done,
+            IncidentState::Acknowledged | IncidentState::Open => {}
         }
         incident.row.state = IncidentState::Acknowledged;
         incident.row.acknowledged_by = Some(by.name.clone());
+        incident.row.acknowledged_until = until;
         step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
-        let text = if note.is_empty() { format!("{} has it", by.name) } else { format!("{} has it: {note}", by.name) };
+        let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+        let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+        let text = format!("{} has it{until}{note}", by.name);
         step.effects.push(incident.note(now, "acknowledged", text, Some(by.name.clone())));
         step.touched.insert(no);
         step.effects.push(Effect::Publish);
         self.page_told(no, PageKind::Acknowledged, now, step);
         Answer::Done
+    }
+
+    /// Nobody has what was acknowledged for a time that is over: everybody is told again.
+    pub(super) fn run_out(&mut self, now: Timestamp, step: &mut DeskStep) {
+        let over = |incident: &&mut Incident| incident.runs_out().is_some_and(|until| until <= now);
+        for incident in self.incidents.values_mut().filter(over) {
+            let who = incident.row.acknowledged_by.take().unwrap_or_default();
+            incident.row.state = IncidentState::Open;
+            incident.row.acknowledged_until = None;
+            (incident.row.paged, incident.row.page_at) = (false, now);
+            step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            step.effects.push(incident.note(
+                now,
+                "reopened",
+                format!("{who} had it until now, and it is not over"),
+                None,
+            ));
+            step.touched.insert(incident.row.no);
+        }
     }
 
     /// Closed by hand.

@@ -5,6 +5,7 @@
 
 pub mod cut;
 pub mod fleet;
+pub mod holds;
 pub mod incident;
 pub mod pages;
 pub mod parents;
@@ -12,9 +13,10 @@ pub mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::{cut::Cuts, fleet::Fleet, incident::Incident, problem::Problem};
+use self::{cut::Cuts, fleet::Fleet, holds::Holds, incident::Incident, problem::Problem};
 use super::{
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
+    hold::Hold,
     host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
@@ -52,6 +54,8 @@ pub struct DeskStep {
     pub for_hosts: Vec<ForHosts>,
     /// Incidents whose views changed.
     pub touched: BTreeSet<IncidentNo>,
+    /// Maintenance windows or silences changed.
+    pub holds: bool,
 }
 
 /// The desk. One for the fleet.
@@ -62,6 +66,7 @@ pub struct Desk {
     incidents: BTreeMap<IncidentNo, Incident>,
     cuts: Cuts,
     fleet: Fleet,
+    holds: Holds,
     tests: BTreeMap<PageId, Page>,
     last_incident: i64,
     last_page: i64,
@@ -89,6 +94,7 @@ impl Desk {
             incidents,
             cuts: Cuts::default(),
             fleet: Fleet::default(),
+            holds: Holds::loaded(&loaded.holds, loaded.last_hold),
             tests: loaded
                 .pages
                 .iter()
@@ -195,6 +201,10 @@ impl Desk {
         for key in folded {
             self.open_or_join(&key, now, &mut step);
         }
+        self.run_out(now, &mut step);
+        if self.holds.due().is_some_and(|due| due <= now) {
+            self.holds_changed(now, &mut step);
+        }
         if now >= self.hold_until {
             let ready: Vec<IncidentNo> = self
                 .incidents
@@ -203,7 +213,7 @@ impl Desk {
                 .map(|incident| incident.row.no)
                 .collect();
             for no in ready {
-                self.page_open(no, now, &mut step);
+                self.page_unless_held(no, now, &mut step);
             }
         }
         self.incidents.retain(|_, incident| {
@@ -221,7 +231,8 @@ impl Desk {
             .filter(|problem| problem.row.incident.is_none() && problem.row.severity > Severity::Info)
             .map(|problem| problem.row.fold_until);
         let pages = self.incidents.values().filter_map(Incident::page_due).map(|at| at.max(self.hold_until));
-        folds.chain(pages).chain(self.cuts.due()).min()
+        let acknowledged = self.incidents.values().filter_map(Incident::runs_out);
+        folds.chain(pages).chain(acknowledged).chain(self.cuts.due()).chain(self.holds.due()).min()
     }
 
     /// A page was tried.
@@ -265,7 +276,11 @@ impl Desk {
     pub fn command(&mut self, by: &Principal, command: &Command, now: Timestamp) -> (DeskStep, Answer) {
         let mut step = DeskStep::default();
         let answer = match command {
-            Command::Acknowledge { incident, note } => self.acknowledge(*incident, by, note, now, &mut step),
+            Command::Acknowledge { incident, note, for_ms } => {
+                self.acknowledge(*incident, by, note, *for_ms, now, &mut step)
+            }
+            Command::AddHold(hold) => self.add_hold(by, hold, now, &mut step),
+            Command::EndHold(no) => self.end_hold(by, *no, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
             Command::Label { .. }
@@ -275,6 +290,11 @@ impl Desk {
             | Command::Parent { .. } => Answer::Refused("not the desk's".into()),
         };
         (step, answer)
+    }
+
+    /// Maintenance windows and silences that are to come, last, or ended lately.
+    pub fn holds(&self) -> impl Iterator<Item = &Hold> {
+        self.holds.iter()
     }
 
     /// Scopes that are cut now: name and since.

@@ -14,6 +14,29 @@ use crate::domain::{
 const NAMES_LISTED: usize = 20;
 
 impl Desk {
+    /// Tells everybody who is to know now: who was told before hears that it goes on.
+    pub(super) fn page_now(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let told = |page: &Page| page.kind == PageKind::Opened && page.decided < now;
+        let again = self.incidents.get(&no).is_some_and(|incident| incident.pages.values().any(told));
+        self.page_open(no, now, step);
+        if again {
+            self.page_told(no, PageKind::Updated, now, step);
+        }
+    }
+
+    /// It became worse: who was told hears of it, and who is told of worse things only. What is held back comes later.
+    pub(super) fn page_worse(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        if self.hold_back(no, now, step) {
+            if let Some(incident) = self.incidents.get_mut(&no) {
+                (incident.row.paged, incident.row.page_at) = (false, now);
+                step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            }
+            return;
+        }
+        self.page_open(no, now, step);
+        self.page_told(no, PageKind::Updated, now, step);
+    }
+
     /// Tells every receiver that wants this severity and has not been told yet.
     pub(super) fn page_open(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
         let Some(incident) = self.incidents.get_mut(&no) else { return };

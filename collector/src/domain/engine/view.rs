@@ -22,6 +22,9 @@ impl Engine {
                 self.snapshot.cuts = Arc::new(cuts);
             }
         }
+        if std::mem::take(&mut self.dirty_holds) {
+            self.snapshot.holds = Arc::new(self.desk.holds().cloned().collect());
+        }
         if !self.dirty_incidents.is_empty() {
             let incidents = Arc::make_mut(&mut self.snapshot.incidents);
             for no in std::mem::take(&mut self.dirty_incidents) {
@@ -37,6 +40,7 @@ impl Engine {
                     hosts: names,
                     events: incident.events.clone(),
                     pages: incident.pages.values().cloned().collect(),
+                    held: incident.held,
                 };
                 incidents.insert(no, Arc::new(view));
             }

@@ -48,7 +48,9 @@ fn brief(view: &IncidentView) -> Value {
         "number": row.no, "id": row.id, "key": row.key, "state": row.state, "severity": row.severity,
         "title": row.title, "host": view.host_name, "component": row.component, "since": row.since.to_string(),
         "opened": row.opened.to_string(), "resolved": row.resolved.map(|at| at.to_string()),
-        "acknowledged_by": row.acknowledged_by, "paged": row.paged, "part_of": row.part_of,
+        "acknowledged_by": row.acknowledged_by,
+        "acknowledged_until": row.acknowledged_until.map(|at| at.to_string()),
+        "held_by": view.held.map(|held| held.hold), "held_until": view.held.map(|held| held.until.to_string()), "paged": row.paged, "part_of": row.part_of,
     })
 }
 
@@ -105,6 +107,21 @@ pub(in crate::web) fn unknown(no: IncidentNo) -> Problem {
 pub(in crate::web) struct Note {
     #[serde(default)]
     note: String,
+    /// For so long; then everybody is told again.
+    for_seconds: Option<i64>,
+}
+
+/// Longest that somebody has an incident without saying so again, in seconds: a week.
+const LONGEST_ACKNOWLEDGED_S: i64 = 7 * 86_400;
+
+/// Milliseconds for which somebody has an incident.
+pub(in crate::web) fn acknowledged_ms(for_seconds: Option<i64>) -> Result<Option<i64>, Problem> {
+    match for_seconds {
+        Some(seconds) if !(1..=LONGEST_ACKNOWLEDGED_S).contains(&seconds) => {
+            Err(Problem::invalid("for_seconds", &seconds.to_string(), "1 to 604800 (a week)"))
+        }
+        seconds => Ok(seconds.map(|seconds| seconds * 1_000)),
+    }
 }
 
 /// A note of bounded length.
@@ -121,8 +138,9 @@ pub(in crate::web) async fn acknowledge(
     Path(number): Path<String>,
     Body(given): Body<Note>,
 ) -> Answered {
+    let for_ms = acknowledged_ms(given.for_seconds)?;
     let (incident, note) = (number_of(&number)?, checked_note(given.note)?);
-    command(&web, &caller, Command::Acknowledge { incident, note }).await
+    command(&web, &caller, Command::Acknowledge { incident, note, for_ms }).await
 }
 
 pub(in crate::web) async fn resolve(

@@ -1,5 +1,6 @@
 //! The API's description (OpenAPI 3.1), drawn from the very table that builds the routes.
 
+mod holds;
 mod labels;
 
 use axum::Json;
@@ -104,6 +105,10 @@ fn closed(required: &[&str], properties: Value) -> Value {
     schema
 }
 
+fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
 fn list_of(item: Value) -> Value {
     object(
         &["items", "next"],
@@ -115,6 +120,7 @@ fn schemas() -> Value {
     let mut all = answers();
     all.extend(questions());
     all.extend(into_map(labels::answers()));
+    all.extend(into_map(holds::answers()));
     Value::Object(all)
 }
 
@@ -168,12 +174,12 @@ fn answers() -> Map<String, Value> {
         "Incident": object(&["number", "id", "key", "state", "severity", "title", "since", "opened"], json!({
             "number": whole, "id": text, "key": text, "state": { "enum": ["open", "acknowledged", "resolved"] },
             "severity": severity, "title": text, "host": text, "component": text, "since": time, "opened": time,
-            "resolved": maybe_time, "acknowledged_by": maybe_text, "paged": flag,
+            "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
+            "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
             "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
             "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page } })),
         "IncidentList": list_of(reference("Incident")),
-        "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))),
-        "Trends": trends(),
+        "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))), "Trends": trends(),
         "TokenList": list_of(object(&["id", "kind", "expires", "uses_left", "gives", "made_by"], json!({
             "id": text, "kind": text, "expires": time, "uses_left": whole, "host": maybe_text, "gives": text, "made_by": text }))),
         "TokenText": object(&["token"], json!({ "token": text, "addresses": { "type": "array", "items": text } })),
@@ -306,7 +312,8 @@ fn questions() -> Map<String, Value> {
             "name": text, "address": text, "check": text, "site": text, "watch": watch, "parent": text,
             "watchers": { "type": "array", "items": text }, "labels": words })),
         "NewSettings": closed(&["scope", "document"], json!({ "scope": text, "document": { "type": "string", "maxLength": 32_768 } })),
-        "Note": closed(&[], json!({ "note": { "type": "string", "maxLength": 2000 } })),
+        "Note": closed(&[], json!({
+            "note": { "type": "string", "maxLength": 2000 }, "for_seconds": { "type": "integer", "minimum": 1, "maximum": 604_800 } })),
         "NewToken": closed(&["kind"], json!({
             "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,
             "uses": { "type": "integer", "minimum": 1, "maximum": 500 }, "host": text, "class": class, "site": text,
@@ -318,6 +325,7 @@ fn questions() -> Map<String, Value> {
         "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
     }));
     asked.extend(into_map(labels::questions()));
+    asked.extend(into_map(holds::questions()));
     asked
 }
 

@@ -32,6 +32,7 @@ use crate::{
         Shared, Web,
         access::Caller,
         api::{
+            holds,
             hosts::{check_says, find, last_heard},
             rules::quieten,
             settings::{OWN_FILE, OfHost},
@@ -101,6 +102,10 @@ struct HostPage {
     /// Checks that count as not ok.
     failing: usize,
     human: String,
+    /// Maintenance windows and silences that last now or come next: name and until when.
+    planned: Vec<(String, String)>,
+    /// Where maintenance of it is planned.
+    plan: String,
     incident: Option<i64>,
     admission: Option<&'static str>,
     labels: Vec<Labelled>,
@@ -190,6 +195,8 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
             Some((IncidentState::Open, _)) => "nobody has it yet".into(),
             _ => "nothing to do".into(),
         },
+        planned: planned(snapshot, profile, web),
+        plan: format!("/maintenance?host={}", crate::web::encode(&profile.name)),
         incident: host.incident.map(|no| no.0),
         admission: (profile.admission != Admission::Active).then(|| admission_word(profile.admission)),
         labels: labels(host),
@@ -207,6 +214,20 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: 
         device: host.device.as_ref().map(|device| device_lines(snapshot, profile.no, device, when)),
         parent: host.parent.and_then(|no| snapshot.hosts.get(&no)).map(|parent| link(&parent.profile)),
     }
+}
+
+/// Windows and silences that cover a host and are not over, and until when they last or when they begin.
+fn planned(snapshot: &Snapshot, profile: &Profile, web: &Web) -> Vec<(String, String)> {
+    let now = web.now();
+    let covering = snapshot.holds.iter().filter(|hold| holds::covers(hold, profile));
+    let words = covering.filter_map(|hold| {
+        let said = match hold.at(now) {
+            Some(span) => format!("until {}: {}", words::clock_time(span.until, &web.zone), hold.reason),
+            None => format!("from {}: {}", words::clock_time(hold.following(now).next()?.from, &web.zone), hold.reason),
+        };
+        Some((hold.name(), said))
+    });
+    words.collect()
 }
 
 fn link(profile: &Profile) -> (String, String) {

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     domain::{
         event::Command,
+        hold::what_of,
         record::{Delivery, IncidentRow, IncidentState},
         snapshot::{IncidentView, Snapshot},
         trend::concerned,
@@ -25,7 +26,7 @@ use crate::{
     web::{
         Shared, Web,
         access::Caller,
-        api::incidents::{answer_of, checked_note, number_of, unknown},
+        api::incidents::{acknowledged_ms, answer_of, checked_note, number_of, unknown},
         problem::{Problem, settled},
         words,
     },
@@ -60,6 +61,8 @@ struct IncidentsPage {
     page: usize,
     pages: usize,
     has_receivers: bool,
+    /// Maintenance windows and silences that last now.
+    lasting: usize,
 }
 
 /// The list: what is open first, then what was resolved within the last day.
@@ -95,6 +98,7 @@ pub(in crate::web) async fn list(
         resolved: resolved.iter().map(line).collect(),
         page,
         pages,
+        lasting: snapshot.holds.iter().filter(|hold| hold.at(now).is_some()).count(),
         has_receivers: !web.context.config.receivers.is_empty(),
     })
 }
@@ -144,7 +148,12 @@ struct IncidentPage {
     opened: When,
     resolved: Option<When>,
     acknowledged_by: Option<String>,
+    acknowledged_until: Option<When>,
     page_at: Option<When>,
+    /// What holds its pages back, and until when.
+    held: Option<(String, When)>,
+    /// What a silence of it would be about: host and the rest of its key.
+    silence: Option<(String, String)>,
     part_of: Option<i64>,
     host: Option<HostNow>,
     component: String,
@@ -199,6 +208,10 @@ fn page(
     let row = &view.row;
     let host = row.host.and_then(|no| snapshot.hosts.get(&no));
     let waits = row.state == IncidentState::Open && !row.paged && row.page_at.since_ms(now) > 0;
+    let held = view.held.and_then(|held| {
+        let hold = snapshot.holds.iter().find(|hold| hold.no == held.hold)?;
+        Some((hold.name(), when(held.until)))
+    });
     let events = view.events.iter().rev().map(|event| EventLine {
         when: when(event.at),
         kind: event.kind.clone(),
@@ -234,7 +247,10 @@ fn page(
         opened: when(row.opened),
         resolved: row.resolved.map(&when),
         acknowledged_by: row.acknowledged_by.clone(),
-        page_at: waits.then(|| when(row.page_at)),
+        acknowledged_until: row.acknowledged_until.map(&when),
+        page_at: (waits && held.is_none()).then(|| when(row.page_at)),
+        held,
+        silence: host.as_ref().map(|host| (host.name.clone(), what_of(&row.key))),
         part_of: row.part_of.map(|no| no.0),
         host,
         component: row.component.clone(),
@@ -262,6 +278,9 @@ pub(in crate::web) struct Act {
     action: String,
     #[serde(default)]
     note: String,
+    /// How long they have it, in seconds; 0: until it is over.
+    #[serde(default)]
+    lasts: i64,
 }
 
 /// Acknowledges or resolves.
@@ -274,7 +293,9 @@ pub(in crate::web) async fn act(
     let incident = number_of(&number)?;
     let note = checked_note(asked.note)?;
     let command = match asked.action.as_str() {
-        "acknowledge" => Command::Acknowledge { incident, note },
+        "acknowledge" => {
+            Command::Acknowledge { incident, note, for_ms: acknowledged_ms(Some(asked.lasts).filter(|s| *s != 0))? }
+        }
         "resolve" => Command::Resolve { incident, note },
         other => return Err(Problem::invalid("action", other, "acknowledge or resolve").into()),
     };

@@ -2,6 +2,7 @@
 
 pub(super) mod add;
 mod graph;
+pub(super) mod holds;
 pub(super) mod host;
 pub(super) mod incidents;
 pub(super) mod labelling;

@@ -120,7 +120,7 @@ fn whoever_acknowledges_stops_pages_that_have_not_gone_out() {
     let mut fleet = Fleet::of(&[Watch::Normal]);
     fleet.silent_from_now(1);
     fleet.until(20_000);
-    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new() });
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
     fleet.until(120_000);
     assert_eq!(fleet.told(), []);
     fleet.connect(1);
@@ -188,7 +188,7 @@ fn an_acknowledged_warning_that_becomes_critical_calls_somebody() {
     fleet.answer = Look::Answers;
     fleet.ends(1, Ending::Fin);
     fleet.until(20_000);
-    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new() });
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
     fleet.answer = Look::Silent;
     fleet.until(300_000);
     assert_eq!(fleet.told(), [(PageKind::Opened, "h1 is down")]);

@@ -16,6 +16,7 @@ use crate::domain::{
 mod checks;
 mod desk;
 mod devices;
+mod holds;
 mod labels;
 mod table;
 

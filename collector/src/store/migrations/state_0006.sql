@@ -1,0 +1,1 @@
+CREATE TABLE hold (no BIGINT NOT NULL, version BIGINT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (no, version));

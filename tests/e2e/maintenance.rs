@@ -1,0 +1,113 @@
+//! When nobody is paged: maintenance windows and silences, and what their end brings.
+
+use muster_tests::{Agent, Collector, Webhook, eventually, never};
+use serde_json::Value;
+
+use crate::s;
+
+/// The one incident, once it is held back.
+async fn held(collector: &Collector) -> Value {
+    let held = || async { collector.incidents().await.into_iter().find(|incident| !incident["held_by"].is_null()) };
+    eventually("the incident is held back", s(15), held).await
+}
+
+#[tokio::test]
+async fn an_outage_in_maintenance_pages_nobody_over_a_crash_of_the_collector_and_pages_when_the_window_is_called_off() {
+    let hook = Webhook::start().await;
+    let mut collector = Collector::start(&hook.receiver()).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+
+    let window = [
+        "maintenance",
+        "add",
+        "--now",
+        "--for",
+        "2h",
+        "--host",
+        &agent.name,
+        "--change",
+        "CHG123",
+        "--reason",
+        "new disks",
+    ];
+    let seen = collector.cli(&[&window[..], &["--dry-run"]].concat()).await;
+    assert!(seen.contains(&agent.name) && seen.contains("new disks"), "{seen}");
+    assert!(collector.cli(&["maintenance", "list"]).await.lines().count() <= 1, "a dry run saves nothing");
+    collector.cli(&window).await;
+    agent.kill().await;
+    let incident = held(&collector).await;
+    assert_eq!((&incident["state"], &incident["paged"]), (&Value::from("open"), &Value::from(false)));
+
+    collector.kill().await;
+    collector.run().await;
+    never("a page in maintenance", s(12), || async { hook.messages().pop() }).await;
+    let page = collector.get("/incidents").await;
+    assert!(page.body.contains("Maintenance and silences"), "{}", page.body);
+
+    collector.cli(&["maintenance", "cancel", "1"]).await;
+    let opened = hook.wait("incident.opened", s(10)).await;
+    assert_eq!(opened.body["data"]["host"], agent.name);
+    let listed = collector.cli(&["maintenance", "list"]).await;
+    assert!(listed.contains("over") && listed.contains("CHG123"), "{listed}");
+
+    agent.run();
+    let resolved = hook.wait("incident.resolved", s(30)).await;
+    assert_eq!(resolved.key(), opened.key());
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_window_is_refused_with_the_field_and_what_was_expected() {
+    let collector = Collector::start("").await;
+    let refused = |arguments: &'static [&'static str]| {
+        let collector = &collector;
+        async move {
+            let said = collector.try_cli(arguments).await;
+            assert_ne!(said.code, 0, "{arguments:?}: {}", said.out);
+            said.err
+        }
+    };
+    let err = refused(&["maintenance", "add", "--for", "1h", "--reason", "x"]).await;
+    assert!(err.contains("all: true for everything"), "{err}");
+    let err = refused(&["maintenance", "add", "--for", "40d", "--all", "--reason", "x"]).await;
+    assert!(err.contains("31 days"), "{err}");
+    let err = refused(&["maintenance", "add", "--from", "22:00", "--until", "noon", "--all", "--reason", "x"]).await;
+    assert!(err.contains("--until \"noon\""), "{err}");
+    let err = refused(&[
+        "maintenance",
+        "add",
+        "--every",
+        "mon",
+        "--at",
+        "22:00-04:00",
+        "--zone",
+        "Berlin",
+        "--all",
+        "--reason",
+        "x",
+    ])
+    .await;
+    assert!(err.contains("Europe/Berlin"), "{err}");
+    let err = refused(&["silence", "expire", "7"]).await;
+    assert!(err.contains("silence 7"), "{err}");
+
+    // A window that recurs says its next occurrences in the zone's own clock.
+    let seen = collector
+        .cli(&[
+            "--json",
+            "maintenance",
+            "add",
+            "--every",
+            "sun",
+            "--at",
+            "01:00-05:00",
+            "--zone",
+            "Europe/Berlin",
+            "--all",
+            "--reason",
+            "backups",
+        ])
+        .await;
+    let seen: Value = serde_json::from_str(&seen).expect("JSON");
+    assert_eq!(seen["occurrences"].as_array().map(Vec::len), Some(10), "{seen}");
+    assert_eq!(seen["when"], "sun 01:00-05:00 Europe/Berlin");
+}

@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Option<f64> {
             (digits_of(whole)? + digits_of(part)? / 10.24) * unit
         }
     };
-    Some(sign * value.trunc())
+    Some(sign * value.trunc()).filter(|value| value.is_finite())
 }
 
 fn digits_of(text: &str) -> Option<f64> {
@@ -50,5 +50,6 @@ mod tests {
         for text in ["", "-", "k", ".k", "1.k", "x", "1.2.3k", "inf", "nan", "1e5", "--1", "1K", "é", "1é"] {
             assert_eq!(parse(text), None, "{text}");
         }
+        assert_eq!(parse(&format!("{}Y", "9".repeat(300))), None, "more than a double holds");
     }
 }

@@ -17,6 +17,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         (&host, &agent.name),
         ("/incidents", "Incidents"),
         ("/maintenance?host=web-1&reason=disks&look=yes", "Covers"),
+        ("/on-call", "On call"),
         ("/add", "token"),
         ("/settings", "Settings"),
     ] {

@@ -25,6 +25,7 @@ mod mail;
 mod maintenance;
 mod mount;
 mod node_exporter;
+mod on_call;
 mod oom;
 mod parity;
 mod prometheus;

@@ -62,5 +62,5 @@ async fn a_store_of_the_first_release_is_brought_up_to_date_and_kept_beside() {
     collector.run().await;
     let host = collector.host_is(&agent.host, "up", s(30)).await;
     assert_eq!((&host["site"], &host["sources"]["site"]), (&"ulm".into(), &"person".into()), "{host:#}");
-    assert!(collector.state().join("state.db.before-5").exists(), "the store before is kept");
+    assert!(collector.state().join("state.db.before-7").exists(), "the store before is kept");
 }

@@ -7,8 +7,9 @@ use muster_collector::domain::{
     device::Device,
     hold::Hold,
     host::checks::CheckRow,
-    ids::{HoldNo, HostNo, IncidentNo, PageId},
+    ids::{HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
     labels::Profile,
+    oncall::rotation::Override,
     record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
     time::Timestamp,
 };
@@ -30,6 +31,7 @@ pub(crate) struct Memory {
     pages: BTreeMap<PageId, Page>,
     assets: Assets,
     holds: BTreeMap<HoldNo, Hold>,
+    overrides: BTreeMap<OverrideNo, Override>,
     pub(crate) last_ran: Option<Timestamp>,
 }
 
@@ -48,7 +50,7 @@ impl Memory {
                 Row::CheckGone(host, check) => drop(self.checks.remove(&(host, check))),
                 Row::Problem(row) => drop(self.problems.insert(row.key.clone(), row)),
                 Row::ProblemCleared(key) => drop(self.problems.remove(&key)),
-                Row::Incident(row) => drop(self.incidents.insert(row.no, row)),
+                Row::Incident(row) => drop(self.incidents.insert(row.no, *row)),
                 Row::IncidentEvent(row) => {
                     assert!(self.events.insert((row.incident, row.n), row).is_none(), "an event number was used twice");
                 }
@@ -57,6 +59,7 @@ impl Memory {
                 Row::Device(device) => drop(self.devices.insert(device.host, *device)),
                 Row::Parent(host, Some(parent)) => drop(self.parents.insert(host, parent)),
                 Row::Parent(host, None) => drop(self.parents.remove(&host)),
+                Row::Override(row) => drop(self.overrides.insert(row.no, *row)),
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
@@ -82,6 +85,7 @@ impl Memory {
             pages: self.pages.values().cloned().collect(),
             holds: self.holds.values().cloned().collect(),
             last_hold: self.holds.keys().last().map_or(0, |no| no.0),
+            overrides: self.overrides.values().cloned().collect(),
             last_incident: self.incidents.keys().last().map_or(0, |no| no.0),
             last_page: self.pages.keys().last().map_or(0, |id| id.0),
             last_ran: self.last_ran,

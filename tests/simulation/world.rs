@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 use muster_collector::domain::{
-    desk::Route,
     engine::Engine,
     event::{Effect, Ending, Event, HostEvent, Look, Outcome, Severity, Why},
     ids::{HostId, HostNo, SessionId},
     labels::{Admission, Class, Facts, Profile},
     layers::{Layer, Layers},
+    oncall::{Messenger, Roster},
     record::{Delivery, Page, PageKind, Row},
     time::Timestamp,
     watch::Watch,
@@ -235,7 +235,8 @@ impl World {
         if self.engine.is_some() || self.now < self.back_at {
             return;
         }
-        let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
+        let messengers = vec![Messenger { receiver: "ops".into(), least: Some(Severity::Warning) }];
+        let routes = Roster { messengers, ..Roster::default() };
         let loaded = self.memory.load();
         self.outbox = loaded
             .pages

@@ -24,9 +24,8 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     clock::Clock,
-    config::{Config, Paging},
+    config::Config,
     domain::{
-        desk::Route,
         engine::Engine,
         event::Effect,
         host::slots::Slots,
@@ -43,7 +42,6 @@ use crate::{
     notify::{
         self,
         outbox::{Outbox, Workers},
-        receiver::ReceiverConfig,
     },
     store::{Store, overrides::OverrideRow},
     telemetry, web,
@@ -336,20 +334,13 @@ fn as_bound(config: &Config, ports: &Ports) -> Config {
     bound
 }
 
-/// Messengers that pages go to; mirrors follow the snapshot instead. Where Alertmanager pages, messengers are only tested.
-fn routes(config: &Config) -> Vec<Route> {
-    let messengers = config.receivers.iter().filter(|receiver| receiver.is_messenger());
-    let least = |receiver: &ReceiverConfig| (config.paging == Paging::Muster).then_some(receiver.severity);
-    messengers.map(|receiver| Route { receiver: receiver.name.clone(), least: least(receiver) }).collect()
-}
-
 fn queued(loaded: &Loaded) -> Vec<Page> {
     loaded.pages.iter().filter(|page| page.delivery == Delivery::Queued).cloned().collect()
 }
 
 /// The engine as loaded, its hosts labelled by the configuration's rules as they are now.
 fn engine(config: &Config, loaded: &Loaded, now: Timestamp) -> (Engine, Vec<Effect>) {
-    let (mut engine, mut first) = Engine::new(loaded, routes(config), now);
+    let (mut engine, mut first) = Engine::new(loaded, config.roster.clone(), now);
     first.extend(engine.rule(config.host_rules.clone(), now));
     (engine, first)
 }

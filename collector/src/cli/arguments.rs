@@ -2,12 +2,14 @@
 
 mod holds;
 mod labels;
+mod oncall;
 
 use std::path::PathBuf;
 
 pub(super) use self::{
     holds::{Covered, MaintenanceTask, NewWindow, SilenceTask},
     labels::{AssetTask, LabelHosts},
+    oncall::{OnCallTask, RouteTask, Tried},
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -101,6 +103,9 @@ pub(super) enum Task {
     /// What agents are told: how often to report, and checks to run
     #[command(subcommand)]
     Settings(SettingsTask),
+    /// Who is on call
+    #[command(subcommand)]
+    OnCall(OnCallTask),
     /// Who is told
     #[command(subcommand)]
     Route(RouteTask),
@@ -375,16 +380,6 @@ pub(super) struct NewOverride {
     /// A limit, such as warning='3 %'; may be repeated
     #[arg(long = "set", value_name = "LIMIT=AMOUNT", value_parser = pair)]
     pub(super) limits: Vec<(String, String)>,
-}
-
-/// `route ...`
-#[derive(Debug, Subcommand)]
-pub(super) enum RouteTask {
-    /// Send a test page to a receiver; without a name, list the receivers
-    Test {
-        /// The receiver's name
-        receiver: Option<String>,
-    },
 }
 
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {

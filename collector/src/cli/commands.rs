@@ -45,7 +45,6 @@ const RULES: [Column; 3] = [("rule", "rule"), ("part", "part"), ("says", "says")
 const RULE_VALUES: [Column; 5] =
     [("rule", "rule"), ("part", "part"), ("key", "key"), ("value", "value"), ("from", "from")];
 const OVERRIDES: [Column; 4] = [("name", "name"), ("by", "by"), ("at", "at"), ("line", "line")];
-const RECEIVERS: [Column; 1] = [("name", "name")];
 /// More than any password we take.
 const MAX_PASSWORD_BYTES: u64 = 4096;
 
@@ -70,10 +69,8 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Silence(task) => desk.silence(task).await,
         Task::Rules(task) => desk.rules(task).await,
         Task::Settings(task) => desk.settings(task).await,
-        Task::Route(RouteTask::Test { receiver: None }) => desk.list("/receivers", "", &RECEIVERS).await,
-        Task::Route(RouteTask::Test { receiver: Some(name) }) => {
-            desk.done(Method::POST, &format!("/receivers/{}/test", encode(&name)), None).await
-        }
+        Task::OnCall(task) => desk.on_call(task).await,
+        Task::Route(RouteTask::Test(tried)) => desk.route_test(tried).await,
         Task::Status => desk.one("/status").await,
         Task::Backup { directory } => desk.backup(&directory).await,
         // Done without the collector, before this is reached.
@@ -221,7 +218,7 @@ pub(super) fn object(pairs: Vec<(String, String)>) -> Value {
     Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>())
 }
 
-fn query(fields: &[(&str, Option<String>)]) -> String {
+pub(super) fn query(fields: &[(&str, Option<String>)]) -> String {
     let set = fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     set.map(|(name, value)| format!("&{name}={}", encode(value))).collect()
 }

@@ -88,7 +88,7 @@ fn body(covered: Covered) -> Result<Value, CliError> {
 }
 
 /// A time as people write it - `22:00` (the next one), `2026-12-05 22:00`, or with an offset - in RFC 3339.
-fn time(field: &str, text: &str) -> Result<String, CliError> {
+pub(super) fn time(field: &str, text: &str) -> Result<String, CliError> {
     let expected = "22:00, 2026-12-05 22:00, or 2026-12-05T22:00:00+01:00";
     let wrong_time = || wrong(&format!("--{field}"), text, expected);
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {

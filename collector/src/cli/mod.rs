@@ -8,6 +8,7 @@ mod commands;
 mod devices;
 mod holds;
 mod labels;
+mod oncall;
 mod print;
 mod settings;
 mod sheet;

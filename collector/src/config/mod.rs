@@ -5,6 +5,7 @@
 
 mod checks;
 mod host_rules;
+mod oncall;
 mod read;
 mod receivers;
 mod rules;
@@ -42,6 +43,8 @@ pub struct Config {
     pub receivers: Vec<crate::notify::receiver::ReceiverConfig>,
     /// Who pages.
     pub paging: Paging,
+    /// Who is told, and who after them.
+    pub roster: crate::domain::oncall::Roster,
     /// Labels by rule, in order; later wins.
     pub host_rules: Vec<crate::domain::label_rule::HostRule>,
     /// Limits of the everyday rules, for all hosts and for some.

@@ -8,11 +8,15 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, Http, Paging, host_rules, receivers, rules,
+    Config, ConfigErrors, Grpc, Http, Paging, host_rules, oncall, receivers, rules,
     section::{Section, Source},
     settings,
 };
-use crate::domain::rules::Unit;
+use crate::{
+    domain::{oncall::Messenger, rules::Unit},
+    notify::receiver::ReceiverConfig,
+};
+
 /// Most names or addresses in a list.
 const NAMES: usize = 64;
 /// Longest label value, site or pattern, in bytes.
@@ -31,12 +35,26 @@ pub(super) fn document(text: &str, file: &Path) -> Result<Config, ConfigErrors> 
 
 fn top(mut all: Section<'_, '_>) -> Config {
     let state = all.text("state", "the path of a directory", path);
+    let (grpc, http) = (grpc(all.table("grpc")), http(all.table("http")));
+    let receivers = receivers::read(all.tables("receiver", receivers::RECEIVERS));
+    let paging = paging(all.table("paging"));
+    let tables = oncall::Tables {
+        people: all.tables("person", oncall::MOST),
+        rotations: all.tables("rotation", oncall::MOST),
+        policies: all.tables("policy", oncall::MOST),
+        routes: all.tables("route", oncall::MOST),
+    };
+    let mut roster = oncall::read(&receivers, messengers(&receivers, paging), tables);
+    if paging == Paging::Alertmanager {
+        roster.routes.clear();
+    }
     let config = Config {
         state: state.unwrap_or_else(|| PathBuf::from("/var/lib/muster/collector")),
-        grpc: grpc(all.table("grpc")),
-        http: http(all.table("http")),
-        receivers: receivers::read(all.tables("receiver", receivers::RECEIVERS)),
-        paging: paging(all.table("paging")),
+        grpc,
+        http,
+        receivers,
+        paging,
+        roster,
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
@@ -45,6 +63,13 @@ fn top(mut all: Section<'_, '_>) -> Config {
     };
     all.finish();
     config
+}
+
+/// Messengers that pages go to; mirrors follow the snapshot instead. Where Alertmanager pages, messengers are only tested.
+fn messengers(receivers: &[ReceiverConfig], paging: Paging) -> Vec<Messenger> {
+    let messengers = receivers.iter().filter(|receiver| receiver.is_messenger());
+    let least = |receiver: &ReceiverConfig| (paging == Paging::Muster).then_some(receiver.severity);
+    messengers.map(|receiver| Messenger { receiver: receiver.name.clone(), least: least(receiver) }).collect()
 }
 
 fn grpc(mut section: Section<'_, '_>) -> Grpc {

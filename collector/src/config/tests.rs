@@ -1,5 +1,6 @@
 //! Every mistake is named with line, key, value and expectation; the example documents what exists.
 
+mod oncall;
 mod settings;
 
 use std::path::Path;
@@ -84,6 +85,13 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[rules.filesystem_space]\n",
         "[log]\n",
         "[trends]\n",
+        "[[person]]\n",
+        "[[person]]\n[[person.contact]]\n",
+        "[[rotation]]\n",
+        "[[rotation]]\n[[rotation.layer]]\n",
+        "[[policy]]\n",
+        "[[policy]]\n[[policy.step]]\n",
+        "[[route]]\n",
         "[[host_rule]]\nname = \"x\"\n",
         "[[settings]]\n",
         "[[settings]]\n[[settings.check]]\nname = \"x\"\nkind = \"http\"\nurl = \"http://a/\"\n",
@@ -96,6 +104,12 @@ fn every_key_that_is_read_stands_in_the_example() {
         for key in known.split(", ") {
             let tables = [
                 "receiver",
+                "person",
+                "rotation",
+                "layer",
+                "policy",
+                "step",
+                "route",
                 "host_rule",
                 "rules",
                 "grpc",

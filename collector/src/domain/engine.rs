@@ -13,7 +13,7 @@ use std::{
 use self::devices::Devices;
 use super::{
     assets::Assets,
-    desk::{Desk, DeskStep, Route},
+    desk::{Desk, DeskStep},
     device::Device,
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
     hold::Kind,
@@ -25,6 +25,7 @@ use super::{
     ids::{HostId, HostNo, IncidentNo},
     label_rule::HostRule,
     labels::{Admission, Profile},
+    oncall::Roster,
     record::{AuditRow, Loaded, Row},
     snapshot::Snapshot,
     time::Timestamp,
@@ -59,13 +60,13 @@ pub struct Engine {
 impl Engine {
     /// An engine as loaded. Its effects are to be carried out like those of any event.
     #[must_use]
-    pub fn new(loaded: &Loaded, routes: Vec<Route>, now: Timestamp) -> (Self, Vec<Effect>) {
+    pub fn new(loaded: &Loaded, roster: Roster, now: Timestamp) -> (Self, Vec<Effect>) {
         let mut engine = Self {
             hosts: BTreeMap::new(),
             by_id: BTreeMap::new(),
             due: BTreeSet::new(),
             at_address: BTreeMap::new(),
-            desk: Desk::loaded(loaded, routes),
+            desk: Desk::loaded(loaded, roster),
             rules: Arc::default(),
             assets: loaded.assets.clone(),
             settling_until: None,
@@ -406,6 +407,11 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
             let action = if hold.kind == Kind::Silence { "silence.add" } else { "maintenance.add" };
             (action, hold.scope.words(), format!("{}: {}", hold.when.words(), hold.reason))
         }
+        Command::AddOverride(asked) => {
+            let detail = format!("{} from {} to {}", asked.person, asked.span.from, asked.span.until);
+            ("on_call.override", asked.rotation.clone(), detail)
+        }
+        Command::EndOverride(no) => ("on_call.withdraw", no.to_string(), String::new()),
         Command::EndHold(no) => ("hold.end", no.to_string(), String::new()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),

@@ -8,9 +8,10 @@ use super::{
     assets::Asset,
     device::Device,
     hold::Hold,
-    ids::{HoldNo, HostId, HostNo, IncidentNo, PageId, SessionId},
+    ids::{HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
     labels::{Admission, Profile},
     layers::Says,
+    oncall::rotation::Override,
     record::{Page, Row},
     time::Timestamp,
 };
@@ -325,6 +326,10 @@ pub enum Command {
     AddHold(Box<Hold>),
     /// End a maintenance window or a silence before its time.
     EndHold(HoldNo),
+    /// Somebody else is on call for a time; its number and author are filled in. Answers with its number.
+    AddOverride(Box<Override>),
+    /// Withdraw that.
+    EndOverride(OverrideNo),
     /// Send a test page to a receiver.
     TestPage {
         /// Which receiver.

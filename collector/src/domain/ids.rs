@@ -29,6 +29,10 @@ number!(
     HoldNo
 );
 number!(
+    /// That somebody else is on call for a time.
+    OverrideNo
+);
+number!(
     /// A page: one call to one receiver about one incident.
     PageId
 );

@@ -4,7 +4,7 @@
 //! where the readings are, in the host's slot; [`trend`] keeps a short past of some; [`settings`] is what agents are told.
 //! [`record`] is what must be durable before anybody hears of it, [`snapshot`] what the edges may read. What a host is
 //! labelled with comes in [`layers`], from its agent, its token, [`label_rule`]s, [`assets`] and people; [`selection`]
-//! names hosts by their labels; [`device`] is a host without an agent. [`hold`] is when nobody is paged, [`calendar`] what
+//! names hosts by their labels; [`device`] is a host without an agent. [`hold`] is when nobody is paged, [`oncall`] who is called, [`calendar`] what
 //! clocks and dates of named zones come to.
 
 pub mod assets;
@@ -21,6 +21,7 @@ pub mod label_rule;
 pub mod labels;
 pub mod layers;
 pub mod network;
+pub mod oncall;
 pub mod record;
 pub mod relabelling;
 pub mod rules;

@@ -10,6 +10,7 @@ use super::{
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
+    oncall::{Destination, rotation::Override},
     time::Timestamp,
 };
 
@@ -37,11 +38,13 @@ pub enum Row {
     /// The problem with this key is over.
     ProblemCleared(String),
     /// Upsert by number.
-    Incident(IncidentRow),
+    Incident(Box<IncidentRow>),
     /// Append.
     IncidentEvent(IncidentEventRow),
     /// Upsert by id.
     Page(Box<Page>),
+    /// Upsert by number: somebody else is on call for a time.
+    Override(Box<Override>),
     /// Append; version n of a maintenance window or a silence.
     Hold(Box<Hold>),
     /// Append.
@@ -214,6 +217,41 @@ pub struct IncidentRow {
     pub paged: bool,
     /// Whether it was taken over by a scope's incident, whose number this is.
     pub part_of: Option<IncidentNo>,
+    /// Policies that it follows since it was opened, or opened again.
+    #[serde(default)]
+    pub followed: Vec<String>,
+    /// The next step of each of them.
+    #[serde(default)]
+    pub escalations: Vec<Escalation>,
+    /// Ways to people that are tried later.
+    #[serde(default)]
+    pub calls: Vec<Call>,
+}
+
+/// The next step of a policy that an incident follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Which policy.
+    pub policy: String,
+    /// Which step, from 0.
+    pub step: usize,
+    /// How often all of it was done before.
+    pub round: u32,
+    /// When it is taken.
+    pub due: Timestamp,
+}
+
+/// A way to a person that is tried later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Who.
+    pub person: String,
+    /// Through which receiver.
+    pub receiver: String,
+    /// Their address or number there.
+    pub to: Option<String>,
+    /// When.
+    pub due: Timestamp,
 }
 
 /// One line of an incident's timeline.
@@ -272,6 +310,12 @@ pub struct Page {
     pub message_id: String,
     /// Which receiver.
     pub receiver: String,
+    /// Whose address or number there, where the receiver serves several people.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Which person is called, unless the receiver is told as such.
+    #[serde(default)]
+    pub person: Option<String>,
     /// Which incident; `None` for a test.
     pub incident: Option<IncidentNo>,
     /// Counts the pages of this incident to this receiver: 1, 2, 3... sent in this order.
@@ -300,6 +344,14 @@ pub struct Page {
     pub path: String,
     /// Whether it is still to be sent.
     pub delivery: Delivery,
+}
+
+impl Page {
+    /// Where it goes.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        Destination { receiver: self.receiver.clone(), to: self.to.clone(), person: self.person.clone() }
+    }
 }
 
 /// Where a page stands.
@@ -375,6 +427,8 @@ pub struct Loaded {
     pub holds: Vec<Hold>,
     /// Highest number of these ever given.
     pub last_hold: i64,
+    /// Who is on call out of turn.
+    pub overrides: Vec<Override>,
     /// Highest incident number ever given.
     pub last_incident: i64,
     /// Highest page number ever given.

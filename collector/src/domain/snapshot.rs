@@ -10,6 +10,7 @@ use super::{
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
+    oncall::rotation::Override,
     record::{FindingRow, IncidentEventRow, IncidentRow, Page},
     settings::Part,
     time::Timestamp,
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub cuts: Arc<BTreeMap<String, Timestamp>>,
     /// Maintenance windows and silences that are to come, last, or ended lately.
     pub holds: Arc<Vec<Hold>>,
+    /// Who is on call out of turn.
+    pub overrides: Arc<Vec<Override>>,
 }
 
 /// One host.

@@ -29,6 +29,9 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         page_at: since,
         paged: true,
         part_of: None,
+        followed: Vec::new(),
+        escalations: Vec::new(),
+        calls: Vec::new(),
     };
     let host_name = format!("web-{no}");
     Arc::new(IncidentView { row, host_name, hosts: Vec::new(), events: Vec::new(), pages: Vec::new(), held: None })

@@ -165,7 +165,10 @@ impl Messenger for Email {
     async fn send(&self, page: &Page) -> Sent {
         let mut told = self.told(page.id);
         let (mut later, mut never, mut id) = (None, Vec::new(), None);
-        for (at, recipient) in self.config.to.iter().enumerate() {
+        // A person's own address takes the place of those in the configuration, which checked it.
+        let own = page.to.as_ref().and_then(|to| to.parse().ok()).map(|to| vec![to]);
+        let recipients: &[Mailbox] = own.as_deref().unwrap_or(&self.config.to);
+        for (at, recipient) in recipients.iter().enumerate() {
             if told.contains(&at) {
                 continue;
             }
@@ -200,7 +203,7 @@ impl Messenger for Email {
             tracing::warn!(
                 "{} of {} recipients of a page were refused by the mail server",
                 never.len(),
-                self.config.to.len()
+                recipients.len()
             );
             never.extend(id);
             id = Some(format!("not taken for {}", never.join("; ")));

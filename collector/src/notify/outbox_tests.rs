@@ -38,6 +38,8 @@ pub(in crate::notify) fn page(id: i64, incident: i64, n: i64) -> Page {
         id: PageId(id),
         message_id: format!("page_{id}"),
         receiver: "hook".into(),
+        to: None,
+        person: None,
         incident: Some(IncidentNo(incident)),
         n,
         kind: PageKind::Opened,

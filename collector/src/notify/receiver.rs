@@ -35,6 +35,19 @@ pub enum ReceiverKind {
     Alertmanager(AlertmanagerConfig),
 }
 
+impl ReceiverKind {
+    /// What is wrong with a person's own address or number at such a receiver, if anything.
+    #[must_use]
+    pub fn address_trouble(&self, to: &str) -> Option<&'static str> {
+        match self {
+            Self::Email(_) => {
+                to.parse::<lettre::message::Mailbox>().err().map(|_| "a mail address such as ann@example.org")
+            }
+            Self::Webhook(_) | Self::Alertmanager(_) => Some("nothing: this receiver goes to one place"),
+        }
+    }
+}
+
 /// How a try to send a page went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {

@@ -86,6 +86,9 @@ struct Data<'a> {
     url: String,
     number: Option<i64>,
     details: &'a str,
+    /// Which person is called, unless the receiver is told as such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<&'a str>,
     page: i64,
 }
 
@@ -105,6 +108,7 @@ fn body(page: &Page, base_url: &str) -> Vec<u8> {
             url: format!("{base_url}{}", page.path),
             number: page.incident.map(|incident| incident.0),
             details: &page.details,
+            person: page.person.as_deref(),
             page: page.id.0,
         },
     };

@@ -63,6 +63,8 @@ mod tests {
             id: PageId(id),
             message_id: id.to_string(),
             receiver: "on-call".into(),
+            to: None,
+            person: None,
             incident: Some(IncidentNo(incident)),
             n: id,
             kind: PageKind::Opened,

@@ -42,6 +42,11 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::IncidentEvent(row) => append_incident_event(connection, row),
         Row::Page(page) => put_page(connection, page),
         Row::Attempt(row) => append_attempt(connection, row),
+        Row::Override(row) => execute(
+            connection,
+            "INSERT INTO on_call_override (no, body) VALUES (?1, ?2) ON CONFLICT (no) DO UPDATE SET body = excluded.body",
+            params![row.no.0, json(row)?],
+        ),
         Row::Hold(hold) => append(
             connection,
             &format!("version {} of {} {}", hold.version, hold.kind.word(), hold.no),

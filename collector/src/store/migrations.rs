@@ -36,6 +36,7 @@ pub(super) const STATE: &[Migration] = &[
     },
     Migration::new(5, include_str!("migrations/state_0005.sql")),
     Migration::new(6, include_str!("migrations/state_0006.sql")),
+    Migration::new(7, include_str!("migrations/state_0007.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

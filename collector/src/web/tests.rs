@@ -221,6 +221,8 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         id: PageId(1),
         message_id: "m".into(),
         receiver: HOSTILE.into(),
+        to: None,
+        person: None,
         incident: Some(no),
         n: 1,
         kind,
@@ -253,6 +255,9 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         page_at: now.plus_ms(30_000),
         paged: false,
         part_of: None,
+        followed: Vec::new(),
+        escalations: Vec::new(),
+        calls: Vec::new(),
     };
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };

@@ -336,7 +336,7 @@ impl Desk {
         incident.row.title = title;
         incident.row.severity = Severity::Critical;
         let told = incident.row.paged;
-        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         step.effects.push(incident.note(now, "joined", format!("it is part of incident #{cut}"), None));
         step.touched.insert(own);
         if told {
@@ -344,7 +344,7 @@ impl Desk {
             // Whoever was just told by the update is not called again for the cut itself.
             let Some(incident) = self.incidents.get_mut(&cut) else { return };
             incident.row.paged = true;
-            step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
             step.effects.push(incident.note(now, "paged", format!("told as an update of incident #{own}"), None));
             step.touched.insert(cut);
         }

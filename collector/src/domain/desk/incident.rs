@@ -1,6 +1,6 @@
 //! Incidents: one cause's problems, their timeline, and who was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Desk, DeskStep, holds::HeldBy};
 use crate::domain::{
@@ -25,6 +25,8 @@ pub struct Incident {
     pub pages: BTreeMap<PageId, Page>,
     /// What holds its pages back, as of when that was last looked at.
     pub held: Option<HeldBy>,
+    /// Pages to people that were not taken, and whose next way was tried because of that.
+    pub passed_over: BTreeSet<PageId>,
     attempts: BTreeMap<PageId, i64>,
     last_event: i64,
 }
@@ -34,7 +36,15 @@ impl Incident {
     #[must_use]
     pub fn loaded(row: IncidentRow, events: Vec<IncidentEventRow>) -> Self {
         let last_event = events.last().map_or(0, |event| event.n);
-        Self { row, events, pages: BTreeMap::new(), held: None, attempts: BTreeMap::new(), last_event }
+        Self {
+            row,
+            events,
+            pages: BTreeMap::new(),
+            held: None,
+            passed_over: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+            last_event,
+        }
     }
 
     /// Whether it is not over.
@@ -168,9 +178,12 @@ impl Desk {
             page_at: now.plus_ms(page_after_ms),
             paged: false,
             part_of: None,
+            followed: Vec::new(),
+            escalations: Vec::new(),
+            calls: Vec::new(),
         };
         let mut incident = Incident::loaded(row.clone(), Vec::new());
-        step.effects.push(Effect::Record(Row::Incident(row)));
+        step.effects.push(Effect::Record(Row::Incident(Box::new(row))));
         step.effects.push(incident.note(now, "opened", format!("{} ({})", problem.summary, problem.evidence), None));
         self.incidents.insert(no, incident);
         no
@@ -191,7 +204,7 @@ impl Desk {
             incident.row.title.clone_from(&problem.summary);
         }
         incident.row.severity = incident.row.severity.max(problem.severity);
-        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         step.touched.insert(incident.row.no);
         step.effects.push(Effect::Publish);
         if worse {
@@ -228,7 +241,8 @@ impl Desk {
         incident.row.state = IncidentState::Acknowledged;
         incident.row.acknowledged_by = Some(by.name.clone());
         incident.row.acknowledged_until = until;
-        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        incident.call_nobody();
+        step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         let until = until.map_or_else(String::new, |until| format!(" until {until}"));
         let note = if note.is_empty() { String::new() } else { format!(": {note}") };
         let text = format!("{} has it{until}{note}", by.name);
@@ -247,7 +261,7 @@ impl Desk {
             incident.row.state = IncidentState::Open;
             incident.row.acknowledged_until = None;
             (incident.row.paged, incident.row.page_at) = (false, now);
-            step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
             step.effects.push(incident.note(
                 now,
                 "reopened",

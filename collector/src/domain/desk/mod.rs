@@ -3,6 +3,7 @@
 //! The desk hears nothing of hosts but their [`HostChange`]s. Maintenance, silence and acknowledgement act on incidents
 //! at the moment of paging, never on problems.
 
+mod calls;
 pub mod cut;
 pub mod fleet;
 pub mod holds;
@@ -20,21 +21,13 @@ use super::{
     host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
+    oncall::{Roster, rotation::Override},
     record::{AttemptRow, Delivery, IncidentState, Loaded, Page, Row},
     time::Timestamp,
 };
 
 /// Resolved incidents stay on the desk for this long, for views and mirrors.
 const KEEP_RESOLVED_MS: i64 = 24 * 3_600_000;
-
-/// A messenger that pages go to, as the desk needs to know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// The receiver's name.
-    pub receiver: String,
-    /// Incidents below this are not sent there; without it none are, only test pages.
-    pub least: Option<Severity>,
-}
 
 /// What the desk wants of the engine besides effects: an event for hosts of a scope.
 #[derive(Debug, Clone)]
@@ -61,7 +54,9 @@ pub struct DeskStep {
 /// The desk. One for the fleet.
 #[derive(Debug)]
 pub struct Desk {
-    routes: Vec<Route>,
+    roster: Roster,
+    overrides: Vec<Override>,
+    last_override: i64,
     problems: BTreeMap<String, Problem>,
     incidents: BTreeMap<IncidentNo, Incident>,
     cuts: Cuts,
@@ -76,7 +71,7 @@ pub struct Desk {
 impl Desk {
     /// A desk as loaded.
     #[must_use]
-    pub fn loaded(loaded: &Loaded, routes: Vec<Route>) -> Self {
+    pub fn loaded(loaded: &Loaded, roster: Roster) -> Self {
         let mut incidents: BTreeMap<IncidentNo, Incident> = loaded
             .incidents
             .iter()
@@ -89,7 +84,9 @@ impl Desk {
         }
         let problems = loaded.problems.iter().map(|row| (row.key.clone(), Problem { row: row.clone() })).collect();
         Self {
-            routes,
+            roster,
+            last_override: loaded.overrides.iter().map(|known| known.no.0).max().unwrap_or(0),
+            overrides: loaded.overrides.clone(),
             problems,
             incidents,
             cuts: Cuts::default(),
@@ -173,7 +170,7 @@ impl Desk {
         }
         for incident in self.incidents.values_mut().filter(|incident| incident.page_due().is_some()) {
             incident.row.page_at = incident.row.page_at.plus_ms(by_ms);
-            effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         }
         self.cuts.stepped(by_ms);
     }
@@ -215,6 +212,11 @@ impl Desk {
             for no in ready {
                 self.page_unless_held(no, now, &mut step);
             }
+            let calls = self.incidents.values().filter(|incident| incident.call_due().is_some_and(|due| due <= now));
+            let calls: Vec<IncidentNo> = calls.map(|incident| incident.row.no).collect();
+            for no in calls {
+                self.call_due(no, now, &mut step);
+            }
         }
         self.incidents.retain(|_, incident| {
             incident.row.resolved.is_none_or(|at| now.since_ms(at) < KEEP_RESOLVED_MS) || incident.has_queued()
@@ -231,8 +233,9 @@ impl Desk {
             .filter(|problem| problem.row.incident.is_none() && problem.row.severity > Severity::Info)
             .map(|problem| problem.row.fold_until);
         let pages = self.incidents.values().filter_map(Incident::page_due).map(|at| at.max(self.hold_until));
+        let calls = self.incidents.values().filter_map(Incident::call_due).map(|at| at.max(self.hold_until));
         let acknowledged = self.incidents.values().filter_map(Incident::runs_out);
-        folds.chain(pages).chain(acknowledged).chain(self.cuts.due()).chain(self.holds.due()).min()
+        folds.chain(pages).chain(calls).chain(acknowledged).chain(self.cuts.due()).chain(self.holds.due()).min()
     }
 
     /// A page was tried.
@@ -254,7 +257,7 @@ impl Desk {
             step.effects.push(Effect::Record(Row::Attempt(attempt(now.ms()))));
             return step;
         };
-        let n = incident.next_attempt(id, now);
+        let (no, n) = (incident.row.no, incident.next_attempt(id, now));
         step.effects.push(Effect::Record(Row::Attempt(attempt(n))));
         if let (Some(delivery), Some(page)) = (delivery, incident.pages.get_mut(&id)) {
             page.delivery = delivery;
@@ -267,7 +270,11 @@ impl Desk {
             );
             step.effects.push(incident.note(now, "paged", text, None));
         }
-        step.touched.insert(incident.row.no);
+        if delivery == Some(Delivery::Failed) {
+            self.not_reached(no, id, &detail, now, &mut step);
+            self.call_due(no, now, &mut step);
+        }
+        step.touched.insert(no);
         step.effects.push(Effect::Publish);
         step
     }
@@ -280,6 +287,8 @@ impl Desk {
                 self.acknowledge(*incident, by, note, *for_ms, now, &mut step)
             }
             Command::AddHold(hold) => self.add_hold(by, hold, now, &mut step),
+            Command::AddOverride(asked) => self.add_override(by, asked, now, &mut step),
+            Command::EndOverride(no) => self.end_override(by, *no, now, &mut step),
             Command::EndHold(no) => self.end_hold(by, *no, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
@@ -295,6 +304,12 @@ impl Desk {
     /// Maintenance windows and silences that are to come, last, or ended lately.
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
         self.holds.iter()
+    }
+
+    /// Who is on call out of turn.
+    #[must_use]
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
     }
 
     /// Scopes that are cut now: name and since.
@@ -390,8 +405,9 @@ impl Desk {
     fn resolve(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
         let Some(incident) = self.incidents.get_mut(&no).filter(|incident| incident.is_open()) else { return };
         incident.row.state = IncidentState::Resolved;
+        incident.call_nobody();
         incident.row.resolved = Some(now);
-        step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+        step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         step.effects.push(incident.note(now, "resolved", "all its problems are over".into(), None));
         step.touched.insert(no);
         step.effects.push(Effect::Publish);

@@ -6,6 +6,7 @@ use super::{Desk, DeskStep};
 use crate::domain::{
     event::{Answer, Effect, Severity},
     ids::{IncidentNo, PageId},
+    oncall::Destination,
     record::{Delivery, IncidentState, Page, PageKind, Row},
     time::Timestamp,
 };
@@ -29,7 +30,7 @@ impl Desk {
         if self.hold_back(no, now, step) {
             if let Some(incident) = self.incidents.get_mut(&no) {
                 (incident.row.paged, incident.row.page_at) = (false, now);
-                step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+                step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
             }
             return;
         }
@@ -42,35 +43,33 @@ impl Desk {
         let Some(incident) = self.incidents.get_mut(&no) else { return };
         if !incident.row.paged {
             incident.row.paged = true;
-            step.effects.push(Effect::Record(Row::Incident(incident.row.clone())));
+            step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
             step.touched.insert(no);
             step.effects.push(Effect::Publish);
         }
-        let severity = incident.row.severity;
-        let told: BTreeSet<String> = incident.pages.values().map(|page| page.receiver.clone()).collect();
-        let receivers: Vec<String> = self
-            .routes
-            .iter()
-            .filter(|route| route.least.is_some_and(|least| severity >= least) && !told.contains(&route.receiver))
-            .map(|route| route.receiver.clone())
-            .collect();
-        for receiver in receivers {
-            self.page(no, &receiver, PageKind::Opened, now, step);
-        }
+        self.follow(no, now, step);
     }
 
     /// Tells everybody who was told of this incident.
     pub(super) fn page_told(&mut self, no: IncidentNo, kind: PageKind, now: Timestamp, step: &mut DeskStep) {
         let Some(incident) = self.incidents.get(&no) else { return };
         let fresh = |page: &Page| page.kind == PageKind::Opened && page.decided == now && kind == PageKind::Updated;
-        let told: BTreeSet<String> =
-            incident.pages.values().filter(|page| !fresh(page)).map(|page| page.receiver.clone()).collect();
-        for receiver in told {
-            self.page(no, &receiver, kind, now, step);
+        let told: BTreeSet<Destination> =
+            incident.pages.values().filter(|page| !fresh(page)).map(Page::destination).collect();
+        for destination in told {
+            self.page(no, destination, kind, now, step);
         }
     }
 
-    fn page(&mut self, no: IncidentNo, receiver: &str, kind: PageKind, now: Timestamp, step: &mut DeskStep) {
+    pub(super) fn page(
+        &mut self,
+        no: IncidentNo,
+        destination: Destination,
+        kind: PageKind,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) {
+        let Destination { receiver, to, person } = destination;
         let details = self.details(no);
         let names = self.host_names(no);
         let Some(incident) = self.incidents.get_mut(&no) else { return };
@@ -82,7 +81,9 @@ impl Desk {
         let page = Page {
             id,
             message_id: format!("{}-{n}-{receiver}", row.id),
-            receiver: receiver.to_owned(),
+            receiver,
+            to,
+            person,
             incident: Some(no),
             n,
             kind,
@@ -106,8 +107,8 @@ impl Desk {
 
     /// A page that is no incident.
     pub(super) fn test_page(&mut self, receiver: &str, now: Timestamp, step: &mut DeskStep) -> Answer {
-        if !self.routes.iter().any(|route| route.receiver == receiver) {
-            let known: Vec<&str> = self.routes.iter().map(|route| route.receiver.as_str()).collect();
+        if !self.roster.messengers.iter().any(|known| known.receiver == receiver) {
+            let known: Vec<&str> = self.roster.messengers.iter().map(|known| known.receiver.as_str()).collect();
             return Answer::NotFound(format!("receiver {receiver:?}; configured are: {}", known.join(", ")));
         }
         self.last_page += 1;
@@ -116,6 +117,8 @@ impl Desk {
             id,
             message_id: format!("test-{id}-{}-{receiver}", now.ms()),
             receiver: receiver.to_owned(),
+            to: None,
+            person: None,
             incident: None,
             n: 1,
             kind: PageKind::Test,

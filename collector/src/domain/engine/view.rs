@@ -24,6 +24,7 @@ impl Engine {
         }
         if std::mem::take(&mut self.dirty_holds) {
             self.snapshot.holds = Arc::new(self.desk.holds().cloned().collect());
+            self.snapshot.overrides = Arc::new(self.desk.overrides().to_vec());
         }
         if !self.dirty_incidents.is_empty() {
             let incidents = Arc::make_mut(&mut self.snapshot.incidents);

@@ -72,7 +72,7 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
         .map(|page| {
             let tried = attempts.iter().find(|attempts| attempts.last.page == page.id);
             json!({
-                "id": page.id, "receiver": page.receiver, "n": page.n, "type": page.kind.event_type(),
+                "id": page.id, "receiver": page.receiver, "person": page.person, "n": page.n, "type": page.kind.event_type(),
                 "decided": page.decided.to_string(), "delivery": page.delivery,
                 "attempts": tried.map_or(0, |tried| tried.made),
                 "last_attempt": tried.map(|tried| tried.last.at.to_string()),

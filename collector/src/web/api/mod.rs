@@ -7,6 +7,7 @@ pub(super) mod holds;
 pub(super) mod hosts;
 pub(super) mod incidents;
 pub(super) mod labels;
+pub(super) mod oncall;
 pub(super) mod openapi;
 pub(super) mod people;
 pub(super) mod receivers;

@@ -2,6 +2,7 @@
 
 mod holds;
 mod labels;
+mod oncall;
 
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -121,6 +122,7 @@ fn schemas() -> Value {
     all.extend(questions());
     all.extend(into_map(labels::answers()));
     all.extend(into_map(holds::answers()));
+    all.extend(into_map(oncall::answers()));
     Value::Object(all)
 }
 
@@ -149,7 +151,7 @@ fn answers() -> Map<String, Value> {
     let page = object(
         &["id", "receiver", "n", "type", "decided", "delivery"],
         json!({
-        "id": whole, "receiver": text, "n": whole, "type": text, "decided": time,
+        "id": whole, "receiver": text, "person": maybe_text, "n": whole, "type": text, "decided": time,
         "delivery": { "enum": ["queued", "accepted", "failed"] },
         "attempts": whole, "last_attempt": maybe_time, "last_answer": maybe_text }),
     );
@@ -326,6 +328,7 @@ fn questions() -> Map<String, Value> {
     }));
     asked.extend(into_map(labels::questions()));
     asked.extend(into_map(holds::questions()));
+    asked.extend(into_map(oncall::questions()));
     asked
 }
 

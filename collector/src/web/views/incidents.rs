@@ -112,6 +112,7 @@ struct EventLine {
 
 struct PageLine {
     receiver: String,
+    person: Option<String>,
     told: &'static str,
     decided: When,
     delivery: Badge,
@@ -164,6 +165,8 @@ struct IncidentPage {
     zone: String,
     events: Vec<EventLine>,
     pages: Vec<PageLine>,
+    /// Who is called next if nobody takes it: when, and whom.
+    next: Option<(When, String)>,
 }
 
 /// One incident.
@@ -220,6 +223,7 @@ fn page(
     });
     let pages = view.pages.iter().map(|page| PageLine {
         receiver: page.receiver.clone(),
+        person: page.person.clone(),
         told: page_words(page.kind),
         decided: when(page.decided),
         delivery: delivery(page.delivery),
@@ -258,10 +262,19 @@ fn page(
         hosts: view.hosts.clone(),
         events: events.collect(),
         pages: pages.collect(),
+        next: next(row).map(|(at, words)| (when(at), words)),
         graph: None,
         zone: String::new(),
         frame,
     }
+}
+
+/// What comes next if nobody takes it.
+fn next(row: &IncidentRow) -> Option<(crate::domain::time::Timestamp, String)> {
+    let calls = row.calls.iter().map(|call| (call.due, format!("{} through {}", call.person, call.receiver)));
+    let step = |one: &crate::domain::record::Escalation| format!("step {} of policy {}", one.step + 1, one.policy);
+    let steps = row.escalations.iter().map(|one| (one.due, step(one)));
+    calls.chain(steps).min_by_key(|(at, _)| *at)
 }
 
 fn delivery(delivery: Delivery) -> Badge {

@@ -6,6 +6,7 @@ pub(super) mod holds;
 pub(super) mod host;
 pub(super) mod incidents;
 pub(super) mod labelling;
+pub(super) mod oncall;
 pub(super) mod settings;
 mod spark;
 pub(super) mod status;

@@ -42,7 +42,7 @@ pub(super) fn restarted(fleet: &Fleet) -> Loaded {
             Row::Incident(row) => {
                 loaded.incidents.retain(|(old, _)| old.no != row.no);
                 loaded.last_incident = row.no.0;
-                loaded.incidents.push((row, Vec::new()));
+                loaded.incidents.push((*row, Vec::new()));
             }
             Row::Page(page) => {
                 loaded.last_page = page.id.0;
@@ -119,7 +119,8 @@ fn a_restarted_collector_goes_on_with_what_counted_and_pages_nobody_again() {
     let mut fleet = Fleet::of(&[Watch::Fast]);
     says(&mut fleet, 1, 2, 3);
     assert_eq!(fleet.pages.len(), 1);
-    let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
+    let messengers = vec![Messenger { receiver: "ops".into(), least: Some(Severity::Warning) }];
+    let routes = Roster { messengers, ..Roster::default() };
     let (engine, _) = Engine::new(&restarted(&fleet), routes, Timestamp::from_ms(fleet.now));
     fleet.engine = engine;
     fleet.connect(1);

@@ -276,7 +276,8 @@ fn a_restart_of_the_collector_is_no_news_about_a_device_or_what_is_behind_it() {
     assert_eq!(fleet.pages.len(), 1);
 
     let loaded = restarted(&fleet);
-    let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
+    let messengers = vec![Messenger { receiver: "ops".into(), least: Some(Severity::Warning) }];
+    let routes = Roster { messengers, ..Roster::default() };
     fleet.now += 5_000;
     fleet.engine = Engine::new(&loaded, routes, Timestamp::from_ms(fleet.now)).0;
     assert_eq!((fleet.state(4), fleet.state(5)), (State::Down, State::Unknown));

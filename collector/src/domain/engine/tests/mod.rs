@@ -9,6 +9,7 @@ use crate::domain::{
     ids::SessionId,
     labels::{Class, Facts},
     layers::{Layer, Layers},
+    oncall::Messenger,
     record::{IncidentState, LivenessRow, Observed, Page, PageKind, SpanRow},
     watch::Watch,
 };
@@ -18,6 +19,7 @@ mod desk;
 mod devices;
 mod holds;
 mod labels;
+mod oncall;
 mod table;
 
 const START: i64 = 1_790_000_000_000;
@@ -25,6 +27,7 @@ const START: i64 = 1_790_000_000_000;
 /// An engine with hosts, its rows and pages, and a clock that the test moves.
 struct Fleet {
     engine: Engine,
+    start: i64,
     now: i64,
     rows: Vec<Row>,
     pages: Vec<Page>,
@@ -34,10 +37,15 @@ struct Fleet {
 
 impl Fleet {
     fn of(levels: &[Watch]) -> Self {
-        let routes = vec![Route { receiver: "ops".into(), least: Some(Severity::Warning) }];
-        let (engine, _) = Engine::new(&Loaded::default(), routes, Timestamp::from_ms(START));
+        let messengers = vec![Messenger { receiver: "ops".into(), least: Some(Severity::Warning) }];
+        Self::with(levels, Roster { messengers, ..Roster::default() }, START)
+    }
+
+    /// The same with a roster, from a moment on.
+    fn with(levels: &[Watch], roster: Roster, start: i64) -> Self {
+        let (engine, _) = Engine::new(&Loaded::default(), roster, Timestamp::from_ms(start));
         let (rows, pages, looks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut fleet = Self { engine, now: START, rows, pages, looks, answer: Look::Silent };
+        let mut fleet = Self { engine, start, now: start, rows, pages, looks, answer: Look::Silent };
         for (index, watch) in levels.iter().enumerate() {
             let no = i64::try_from(index).unwrap() + 1;
             fleet.apply(Event::Enrolled(Box::new(profile(no, *watch))));
@@ -88,7 +96,7 @@ impl Fleet {
 
     /// Moves on to `at` after the start, letting due things happen and looks be answered on the way.
     fn until(&mut self, at: i64) {
-        let end = START + at;
+        let end = self.start + at;
         while self.now < end {
             for (host, look) in std::mem::take(&mut self.looks) {
                 self.host(host.0, HostEvent::Looked { look, answer: self.answer });

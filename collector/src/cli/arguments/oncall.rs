@@ -1,0 +1,89 @@
+//! `on-call ...` and `route ...`.
+
+use clap::{Args, Subcommand};
+
+use super::seconds;
+
+/// `on-call ...`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum OnCallTask {
+    /// Who is on call now, until when, and who is next
+    Show {
+        /// Only this rotation, with its shifts of the next four weeks
+        rotation: Option<String>,
+    },
+    /// Somebody else is on call for a time
+    #[command(after_help = "\
+Times are those of this machine's zone unless they carry another.
+
+Examples:
+  muster-collector on-call override ops bob --from '2026-12-24 09:00' --until '2026-12-26 09:00'
+  muster-collector on-call override ops bob --for 8h --instead-of ann")]
+    Override(StandIn),
+    /// Who stands in for whom, now or to come
+    Overrides,
+    /// Whoever has it by the rotation has it again
+    Withdraw {
+        /// The override's number
+        number: i64,
+    },
+}
+
+/// Who stands in.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StandIn {
+    /// In which rotation
+    pub(in crate::cli) rotation: String,
+    /// Who has it
+    pub(in crate::cli) person: String,
+    /// From this time on [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) from: Option<String>,
+    /// Until this time
+    #[arg(long, value_name = "TIME", conflicts_with = "lasts")]
+    pub(in crate::cli) until: Option<String>,
+    /// For so long: 8h, 2d
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    pub(in crate::cli) lasts: Option<i64>,
+    /// Only where this person would have it
+    #[arg(long, value_name = "PERSON")]
+    pub(in crate::cli) instead_of: Option<String>,
+}
+
+/// `route ...`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RouteTask {
+    /// Say who would be told, when and why; or send a test page to a receiver
+    #[command(after_help = "\
+Without anything it lists the receivers; with the name of one it sends a test page there.
+
+Examples:
+  muster-collector route test --host web-3
+  muster-collector route test --host web-3 --what 'check/http' --severity warning --at '2026-12-24 03:00'
+  muster-collector route test --incident 1042
+  muster-collector route test on-call                     a real page that says that it is a test")]
+    Test(Tried),
+}
+
+/// What routes are tried with.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Tried {
+    /// Send a test page to this receiver
+    #[arg(conflicts_with_all = ["host", "incident", "what", "severity", "at"])]
+    pub(in crate::cli) receiver: Option<String>,
+    /// As if something were wrong with this host
+    #[arg(long)]
+    pub(in crate::cli) host: Option<String>,
+    /// As this incident is
+    #[arg(long, conflicts_with = "host")]
+    pub(in crate::cli) incident: Option<String>,
+    /// What is wrong: liveness/host, check/NAME, finding/RULE:PART [default: liveness/host]
+    #[arg(long)]
+    pub(in crate::cli) what: Option<String>,
+    /// How bad it is [default: critical, or as the incident is]
+    #[arg(long, value_parser = ["info", "warning", "critical"])]
+    pub(in crate::cli) severity: Option<String>,
+    /// At this time [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) at: Option<String>,
+}

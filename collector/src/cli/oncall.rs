@@ -1,0 +1,83 @@
+//! `on-call ...` and `route ...`: who is called, and who would be.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    CliError,
+    arguments::{OnCallTask, Tried},
+    commands::{Desk, encode, query},
+    holds::time,
+    print::{self, Column},
+};
+
+const ROTATIONS: [Column; 5] =
+    [("rotation", "rotation"), ("on call", "on_call"), ("until", "until"), ("next", "next"), ("zone", "zone")];
+const SHIFTS: [Column; 4] = [("person", "person"), ("from", "from"), ("until", "until"), ("override", "override")];
+const OVERRIDES: [Column; 7] = [
+    ("no", "number"),
+    ("rotation", "rotation"),
+    ("person", "person"),
+    ("instead of", "instead_of"),
+    ("from", "from"),
+    ("until", "until"),
+    ("by", "by"),
+];
+const TOLD: [Column; 4] = [("at", "at"), ("who", "who"), ("through", "through"), ("why", "why")];
+const RECEIVERS: [Column; 1] = [("name", "name")];
+
+impl Desk {
+    pub(super) async fn on_call(&self, task: OnCallTask) -> Result<(), CliError> {
+        match task {
+            OnCallTask::Show { rotation: None } => self.list("/on-call", "", &ROTATIONS).await,
+            OnCallTask::Show { rotation: Some(name) } => {
+                let all = self.client.all("/on-call", "").await?;
+                let found = all.as_array().into_iter().flatten().find(|one| one["rotation"] == name.as_str());
+                let shifts = found.ok_or_else(|| CliError::Refused(format!("there is no rotation {name:?}")))?;
+                if self.json { print::json(shifts) } else { print::table(&SHIFTS, &shifts["shifts"]) }
+            }
+            OnCallTask::Override(asked) => {
+                let mut body = json!({ "rotation": asked.rotation, "person": asked.person });
+                let times = [("from", asked.from), ("until", asked.until)];
+                for (field, text) in times.into_iter().filter_map(|(field, text)| Some((field, text?))) {
+                    body[field] = time(field, &text)?.into();
+                }
+                let more =
+                    [("for_seconds", asked.lasts.map(Value::from)), ("instead_of", asked.instead_of.map(Value::from))];
+                for (field, value) in more.into_iter().filter_map(|(field, value)| Some((field, value?))) {
+                    body[field] = value;
+                }
+                self.done(Method::POST, "/on-call/overrides", Some(body)).await
+            }
+            OnCallTask::Overrides => self.list("/on-call/overrides", "", &OVERRIDES).await,
+            OnCallTask::Withdraw { number } => {
+                self.done(Method::DELETE, &format!("/on-call/overrides/{number}"), None).await
+            }
+        }
+    }
+
+    pub(super) async fn route_test(&self, tried: Tried) -> Result<(), CliError> {
+        if let Some(receiver) = tried.receiver {
+            return self.done(Method::POST, &format!("/receivers/{}/test", encode(&receiver)), None).await;
+        }
+        let at = tried.at.map(|text| time("at", &text)).transpose()?;
+        let asked = [
+            ("host", tried.host),
+            ("incident", tried.incident),
+            ("what", tried.what),
+            ("severity", tried.severity),
+            ("at", at),
+        ];
+        if asked.iter().all(|(_, value)| value.is_none()) {
+            return self.list("/receivers", "", &RECEIVERS).await;
+        }
+        let answer = self.client.get(&format!("/routes/test?{}", query(&asked).trim_start_matches('&'))).await?;
+        if self.json {
+            return print::json(&answer);
+        }
+        for line in answer["why"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            print::line(line)?;
+        }
+        print::table(&TOLD, &answer["told"])
+    }
+}

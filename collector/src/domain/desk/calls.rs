@@ -1,0 +1,289 @@
+//! Calling people: policies are followed until somebody has the incident; who cannot be reached is passed over.
+
+use std::collections::BTreeSet;
+
+use super::{Desk, DeskStep, incident::Incident};
+use crate::domain::{
+    event::{Answer, Effect, Principal},
+    hold::what_of,
+    ids::{IncidentNo, OverrideNo, PageId},
+    oncall::{
+        Destination,
+        plan::Plan,
+        policy::{Step, Target},
+        rotation::Override,
+        route::About,
+    },
+    record::{Call, Delivery, Escalation, IncidentState, Page, PageKind, Row},
+    time::Timestamp,
+};
+
+/// A page to a person that nobody has taken after this long counts as lost, in milliseconds: the next way is tried, and
+/// this one goes on being tried. As long as a receiver's trouble lasts before it is a problem of its own.
+const UNDELIVERED_MS: i64 = 60_000;
+
+impl Incident {
+    /// When the next step, contact or lost page is due.
+    #[must_use]
+    pub fn call_due(&self) -> Option<Timestamp> {
+        if self.row.state != IncidentState::Open || self.row.part_of.is_some() {
+            return None;
+        }
+        let steps = self.row.escalations.iter().map(|escalation| escalation.due);
+        let calls = self.row.calls.iter().map(|call| call.due);
+        let waiting = self.undelivered().map(|page| page.decided.plus_ms(UNDELIVERED_MS));
+        let held = self.held.map(|held| held.until);
+        let due = steps.chain(calls).chain(waiting).min()?;
+        Some(held.map_or(due, |held| due.max(held)))
+    }
+
+    /// Pages to people that nobody has taken yet and nothing was done about.
+    fn undelivered(&self) -> impl Iterator<Item = &Page> {
+        let waits = |page: &&Page| page.delivery == Delivery::Queued && page.person.is_some();
+        self.pages.values().filter(waits).filter(|page| !self.passed_over.contains(&page.id))
+    }
+
+    /// Nobody has to be called any more.
+    pub fn call_nobody(&mut self) {
+        self.row.escalations.clear();
+        self.row.calls.clear();
+        self.row.followed.clear();
+    }
+
+    /// Everybody who was told.
+    #[must_use]
+    pub fn told(&self) -> BTreeSet<Destination> {
+        self.pages.values().map(Page::destination).collect()
+    }
+}
+
+impl Desk {
+    /// An incident as routes know it.
+    pub(in crate::domain) fn about(&self, no: IncidentNo) -> Option<About<'_>> {
+        let row = &self.incidents.get(&no)?.row;
+        let hosts = self.hosts_of(no).into_iter().filter_map(|host| Some(self.fleet.get(host)?.subject()));
+        Some(About { hosts: hosts.collect(), what: what_of(&row.key), severity: row.severity })
+    }
+
+    /// Follows what the routes say: receivers at once, policies from their first step.
+    pub(super) fn follow(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let Some(plan) = self.about(no).map(|about| self.roster.plan(&about, now)) else { return };
+        let Plan { destinations, policies, .. } = plan;
+        let told = self.incidents.get(&no).map(Incident::told).unwrap_or_default();
+        for destination in destinations.into_iter().filter(|one| !told.contains(one)) {
+            self.page(no, destination, PageKind::Opened, now, step);
+        }
+        let Some(incident) = self.incidents.get_mut(&no) else { return };
+        let news: Vec<String> = policies.into_iter().filter(|name| !incident.row.followed.contains(name)).collect();
+        for name in news {
+            let Some(policy) = self.roster.policies.get(&name) else { continue };
+            let due = now.plus_ms(policy.steps.first().map_or(0, |first| first.after_ms));
+            incident.row.followed.push(name.clone());
+            incident.row.escalations.push(Escalation { policy: name, step: 0, round: 0, due });
+        }
+        step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
+        self.call_due(no, now, step);
+    }
+
+    /// Takes the steps and contacts that are due, and passes over who was not reached.
+    pub(super) fn call_due(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        // Each round takes one thing; a policy whose steps all come at once ends all the same.
+        for _ in 0..1_000 {
+            let due = self.incidents.get(&no).and_then(Incident::call_due).is_some_and(|due| due <= now);
+            if !due || self.hold_back(no, now, step) {
+                return;
+            }
+            self.pass_over_lost(no, now, step);
+            self.take_contacts(no, now, step);
+            self.take_steps(no, now, step);
+            if let Some(incident) = self.incidents.get(&no) {
+                step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
+                step.touched.insert(no);
+                step.effects.push(Effect::Publish);
+            }
+        }
+    }
+
+    fn pass_over_lost(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get(&no) else { return };
+        let lost = incident.undelivered().filter(|page| now.since_ms(page.decided) >= UNDELIVERED_MS);
+        let lost: Vec<PageId> = lost.map(|page| page.id).collect();
+        for page in lost {
+            self.not_reached(no, page, "nobody has taken it for a minute", now, step);
+        }
+    }
+
+    fn take_contacts(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get_mut(&no) else { return };
+        let (due, later): (Vec<Call>, Vec<Call>) =
+            std::mem::take(&mut incident.row.calls).into_iter().partition(|call| call.due <= now);
+        incident.row.calls = later;
+        for call in due {
+            let person = Some(call.person);
+            self.call(no, Destination { receiver: call.receiver, to: call.to, person }, now, step);
+        }
+    }
+
+    fn take_steps(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get_mut(&no) else { return };
+        let (due, later): (Vec<Escalation>, Vec<Escalation>) =
+            std::mem::take(&mut incident.row.escalations).into_iter().partition(|one| one.due <= now);
+        incident.row.escalations = later;
+        for escalation in due {
+            let policy = self.roster.policies.get(&escalation.policy);
+            let taken = policy.and_then(|policy| policy.steps.get(escalation.step)).cloned();
+            let next = policy.and_then(|policy| policy.after(escalation.step, escalation.round));
+            let name = &escalation.policy;
+            // A policy that the configuration has no more calls nobody; what it called stays called.
+            let Some(taken) = taken else { continue };
+            let reached = self.take_step(no, name, escalation.step, &taken, now, step);
+            let Some(incident) = self.incidents.get_mut(&no) else { return };
+            if let Some((next, round, wait_ms)) = next {
+                // Nobody there: the next step is not waited for.
+                let due = if reached || round > escalation.round { now.plus_ms(wait_ms) } else { now };
+                let policy = escalation.policy.clone();
+                incident.row.escalations.push(Escalation { policy, step: next, round, due });
+            } else {
+                let text = format!("policy {name} has come to its end and nobody has it");
+                step.effects.push(incident.note(now, "escalated", text, None));
+            }
+        }
+    }
+
+    /// Whether there was anybody to call.
+    fn take_step(
+        &mut self,
+        no: IncidentNo,
+        policy: &str,
+        n: usize,
+        taken: &Step,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) -> bool {
+        let mut called = Vec::new();
+        for target in &taken.targets {
+            let person = self.roster.person_of(target, now, &self.overrides);
+            let words = match (target, person) {
+                (Target::Receiver(name), _) => {
+                    self.call(no, Destination::receiver(name), now, step);
+                    name.clone()
+                }
+                (Target::Rotation(rotation), None) => format!("nobody (no one is on call in {rotation})"),
+                (_, None) => "nobody".to_owned(),
+                (target, Some(name)) => {
+                    self.call_person(no, &name, now, step);
+                    if matches!(target, Target::Rotation(_)) { format!("{name} ({})", target.words()) } else { name }
+                }
+            };
+            called.push(words);
+        }
+        let Some(incident) = self.incidents.get_mut(&no) else { return false };
+        let text = format!("policy {policy}, step {}: {}", n + 1, called.join(", "));
+        step.effects.push(incident.note(now, "escalated", text, None));
+        called.iter().any(|words| !words.starts_with("nobody"))
+    }
+
+    fn call_person(&mut self, no: IncidentNo, name: &str, now: Timestamp, step: &mut DeskStep) {
+        let Some(severity) = self.incidents.get(&no).map(|incident| incident.row.severity) else { return };
+        let Some(person) = self.roster.people.get(name) else { return };
+        let (first, later): (Vec<_>, Vec<_>) =
+            person.contacts(severity).iter().cloned().partition(|contact| contact.after_ms == 0);
+        if let Some(incident) = self.incidents.get_mut(&no) {
+            incident.row.calls.retain(|call| call.person != name);
+            incident.row.calls.extend(later.into_iter().map(|contact| Call {
+                person: name.to_owned(),
+                receiver: contact.receiver,
+                to: contact.to,
+                due: now.plus_ms(contact.after_ms),
+            }));
+        }
+        for contact in first {
+            let person = Some(name.to_owned());
+            self.call(no, Destination { receiver: contact.receiver, to: contact.to, person }, now, step);
+        }
+    }
+
+    /// Tells somebody; who was told before hears that it goes on.
+    fn call(&mut self, no: IncidentNo, destination: Destination, now: Timestamp, step: &mut DeskStep) {
+        let told = self.incidents.get(&no).is_some_and(|incident| incident.told().contains(&destination));
+        self.page(no, destination, if told { PageKind::Updated } else { PageKind::Opened }, now, step);
+    }
+
+    /// A page did not reach its person: their next way is tried now, and where there is none the next step is taken.
+    pub(super) fn not_reached(&mut self, no: IncidentNo, page: PageId, why: &str, now: Timestamp, step: &mut DeskStep) {
+        let Some(incident) = self.incidents.get_mut(&no) else { return };
+        let Some(page) = incident.pages.get(&page) else { return };
+        let (Some(person), receiver, id) = (page.person.clone(), page.receiver.clone(), page.id) else { return };
+        if incident.row.state != IncidentState::Open || !incident.passed_over.insert(id) {
+            return;
+        }
+        let next = incident.row.calls.iter_mut().filter(|call| call.person == person).min_by_key(|call| call.due);
+        let then = match next {
+            Some(call) => {
+                call.due = now;
+                format!("{} is tried", call.receiver)
+            }
+            None => {
+                let next = incident.row.escalations.iter_mut().min_by_key(|one| one.due);
+                next.map_or_else(
+                    || "there is nobody after them".to_owned(),
+                    |one| {
+                        one.due = now;
+                        format!("the next step of policy {} is taken", one.policy)
+                    },
+                )
+            }
+        };
+        let text = format!("{person} was not reached through {receiver} ({why}): {then}");
+        step.effects.push(incident.note(now, "escalated", text, None));
+        step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
+        step.touched.insert(no);
+    }
+
+    /// Somebody else is on call for a time; number and author are filled in.
+    pub(super) fn add_override(
+        &mut self,
+        by: &Principal,
+        asked: &Override,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) -> Answer {
+        if !self.roster.rotations.contains_key(&asked.rotation) {
+            return Answer::NotFound(format!("rotation {:?}", asked.rotation));
+        }
+        for person in std::iter::once(&asked.person).chain(&asked.instead_of) {
+            if !self.roster.people.contains_key(person) {
+                return Answer::NotFound(format!("person {person:?} in the configuration"));
+            }
+        }
+        self.last_override += 1;
+        let no = OverrideNo(self.last_override);
+        let made = Override { no, by: by.name.clone(), made: now, withdrawn: None, ..asked.clone() };
+        step.effects.push(Effect::Record(Row::Override(Box::new(made.clone()))));
+        self.overrides.push(made);
+        step.holds = true;
+        step.effects.push(Effect::Publish);
+        Answer::Made(no.0)
+    }
+
+    /// Whoever has it by the rotation has it again.
+    pub(super) fn end_override(
+        &mut self,
+        by: &Principal,
+        no: OverrideNo,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) -> Answer {
+        let Some(known) = self.overrides.iter_mut().find(|known| known.no == no) else {
+            return Answer::NotFound(format!("override {no}"));
+        };
+        if known.withdrawn.is_some() {
+            return Answer::Refused(format!("override {no} was withdrawn already"));
+        }
+        known.withdrawn = Some((now, by.name.clone()));
+        step.effects.push(Effect::Record(Row::Override(Box::new(known.clone()))));
+        step.holds = true;
+        step.effects.push(Effect::Publish);
+        Answer::Done
+    }
+}

@@ -1,0 +1,192 @@
+//! Escalation end to end: two people, a weekly rota over a change of the clock, contacts one after the other.
+
+use super::*;
+use crate::domain::{
+    calendar::Span,
+    ids::OverrideNo,
+    oncall::{
+        Contact, Person,
+        policy::{Policy, Step as PolicyStep, Target},
+        rotation::{Layer, Length, Override, Rotation},
+        route::RouteRule,
+    },
+};
+
+const MINUTE: i64 = 60_000;
+
+fn contact(receiver: &str, after_ms: i64) -> Contact {
+    Contact { receiver: receiver.into(), to: None, after_ms }
+}
+
+fn person(name: &str) -> (String, Person) {
+    let contacts = vec![contact(&format!("mail-{name}"), 0)];
+    let important = vec![contact(&format!("push-{name}"), 0), contact(&format!("call-{name}"), 5 * MINUTE)];
+    (name.into(), Person { name: name.into(), contacts, important })
+}
+
+/// Ann and Bob take weekly turns, handing over on Mondays at 9 in Berlin; the boss comes after 15 minutes, then all again.
+fn roster() -> Roster {
+    let receivers =
+        ["chat", "mail-ann", "push-ann", "call-ann", "mail-bob", "push-bob", "call-bob", "push-boss", "call-boss"];
+    let messengers = receivers.map(|name| Messenger { receiver: name.into(), least: Some(Severity::Warning) });
+    let layer = Layer {
+        people: vec!["ann".into(), "bob".into()],
+        from: "2026-10-12".parse().unwrap(),
+        handoff: "09:00".parse().unwrap(),
+        every: Length::Days(7),
+        hours: None,
+    };
+    let rotation =
+        Rotation { name: "ops".into(), zone: "Europe/Berlin".into(), layers: vec![layer], gaps_confirmed: false };
+    let step = |after_ms, target| PolicyStep { after_ms, targets: vec![target] };
+    let steps = vec![step(0, Target::Rotation("ops".into())), step(15 * MINUTE, Target::Person("boss".into()))];
+    let policy = Policy { name: "day-and-night".into(), steps, repeat: 1, pause_ms: 30 * MINUTE };
+    let route = |least, receivers: &[&str], policy: Option<&str>| RouteRule {
+        place: "collector.toml:1".into(),
+        scope: crate::domain::hold::Scope::default(),
+        least,
+        hours: None,
+        receivers: receivers.iter().map(|name| (*name).to_owned()).collect(),
+        policy: policy.map(str::to_owned),
+        go_on: false,
+    };
+    Roster {
+        messengers: messengers.into(),
+        people: [person("ann"), person("bob"), person("boss")].into(),
+        rotations: [("ops".to_owned(), rotation)].into(),
+        policies: [("day-and-night".to_owned(), policy)].into(),
+        routes: vec![route(Severity::Critical, &[], Some("day-and-night")), route(Severity::Warning, &["chat"], None)],
+    }
+}
+
+fn at(text: &str) -> i64 {
+    text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
+}
+
+impl Fleet {
+    /// Who was told what, and how many minutes after the incident paged first.
+    fn calls(&self) -> Vec<(i64, &str, PageKind)> {
+        let first = self.pages.first().map_or(0, |page| page.decided.ms());
+        let minutes = |page: &Page| (page.decided.ms() - first) / MINUTE;
+        self.pages.iter().map(|page| (minutes(page), page.receiver.as_str(), page.kind)).collect()
+    }
+
+    /// Every page is taken as soon as it is sent, but those through these receivers.
+    fn take_all_but(&mut self, refused: &[&str], until_ms: i64) {
+        let mut seen = 0;
+        for minute in 1.. {
+            self.until((minute * MINUTE).min(until_ms));
+            while let Some(page) = self.pages.get(seen).cloned() {
+                seen += 1;
+                if !refused.contains(&page.receiver.as_str()) {
+                    let outcome = Outcome::Accepted { provider_id: None };
+                    self.apply(Event::Delivered { page: page.id, outcome });
+                }
+            }
+            if minute * MINUTE >= until_ms {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_takes_it_contacts_then_steps_follow_and_all_of_it_comes_again_until_somebody_does() {
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+    fleet.silent_from_now(1);
+    fleet.take_all_but(&[], 48 * MINUTE);
+    assert_eq!(
+        fleet.calls(),
+        [
+            (0, "push-bob", PageKind::Opened),
+            (5, "call-bob", PageKind::Opened),
+            (15, "push-boss", PageKind::Opened),
+            (20, "call-boss", PageKind::Opened),
+            (45, "push-bob", PageKind::Updated),
+        ]
+    );
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
+    fleet.until(300 * MINUTE);
+    let told: Vec<&str> = fleet.pages[5..].iter().map(|page| page.receiver.as_str()).collect();
+    assert_eq!(told, ["call-bob", "call-boss", "push-bob", "push-boss"], "everybody who was paged hears who has it");
+    assert!(fleet.pages[5..].iter().all(|page| page.kind == PageKind::Acknowledged));
+    fleet.connect(1);
+    let told: Vec<&str> = fleet.pages[9..].iter().map(|page| page.receiver.as_str()).collect();
+    assert_eq!(told, ["call-bob", "call-boss", "push-bob", "push-boss"], "and of its end");
+}
+
+#[test]
+fn the_week_is_handed_over_at_nine_by_the_clock_also_after_the_clock_was_changed() {
+    // On Monday 2026-10-26, 9:00 in Berlin is 8:00 UTC; a week before it was 7:00.
+    for (start, who) in [
+        ("2026-10-19T06:55:00Z", "ann"),
+        ("2026-10-19T07:05:00Z", "bob"),
+        ("2026-10-26T07:30:00Z", "bob"),
+        ("2026-10-26T08:05:00Z", "ann"),
+    ] {
+        let mut fleet = Fleet::with(&[Watch::Normal], roster(), at(start));
+        fleet.silent_from_now(1);
+        fleet.until(2 * MINUTE);
+        assert_eq!(fleet.pages[0].person.as_deref(), Some(who), "{start}");
+    }
+}
+
+#[test]
+fn an_override_puts_somebody_else_on_call_and_is_withdrawn() {
+    let start = at("2026-10-20T02:00:00Z");
+    let mut fleet = Fleet::with(&[Watch::Normal, Watch::Normal], roster(), start);
+    let span = Span { from: Timestamp::from_ms(start), until: Timestamp::from_ms(start + 600 * MINUTE) };
+    fleet.operator(Command::AddOverride(Box::new(Override {
+        no: OverrideNo(0),
+        rotation: "ops".into(),
+        person: "ann".into(),
+        span,
+        instead_of: None,
+        by: String::new(),
+        made: span.from,
+        withdrawn: None,
+    })));
+    fleet.silent_from_now(1);
+    fleet.until(MINUTE);
+    assert_eq!(fleet.pages[0].person.as_deref(), Some("ann"));
+    fleet.connect(1);
+    fleet.operator(Command::EndOverride(OverrideNo(1)));
+    fleet.silent_from_now(2);
+    fleet.until(2 * MINUTE);
+    assert_eq!(fleet.pages.last().unwrap().person.as_deref(), Some("bob"));
+}
+
+#[test]
+fn who_is_not_reached_is_passed_over_at_once_and_after_a_minute_without_a_receipt() {
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+    fleet.silent_from_now(1);
+    fleet.until(MINUTE);
+    let first = fleet.pages[0].id;
+    fleet.apply(Event::Delivered { page: first, outcome: Outcome::Failed { error: "410 Gone".into() } });
+    let now = [(0, "push-bob", PageKind::Opened), (0, "call-bob", PageKind::Opened)];
+    assert_eq!(fleet.calls(), now, "the way that was to come after five minutes comes now");
+    // And that one hangs: a minute later it is the boss's turn.
+    fleet.until(2 * MINUTE + 10_000);
+    assert_eq!(fleet.pages[2].person.as_deref(), Some("boss"));
+    let view = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();
+    let said: Vec<&str> =
+        view.events.iter().filter(|event| event.kind == "escalated").map(|event| &*event.text).collect();
+    assert_eq!(said[1], "bob was not reached through push-bob (410 Gone): call-bob is tried");
+    assert!(said[2].contains("nobody has taken it for a minute"), "{said:?}");
+}
+
+#[test]
+fn a_warning_goes_to_the_chat_and_wakes_nobody_until_it_is_critical() {
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+    let judged = |severity| Judgement {
+        part: "/".into(),
+        rule: "filesystem_space",
+        verdict: Verdict::Holds { severity, evidence: "3 % free".into() },
+    };
+    fleet.host(1, HostEvent::Judged { through: None, judgements: vec![judged(Severity::Warning)] });
+    fleet.take_all_but(&[], 30 * MINUTE);
+    assert_eq!(fleet.calls().iter().map(|call| call.1).collect::<Vec<_>>(), ["chat"]);
+    fleet.host(1, HostEvent::Judged { through: None, judgements: vec![judged(Severity::Critical)] });
+    let told: Vec<(&str, PageKind)> = fleet.pages[1..].iter().map(|page| (page.receiver.as_str(), page.kind)).collect();
+    assert_eq!(told, [("push-bob", PageKind::Opened), ("chat", PageKind::Updated)]);
+}

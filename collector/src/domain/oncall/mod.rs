@@ -1,0 +1,86 @@
+//! Who is called: people and how they are reached, rotations, escalation policies, and the routes that lead to them.
+//!
+//! All of it stands in `collector.toml` but [`rotation::Override`]s, which people make from day to day.
+
+pub mod plan;
+pub mod policy;
+pub mod rotation;
+pub mod route;
+
+use std::collections::BTreeMap;
+
+use self::{policy::Policy, rotation::Rotation, route::RouteRule};
+use super::event::Severity;
+
+/// A way to reach a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// The receiver that carries it.
+    pub receiver: String,
+    /// Their address or number there, where the receiver serves several people.
+    pub to: Option<String>,
+    /// Tried so long after the person was called, in milliseconds, unless somebody has the incident by then.
+    pub after_ms: i64,
+}
+
+/// Somebody who can be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Their name; the same as that of their account here, if they have one.
+    pub name: String,
+    /// How they are reached, in the order of their delays.
+    pub contacts: Vec<Contact>,
+    /// How they are reached when it is critical; none: as otherwise.
+    pub important: Vec<Contact>,
+}
+
+impl Person {
+    /// How they are reached at a severity.
+    #[must_use]
+    pub fn contacts(&self, severity: Severity) -> &[Contact] {
+        if severity == Severity::Critical && !self.important.is_empty() { &self.important } else { &self.contacts }
+    }
+}
+
+/// A messenger, as the desk needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Messenger {
+    /// The receiver's name.
+    pub receiver: String,
+    /// Where no route says otherwise, incidents of at least this severity are sent there; without it only test pages are.
+    pub least: Option<Severity>,
+}
+
+/// Everything by which it is decided who is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// All messengers.
+    pub messengers: Vec<Messenger>,
+    /// People by name.
+    pub people: BTreeMap<String, Person>,
+    /// Rotations by name.
+    pub rotations: BTreeMap<String, Rotation>,
+    /// Escalation policies by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// Routes, in order.
+    pub routes: Vec<RouteRule>,
+}
+
+/// Where a page goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Destination {
+    /// Which receiver.
+    pub receiver: String,
+    /// Whose address or number there.
+    pub to: Option<String>,
+    /// Which person is called.
+    pub person: Option<String>,
+}
+
+impl Destination {
+    /// A receiver that is told as such.
+    #[must_use]
+    pub fn receiver(name: &str) -> Self {
+        Self { receiver: name.to_owned(), to: None, person: None }
+    }
+}

@@ -1,0 +1,1 @@
+CREATE TABLE on_call_override (no BIGINT PRIMARY KEY, body TEXT NOT NULL);

@@ -1,0 +1,232 @@
+//! Who is on call, who would be told of what, and who stands in for whom.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answered, command, hosts::find, incidents::number_of, list as page_of};
+use crate::{
+    domain::{
+        calendar::Span,
+        event::{Answer, Command, Severity},
+        hold::{Labels, Subject, confirmed_labels, what_of},
+        ids::OverrideNo,
+        oncall::{
+            rotation::{Override, Rotation, Shift},
+            route::About,
+        },
+        snapshot::{HostView, Snapshot},
+        time::Timestamp,
+    },
+    web::{
+        Shared,
+        access::Caller,
+        problem::{Body, Problem, settled},
+    },
+};
+
+/// How far ahead shifts are shown, in milliseconds: four weeks.
+const AHEAD_MS: i64 = 28 * 86_400_000;
+/// Longest time that somebody stands in, in milliseconds: a year.
+const LONGEST_MS: i64 = 366 * 86_400_000;
+
+/// Who has a rotation now and next.
+pub(in crate::web) fn shifts(rotation: &Rotation, snapshot: &Snapshot, now: Timestamp) -> Vec<Shift> {
+    rotation.shifts(Span { from: now, until: now.plus_ms(AHEAD_MS) }, &snapshot.overrides)
+}
+
+/// All rotations with who has them now and in the next four weeks.
+pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
+    let (snapshot, now) = (web.snapshot(), web.now());
+    let items = web.context.config.roster.rotations.values().map(|rotation| {
+        let shifts = shifts(rotation, &snapshot, now);
+        let shown: Vec<Value> = shifts.iter().map(shift_json).collect();
+        let first = shifts.first();
+        json!({
+            "rotation": rotation.name, "zone": rotation.zone, "on_call": first.and_then(|shift| shift.person.clone()),
+            "until": first.map(|shift| shift.span.until.to_string()),
+            "next": shifts.get(1).and_then(|shift| shift.person.clone()), "shifts": shown,
+        })
+    });
+    Ok(page_of(items.collect(), None))
+}
+
+fn shift_json(shift: &Shift) -> Value {
+    json!({
+        "person": shift.person, "from": shift.span.from.to_string(), "until": shift.span.until.to_string(),
+        "override": shift.override_no,
+    })
+}
+
+/// Who stands in for whom, what is over left out.
+pub(in crate::web) async fn overrides(State(web): State<Shared>) -> Answered {
+    let (snapshot, now) = (web.snapshot(), web.now());
+    let alive = snapshot.overrides.iter().filter(|known| known.withdrawn.is_none() && known.span.until > now);
+    let item = |known: &Override| {
+        json!({
+            "number": known.no, "rotation": known.rotation, "person": known.person, "instead_of": known.instead_of,
+            "from": known.span.from.to_string(), "until": known.span.until.to_string(), "by": known.by,
+            "made": known.made.to_string(),
+        })
+    };
+    Ok(page_of(alive.map(item).collect(), None))
+}
+
+/// Somebody stands in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewOverride {
+    pub(in crate::web) rotation: String,
+    pub(in crate::web) person: String,
+    pub(in crate::web) instead_of: Option<String>,
+    pub(in crate::web) from: Option<String>,
+    pub(in crate::web) until: Option<String>,
+    pub(in crate::web) for_seconds: Option<i64>,
+}
+
+impl NewOverride {
+    pub(in crate::web) fn checked(self, now: Timestamp) -> Result<Override, Problem> {
+        let time = |field: &str, text: &str| {
+            let parsed = text.parse::<jiff::Timestamp>().map(|at| Timestamp::from_ms(at.as_millisecond()));
+            parsed.map_err(|_| Problem::invalid(field, text, "a time such as 2026-11-30T22:00:00+01:00"))
+        };
+        let from = self.from.as_deref().map_or(Ok(now), |text| time("from", text))?;
+        let until = match (&self.until, self.for_seconds) {
+            (Some(text), None) => time("until", text)?,
+            (None, Some(seconds)) => from.plus_ms(seconds.saturating_mul(1_000)),
+            _ => return Err(Problem::invalid("until", "", "an end: until or for_seconds")),
+        };
+        if until <= from || until <= now || until.since_ms(from) > LONGEST_MS {
+            return Err(Problem::invalid(
+                "until",
+                &until.to_string(),
+                "later than its beginning and now, within a year",
+            ));
+        }
+        Ok(Override {
+            no: OverrideNo(0),
+            rotation: self.rotation,
+            person: self.person,
+            span: Span { from, until },
+            instead_of: self.instead_of,
+            by: String::new(),
+            made: now,
+            withdrawn: None,
+        })
+    }
+}
+
+pub(in crate::web) async fn add(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<NewOverride>,
+) -> Answered {
+    let asked = asked.checked(web.now())?;
+    let made = web.context.mailbox.command(caller.principal(), Command::AddOverride(Box::new(asked))).await?;
+    let number = if let Answer::Made(number) = made { Some(number) } else { None };
+    settled(made)?;
+    Ok(Json(json!({ "number": number, "done": true })))
+}
+
+pub(in crate::web) async fn withdraw(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+) -> Answered {
+    let no = number.parse().map_err(|_| Problem::invalid("number", &number, "a number, such as 3"))?;
+    command(&web, &caller, Command::EndOverride(OverrideNo(no))).await
+}
+
+/// What to try the routes with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct Tried {
+    host: Option<String>,
+    incident: Option<String>,
+    what: Option<String>,
+    severity: Option<String>,
+    at: Option<String>,
+}
+
+/// Who would be told of an incident, when, and why.
+pub(in crate::web) async fn test(State(web): State<Shared>, Query(tried): Query<Tried>) -> Answered {
+    let snapshot = web.snapshot();
+    let at = match tried.at.as_deref() {
+        None => web.now(),
+        Some(text) => {
+            let wrong = |_| Problem::invalid("at", text, "a time such as 2026-11-30T03:00:00+01:00");
+            Timestamp::from_ms(text.parse::<jiff::Timestamp>().map_err(wrong)?.as_millisecond())
+        }
+    };
+    let case = Case::of(&snapshot, &tried)?;
+    let about = case.about();
+    let roster = &web.context.config.roster;
+    let plan = roster.plan(&about, at);
+    let told = roster.foretell(&about, &plan, at, &snapshot.overrides);
+    let told: Vec<Value> = told
+        .iter()
+        .map(|one| {
+            json!({
+                "after_seconds": one.after_ms / 1_000, "at": at.plus_ms(one.after_ms).to_string(), "who": one.who,
+                "through": one.through, "why": one.why,
+            })
+        })
+        .collect();
+    Ok(Json(json!({
+        "at": at.to_string(), "about": case.words(), "severity": case.severity, "why": plan.why, "told": told })))
+}
+
+/// A host and its confirmed labels.
+type Labelled = (std::sync::Arc<HostView>, Vec<(String, String)>);
+
+/// What the routes are tried with: hosts with their confirmed labels.
+struct Case {
+    hosts: Vec<Labelled>,
+    what: String,
+    severity: Severity,
+}
+
+impl Case {
+    fn of(snapshot: &Snapshot, tried: &Tried) -> Result<Self, Problem> {
+        let severity = match tried.severity.as_deref() {
+            None => None,
+            Some(word) => {
+                let all = [Severity::Info, Severity::Warning, Severity::Critical];
+                let known = all.into_iter().find(|severity| severity.word() == word);
+                Some(known.ok_or_else(|| Problem::invalid("severity", word, "info, warning or critical"))?)
+            }
+        };
+        let labelled = |host: std::sync::Arc<HostView>| {
+            let labels = confirmed_labels(&host.profile);
+            (host, labels)
+        };
+        if let Some(number) = &tried.incident {
+            let no = number_of(number)?;
+            let view = snapshot.incidents.get(&no).ok_or_else(|| super::incidents::unknown(no))?;
+            let hosts = view.hosts.iter().filter_map(|name| find(snapshot, name).ok()).map(labelled).collect();
+            return Ok(Self { hosts, what: what_of(&view.row.key), severity: severity.unwrap_or(view.row.severity) });
+        }
+        let host = tried.host.as_deref().map(|name| find(snapshot, name)).transpose()?;
+        let what = tried.what.clone().unwrap_or_else(|| "liveness/host".into());
+        let hosts = host.into_iter().map(labelled).collect();
+        Ok(Self { hosts, what, severity: severity.unwrap_or(Severity::Critical) })
+    }
+
+    fn about(&self) -> About<'_> {
+        let hosts = self.hosts.iter().map(|(host, labels)| {
+            let profile = &host.profile;
+            let site = profile.confirmed_site();
+            Subject { name: &profile.name, site, class: profile.class, labels: Labels(labels) }
+        });
+        About { hosts: hosts.collect(), what: self.what.clone(), severity: self.severity }
+    }
+
+    fn words(&self) -> String {
+        let names: Vec<&str> = self.hosts.iter().map(|(host, _)| &*host.profile.name).collect();
+        let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
+        format!("{}{of}", self.what)
+    }
+}

@@ -1,0 +1,40 @@
+//! Descriptions of who is on call and who would be told.
+
+use serde_json::{Value, json};
+
+use super::{closed, list_of, object};
+
+pub(super) fn answers() -> Value {
+    let (text, maybe_text) = (json!({ "type": "string" }), json!({ "type": ["string", "null"] }));
+    let (whole, time) = (json!({ "type": "integer" }), super::time());
+    let shift = object(
+        &["person", "from", "until"],
+        json!({ "person": maybe_text, "from": time, "until": time, "override": { "type": ["integer", "null"] } }),
+    );
+    let told = object(
+        &["after_seconds", "at", "who", "through", "why"],
+        json!({ "after_seconds": whole, "at": time, "who": text, "through": text, "why": text }),
+    );
+    json!({
+        "OnCallList": list_of(object(&["rotation", "zone", "on_call", "shifts"], json!({
+            "rotation": text, "zone": text, "on_call": maybe_text, "until": { "type": ["string", "null"], "format": "date-time" },
+            "next": maybe_text, "shifts": { "type": "array", "items": shift } }))),
+        "StandInList": list_of(object(&["number", "rotation", "person", "from", "until", "by"], json!({
+            "number": whole, "rotation": text, "person": text, "instead_of": maybe_text, "from": time, "until": time,
+            "by": text, "made": time }))),
+        "StandInMade": object(&["number", "done"], json!({
+            "number": { "type": ["integer", "null"] }, "done": { "type": "boolean" } })),
+        "RouteTest": object(&["at", "about", "severity", "why", "told"], json!({
+            "at": time, "about": text, "severity": { "enum": ["info", "warning", "critical"] },
+            "why": { "type": "array", "items": text }, "told": { "type": "array", "items": told } })),
+    })
+}
+
+pub(super) fn questions() -> Value {
+    let (text, time) = (json!({ "type": "string" }), super::time());
+    json!({
+        "NewStandIn": closed(&["rotation", "person"], json!({
+            "rotation": text, "person": text, "instead_of": text, "from": time, "until": time,
+            "for_seconds": { "type": "integer", "minimum": 1 } })),
+    })
+}

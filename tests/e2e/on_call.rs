@@ -1,0 +1,92 @@
+//! Who is called, and who after them, with a real mail server and a webhook that is gone.
+
+use muster_tests::smtp::MailServer;
+use muster_tests::{Agent, Collector, Webhook, eventually};
+use serde_json::Value;
+
+use crate::s;
+
+/// Ann has it; she is called through a webhook first, then by mail. Bob comes eight seconds later.
+const ON_CALL: &str = r#"
+[[person]]
+name = "ann"
+contact = [{ receiver = "mail", to = "ann@example.org" }]
+important = [{ receiver = "hook" }, { receiver = "mail", to = "Ann <ann@example.org>", after = "10 min" }]
+[[person]]
+name = "bob"
+contact = [{ receiver = "mail", to = "bob@example.org" }]
+[[rotation]]
+name = "ops"
+zone = "Europe/Berlin"
+[[rotation.layer]]
+people = ["ann"]
+from = "2026-01-05"
+handoff = "09:00"
+every = "7 d"
+[[policy]]
+name = "night"
+[[policy.step]]
+notify = ["rotation:ops"]
+[[policy.step]]
+after = "8 s"
+notify = ["person:bob"]
+[[route]]
+severity = "critical"
+what = "liveness/*"
+policy = "night"
+"#;
+
+/// To which people so many mails have gone, in the order of their addresses. That the webhook is gone is told to others.
+async fn people_told(server: &MailServer, count: usize) -> Vec<&'static str> {
+    let people = ["ann@example.org", "bob@example.org"];
+    let told = || async {
+        let mails = server.messages();
+        let to = |mail: &String| people.into_iter().find(|to| mail.contains(&format!("X-RcptTo: {to}")));
+        let mut all: Vec<&str> = mails.iter().filter_map(to).collect();
+        all.sort_unstable();
+        (all.len() >= count).then_some(all)
+    };
+    eventually(&format!("{count} mails to people"), s(40), told).await
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_is_passed_over_the_next_person_is_called_and_both_hear_who_has_it() {
+    let (hook, server) = (Webhook::start().await, MailServer::start().await);
+    let collector = Collector::start(&format!("{}{}{ON_CALL}", hook.receiver(), server.receiver())).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+
+    let said = collector.cli(&["route", "test", "--host", &agent.name]).await;
+    assert!(
+        said.contains("fits: policy night") && said.contains("ann") && said.contains("mail (bob@example.org)"),
+        "{said}"
+    );
+    let shown = collector.cli(&["on-call", "show"]).await;
+    assert!(shown.contains("ops") && shown.contains("ann"), "{shown}");
+
+    // 410: this receiver is gone.
+    hook.answer(&[410; 50]);
+    agent.kill().await;
+    assert_eq!(people_told(&server, 2).await, ["ann@example.org", "bob@example.org"]);
+    let incident: Value =
+        serde_json::from_str(&collector.cli(&["--json", "incident", "show", "1"]).await).expect("JSON");
+    let texts: Vec<&str> =
+        incident["timeline"].as_array().into_iter().flatten().filter_map(|line| line["text"].as_str()).collect();
+    assert!(
+        texts.iter().any(|text| text.contains("ann was not reached through hook") && text.contains("mail is tried")),
+        "{texts:#?}"
+    );
+    assert!(texts.iter().any(|text| text.contains("policy night, step 2: bob")), "{texts:#?}");
+
+    collector.cli(&["incident", "ack", "1", "--note", "on my way"]).await;
+    let both_twice = ["ann@example.org", "ann@example.org", "bob@example.org", "bob@example.org"];
+    assert_eq!(people_told(&server, 4).await, both_twice);
+
+    // Somebody stands in from now on, and the next outage is theirs.
+    agent.run();
+    collector.host_is(&agent.host, "up", s(20)).await;
+    collector.cli(&["on-call", "override", "ops", "bob", "--for", "8h"]).await;
+    let on_call = || async { Some(collector.cli(&["on-call", "show"]).await).filter(|said| said.contains("bob")) };
+    eventually("bob has it", s(5), on_call).await;
+    let page = collector.get("/on-call").await;
+    assert!(page.body.contains("standing in"), "{}", page.body);
+}

@@ -15,6 +15,7 @@ pub mod domain;
 pub mod exposition;
 pub mod identity;
 pub mod ingest;
+pub mod links;
 pub mod mailbox;
 pub mod notify;
 pub mod store;

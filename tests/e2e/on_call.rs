@@ -1,7 +1,7 @@
 //! Who is called, and who after them, with a real mail server and a webhook that is gone.
 
 use muster_tests::smtp::MailServer;
-use muster_tests::{Agent, Collector, Webhook, eventually};
+use muster_tests::{Agent, Collector, Webhook, eventually, http};
 use serde_json::Value;
 
 use crate::s;
@@ -89,4 +89,43 @@ async fn who_cannot_be_reached_is_passed_over_the_next_person_is_called_and_both
     eventually("bob has it", s(5), on_call).await;
     let page = collector.get("/on-call").await;
     assert!(page.body.contains("standing in"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn the_link_in_a_page_takes_it_by_its_button_and_not_by_being_opened() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&hook.receiver()).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+    agent.kill().await;
+    let opened = hook.wait("incident.opened", s(10)).await;
+    let url = opened.body["data"]["act_url"].as_str().expect("a link").to_owned();
+    let state = || async { collector.incidents().await[0]["state"].clone() };
+
+    // What mail scanners and previews of chats do, with and without the headers of a browser.
+    let path =
+        url.strip_prefix(&collector.url("")).map(|rest| format!("/{}", rest.trim_start_matches('/'))).expect("ours");
+    let shown = collector.get(&path).await;
+    assert!(
+        shown.status == 200 && shown.body.contains("I have it") && shown.body.contains(&agent.name),
+        "{}",
+        shown.body
+    );
+    let scanned = http::client().head(&url).send().await.expect("an answer");
+    assert_eq!(scanned.status(), 200);
+    let posted = http::client().post(&url).send().await.expect("an answer");
+    assert_eq!(posted.status(), 403, "a request from no page of ours");
+    assert_eq!(state().await, "open");
+
+    let origin = collector.url("");
+    let origin = origin.trim_end_matches('/');
+    let taken = http::client().post(&url).header("Origin", origin).header("Sec-Fetch-Site", "same-origin").send().await;
+    let taken = taken.expect("an answer");
+    let (status, body) = (taken.status(), taken.text().await.expect("text"));
+    assert!(status == 200 && body.contains("You have it"), "{status} {body}");
+    assert_eq!(collector.incidents().await[0]["acknowledged_by"], "hook");
+    hook.wait("incident.acknowledged", s(10)).await;
+
+    let (says, tag) = path.rsplit_once('.').expect("signed");
+    let forged = collector.get(&format!("{says}A.{tag}")).await;
+    assert_eq!(forged.status, 404, "{}", forged.body);
 }

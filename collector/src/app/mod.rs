@@ -38,6 +38,7 @@ use crate::{
     exposition,
     identity::Identity,
     ingest::{self, sessions::Sessions},
+    links::Links,
     mailbox::Mailbox,
     notify::{
         self,
@@ -114,6 +115,7 @@ struct House {
     settings: Arc<Shelf>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     mailbox: Mailbox,
+    links: Links,
     sessions: Sessions,
     door: Arc<ingest::Context>,
     deliveries: Workers,
@@ -146,6 +148,7 @@ impl House {
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();
         let sessions = Sessions::default();
+        let links = Links::open(&config.state)?;
         let (outbox, deliveries) = Outbox::start(notify::outbox::Setup {
             receivers: config.receivers.clone(),
             base_url: ports.url.clone(),
@@ -153,6 +156,7 @@ impl House {
             metrics: notify::metrics::NotifyMetrics::register(&registry)?,
             clock: clock.clone(),
             snapshots: snapshot.clone(),
+            links: links.clone(),
             pending: queued(&loaded),
             patience: notify::outbox::Patience::default(),
         })?;
@@ -197,6 +201,7 @@ impl House {
             settings,
             snapshot,
             mailbox,
+            links,
             sessions,
             door,
             deliveries,
@@ -258,6 +263,7 @@ impl House {
             store: self.store.clone(),
             mailbox: self.mailbox.clone(),
             clock: self.clock.clone(),
+            links: self.links.clone(),
             config: Arc::new(as_bound(&self.config, ports)),
             ready,
             metrics: web::WebMetrics::register(&self.registry)?,

@@ -342,6 +342,9 @@ pub struct Page {
     pub details: String,
     /// Path of the incident's view, such as `/incidents/1042`.
     pub path: String,
+    /// Path of the link by which its person takes it; made when it is sent, never kept.
+    #[serde(skip)]
+    pub act: Option<String>,
     /// Whether it is still to be sent.
     pub delivery: Delivery,
 }

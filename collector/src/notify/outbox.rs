@@ -35,6 +35,7 @@ use crate::{
         record::Page,
         snapshot::Snapshot,
     },
+    links::Links,
     mailbox::Mailbox,
 };
 
@@ -57,6 +58,8 @@ pub struct Setup {
     pub clock: Clock,
     /// The engine's state: for mirrors, and to fetch pages that did not fit into a queue.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Makes the links by which people take an incident.
+    pub links: Links,
     /// Pages of the record that are still to be sent.
     pub pending: Vec<Page>,
     /// How long to wait between tries.
@@ -187,6 +190,7 @@ fn open<M: Messenger>(
         mailbox: setup.mailbox.clone(),
         clock: setup.clock.clone(),
         snapshots: setup.snapshots.clone(),
+        links: setup.links.clone(),
         random: SystemRandom::new(),
         standing: Standing::new(tray.receiver.clone()),
     };
@@ -233,6 +237,7 @@ struct Worker<M> {
     mailbox: Mailbox,
     clock: Clock,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    links: Links,
     random: SystemRandom,
     standing: Standing,
 }
@@ -268,6 +273,8 @@ impl<M: Messenger> Worker<M> {
 
     fn one_try(&self, page: Arc<Page>) -> impl Future<Output = Sent> + Send + 'static {
         let messenger = Arc::clone(&self.messenger);
+        let mut page = (*page).clone();
+        page.act = self.links.path(&page);
         let seconds = self.tray.metrics.seconds.with_label_values(&[&self.tray.receiver]);
         async move {
             let timer = seconds.start_timer();

@@ -53,6 +53,7 @@ pub(in crate::notify) fn page(id: i64, incident: i64, n: i64) -> Page {
         decided: Timestamp::from_ms(1_795_252_443_250),
         details: "no message since 09:14:00".into(),
         path: format!("/incidents/{incident}"),
+        act: None,
         delivery: Delivery::Queued,
     }
 }
@@ -122,6 +123,7 @@ async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -
     let mut receivers = vec![hook("hook", &url)];
     receivers.extend(others);
     let (outbox, workers) = Outbox::start(Setup {
+        links: Links::open(std::env::temp_dir().as_path()).unwrap(),
         receivers,
         base_url: "https://muster.example.org".into(),
         mailbox,

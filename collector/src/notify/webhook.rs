@@ -89,6 +89,9 @@ struct Data<'a> {
     /// Which person is called, unless the receiver is told as such.
     #[serde(skip_serializing_if = "Option::is_none")]
     person: Option<&'a str>,
+    /// Where that person takes it with one button, without signing in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act_url: Option<String>,
     page: i64,
 }
 
@@ -109,6 +112,7 @@ fn body(page: &Page, base_url: &str) -> Vec<u8> {
             number: page.incident.map(|incident| incident.0),
             details: &page.details,
             person: page.person.as_deref(),
+            act_url: page.act.as_ref().map(|path| format!("{base_url}{path}")),
             page: page.id.0,
         },
     };

@@ -78,6 +78,7 @@ mod tests {
             decided: Timestamp::from_ms(1),
             details: String::new(),
             path: String::new(),
+            act: None,
             delivery: Delivery::Queued,
         }))
     }

@@ -180,6 +180,7 @@ fn page(id: i64, incident: i64, delivery: Delivery) -> Row {
         decided: at(1),
         details: "a\nb".into(),
         path: "/incidents/1".into(),
+        act: None,
         delivery,
     }))
 }

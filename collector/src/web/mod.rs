@@ -35,6 +35,7 @@ use crate::{
     config::Config,
     domain::{host::slots::Slots, settings::shelf::Shelf, snapshot::Snapshot},
     identity::Identity,
+    links::Links,
     mailbox::Mailbox,
     store::Store,
 };
@@ -59,6 +60,8 @@ pub struct WebContext {
     pub mailbox: Mailbox,
     /// The engine's clock.
     pub clock: Clock,
+    /// Reads the links by which people take an incident.
+    pub links: Links,
     /// The configuration.
     pub config: Arc<Config>,
     /// Whether the collector has loaded its state and listens.

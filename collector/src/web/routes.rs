@@ -60,6 +60,8 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::POST, "/sign-in", Need::Nothing, || post(sign_in::with_password)),
     ViewRoute(Method::GET, "/sign-in/{link}", Need::Nothing, || get(sign_in::link_form)),
     ViewRoute(Method::POST, "/sign-in/{link}", Need::Nothing, || post(sign_in::with_link)),
+    ViewRoute(Method::GET, "/act/{link}", Need::Nothing, || get(views::act::view)),
+    ViewRoute(Method::POST, "/act/{link}", Need::Nothing, || post(views::act::take)),
     ViewRoute(Method::POST, "/sign-out", VIEW, || post(sign_in::sign_out)),
     ViewRoute(Method::GET, "/", VIEW, || get(views::status::view)),
     ViewRoute(Method::GET, "/hosts", VIEW, || get(views::status::moved)),

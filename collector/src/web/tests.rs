@@ -83,6 +83,7 @@ impl Stage {
         let mut config = config::parse("", Path::new("collector.toml")).unwrap();
         change(&mut config);
         let context = WebContext {
+            links: crate::links::Links::open(directory.path()).unwrap(),
             snapshot: watch::channel(Arc::new(snapshot)).1,
             slots: Arc::new(Slots::default()),
             settings: Arc::default(),
@@ -236,6 +237,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         decided: now,
         details: HOSTILE.into(),
         path: "/incidents/7".into(),
+        act: None,
         delivery: Delivery::Queued,
     };
     let row = IncidentRow {

@@ -97,6 +97,7 @@ impl Desk {
             decided: now,
             details,
             path: format!("/incidents/{no}"),
+            act: None,
             delivery: Delivery::Queued,
         };
         incident.pages.insert(id, page.clone());
@@ -132,6 +133,7 @@ impl Desk {
             decided: now,
             details: "Somebody asked whether pages arrive here. They do.".into(),
             path: "/settings".into(),
+            act: None,
             delivery: Delivery::Queued,
         };
         self.tests.insert(id, page.clone());

@@ -1,5 +1,6 @@
 //! What people see. Every view is a pure function of the snapshot, the slot and who looks; all works without script.
 
+pub(super) mod act;
 pub(super) mod add;
 mod graph;
 pub(super) mod holds;

@@ -1,0 +1,158 @@
+//! Signed links that let one person take one incident without signing in: written into pages, opened on a phone at night.
+//!
+//! A link names incident, page, person and end; its signature is an HMAC with a key that never leaves the state directory.
+//! Nothing is kept of links: without the key none can be made, with another key all of them are void.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
+
+use crate::domain::{
+    ids::{IncidentNo, PageId},
+    record::{Page, PageKind},
+    time::Timestamp,
+};
+
+/// The key's file in the state directory.
+pub const KEY_FILE: &str = "links.key";
+const KEY_BYTES: usize = 32;
+/// A link works for so long after its page was decided, in milliseconds: a night and the morning after it.
+const WORKS_MS: i64 = 24 * 3_600_000;
+/// Signs only this purpose.
+const PURPOSE: &str = "muster act 1";
+/// Longest name in a link, in bytes.
+const WHO_BYTES: usize = 128;
+
+/// Makes and opens signed links. Cheap to clone.
+#[derive(Clone)]
+pub struct Links {
+    key: Arc<hmac::Key>,
+}
+
+impl std::fmt::Debug for Links {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Links").finish_non_exhaustive()
+    }
+}
+
+/// What a link says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Which incident it takes.
+    pub incident: IncidentNo,
+    /// In which page it stood.
+    pub page: PageId,
+    /// When it ends.
+    pub ends: Timestamp,
+    /// For whom: a person, or a receiver that was told as such.
+    pub who: String,
+}
+
+impl Links {
+    /// With the key of this state directory; one is made where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or holds something else.
+    pub fn open(state: &Path) -> io::Result<Self> {
+        let path = state.join(KEY_FILE);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let mut key = Vec::new();
+        match fs::File::open(&path) {
+            Ok(file) => drop(file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key).map_err(named)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                key = vec![0; KEY_BYTES];
+                let no_bytes = || io::Error::other("the operating system gives no random bytes");
+                SystemRandom::new().fill(&mut key).map_err(|_| no_bytes())?;
+                let mut file =
+                    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(named)?;
+                file.write_all(&key).and_then(|()| file.sync_all()).map_err(named)?;
+            }
+            Err(error) => return Err(named(error)),
+        }
+        if key.len() != KEY_BYTES {
+            let why = format!(
+                "{} does not hold {KEY_BYTES} bytes: remove it, and links in old pages are void",
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(Self { key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &key)) })
+    }
+
+    /// The path of the link that stands in a page; only pages of trouble have one.
+    #[must_use]
+    pub fn path(&self, page: &Page) -> Option<String> {
+        let incident = page.incident.filter(|_| matches!(page.kind, PageKind::Opened | PageKind::Updated))?;
+        let who = page.person.as_deref().unwrap_or(&page.receiver);
+        let who = who[..who.floor_char_boundary(WHO_BYTES)].to_owned();
+        let link = Link { incident, page: page.id, ends: page.decided.plus_ms(WORKS_MS), who };
+        Some(format!("/act/{}", self.sign(&link)))
+    }
+
+    fn sign(&self, link: &Link) -> String {
+        let says = format!("{} {} {} {}", link.incident, link.page, link.ends.ms(), link.who);
+        let tag = hmac::sign(&self.key, format!("{PURPOSE} {says}").as_bytes());
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(says), URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// What a link says, if it is one of ours. Whether it has ended is the caller's business.
+    #[must_use]
+    pub fn read(&self, text: &str) -> Option<Link> {
+        let (says, tag) = text.split_once('.')?;
+        let (says, tag) = (URL_SAFE_NO_PAD.decode(says).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
+        let says = String::from_utf8(says).ok()?;
+        hmac::verify(&self.key, format!("{PURPOSE} {says}").as_bytes(), &tag).ok()?;
+        let mut parts = says.splitn(4, ' ');
+        let mut number = || parts.next()?.parse::<i64>().ok();
+        let (incident, page, ends) = (IncidentNo(number()?), PageId(number()?), Timestamp::from_ms(number()?));
+        Some(Link { incident, page, ends, who: parts.next()?.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> Link {
+        Link { incident: IncidentNo(7), page: PageId(9), ends: Timestamp::from_ms(1_000), who: "Ann B. ♥".into() }
+    }
+
+    #[test]
+    fn a_link_says_what_was_signed_also_after_a_restart_and_nothing_else_does() {
+        let state = tempfile::tempdir().unwrap();
+        let text = Links::open(state.path()).unwrap().sign(&link());
+        let links = Links::open(state.path()).unwrap();
+        assert_eq!(links.read(&text), Some(link()));
+        assert!(!text.contains(['/', '+', '=', '&', '?']), "{text}");
+        let other = tempfile::tempdir().unwrap();
+        assert_eq!(Links::open(other.path()).unwrap().read(&text), None, "another collector's key");
+        for at in 0..text.len() {
+            let mut damaged = text.clone().into_bytes();
+            damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(links.read(&String::from_utf8(damaged).unwrap()), None, "character {at}");
+        }
+        let forged = format!("{}.{}", URL_SAFE_NO_PAD.encode("8 9 1000 Ann"), text.split_once('.').unwrap().1);
+        assert_eq!(links.read(&forged), None);
+        for nothing in ["", ".", "x", "a.b", "é.é"] {
+            assert_eq!(links.read(nothing), None);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_named_with_the_remedy() {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join(KEY_FILE), "short").unwrap();
+        let said = Links::open(state.path()).unwrap_err().to_string();
+        assert!(said.contains(KEY_FILE) && said.contains("remove it"), "{said}");
+    }
+}

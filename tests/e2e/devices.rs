@@ -135,6 +135,70 @@ async fn a_device_that_cannot_be_is_refused_with_the_field_and_what_was_expected
     assert_eq!(collector.hosts().await.len(), 3, "nothing was made of what was refused");
 }
 
+/// Names of those that watch a device, in order.
+async fn watchers(collector: &Collector, name: &str) -> Vec<String> {
+    let known = device(collector, name).await;
+    let names = known["watchers"].as_array().into_iter().flatten().filter_map(|watcher| watcher["name"].as_str());
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort_unstable();
+    names
+}
+
+async fn watched_by(collector: &Collector, name: &str, expected: &[&Agent]) {
+    let mut expected: Vec<&str> = expected.iter().map(|agent| agent.name.as_str()).collect();
+    expected.sort_unstable();
+    let are = || async { (watchers(collector, name).await == expected).then_some(()) };
+    eventually(&format!("{name} is watched by {expected:?}"), s(20), are).await;
+}
+
+#[tokio::test]
+async fn agents_that_take_no_checks_are_not_chosen_are_replaced_and_where_they_are_named_that_is_told() {
+    let hook = Webhook::start().await;
+    let mut collector = Collector::start(&hook.receiver()).await;
+    let mut closed = Agent::enrolled(&collector, "normal", None).await;
+    closed.configure("remote_checks = \"none\"");
+    closed.run();
+    collector.host_is(&closed.host, "up", s(20)).await;
+    let mut first = Agent::up(&collector, "normal").await;
+    let network = Network::make().await;
+    let address = network.inside();
+    collector.cli(&["device", "add", "switch-1", "--watch", "fast", "--address", &address]).await;
+    watched_by(&collector, "switch-1", &[&first]).await;
+    collector.host_is("switch-1", "up", s(20)).await;
+    let second = Agent::up(&collector, "normal").await;
+    watched_by(&collector, "switch-1", &[&first, &second]).await;
+
+    // What it said is known over a restart, before it is heard again.
+    assert_eq!(collector.stop().await, 0, "{}", collector.log());
+    collector.run().await;
+    assert_eq!(watchers(&collector, "switch-1").await.len(), 2);
+    collector.host_is(&closed.host, "up", s(70)).await;
+    collector.host_is("switch-1", "up", s(70)).await;
+    assert_eq!(collector.metric_sum("muster_finding", "settings_refused").await, 0.0);
+    assert_eq!(hook.of("incident.opened").len(), 0, "nothing was asked that it refuses");
+
+    // One that was chosen takes none any more: whoever else can does it.
+    first.configure("remote_checks = \"none\"");
+    assert_eq!(first.stop().await, 0, "{}", first.log());
+    first.run();
+    watched_by(&collector, "switch-1", &[&second]).await;
+    collector.host_is("switch-1", "up", s(20)).await;
+
+    // Whoever is named is meant, and what keeps it from watching is said at once and wherever the device is shown.
+    let add = ["device", "add", "switch-1", "--watch", "fast", "--address", &address, "--watcher", &closed.name];
+    let said = collector.try_cli(&add).await;
+    let why = "remote_checks = \"none\": set it to \"built_in\" there and restart the agent";
+    assert_eq!((said.code, said.out.trim()), (0, "done"), "{}", said.all());
+    assert!(said.err.contains(&format!("{} cannot watch it", closed.name)) && said.err.contains(why), "{}", said.all());
+    watched_by(&collector, "switch-1", &[&closed]).await;
+    let shown = collector.cli(&["device", "show", "switch-1"]).await;
+    assert!(shown.contains(why), "{shown}");
+    let known = device(&collector, "switch-1").await;
+    let view = collector.get(&format!("/hosts/{}", known["id"].as_str().unwrap_or_default())).await.body;
+    assert!(view.contains("cannot watch") && view.contains("and restart the agent, or name another watcher"), "{view}");
+    assert_eq!(said.err.lines().count(), 1, "{}", said.all());
+}
+
 /// Runs an import of this table, with these further words.
 async fn import(collector: &Collector, table: &str, more: &[&str]) -> muster_tests::process::Said {
     let file = collector.home().join("devices.csv");

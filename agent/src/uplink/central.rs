@@ -16,7 +16,7 @@ use super::settings::{Settings, Watch};
 use crate::check::Definition;
 use crate::check::define::Table;
 use crate::check::remote::{self, Local};
-use crate::config::Inspection;
+use crate::config::{Inspection, RemoteChecks};
 
 /// The wire's limit for a settings document.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
@@ -130,6 +130,10 @@ impl Uplink {
             keys: KEYS.map(str::to_owned).to_vec(),
             ..v1::SettingsApplied::default()
         };
+        // Said even where there is none to take, so that nobody sends what would be refused.
+        if self.parts.local.remote_checks == RemoteChecks::None {
+            answer.local.push("remote_checks".to_owned());
+        }
         match Central::read(&settings.document, &self.parts.local) {
             Ok(central) => {
                 self.take_settings(central.settings);
@@ -141,7 +145,7 @@ impl Uplink {
                     self.memory.save(&self.parts.state);
                 }
                 self.take_checks(central.checks);
-                answer.local = central.local;
+                answer.local.extend(central.local);
             }
             Err(refused) => {
                 let (version, why) = (settings.version, refused.why.escape_debug());

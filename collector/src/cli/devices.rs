@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     CliError,
@@ -100,6 +100,17 @@ pub(super) struct NewDevice {
 }
 
 impl Desk {
+    async fn set_device(&self, body: Value) -> Result<(), CliError> {
+        let answer = self.client.post("/devices", body).await?;
+        if self.json {
+            return print::json(&answer);
+        }
+        print::line("done")?;
+        let warnings = answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        warnings.for_each(print::warning);
+        Ok(())
+    }
+
     pub(super) async fn device(&self, task: DeviceTask) -> Result<(), CliError> {
         match task {
             DeviceTask::Add(new) => {
@@ -108,7 +119,7 @@ impl Desk {
                 for (key, value) in given.into_iter().filter_map(|(key, value)| Some((key, value?))) {
                     body[key] = value.into();
                 }
-                self.done(Method::POST, "/devices", Some(body)).await
+                self.set_device(body).await
             }
             DeviceTask::List => self.list("/devices", "", &DEVICES).await,
             DeviceTask::Show { device } => self.one(&format!("/devices/{}", encode(&device))).await,

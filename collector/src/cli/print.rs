@@ -51,6 +51,12 @@ pub(super) fn line(text: &str) -> Result<(), CliError> {
         .map_err(|error| CliError::Failed(format!("nothing can be written: {error}")))
 }
 
+/// Something that was done and yet is to be looked at.
+pub(super) fn warning(text: &str) {
+    // Nothing better can be done when standard error is gone.
+    let _ = writeln!(std::io::stderr().lock(), "muster-collector: {}", printable(text));
+}
+
 pub(super) fn json(value: &Value) -> Result<(), CliError> {
     line(&format!("{value:#}"))
 }
@@ -129,6 +135,10 @@ fn cell(value: &Value) -> String {
         Value::Array(items) => items.len().to_string(),
         other => other.to_string(),
     };
+    printable(&text)
+}
+
+fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

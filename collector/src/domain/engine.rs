@@ -263,6 +263,7 @@ impl Engine {
     fn host(&mut self, no: HostNo, event: HostEvent, now: Timestamp, effects: &mut Vec<Effect>) {
         let own = if let HostEvent::Opened { labels, .. } = &event { Some(labels.clone()) } else { None };
         let event = match event {
+            HostEvent::Answered(reply) => return self.answered(no, reply, effects),
             HostEvent::Checked { outcomes } => {
                 HostEvent::Checked { outcomes: self.take_device_outcomes(no, outcomes, now, effects) }
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     assets::Asset,
-    device::Device,
+    device::{Device, obstacle::Reply},
     hold::Hold,
     ids::{HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
     labels::{Admission, Profile},
@@ -122,6 +122,8 @@ pub enum HostEvent {
         /// The last outcome of each.
         outcomes: Vec<super::host::checks::Outcome>,
     },
+    /// It answered to the settings that it was given last.
+    Answered(Reply),
     /// Its admission changed (already durable).
     Admitted(Admission),
     /// Its scope (site or the collector's own network) is cut, as the desk sees it.

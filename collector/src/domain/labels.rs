@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    device::obstacle::RemoteChecks,
     ids::{HostId, HostNo},
     layers::{Effective, Layers},
     watch::Watch,
@@ -129,6 +130,9 @@ pub struct Facts {
     pub chassis: String,
     /// The agent's version.
     pub agent_version: String,
+    /// What its answers say of checks from here.
+    #[serde(default, skip_serializing_if = "RemoteChecks::is_unsaid")]
+    pub remote_checks: RemoteChecks,
 }
 
 /// The class that a chassis suggests.

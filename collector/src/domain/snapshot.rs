@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{
     desk::holds::HeldBy,
-    device::{Device, Said},
+    device::{Device, Said, obstacle::Obstacle},
     event::Severity,
     hold::Hold,
     host::{Cause, State, checks::CheckRow},
@@ -66,6 +66,8 @@ pub struct HostView {
     pub parent: Option<HostNo>,
     /// What its agent is told besides the settings of its scopes: the checks of the devices that it watches.
     pub watches: Vec<Part>,
+    /// What keeps its agent from watching devices, as far as is known.
+    pub cannot_watch: Option<Obstacle>,
 }
 
 /// A host without an agent.

@@ -73,6 +73,7 @@ fn view(name: &str, state: State) -> HostView {
         device: None,
         parent: None,
         watches: Vec::new(),
+        cannot_watch: None,
     }
 }
 

@@ -273,6 +273,7 @@ fn host_facts(facts: v1::HostFacts, agent_version: String) -> Result<Facts, Deco
         architecture: facts.architecture,
         chassis: facts.chassis,
         agent_version,
+        ..Facts::default()
     })
 }
 

@@ -173,7 +173,8 @@ impl Visitor {
             slot.adopt(&view.findings);
             refused = settings::stands_refused(&view.findings);
         }
-        let (settings, _) = settings::of(context, &profile).await.map_err(|error| unavailable(&error.to_string()))?;
+        let due = settings::of(context, &profile).await.map_err(|error| unavailable(&error.to_string()))?;
+        let course = due.course(refused);
         presence.slot_open = true;
         self.info.control.set_level(profile.watch);
         let opened = self.opened(session, &greeting, &time, now);
@@ -183,7 +184,7 @@ impl Visitor {
         context.arrived(self.info.address());
         outbox.put(Body::Welcome(v1::Welcome {
             generation,
-            settings: Some(settings),
+            settings: Some(due.settings),
             server_wall_ms: now.ms(),
             known_epoch: received.map(|(epoch, _)| epoch.to_vec()).unwrap_or_default(),
             through: received.map_or(0, |(_, through)| through),
@@ -195,7 +196,7 @@ impl Visitor {
         let ahead_ms = time.ahead_ms();
         tracing::debug!(host.id = %profile.id, session = %session, ahead_ms, "host {name:?} is connected");
         let lane = Lane::new(same_epoch, greeting.last_record);
-        let mut running = Running::new(
+        let running = Running::new(
             self.context.clone(),
             profile,
             session,
@@ -206,8 +207,8 @@ impl Visitor {
             time,
             greeting.epoch,
             lane,
+            course,
         );
-        running.settings_refused = refused;
         Ok(Box::new(running))
     }
 

@@ -109,8 +109,8 @@ pub(crate) struct Running {
     draining: bool,
     /// Its settings may be others now.
     settings_due: bool,
-    /// The agent has refused those that it was given last.
-    pub(super) settings_refused: bool,
+    /// Which it was given, and how it took them.
+    settings: settings::Course,
 }
 
 impl Running {
@@ -126,6 +126,7 @@ impl Running {
         time: HostTime,
         epoch: [u8; 16],
         lane: Lane,
+        settings: settings::Course,
     ) -> Self {
         Self {
             context,
@@ -150,7 +151,7 @@ impl Running {
             asked: 0,
             draining: false,
             settings_due: false,
-            settings_refused: false,
+            settings,
         }
     }
 }

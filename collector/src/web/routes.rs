@@ -117,7 +117,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/hosts/{host}/rules", VIEW, "By which limits it is judged, and where each comes from", query ["rule"], body None, "RuleValueList", get(api::rules::of_host)),
     api!(POST "/hosts/{host}/parent", OPERATE, "Say which device it is behind", query [], body Some("NewParent"), "Done", post(api::devices::set_parent)),
     api!(GET "/devices", VIEW, "Hosts without an agent, and who watches them", query [], body None, "DeviceList", get(api::devices::list)),
-    api!(POST "/devices", OPERATE, "Add a device, or make the one with this name as asked", query [], body Some("NewDevice"), "Done", post(api::devices::add)),
+    api!(POST "/devices", OPERATE, "Add a device, or make the one with this name as asked", query [], body Some("NewDevice"), "DeviceSet", post(api::devices::add)),
     api!(POST "/devices/import", OPERATE, "Add or change all devices of a table (CSV), or say what that would do", query [], body Some("DeviceImport"), "DeviceImported", post(api::devices::import::import)),
     api!(GET "/devices/{device}", VIEW, "One device, by id or name", query [], body None, "Device", get(api::devices::show)),
     api!(DELETE "/devices/{device}", ADMIN, "It is gone for good; its records stay", query [], body None, "Done", delete(api::devices::remove)),

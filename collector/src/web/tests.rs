@@ -205,6 +205,7 @@ pub(super) fn hostile_fleet(now: Timestamp) -> Snapshot {
         device: None,
         parent: None,
         watches: Vec::new(),
+        cannot_watch: None,
     };
     Snapshot {
         at: now,

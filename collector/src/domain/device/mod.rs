@@ -4,6 +4,7 @@
 //! them that is heard says so, down when all that can be heard say hard that it does not answer, and unknown when none
 //! can be heard or can tell: never down for want of watchers.
 
+pub mod obstacle;
 pub mod plan;
 pub mod table;
 #[cfg(test)]

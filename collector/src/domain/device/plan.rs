@@ -1,5 +1,5 @@
-//! Who watches which device: those that are named, else two agents of its site, chosen so that the same fleet gives the
-//! same choice and few are chosen anew when it changes.
+//! Who watches which device: those that are named, else two agents of its site that can, chosen so that the same fleet
+//! gives the same choice and few are chosen anew when it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,18 +24,21 @@ pub struct Plan {
 }
 
 /// Makes the plan for these hosts, of which `devices` have no agent. Whatever is behind a device does not watch it: it
-/// would fall silent with it.
+/// would fall silent with it. Only those that are able are chosen; whoever is named is meant.
 #[must_use]
 pub fn plan<'a>(
     hosts: impl Iterator<Item = &'a Profile>,
     devices: &BTreeMap<HostNo, Device>,
     parents: &BTreeMap<HostNo, HostNo>,
+    is_able: impl Fn(&Profile) -> bool,
 ) -> Plan {
     let profiles: BTreeMap<HostNo, &Profile> = hosts.map(|profile| (profile.no, profile)).collect();
     let (mut of_site, mut by_id) = (BTreeMap::<Option<&str>, Vec<&Profile>>::new(), BTreeMap::<HostId, HostNo>::new());
     for profile in profiles.values().filter(|profile| can_watch(profile, devices)) {
         // Where a host only says itself that it stands decides nothing about others.
-        of_site.entry(profile.confirmed_site()).or_default().push(profile);
+        if is_able(profile) {
+            of_site.entry(profile.confirmed_site()).or_default().push(profile);
+        }
         by_id.insert(profile.id, profile.no);
     }
     let mut plan = Plan::default();

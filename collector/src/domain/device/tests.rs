@@ -112,7 +112,7 @@ fn two_of_the_site_watch_what_names_nobody_servers_first_and_nobody_behind_it() 
         profile(10, Some("rome"), Class::Device),
     ];
     let devices = BTreeMap::from([(HostNo(9), device(9)), (HostNo(10), device(10))]);
-    let watchers = |devices: &_, parents: &_| plan(hosts.iter(), devices, parents).watchers;
+    let watchers = |devices: &_, parents: &_| plan(hosts.iter(), devices, parents, |_| true).watchers;
     let mut chosen = watchers(&devices, &BTreeMap::new());
     chosen.values_mut().for_each(|of| of.sort_unstable());
     assert_eq!(chosen, [(HostNo(9), vec![HostNo(2), HostNo(3)]), (HostNo(10), vec![])].into());
@@ -167,8 +167,8 @@ proptest! {
         let profiles: Vec<Profile> = (1..=hosts + 1).map(|no| profile(no, None, Class::Server))
             .chain((100..100 + devices).map(|no| profile(no, None, Class::Device))).collect();
         let devices: BTreeMap<HostNo, Device> = (100..100 + devices).map(|no| (HostNo(no), device(no))).collect();
-        let few = plan(profiles.iter().filter(|profile| profile.no.0 != hosts + 1), &devices, &BTreeMap::new());
-        let more = plan(profiles.iter(), &devices, &BTreeMap::new());
+        let few = plan(profiles.iter().filter(|profile| profile.no.0 != hosts + 1), &devices, &BTreeMap::new(), |_| true);
+        let more = plan(profiles.iter(), &devices, &BTreeMap::new(), |_| true);
         for (no, before) in &few.watchers {
             let after = &more.watchers[no];
             prop_assert_eq!(after.len(), 2);

@@ -9,13 +9,16 @@ use super::Engine;
 use crate::domain::{
     desk::parents::{Family, Watched},
     device::{
-        Device, Said, Word, detect_ms, of_check,
+        Device, Said, Word, detect_ms,
+        obstacle::{Obstacle, Refusal, RemoteChecks, Reply},
+        of_check,
         plan::{Plan, is_circle, plan},
         word,
     },
     event::{Answer, Effect, HostEvent},
     host::{change::HostChange, checks::Outcome},
     ids::{HostId, HostNo},
+    labels::Profile,
     record::{Loaded, Row},
     settings::Part,
     snapshot::{DeviceView, WatcherView},
@@ -34,6 +37,8 @@ pub(super) struct Devices {
     plan: Plan,
     /// By device and watcher.
     said: BTreeMap<(HostNo, HostNo), Said>,
+    /// Settings that agents refuse.
+    refusals: BTreeMap<HostNo, Refusal>,
     /// Something changed by which watchers are chosen.
     pub(super) stale: bool,
 }
@@ -70,7 +75,7 @@ impl Engine {
         if device.watchers.len() > WATCHERS {
             return Answer::Refused(format!("a device has at most {WATCHERS} watchers"));
         }
-        if let Some(answer) = device.watchers.iter().find_map(|id| self.cannot_watch(*id)) {
+        if let Some(answer) = device.watchers.iter().find_map(|id| self.is_no_watcher(*id)) {
             return answer;
         }
         match self.set_parent(no, parent, effects) {
@@ -86,7 +91,7 @@ impl Engine {
         Answer::Done
     }
 
-    fn cannot_watch(&self, id: HostId) -> Option<Answer> {
+    fn is_no_watcher(&self, id: HostId) -> Option<Answer> {
         match self.by_id.get(&id) {
             None => Some(Answer::NotFound(format!("host {id}, which is to watch it"))),
             Some(no) if self.devices.is_one(*no) => {
@@ -139,7 +144,11 @@ impl Engine {
         }
         self.devices.stale = false;
         let profiles = self.hosts.values().map(|host| &host.profile);
-        let new = plan(profiles, &self.devices.known, &self.devices.parents);
+        // One of which nothing is known is asked for nothing: it might refuse.
+        let is_able = |profile: &Profile| {
+            profile.facts.remote_checks == RemoteChecks::Taken && !self.devices.refusals.contains_key(&profile.no)
+        };
+        let new = plan(profiles, &self.devices.known, &self.devices.parents, is_able);
         let old = std::mem::replace(&mut self.devices.plan, new);
         let plan = &self.devices.plan;
         let is_watched =
@@ -232,6 +241,30 @@ impl Engine {
             }
             self.with_host(device, now, effects, |host, now| host.device_is(word, now));
         }
+    }
+
+    /// An agent answered to its settings: it may be able to watch now, or no more.
+    pub(super) fn answered(&mut self, no: HostNo, reply: Reply, effects: &mut Vec<Effect>) {
+        let before = self.cannot_watch(no);
+        let Some(host) = self.hosts.get_mut(&no) else { return };
+        let is_new = host.profile.facts.remote_checks != reply.remote_checks;
+        if is_new {
+            host.profile.facts.remote_checks = reply.remote_checks;
+            effects.push(Effect::Record(Row::Host(Box::new(host.profile.clone()))));
+        }
+        if let Some(refusal) = Refusal::after(self.devices.refusals.remove(&no), reply) {
+            self.devices.refusals.insert(no, refusal);
+        }
+        if is_new || self.cannot_watch(no) != before {
+            self.devices.stale = true;
+            self.dirty_hosts.insert(no);
+            effects.push(Effect::Publish);
+        }
+    }
+
+    /// What keeps a host's agent from watching devices, as far as is known.
+    pub(super) fn cannot_watch(&self, no: HostNo) -> Option<Obstacle> {
+        Obstacle::of(self.hosts.get(&no)?.profile.facts.remote_checks, self.devices.refusals.get(&no))
     }
 
     /// A watcher's session has begun: its welcome may have been written before it was to watch.

@@ -66,6 +66,7 @@ impl Engine {
             device: self.device_view(no),
             parent: self.devices.parents.get(&no).copied(),
             watches: self.parts_for(no),
+            cannot_watch: self.cannot_watch(no),
         }))
     }
 }

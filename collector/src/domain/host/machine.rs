@@ -134,6 +134,8 @@ impl Host {
                 self.ended(how, proof, now, &mut step);
             }
             HostEvent::Heard { .. } | HostEvent::Silent { .. } | HostEvent::Ended { .. } => {}
+            // The engine's: what it says is about devices.
+            HostEvent::Answered(_) => {}
             HostEvent::Looked { look, answer } => self.looked(look, answer, now, &mut step),
             HostEvent::Judged { judgements, .. } => {
                 for judgement in judgements {
@@ -198,6 +200,7 @@ impl Host {
         self.up_before = self.up_before.filter(|_| !rebooted);
         self.boot_id = Some(boot_id);
         self.peer = Some(peer);
+        let facts = Facts { remote_checks: self.profile.facts.remote_checks, ..facts };
         if self.profile.facts != facts {
             self.profile.facts = facts;
             step.effects.push(Effect::Record(Row::Host(Box::new(self.profile.clone()))));

@@ -153,7 +153,7 @@ impl Cause {
             Self::Answers => "it answers".into(),
             Self::NoAnswer(words) => format!("it does not answer: {words}"),
             Self::WatchersSilent => "none of its watchers is heard and can tell".into(),
-            Self::Unwatched => "nobody watches it: there is no agent at its site, name one".into(),
+            Self::Unwatched => "nobody watches it: there is no agent at its site that could, name one".into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use muster_proto::v1::{self, collector_message::Body};
 use super::Running;
 use crate::{
     domain::{
+        device::obstacle::{RemoteChecks, Reply},
         event::{HostEvent, Judgement, Severity, Verdict},
         ids::HostNo,
         labels::{Class, Profile},
@@ -23,8 +24,36 @@ use crate::{
 const RULE: &str = "settings_refused";
 const PART: &str = "settings";
 
-/// The settings of a host as they are now, and whether it was given others last.
-pub(crate) async fn of(context: &Context, profile: &Profile) -> Result<(v1::Settings, bool), StoreError> {
+/// How a session stands to the settings of its host.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Course {
+    /// The version that it was given last.
+    version: u64,
+    /// Whether checks of devices are among them.
+    with_devices: bool,
+    /// The agent has refused those that it answered for last.
+    refused: bool,
+}
+
+/// The settings of a host as they are now.
+pub(crate) struct Due {
+    /// As they are sent.
+    pub(crate) settings: v1::Settings,
+    /// Whether it was given others last.
+    is_new: bool,
+    /// Whether checks of devices are among them.
+    with_devices: bool,
+}
+
+impl Due {
+    /// The course of a session that begins with these; `refused`: the agent's last answer was a refusal.
+    pub(crate) const fn course(&self, refused: bool) -> Course {
+        Course { version: self.settings.version, with_devices: self.with_devices, refused }
+    }
+}
+
+/// The settings of a host as they are now, numbered.
+pub(crate) async fn of(context: &Context, profile: &Profile) -> Result<Due, StoreError> {
     let shelf = &context.rooms.settings;
     let watches = {
         let snapshot = context.rooms.snapshot.borrow();
@@ -36,7 +65,8 @@ pub(crate) async fn of(context: &Context, profile: &Profile) -> Result<(v1::Sett
         context.rooms.store.put_given(profile.no, given).await?;
         shelf.gave(profile.no, given);
     }
-    Ok((v1::Settings { version: given.version, document: document.into_bytes() }, is_new))
+    let settings = v1::Settings { version: given.version, document: document.into_bytes() };
+    Ok(Due { settings, is_new, with_devices: !watches.is_empty() })
 }
 
 /// The host as last published; as the door knows it where it is not published yet.
@@ -60,12 +90,13 @@ impl Running {
     pub(super) async fn give_settings(&mut self) {
         let profile = published(&self.context, self.profile.clone());
         match of(&self.context, &profile).await {
-            Ok((settings, is_new)) => {
+            Ok(due) => {
                 let watch = profile.watch;
+                self.settings = due.course(self.settings.refused);
                 self.context.rooms.slots.set_watch(profile.no, watch);
                 self.presence.info().control.set_level(watch);
-                if is_new {
-                    self.outbox.put(Body::Settings(settings));
+                if due.is_new {
+                    self.outbox.put(Body::Settings(due.settings));
                 }
                 self.profile = profile;
             }
@@ -76,7 +107,7 @@ impl Running {
     }
 
     /// Keeps its answer; what the engine must hear of it.
-    pub(super) fn on_settings_applied(&mut self, answer: Answer) -> Option<HostEvent> {
+    pub(super) fn on_settings_applied(&mut self, answer: Answer) -> impl Iterator<Item = HostEvent> + use<> {
         let (no, refused): (HostNo, bool) = (self.profile.no, !answer.error.is_empty());
         let verdict = if refused {
             self.metrics().refuse("settings");
@@ -86,11 +117,22 @@ impl Running {
             Some(Verdict::Holds { severity: severity(&self.profile), evidence })
         } else {
             let evidence = format!("the host has taken its settings (version {})", answer.version);
-            self.settings_refused.then_some(Verdict::Cleared { evidence })
+            self.settings.refused.then_some(Verdict::Cleared { evidence })
         };
-        self.settings_refused = refused;
+        self.settings.refused = refused;
+        // An answer to older settings says nothing of those that are on their way.
+        let reply = (answer.version == self.settings.version).then(|| self.reply(&answer));
         self.context.rooms.settings.answered(no, answer);
         let judgement = |verdict| Judgement { part: PART.into(), rule: RULE, verdict };
-        verdict.map(|verdict| HostEvent::Judged { through: None, judgements: vec![judgement(verdict)] })
+        let judged = verdict.map(|verdict| HostEvent::Judged { through: None, judgements: vec![judgement(verdict)] });
+        reply.map(HostEvent::Answered).into_iter().chain(judged)
+    }
+
+    fn reply(&self, answer: &Answer) -> Reply {
+        Reply {
+            remote_checks: RemoteChecks::said(&answer.keys, &answer.local),
+            refused: (!answer.error.is_empty()).then(|| answer.error.clone()),
+            with_devices: self.settings.with_devices,
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        device::{Device, Probe, is_address},
+        device::{Device, Probe, is_address, obstacle::Obstacle},
         event::{Command, Event},
         ids::{HostId, HostNo},
         labels::Admission,
@@ -91,7 +91,7 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(device): Path<S
 
 fn to_json(snapshot: &Snapshot, host: &HostView) -> Option<Value> {
     let (profile, view) = (&host.profile, host.device.as_ref()?);
-    let watchers: Vec<Value> = view.watchers.iter().map(watcher_json).collect();
+    let watchers: Vec<Value> = view.watchers.iter().map(|watcher| watcher_json(snapshot, watcher)).collect();
     Some(json!({
         "id": profile.id, "name": profile.name, "address": view.device.address, "check": view.device.probe.words(),
         "site": profile.site, "watch": profile.watch, "labels": profile.labels, "state": host.state,
@@ -101,12 +101,18 @@ fn to_json(snapshot: &Snapshot, host: &HostView) -> Option<Value> {
     }))
 }
 
-fn watcher_json(watcher: &WatcherView) -> Value {
+fn watcher_json(snapshot: &Snapshot, watcher: &WatcherView) -> Value {
     let said = watcher.said.as_ref();
     json!({
         "name": watcher.name, "heard": watcher.heard, "status": said.map(|said| said.status.word()),
         "since": said.map(|said| said.since.to_string()), "output": said.map(|said| &said.output),
+        "cannot_watch": obstacle_of(snapshot, watcher).map(Obstacle::words),
     })
+}
+
+/// What keeps a watcher from watching, as far as is known.
+pub(in crate::web) fn obstacle_of<'a>(snapshot: &'a Snapshot, watcher: &WatcherView) -> Option<&'a Obstacle> {
+    snapshot.hosts.get(&watcher.host)?.cannot_watch.as_ref()
 }
 
 /// The display name of a host.
@@ -136,6 +142,7 @@ async fn put(web: &Web, caller: &Caller, asked: NewDevice) -> Answered {
         names.iter().map(|name| find(&snapshot, name).map(|host| host.profile.id)).collect()
     };
     let watchers = ids(&asked.watchers)?;
+    let warnings = warnings(&snapshot, &watchers);
     let parent = ids(asked.parent.as_slice())?.pop();
     let fixed = [("site", asked.site), ("watch", asked.watch)];
     let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -156,7 +163,16 @@ async fn put(web: &Web, caller: &Caller, asked: NewDevice) -> Answered {
         let Json(_) = command(web, caller, Command::Label { hosts: vec![host], says }).await?;
     }
     let device = Box::new(Device { host: HostNo(0), address: asked.address, probe, watchers });
-    command(web, caller, Command::Device { host, device, parent }).await
+    let Json(mut done) = command(web, caller, Command::Device { host, device, parent }).await?;
+    done["warnings"] = warnings.into();
+    Ok(Json(done))
+}
+
+/// What is known already to keep those that are named from watching.
+fn warnings(snapshot: &Snapshot, watchers: &[HostId]) -> Vec<String> {
+    let named = snapshot.hosts.values().filter(|host| watchers.contains(&host.profile.id));
+    let cannot = named.filter_map(|host| Some((&host.profile.name, host.cannot_watch.as_ref()?.words())));
+    cannot.map(|(name, why)| format!("{name} cannot watch it: {why}")).collect()
 }
 
 async fn make(web: &Web, caller: &Caller, name: &str) -> Result<HostId, Problem> {

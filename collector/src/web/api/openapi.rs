@@ -211,6 +211,8 @@ fn of_rules() -> Map<String, Value> {
                 "key": text, "says": text, "unit": { "enum": ["ratio", "bytes", "seconds", "number"] }, "default": text,
                 "least": text, "most": text })) } }))),
         "Device": device(),
+        "DeviceSet": object(&["done", "warnings"], json!({
+            "done": { "type": "boolean" }, "warnings": { "type": "array", "items": text } })),
         "DeviceImported": object(&["rows", "done"], json!({ "done": { "type": "boolean" }, "rows": { "type": "array",
             "items": object(&["line", "name", "does"], json!({ "line": { "type": "integer" }, "name": text, "does": text })) } })),
         "DeviceList": list_of(reference("Device")),
@@ -229,7 +231,8 @@ fn device() -> Value {
     let watcher = object(
         &["name", "heard"],
         json!({
-        "name": text, "heard": { "type": "boolean" }, "status": maybe_text, "since": maybe_text, "output": maybe_text }),
+        "name": text, "heard": { "type": "boolean" }, "status": maybe_text, "since": maybe_text, "output": maybe_text,
+        "cannot_watch": maybe_text }),
     );
     object(
         &["id", "name", "address", "check", "state", "since", "why", "behind", "watchers"],

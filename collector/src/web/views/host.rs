@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
+        device::obstacle::Obstacle,
         event::Command,
         host::{State, checks::CheckRow},
         ids::HostNo,
@@ -32,6 +33,7 @@ use crate::{
         Shared, Web,
         access::Caller,
         api::{
+            devices::obstacle_of,
             holds,
             hosts::{check_says, find, last_heard},
             rules::quieten,
@@ -142,6 +144,8 @@ struct WatcherLine {
     badge: Badge,
     since: Option<When>,
     words: String,
+    /// What keeps it from watching, and the remedy.
+    cannot: Option<String>,
 }
 
 /// What it is told, and what it makes of it.
@@ -250,7 +254,9 @@ fn device_lines(
         let told = said.map(|said| said.headline().to_owned()).unwrap_or_else(|| "it has said nothing yet".into());
         let words = if watcher.heard { told } else { format!("{told} (it is not heard now, so this does not count)") };
         let url = snapshot.hosts.get(&watcher.host).map_or_else(String::new, |host| link(&host.profile).1);
-        WatcherLine { name: watcher.name.clone(), url, badge, since: said.map(|said| when(said.since)), words }
+        let cannot = obstacle_of(snapshot, watcher).map(Obstacle::words);
+        let since = said.map(|said| when(said.since));
+        WatcherLine { name: watcher.name.clone(), url, badge, since, words, cannot }
     });
     let behind = snapshot.hosts.values().filter(|host| host.parent == Some(no)).map(|host| {
         let (name, url) = link(&host.profile);

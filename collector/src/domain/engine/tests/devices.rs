@@ -10,7 +10,7 @@ use crate::domain::{
 
 impl Fleet {
     /// Adds a device that these hosts watch.
-    fn device(&mut self, no: i64, watchers: &[i64], parent: Option<i64>) {
+    pub(super) fn device(&mut self, no: i64, watchers: &[i64], parent: Option<i64>) {
         let known = Profile { class: Class::Device, ..profile(no, Watch::Normal) };
         let host = known.id;
         self.apply(Event::Enrolled(Box::new(known)));

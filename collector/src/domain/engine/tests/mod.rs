@@ -21,6 +21,7 @@ mod holds;
 mod labels;
 mod oncall;
 mod table;
+mod watchers;
 
 const START: i64 = 1_790_000_000_000;
 

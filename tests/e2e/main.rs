@@ -11,6 +11,7 @@ mod captured;
 mod checks;
 mod crowd;
 mod cut;
+mod declared;
 mod deploy;
 mod devices;
 mod disk;

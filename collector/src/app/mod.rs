@@ -2,6 +2,7 @@
 
 mod backlog;
 mod deciding;
+mod devices;
 mod housekeeping;
 mod pulse;
 mod settings;
@@ -142,7 +143,7 @@ impl House {
         telemetry::register(&registry)?;
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
-        let loaded = store.load().await?;
+        let loaded = devices::load(&config, &identity, &store, clock.now()).await?;
         let (engine, first) = engine(&config, &loaded, clock.now());
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
@@ -344,9 +345,11 @@ fn queued(loaded: &Loaded) -> Vec<Page> {
     loaded.pages.iter().filter(|page| page.delivery == Delivery::Queued).cloned().collect()
 }
 
-/// The engine as loaded, its hosts labelled by the configuration's rules as they are now.
+/// The engine as loaded, with the configuration's devices and its hosts labelled by the configuration's rules, both as
+/// they are now.
 fn engine(config: &Config, loaded: &Loaded, now: Timestamp) -> (Engine, Vec<Effect>) {
     let (mut engine, mut first) = Engine::new(loaded, config.roster.clone(), now);
+    first.extend(devices::declare(config, &mut engine, now));
     first.extend(engine.rule(config.host_rules.clone(), now));
     (engine, first)
 }

@@ -69,7 +69,14 @@ pub(super) enum Task {
     /// Run the collector
     Serve,
     /// Check the configuration, name every mistake, and end
-    CheckConfig,
+    #[command(after_help = "\
+Devices are compared with the hosts and devices that are known in the state directory, if there is one: names that are
+taken, parents and watchers that are not there, circles. A collector that starts leaves only that out and says so.")]
+    CheckConfig {
+        /// Look at the file alone, whatever is known of the fleet
+        #[arg(long)]
+        file_only: bool,
+    },
     /// Join tokens: what lets a machine enrol
     #[command(subcommand)]
     Token(TokenTask),

@@ -14,7 +14,7 @@ use super::{
 
 const IMPORTED: [Column; 3] = [("line", "line"), ("name", "name"), ("does", "does")];
 
-const DEVICES: [Column; 8] = [
+const DEVICES: [Column; 9] = [
     ("name", "name"),
     ("state", "state"),
     ("since", "since"),
@@ -23,6 +23,7 @@ const DEVICES: [Column; 8] = [
     ("check", "check"),
     ("site", "site"),
     ("parent", "parent"),
+    ("from file", "file"),
 ];
 
 /// `device ...`
@@ -64,7 +65,7 @@ Example:
         #[arg(long)]
         dry_run: bool,
     },
-    /// It is gone for good; its records stay
+    /// It is gone for good; its records stay. One that stands in collector.toml is removed there
     Remove {
         /// Its name or id
         device: String,

@@ -83,8 +83,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn execute(arguments: Arguments) -> Result<(), CliError> {
     match arguments.task {
         Task::Serve => serve(&arguments.place),
-        Task::CheckConfig => {
-            let config = load(&arguments.place)?;
+        Task::CheckConfig { file_only } => {
+            let config = check(&arguments.place, file_only)?;
             print::line(&format!("the configuration is fine; state in {}; {}", config.state.display(), config.pager()))
         }
         Task::Openapi => print::json(&crate::web::api_description()),
@@ -106,6 +106,19 @@ fn serve(place: &arguments::Place) -> Result<(), CliError> {
     let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;
     // The whole chain once: this is where it is handled.
     runtime.block_on(crate::app::serve(config)).map_err(|error| CliError::Failed(format!("{error:#}")))
+}
+
+/// The configuration compared with the fleet that is known; a state that cannot be read is no mistake of the file.
+fn check(place: &arguments::Place, file_only: bool) -> Result<crate::config::Config, CliError> {
+    let known = |state: &std::path::Path| {
+        let state = place.state.as_deref().unwrap_or(state);
+        crate::store::peek::fleet(state).unwrap_or_else(|error| {
+            print::warning(&format!("devices are looked at in the file alone: {}: {error}", state.display()));
+            None
+        })
+    };
+    let known = |state: &std::path::Path| if file_only { None } else { known(state) };
+    crate::config::load_among(place.config.as_deref(), known).map_err(|errors| CliError::Usage(errors.to_string()))
 }
 
 fn load(place: &arguments::Place) -> Result<crate::config::Config, CliError> {

@@ -4,6 +4,7 @@
 //! is a configuration without any setting. Secrets are never in the file, only the paths of the files that hold them.
 
 mod checks;
+mod devices;
 mod host_rules;
 mod oncall;
 mod read;
@@ -24,6 +25,8 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+
+use crate::domain::device::declared::{Declared, Fleet};
 
 /// Where the configuration is read from when nobody names a file.
 pub const DEFAULT_PATH: &str = "/etc/muster/collector.toml";
@@ -47,6 +50,8 @@ pub struct Config {
     pub roster: crate::domain::oncall::Roster,
     /// Labels by rule, in order; later wins.
     pub host_rules: Vec<crate::domain::label_rule::HostRule>,
+    /// Things without an agent.
+    pub devices: Vec<Declared>,
     /// Limits of the everyday rules, for all hosts and for some.
     pub rules: crate::domain::rules::Settings,
     /// What agents are told, for all hosts and for some.
@@ -188,10 +193,19 @@ impl fmt::Display for ConfigErrors {
 /// # Errors
 /// Every mistake in the file, or that it cannot be read.
 pub fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
+    load_among(path, |_| None)
+}
+
+/// The same, and `fleet` answers with what is known of the fleet whose state lies in a directory: what contradicts it is
+/// a mistake too.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_among(path: Option<&Path>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> Result<Config, ConfigErrors> {
     let file = path.unwrap_or_else(|| Path::new(DEFAULT_PATH));
     match read_file(file) {
-        Ok(text) => parse(&text, file),
-        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => parse("", file),
+        Ok(text) => read::document(&text, file, fleet),
+        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => read::document("", file, fleet),
         Err(error) => Err(ConfigErrors {
             mistakes: vec![Mistake {
                 file: file.to_owned(),
@@ -219,5 +233,5 @@ fn read_file(file: &Path) -> std::io::Result<String> {
 /// # Errors
 /// Every mistake in the text.
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
-    read::document(text, file)
+    read::document(text, file, |_| None)
 }

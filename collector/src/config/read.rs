@@ -8,12 +8,12 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, Http, Paging, host_rules, oncall, receivers, rules,
+    Config, ConfigErrors, Grpc, Http, Paging, devices, host_rules, oncall, receivers, rules,
     section::{Section, Source},
     settings,
 };
 use crate::{
-    domain::{oncall::Messenger, rules::Unit},
+    domain::{device::declared::Fleet, oncall::Messenger, rules::Unit},
     notify::receiver::ReceiverConfig,
 };
 
@@ -23,18 +23,25 @@ const NAMES: usize = 64;
 const TEXT_BYTES: usize = 256;
 
 /// Reads the whole document.
-pub(super) fn document(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
+pub(super) fn document(
+    text: &str,
+    file: &Path,
+    fleet: impl FnOnce(&Path) -> Option<Fleet>,
+) -> Result<Config, ConfigErrors> {
     let source = Source::new(file.to_owned(), text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
-    let config = top(Section::new(&source, String::new(), 0, table.into_inner()));
+    let config = top(Section::new(&source, String::new(), 0, table.into_inner()), fleet);
     source.finish().map(|()| config)
 }
 
-fn top(mut all: Section<'_, '_>) -> Config {
+fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> Config {
     let state = all.text("state", "the path of a directory", path);
+    let state = state.unwrap_or_else(|| PathBuf::from("/var/lib/muster/collector"));
+    // Asked only where there is something to compare.
+    let fleet = if all.has("device") { fleet(&state) } else { None };
     let (grpc, http) = (grpc(all.table("grpc")), http(all.table("http")));
     let receivers = receivers::read(all.tables("receiver", receivers::RECEIVERS));
     let paging = paging(all.table("paging"));
@@ -49,13 +56,14 @@ fn top(mut all: Section<'_, '_>) -> Config {
         roster.routes.clear();
     }
     let config = Config {
-        state: state.unwrap_or_else(|| PathBuf::from("/var/lib/muster/collector")),
+        state,
         grpc,
         http,
         receivers,
         paging,
         roster,
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
+        devices: devices::read(all.tables("device", devices::MOST), fleet.as_ref()),
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
         trends_quota: trends_quota(all.table("trends")),

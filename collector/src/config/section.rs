@@ -94,6 +94,17 @@ impl<'s, 'i> Section<'s, 'i> {
         self.source.note(offset, self.path(key), Some(shown(key, value)), expected.into());
     }
 
+    /// Where the value of `key` stands that is not read yet.
+    pub(super) fn at(&self, key: &str) -> Option<usize> {
+        self.table.get(key).map(|value| value.span().start)
+    }
+
+    /// Notes that `key`, whose value stands `at`, says something that cannot be; where it is not set, its table is blamed.
+    pub(super) fn wrong_at(&self, at: Option<usize>, key: &str, value: &str, expected: String) {
+        let value = Some(format!("{:?}", printable(value)));
+        self.source.note(at.unwrap_or(self.offset), self.path(key), value, expected);
+    }
+
     /// Whether `key` is set and not read yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

@@ -1,5 +1,6 @@
 //! Every mistake is named with line, key, value and expectation; the example documents what exists.
 
+mod devices;
 mod oncall;
 mod settings;
 
@@ -93,6 +94,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[policy]]\n[[policy.step]]\n",
         "[[route]]\n",
         "[[host_rule]]\nname = \"x\"\n",
+        "[[device]]\nname = \"x\"\naddress = \"y\"\n",
         "[[settings]]\n",
         "[[settings]]\n[[settings.check]]\nname = \"x\"\nkind = \"http\"\nurl = \"http://a/\"\n",
     ];
@@ -119,6 +121,7 @@ fn every_key_that_is_read_stands_in_the_example() {
                 "paging",
                 "settings",
                 "check",
+                "device",
                 "trends",
             ];
             let documented = tables.contains(&key)

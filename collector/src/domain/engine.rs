@@ -1,5 +1,6 @@
 //! Runs the host machines and the desk: `apply(event, now) -> effects`. One writer, synchronous, no clock.
 
+mod declared;
 mod devices;
 mod labelling;
 mod view;
@@ -257,6 +258,7 @@ impl Engine {
         }
         self.devices.stale = true;
         self.awaited(no, now, effects);
+        self.watcher_enrolled(no, now, effects);
         effects.push(Effect::Publish);
     }
 
@@ -351,6 +353,9 @@ impl Engine {
                 let Some(no) = self.by_id.get(host).copied() else {
                     return Answer::NotFound(format!("host {host}"));
                 };
+                if let Some(refused) = self.said_by_file(no, command) {
+                    return refused;
+                }
                 match command {
                     Command::Admit { admission, .. } => self.admit(no, *admission, now, effects),
                     Command::Device { device, parent, .. } => {
@@ -393,13 +398,7 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
     let (action, subject, detail) = match command {
         Command::Label { .. } | Command::Assets { .. } => ("host.label", String::new(), String::new()),
         Command::Admit { host, admission } => ("host.admit", host.to_string(), format!("{admission:?}").to_lowercase()),
-        Command::Device { host, device, parent } => {
-            let parent = parent.map_or_else(String::new, |parent| format!(" parent={parent}"));
-            let watchers: Vec<String> = device.watchers.iter().map(|id| format!(" watcher={id}")).collect();
-            let detail =
-                format!("address={} check={}{parent}{}", device.address, device.probe.words(), watchers.concat());
-            ("device.set", host.to_string(), detail)
-        }
+        Command::Device { host, device, parent } => ("device.set", host.to_string(), device_words(device, *parent)),
         Command::Parent { host, parent } => {
             ("host.parent", host.to_string(), parent.map_or_else(|| "none".into(), |parent| parent.to_string()))
         }
@@ -418,6 +417,13 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
     };
     AuditRow { at: now, who: by.name.clone(), from: origin(by), action: action.into(), subject, detail }
+}
+
+/// A device as the audit log says it.
+fn device_words(device: &Device, parent: Option<HostId>) -> String {
+    let parent = parent.map_or_else(String::new, |parent| format!(" parent={parent}"));
+    let watchers: Vec<String> = device.watchers.iter().map(|id| format!(" watcher={id}")).collect();
+    format!("address={} check={}{parent}{}", device.address, device.probe.words(), watchers.concat())
 }
 
 /// Through which door and from where, as the audit log says it.

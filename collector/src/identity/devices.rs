@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::{Identity, enrol::new_uuid, labels::safe_name};
+use super::{Identity, enrol::new_uuid};
 use crate::{
     domain::{
         ids::HostId,
@@ -20,12 +20,6 @@ use crate::{
 };
 
 impl Identity {
-    /// Whether a device may be called so.
-    #[must_use]
-    pub fn is_host_name(name: &str) -> bool {
-        safe_name(name) == name
-    }
-
     /// Makes a device with this name; nothing where a host is called so already.
     ///
     /// # Errors

@@ -46,10 +46,8 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             finding,
         )?,
         checks: all(connection, "SELECT body FROM check_state ORDER BY host, name", body::<CheckRow>)?,
-        devices: all(connection, "SELECT body FROM device ORDER BY host", body::<Device>)?,
-        parents: all(connection, "SELECT host, parent FROM parent ORDER BY host", |row| {
-            Ok((HostNo(column(row, 0)?), HostNo(column(row, 1)?)))
-        })?,
+        devices: devices(connection)?,
+        parents: parents(connection)?,
         problems: all(connection, "SELECT body FROM problem ORDER BY key", body::<ProblemRow>)?,
         pages: pages(connection, &incidents)?,
         incidents,
@@ -68,6 +66,18 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             .map_err(in_state)?
             .flatten()
             .map(Timestamp::from_ms),
+    })
+}
+
+/// All devices.
+pub(super) fn devices(connection: &Connection) -> Result<Vec<Device>, StoreError> {
+    all(connection, "SELECT body FROM device ORDER BY host", body::<Device>)
+}
+
+/// What hosts are behind: child and parent.
+pub(super) fn parents(connection: &Connection) -> Result<Vec<(HostNo, HostNo)>, StoreError> {
+    all(connection, "SELECT host, parent FROM parent ORDER BY host", |row| {
+        Ok((HostNo(column(row, 0)?), HostNo(column(row, 1)?)))
     })
 }
 

@@ -18,6 +18,7 @@ mod lease;
 mod load;
 mod migrations;
 pub mod overrides;
+pub mod peek;
 pub mod people;
 mod reserve;
 mod retention;

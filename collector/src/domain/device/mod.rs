@@ -4,6 +4,8 @@
 //! them that is heard says so, down when all that can be heard say hard that it does not answer, and unknown when none
 //! can be heard or can tell: never down for want of watchers.
 
+pub mod declared;
+pub mod kin;
 pub mod obstacle;
 pub mod plan;
 pub mod table;
@@ -39,6 +41,9 @@ pub struct Device {
     pub probe: Probe,
     /// Agents that are to ask it; without any, some of its site are chosen.
     pub watchers: Vec<HostId>,
+    /// Where it stands in the configuration, such as `collector.toml:12`; people may not change it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// How a device is asked whether it is there.
@@ -83,6 +88,16 @@ impl Probe {
 #[must_use]
 pub fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
+}
+
+/// Longest name of a host.
+const NAME_CHARS: usize = 128;
+
+/// Whether a device may be called so: as an agent's machine is called, so that it can be shown anywhere.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let is_safe = text.len() <= NAME_CHARS && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_safe && !text.is_empty() && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// Whether a device may have this address: an address, or a name that could be one's.

@@ -28,7 +28,7 @@ fn profile(no: i64, site: Option<&str>, class: Class) -> Profile {
 }
 
 fn device(no: i64) -> Device {
-    Device { host: HostNo(no), address: "192.0.2.1".into(), probe: Probe::Icmp, watchers: Vec::new() }
+    Device { host: HostNo(no), address: "192.0.2.1".into(), probe: Probe::Icmp, watchers: Vec::new(), place: None }
 }
 
 fn said(there: Option<bool>, since: i64, output: &str) -> Said {

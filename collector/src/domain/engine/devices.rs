@@ -9,7 +9,9 @@ use super::Engine;
 use crate::domain::{
     desk::parents::{Family, Watched},
     device::{
-        Device, Said, Word, detect_ms,
+        Device, Said, Word,
+        declared::Declared,
+        detect_ms,
         obstacle::{Obstacle, Refusal, RemoteChecks, Reply},
         of_check,
         plan::{Plan, is_circle, plan},
@@ -31,7 +33,11 @@ const WATCHERS: usize = 8;
 /// What the engine knows of devices.
 #[derive(Debug, Default)]
 pub(super) struct Devices {
-    known: BTreeMap<HostNo, Device>,
+    pub(super) known: BTreeMap<HostNo, Device>,
+    /// What the configuration says, whether it can be or not.
+    pub(super) asked: Vec<Declared>,
+    /// What it says of those that stand there, as far as that can be.
+    pub(super) declared: BTreeMap<HostNo, Declared>,
     /// What hosts are behind, by host.
     pub(super) parents: BTreeMap<HostNo, HostNo>,
     plan: Plan,
@@ -133,7 +139,7 @@ impl Engine {
         Answer::Done
     }
 
-    fn name_of(&self, no: HostNo) -> String {
+    pub(super) fn name_of(&self, no: HostNo) -> String {
         self.hosts.get(&no).map_or_else(|| no.to_string(), |host| host.profile.name.clone())
     }
 

@@ -28,7 +28,10 @@ impl Engine {
         let all: Vec<HostNo> = self.hosts.keys().copied().collect();
         for no in all {
             let Some(host) = self.hosts.get(&no) else { continue };
-            let says = ruled(&host.profile, &self.rules, host.peer());
+            let mut says = ruled(&host.profile, &self.rules, host.peer());
+            // What the file says of one device it says of it alone.
+            let own = self.devices.declared.get(&no).map(|device| device.says.clone());
+            says.extend(own.unwrap_or_default());
             let layers = host.profile.layers.with(Layer::Rule, &says);
             let because = Because { who: COLLECTOR, from: "collector.toml".into() };
             self.relabel(no, layers, &because, now, effects);

@@ -18,14 +18,13 @@ use super::{
 };
 use crate::{
     domain::{
-        device::{Device, Probe, is_address, obstacle::Obstacle},
+        device::{Device, Probe, is_address, is_name, obstacle::Obstacle},
         event::{Command, Event},
         ids::{HostId, HostNo},
         labels::Admission,
         layers::Says,
         snapshot::{HostView, Snapshot, WatcherView},
     },
-    identity::Identity,
     web::{
         Shared, Web,
         access::Caller,
@@ -33,7 +32,7 @@ use crate::{
     },
 };
 
-const NAME: &str = "a name of at most 253 printable ASCII characters without spaces";
+const NAME: &str = "a name of at most 128 printable ASCII characters without spaces";
 const ADDRESS: &str = "an address, or a host name that its watchers can look up";
 const CHECK: &str = "icmp, tcp:PORT, or a URL that begins with http:// or https://";
 
@@ -56,7 +55,7 @@ pub(in crate::web) struct NewDevice {
 impl NewDevice {
     /// The probe, if name, address and probe are right.
     fn checked(&self) -> Result<Probe, Problem> {
-        if !Identity::is_host_name(&self.name) {
+        if !is_name(&self.name) {
             return Err(Problem::invalid("name", &self.name, NAME));
         }
         if !is_address(&self.address) {
@@ -97,7 +96,7 @@ fn to_json(snapshot: &Snapshot, host: &HostView) -> Option<Value> {
         "site": profile.site, "watch": profile.watch, "labels": profile.labels, "state": host.state,
         "since": host.since.to_string(), "why": host.cause.words(), "incident": host.incident,
         "parent": name_of(snapshot, host.parent), "behind": behind(snapshot, profile.no),
-        "chosen": view.device.watchers.is_empty(), "watchers": watchers,
+        "chosen": view.device.watchers.is_empty(), "watchers": watchers, "file": view.device.place,
     }))
 }
 
@@ -153,7 +152,12 @@ async fn put(web: &Web, caller: &Caller, asked: NewDevice) -> Answered {
             let why = "another name: a host with an agent is called so";
             return Err(Problem::invalid("name", &asked.name, why));
         }
-        Some(known) => (known.profile.id, known.profile.admission != Admission::Active),
+        Some(known) => {
+            if let Some(place) = place_of(known) {
+                return Err(Problem::invalid("name", &asked.name, &format!("another name: {}", stands_in(place))));
+            }
+            (known.profile.id, known.profile.admission != Admission::Active)
+        }
         None => (make(web, caller, &asked.name).await?, false),
     };
     if retired {
@@ -162,10 +166,19 @@ async fn put(web: &Web, caller: &Caller, asked: NewDevice) -> Answered {
     if !says.is_empty() {
         let Json(_) = command(web, caller, Command::Label { hosts: vec![host], says }).await?;
     }
-    let device = Box::new(Device { host: HostNo(0), address: asked.address, probe, watchers });
+    let device = Box::new(Device { host: HostNo(0), address: asked.address, probe, watchers, place: None });
     let Json(mut done) = command(web, caller, Command::Device { host, device, parent }).await?;
     done["warnings"] = warnings.into();
     Ok(Json(done))
+}
+
+/// Where a device stands in the configuration, if there.
+fn place_of(host: &HostView) -> Option<&str> {
+    host.device.as_ref()?.device.place.as_deref()
+}
+
+fn stands_in(place: &str) -> String {
+    format!("this device stands in {place}; change it there and start the collector anew")
 }
 
 /// What is known already to keep those that are named from watching.

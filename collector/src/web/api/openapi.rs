@@ -240,7 +240,7 @@ fn device() -> Value {
         "id": text, "name": text, "address": text, "check": text, "site": maybe_text, "watch": text,
         "labels": { "type": "object", "additionalProperties": text }, "state": text, "since": text, "why": text,
         "incident": { "type": ["integer", "null"] }, "parent": maybe_text, "behind": { "type": "array", "items": text },
-        "chosen": { "type": "boolean" }, "watchers": { "type": "array", "items": watcher } }),
+        "chosen": { "type": "boolean" }, "watchers": { "type": "array", "items": watcher }, "file": maybe_text }),
     )
 }
 

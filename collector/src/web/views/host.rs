@@ -131,6 +131,8 @@ struct HostPage {
 struct DeviceLines {
     address: String,
     probe: String,
+    /// Where it stands in the configuration.
+    file: Option<String>,
     /// Whether its watchers were chosen, not named.
     chosen: bool,
     watchers: Vec<WatcherLine>,
@@ -265,6 +267,7 @@ fn device_lines(
     DeviceLines {
         address: view.device.address.clone(),
         probe: view.device.probe.words(),
+        file: view.device.place.clone(),
         chosen: view.device.watchers.is_empty(),
         watchers: watchers.collect(),
         behind: behind.collect(),

@@ -15,7 +15,7 @@ impl Fleet {
         let host = known.id;
         self.apply(Event::Enrolled(Box::new(known)));
         let watchers = watchers.iter().map(|no| profile(*no, Watch::Normal).id).collect();
-        let device = Device { host: HostNo(0), address: "192.0.2.1".into(), probe: Probe::Icmp, watchers };
+        let device = Device { host: HostNo(0), address: "192.0.2.1".into(), probe: Probe::Icmp, watchers, place: None };
         let parent = parent.map(|no| profile(no, Watch::Normal).id);
         self.operator(Command::Device { host, device: Box::new(device), parent });
         self.apply(Event::Tick);

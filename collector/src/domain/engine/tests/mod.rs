@@ -15,6 +15,7 @@ use crate::domain::{
 };
 
 mod checks;
+mod declared;
 mod desk;
 mod devices;
 mod holds;

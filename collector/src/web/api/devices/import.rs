@@ -6,10 +6,13 @@ use axum::{Extension, Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{NewDevice, put};
+use super::{NewDevice, place_of, put, stands_in};
 use crate::{
     domain::{
-        device::table::{self, Mistake, Row},
+        device::{
+            kin::{self, Kin, WrongParent},
+            table::{self, Mistake, Row},
+        },
         snapshot::{HostView, Snapshot},
     },
     web::{
@@ -88,6 +91,9 @@ fn read(text: &str, snapshot: &Snapshot) -> Result<Vec<(usize, NewDevice)>, Vec<
         if known(snapshot, &device.name).is_some_and(|host| host.device.is_none()) {
             wrong(format!("name is {:?}, expected another name: a host with an agent is called so", device.name));
         }
+        if let Some(place) = known(snapshot, &device.name).and_then(place_of) {
+            wrong(format!("name is {:?}: {}", device.name, stands_in(place)));
+        }
         if let Err(problem) = watch_of(device.watch.as_deref()).and(class_of(None)) {
             wrong(problem.detail);
         }
@@ -132,30 +138,27 @@ fn known<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a HostView> {
 
 /// Parents that are nothing, and circles, counting what is behind what already.
 fn wrong_parents(devices: &[(usize, NewDevice)], snapshot: &Snapshot) -> Vec<Mistake> {
-    let in_file: BTreeSet<&str> = devices.iter().map(|(_, device)| device.name.as_str()).collect();
-    let name = |host: &HostView| host.profile.name.clone();
-    let mut parents: BTreeMap<String, String> = snapshot
-        .hosts
-        .values()
-        .filter(|host| !in_file.contains(host.profile.name.as_str()))
-        .filter_map(|host| Some((name(host), name(snapshot.hosts.get(&host.parent?)?))))
-        .collect();
-    parents.extend(devices.iter().filter_map(|(_, device)| Some((device.name.clone(), device.parent.clone()?))));
-    let mut mistakes = Vec::new();
-    for (line, device) in devices {
-        let Some(parent) = &device.parent else { continue };
-        let is_device = known(snapshot, parent).is_some_and(|host| host.device.is_some());
-        let mut wrong = |text: String| mistakes.push(Mistake { line: *line, text });
-        if !in_file.contains(parent.as_str()) && !is_device {
-            wrong(format!("parent is {parent:?}, expected a device that is known or stands in the table"));
-            continue;
-        }
-        let above = std::iter::successors(Some(parent), |name| parents.get(*name)).take(parents.len() + 1);
-        if above.into_iter().any(|name| *name == device.name) {
-            wrong(format!("parent is {parent:?}, which is behind {:?} itself: expected no circle", device.name));
-        }
+    let list: Vec<_> = devices.iter().map(|(_, device)| (device.name.as_str(), device.parent.as_deref())).collect();
+    fn name(host: &HostView) -> &str {
+        &host.profile.name
     }
-    mistakes
+    let hosts = || snapshot.hosts.values().map(AsRef::as_ref);
+    let known = Kin {
+        devices: hosts().filter(|host| host.device.is_some()).map(name).collect(),
+        parents: hosts().filter_map(|host| Some((name(host), name(snapshot.hosts.get(&host.parent?)?)))).collect(),
+    };
+    let mistake = |(at, why): (usize, WrongParent)| {
+        let (line, NewDevice { name, parent, .. }) = &devices[at];
+        let parent = parent.as_deref().unwrap_or_default();
+        let text = match why {
+            WrongParent::Unknown => {
+                format!("parent is {parent:?}, expected a device that is known or stands in the table")
+            }
+            WrongParent::Circle => format!("parent is {parent:?}, which is behind {name:?} itself: expected no circle"),
+        };
+        Mistake { line: *line, text }
+    };
+    kin::wrong_parents(&list, &known).into_iter().map(mistake).collect()
 }
 
 /// What importing a row would do.

@@ -57,6 +57,24 @@ async fn labelled(collector: &Collector) -> (Agent, String, String) {
     (agent, id, name)
 }
 
+/// The list as it was imported, for people, for programs, and as it is imported again.
+async fn is_listed_and_imported_again(collector: &Collector, name: &str) {
+    let listed = collector.cli(&["asset", "list"]).await;
+    let known = name.to_lowercase();
+    let line = |row: &str| listed.lines().find(|line| line.starts_with(row)).unwrap_or_default().to_owned();
+    let words = |line: String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    assert_eq!(words(line("not-yet-here")), "not-yet-here waits site=ulm", "{listed}");
+    assert_eq!(words(line(&known)), format!("{known} {name} owner=by-list site=by-list"), "{listed}");
+    let written = collector.cli(&["asset", "list", "--format", "csv"]).await;
+    let again = collector.home().join("again.csv");
+    std::fs::write(&again, &written).expect("a file of our own");
+    let looked = collector.cli(&["asset", "import", &again.to_string_lossy(), "--dry-run"]).await;
+    assert!(looked.starts_with("1 host is in the list, 0 would change"), "{looked}");
+    let rows: Value = serde_json::from_str(&collector.cli(&["asset", "list", "--format", "json"]).await).expect("JSON");
+    let expected = json!({ "name": "not-yet-here", "says": { "site": "ulm" }, "hosts": [] });
+    assert!(rows.as_array().is_some_and(|rows| rows.len() == 2 && rows.contains(&expected)), "{rows}");
+}
+
 #[tokio::test]
 async fn each_source_is_shown_beaten_by_the_next_and_heard_again_when_that_falls_silent() {
     let mut collector = Collector::prepare("");
@@ -77,12 +95,13 @@ async fn each_source_is_shown_beaten_by_the_next_and_heard_again_when_that_falls
     let file = list(&collector, &format!("{};by-list;by-list\r\nnot-yet-here;ulm;\r\n", name.to_uppercase()));
     let looked = collector.cli(&["asset", "import", &file, "--dry-run"]).await;
     assert!(looked.contains("asset: owner=by-list site=by-list") && looked.contains("1 would change"), "{looked}");
-    assert!(looked.contains("1 rows wait for hosts that have not enrolled: not-yet-here"), "{looked}");
+    assert!(looked.contains("1 row waits for a host that has not enrolled: not-yet-here"), "{looked}");
     assert_eq!(site(&collector).await, is("by-rule", "rule"), "a preview changes nothing");
     for _ in 0..2 {
         collector.cli(&["asset", "import", &file]).await;
         assert_eq!(site(&collector).await, is("by-list", "asset"));
     }
+    is_listed_and_imported_again(&collector, &name).await;
     // A person over that.
     collector.cli(&["host", "label", &name, "--site", "by-hand"]).await;
     assert_eq!(site(&collector).await, is("by-hand", "person"));
@@ -139,10 +158,10 @@ async fn a_change_of_many_hits_what_its_preview_said_and_the_log_has_it() {
 
     let looked = collector.cli(&[&change[..], &["--dry-run"]].concat()).await;
     let line = format!("{}  person: owner=ann site=berlin", second.name);
-    assert_eq!(looked, format!("{line}\n1 hosts fit, 1 would change"));
+    assert_eq!(looked, format!("{line}\n1 host fits, 1 would change"));
     assert_eq!(said(&collector, &second.host, "site").await.0, Value::Null, "a preview changes nothing");
     let done = collector.cli(&change).await;
-    assert_eq!(done, format!("{line}\n1 hosts fit, 1 changed"));
+    assert_eq!(done, format!("{line}\n1 host fits, 1 changed"));
     assert_eq!(said(&collector, &second.host, "site").await, (json!("berlin"), json!("person")));
     assert_eq!(said(&collector, &first.host, "site").await.0, "ulm");
     let uid = rustix::process::getuid().as_raw();

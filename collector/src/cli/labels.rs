@@ -5,14 +5,21 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CliError,
-    arguments::{AssetTask, LabelHosts},
+    arguments::{AssetTask, LabelHosts, ListFormat},
     commands::{Desk, encode, object},
     print::{self, Column},
     sheet,
 };
-use crate::domain::layers::Layer;
+use crate::{
+    domain::{
+        assets,
+        layers::{Layer, Says},
+    },
+    web::counted,
+};
 
 const CHANGES: [Column; 2] = [("name", "name"), ("change", "change")];
+const ASSETS: [Column; 3] = [("row", "name"), ("host", "host"), ("says", "says")];
 
 impl Desk {
     /// One host; who says what of it stands below, the winner first.
@@ -53,32 +60,74 @@ impl Desk {
         };
         let body = json!({ "where": conditions, "set": object(set), "all": asked.all, "dry_run": asked.dry_run });
         let answer = self.client.post("/hosts/labels", body).await?;
-        self.relabelled(&answer, "hosts fit")
+        self.relabelled(&answer, ("host fits", "hosts fit"))
     }
 
     pub(super) async fn asset(&self, task: AssetTask) -> Result<(), CliError> {
-        let AssetTask::Import { file, dry_run } = task;
+        let (file, dry_run) = match task {
+            AssetTask::List { format } => return self.assets(if self.json { ListFormat::Json } else { format }).await,
+            AssetTask::Import { file, dry_run } => (file, dry_run),
+        };
         let answer = self.client.post("/assets", json!({ "csv": sheet::text(&file)?, "dry_run": dry_run })).await;
         let answer = answer.map_err(|error| match error {
             CliError::Refused(why) => CliError::Refused(format!("{}: {why}", file.display())),
             other => other,
         })?;
-        self.relabelled(&answer, "hosts are in the list")?;
+        self.relabelled(&answer, ("host is in the list", "hosts are in the list"))?;
         let waiting: Vec<&str> = answer["waiting"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if self.json || waiting.is_empty() {
             return Ok(());
         }
-        print::line(&format!("{} rows wait for hosts that have not enrolled: {}", waiting.len(), waiting.join(", ")))
+        let hosts = ("row waits for a host that has not enrolled", "rows wait for hosts that have not enrolled");
+        print::line(&format!("{}: {}", counted(waiting.len(), hosts.0, hosts.1), waiting.join(", ")))
     }
 
-    fn relabelled(&self, answer: &Value, hits: &str) -> Result<(), CliError> {
+    /// The list as imported last.
+    async fn assets(&self, format: ListFormat) -> Result<(), CliError> {
+        let rows = self.client.all("/assets", "").await?;
+        match format {
+            ListFormat::Json => print::json(&rows),
+            ListFormat::Csv => print::text(&sheet_of(&rows)?),
+            ListFormat::Text => print::table(&ASSETS, &rows.as_array().into_iter().flatten().map(asset_line).collect()),
+        }
+    }
+
+    /// `hits`: what one is said to do, and several.
+    fn relabelled(&self, answer: &Value, hits: (&str, &str)) -> Result<(), CliError> {
         if self.json {
             return print::json(answer);
         }
         print::table(&CHANGES, &answer["hosts"])?;
         let verb = if answer["done"] == true { "changed" } else { "would change" };
-        print::line(&format!("{} {hits}, {} {verb}", answer["hits"], answer["changed"]))
+        let number = answer["hits"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+        print::line(&format!("{}, {} {verb}", counted(number, hits.0, hits.1), answer["changed"]))
     }
+}
+
+/// A row of the list for people.
+fn asset_line(row: &Value) -> Value {
+    let hosts: Vec<&str> = row["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let says: Vec<String> = said(row).map(|(name, value)| format!("{name}={value}")).collect();
+    let host = if hosts.is_empty() { "waits".to_owned() } else { hosts.join(", ") };
+    json!({ "name": row["name"], "host": host, "says": says.join(" ") })
+}
+
+fn said(row: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let says = row["says"].as_object().into_iter().flatten();
+    says.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+}
+
+/// The list as `asset import` takes it.
+fn sheet_of(rows: &Value) -> Result<String, CliError> {
+    let unreadable =
+        || CliError::Failed("the collector answers rows of another form: bring both to one release".into());
+    let row = |row: &Value| {
+        let says: Says = said(row).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Some((row["name"].as_str()?.to_owned(), says))
+    };
+    let rows: Option<Vec<(String, Says)>> = rows.as_array().into_iter().flatten().map(row).collect();
+    let rows = rows.ok_or_else(unreadable)?;
+    Ok(assets::sheet::write(rows.iter().map(|(host, says)| (host.as_str(), says))))
 }
 
 /// `--where` conditions as the API takes them.

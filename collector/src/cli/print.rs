@@ -51,6 +51,11 @@ pub(super) fn line(text: &str) -> Result<(), CliError> {
         .map_err(|error| CliError::Failed(format!("nothing can be written: {error}")))
 }
 
+/// A whole text as it is.
+pub(super) fn text(text: &str) -> Result<(), CliError> {
+    line(text.trim_end_matches('\n'))
+}
+
 /// Something that was done and yet is to be looked at.
 pub(super) fn warning(text: &str) {
     // Nothing better can be done when standard error is gone.

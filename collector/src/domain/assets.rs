@@ -34,6 +34,20 @@ impl Assets {
         found.cloned().unwrap_or_default()
     }
 
+    /// Its rows, each with the hosts that it is about; none where it waits.
+    #[must_use]
+    pub fn matched<'a>(
+        &'a self,
+        hosts: impl Iterator<Item = &'a Profile>,
+    ) -> Vec<(&'a str, &'a Says, Vec<&'a Profile>)> {
+        let mut about: BTreeMap<&str, Vec<&Profile>> = BTreeMap::new();
+        for host in hosts {
+            let row = keys(host).iter().find_map(|key| self.0.get_key_value(key.as_str()));
+            row.into_iter().for_each(|(row, _)| about.entry(row.as_str()).or_default().push(host));
+        }
+        self.rows().map(|(row, says)| (row, says, about.remove(row).unwrap_or_default())).collect()
+    }
+
     /// Its rows.
     pub fn rows(&self) -> impl Iterator<Item = (&str, &Says)> {
         self.0.iter().map(|(host, says)| (host.as_str(), says))

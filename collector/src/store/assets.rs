@@ -3,12 +3,22 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    StoreError,
+    Store, StoreError,
     engine_rows::execute,
     from_json, in_state, json,
     load::{collect, column},
 };
 use crate::domain::assets::{Asset, Assets};
+
+impl Store {
+    /// The list as imported last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn assets(&self) -> Result<Assets, StoreError> {
+        self.read(load).await
+    }
+}
 
 /// Puts a list in the place of the one before.
 pub(super) fn replace(connection: &Connection, rows: &[Asset]) -> Result<(), StoreError> {

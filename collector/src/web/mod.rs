@@ -146,6 +146,12 @@ pub fn encode(text: &str) -> String {
     words::encode(text)
 }
 
+/// A number with what it counts: `1 host fits`, `3 hosts fit`.
+#[must_use]
+pub fn counted(n: usize, one: &str, many: &str) -> String {
+    words::counted(n, one, many)
+}
+
 /// All that is served over HTTP: views, API and the given exposition routes, behind one guard.
 ///
 /// Every connection must carry a [`Door`] as request extension ([`serve_tcp`] and [`serve_unix`] do); without one

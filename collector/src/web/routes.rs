@@ -107,6 +107,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/hosts/{host}", VIEW, "One host, by id or name", query [], body None, "Host", get(api::hosts::show)),
     api!(PATCH "/hosts/{host}", OPERATE, "Say class, site, watch level or labels; an empty one is withdrawn", query [], body Some("HostChange"), "Done", patch(api::hosts::label)),
     api!(POST "/hosts/labels", OPERATE, "Set class, site, watch level or labels of the hosts that fit, or (dry_run) see what would change", query [], body Some("ManyLabels"), "Relabelled", post(api::labels::many)),
+    api!(GET "/assets", VIEW, "The rows of the list of assets imported last, and which hosts each is about", query ["after", "limit"], body None, "AssetRows", get(api::labels::listed)),
     api!(POST "/assets", OPERATE, "Import a list of assets in the place of the one before, or (dry_run) see what would change", query [], body Some("AssetList"), "Relabelled", post(api::labels::assets).layer(DefaultBodyLimit::max(api::labels::ASSET_BYTES))),
     api!(GET "/hosts/{host}/trends", VIEW, "Readings of a host whose past is kept, and which file systems will be full", query [], body None, "TrendList", get(api::trends::of_host)),
     api!(GET "/trends", VIEW, "The past of a reading of a host, by the minute (48 h) or the hour (13 months)", query ["host", "reading", "part", "from", "to", "grain"], body None, "Trends", get(api::trends::values)),

@@ -50,6 +50,11 @@ pub(super) fn bytes(value: f64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
+/// `1 host fits`, `3 hosts fit`.
+pub(super) fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// `10000` -> `10 000`, with a narrow no-break space.
 pub(super) fn count(n: usize) -> String {
     let digits = n.to_string();

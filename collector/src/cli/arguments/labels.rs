@@ -63,4 +63,27 @@ longer in the list lose what it said; rows of hosts that have not enrolled yet w
         #[arg(long)]
         dry_run: bool,
     },
+    /// The rows of the list imported last, and which host each is about or that it waits
+    #[command(after_help = "\
+Example: to change a row of the list by hand,
+  muster-collector asset list --format csv > assets.csv
+  muster-collector asset import assets.csv --dry-run
+
+`waits`: no host is called so yet; what the row says is heard once it enrols.")]
+    List {
+        /// text for people; csv as `asset import` takes it again; json
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum ListFormat {
+    /// A table for people.
+    Text,
+    /// What `asset import` takes.
+    Csv,
+    /// What the API answers.
+    Json,
 }

@@ -1,12 +1,16 @@
 //! The table's meaning: a heading that names the columns, one row for each host. Everything that is wrong is named at
 //! once, with line and column.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::Asset;
 use crate::domain::{
     csv::{self, Cell, Unreadable},
     labels::{MOST_LABELS, label_trouble},
+    layers::Says,
 };
 
 /// Most rows of one list.
@@ -160,8 +164,36 @@ fn one(
     Some(SheetRow { line: key.line, asset: Asset { host, says } })
 }
 
+/// The list as [`read`] takes it again: a column for every label of any row.
+#[must_use]
+pub fn write<'a>(rows: impl Iterator<Item = (&'a str, &'a Says)> + Clone) -> String {
+    let labels: BTreeSet<&str> = rows.clone().flat_map(|(_, says)| says.keys().map(String::as_str)).collect();
+    let known = COLUMNS.into_iter().filter(|column| labels.contains(column));
+    let labels: Vec<&str> = known.chain(labels.iter().copied().filter(|label| !COLUMNS.contains(label))).collect();
+    let heading = labels.iter().map(|label| match COLUMNS.contains(label) {
+        true => (*label).to_owned(),
+        false => format!("label:{label}"),
+    });
+    let mut text = line(std::iter::once(KEY.to_owned()).chain(heading));
+    for (host, says) in rows {
+        let values = labels.iter().map(|label| says.get(*label).cloned().unwrap_or_default());
+        text.push_str(&line(std::iter::once(host.to_owned()).chain(values)));
+    }
+    text
+}
+
+fn line(cells: impl Iterator<Item = String>) -> String {
+    let quoted = |cell: String| match cell.contains([',', ';', '\t', '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell,
+    };
+    cells.map(quoted).collect::<Vec<_>>().join(",") + "\n"
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn said(row: &SheetRow) -> String {
@@ -199,5 +231,31 @@ mod tests {
         assert!(what("").starts_with("the list is empty"));
         assert!(what("site,class\nberlin,server\n").starts_with("there is no column name"));
         assert!(what("name,site,Site\n").contains("twice"));
+    }
+
+    #[test]
+    fn what_is_written_names_its_columns_and_quotes_what_would_be_taken_apart() {
+        let sheet = "name;label:Rack;owner;site\nweb-1;a,b \"c\";;Berlin\ndb-1;;ann;\nbare;;;\n";
+        let rows: Vec<Asset> = read(sheet).unwrap().into_iter().map(|row| row.asset).collect();
+        let written = write(rows.iter().map(|row| (row.host.as_str(), &row.says)));
+        assert_eq!(written, "name,site,owner,label:Rack\nweb-1,Berlin,,\"a,b \"\"c\"\"\"\ndb-1,,ann,\nbare,,,\n");
+        assert_eq!(write([].into_iter()), "name\n");
+    }
+
+    proptest! {
+        /// Whatever was imported is imported again as it was.
+        #[test]
+        fn what_is_written_reads_as_it_was(
+            rows in proptest::collection::btree_map(
+                "[a-z][a-z0-9;,\" -]{0,8}[a-z]",
+                proptest::collection::btree_map("site|owner|Rack|shelf_2", "[!-~äß][ -~äß]{0,8}[!-~äß]", 0..4),
+                0..8,
+            )
+        ) {
+            let written = write(rows.iter().map(|(host, says)| (host.as_str(), says)));
+            let read = read(&written).unwrap();
+            let again: BTreeMap<String, Says> = read.into_iter().map(|row| (row.asset.host, row.asset.says)).collect();
+            prop_assert_eq!(again, rows);
+        }
     }
 }

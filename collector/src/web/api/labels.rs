@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Extension, Json, extract::State, http::StatusCode};
+use axum::{
+    Extension, Json,
+    extract::{Query, State},
+    http::StatusCode,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Answered,
+    Answered, cursor_of,
     hosts::{check_says, selection_of},
+    limit_of, list as page_of,
 };
 use crate::{
     domain::{
         assets::sheet,
         event::Command,
+        labels::Profile,
         layers::{Layer, Says},
         relabelling::{self, Planned, Turned},
         selection::Selection,
@@ -23,6 +29,7 @@ use crate::{
         access::Caller,
         problem::{self, Body, Problem},
         secret,
+        words::counted,
     },
 };
 
@@ -193,12 +200,35 @@ pub(in crate::web) async fn assets(
     Ok(Json(answer))
 }
 
+/// The rows of the list imported last, each with the hosts that it is about.
+pub(in crate::web) async fn listed(State(web): State<Shared>, Query(asked): Query<Rows>) -> Answered {
+    let after = usize::try_from(cursor_of(asked.after.as_deref())?.unwrap_or(0)).unwrap_or(0);
+    let (assets, snapshot) = (web.context.store.assets().await?, web.snapshot());
+    let rows = assets.matched(snapshot.hosts.values().map(|host| &host.profile));
+    let limit = limit_of(asked.limit);
+    let item = |(row, says, hosts): &(&str, &Says, Vec<&Profile>)| {
+        let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        json!({ "name": row, "says": says, "hosts": names })
+    };
+    let items: Vec<Value> = rows.iter().skip(after).take(limit).map(item).collect();
+    let next = after + items.len();
+    Ok(page_of(items, (next < rows.len()).then(|| next.to_string())))
+}
+
+/// Which rows of the list.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Rows {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
 fn wrong_list(mistakes: &[sheet::Mistake]) -> Problem {
     let told: Vec<String> = mistakes.iter().take(MISTAKES_TOLD).map(ToString::to_string).collect();
     let more = mistakes.len().saturating_sub(told.len());
     let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
     let expected = format!("a list without mistakes; nothing was changed\n{}{more}", told.join("\n"));
-    let mut problem = Problem::invalid("csv", &format!("a list with {} mistakes", mistakes.len()), &expected);
+    let given = format!("a list with {}", counted(mistakes.len(), "mistake", "mistakes"));
+    let mut problem = Problem::invalid("csv", &given, &expected);
     problem.detail = format!("the list was not taken, nothing was changed:\n{}{more}", told.join("\n"));
     problem
 }

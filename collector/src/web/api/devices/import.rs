@@ -23,6 +23,7 @@ use crate::{
             hosts::{class_of, find, watch_of},
         },
         problem::{Body, Problem},
+        words::counted,
     },
 };
 
@@ -63,8 +64,8 @@ fn refused(mistakes: &[Mistake]) -> Problem {
         mistakes.iter().take(TOLD).map(|mistake| format!("line {}: {}", mistake.line, mistake.text)).collect();
     let more = mistakes.len().saturating_sub(TOLD);
     let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
-    let count = mistakes.len();
-    Problem::invalid("csv", &format!("{count} mistakes"), &format!("a table of devices\n{}{tail}", lines.join("\n")))
+    let count = counted(mistakes.len(), "mistake", "mistakes");
+    Problem::invalid("csv", &count, &format!("a table of devices\n{}{tail}", lines.join("\n")))
 }
 
 /// All devices of a table with their lines, or everything that is wrong.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{closed, object};
+use super::{closed, list_of, object};
 use crate::domain::layers::Layer;
 
 fn words() -> Value {
@@ -33,6 +33,8 @@ pub(super) fn answers() -> Value {
         json!({ "id": text, "name": text, "change": text, "labels": { "type": "array", "items": turned } }),
     );
     json!({
+        "AssetRows": list_of(object(&["name", "says", "hosts"], json!({
+            "name": text, "says": words(), "hosts": { "type": "array", "items": text } }))),
         "Relabelled": object(&["done", "preview", "hits", "changed", "hosts"], json!({
             "done": flag, "preview": text, "hits": whole, "changed": whole, "rows": whole,
             "hosts": { "type": "array", "items": host }, "waiting": { "type": "array", "items": text } })),

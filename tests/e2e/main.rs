@@ -19,6 +19,7 @@ mod exporter;
 mod exposition;
 mod grafana;
 mod hostile;
+mod icmp;
 mod identities;
 mod labels;
 mod liveness;

@@ -100,6 +100,24 @@ impl Network {
         assert_eq!(said.code, 0, "the end of the cut: {}", said.err);
     }
 
+    /// Takes its address away: whoever asks for it is answered by nobody.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub async fn lose_address(&self) {
+        done(&format!("ip -n {} addr del {}/30 dev eth0", self.name, self.inside())).await;
+    }
+
+    /// Gives it its address again.
+    ///
+    /// # Panics
+    /// When it has it.
+    pub async fn regain_address(&self) {
+        let (name, address) = (&self.name, self.inside());
+        done(&format!("ip -n {name} addr add {address}/30 dev eth0")).await;
+        done(&format!("ip -n {name} route replace default via {}", self.here)).await;
+    }
+
     /// How this machine is dialled from inside.
     #[must_use]
     pub fn outside(&self, port: u16) -> String {

@@ -55,7 +55,7 @@ async fn a_store_of_the_first_release_is_brought_up_to_date_and_kept_beside() {
         ALTER TABLE host ADD COLUMN sources TEXT NOT NULL DEFAULT '{}';
         UPDATE host SET site = 'ulm', sources = '{\"site\": \"person\", \"class\": \"guess\", \"watch\": \"token\"}';
         DROP TABLE check_state; DROP TABLE rule_override; DROP TABLE settings; DROP TABLE settings_given;
-        DROP TABLE device; DROP TABLE parent;
+        DROP TABLE device; DROP TABLE parent; DROP TABLE hold; DROP TABLE on_call_override;
         UPDATE meta SET value = '1' WHERE key = 'schema_version'";
     store.execute_batch(back).expect("the first schema");
     drop(store);

@@ -116,7 +116,6 @@ struct House {
     settings: Arc<Shelf>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     mailbox: Mailbox,
-    links: Links,
     sessions: Sessions,
     door: Arc<ingest::Context>,
     deliveries: Workers,
@@ -149,7 +148,6 @@ impl House {
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let (mailbox, events) = Mailbox::new();
         let sessions = Sessions::default();
-        let links = Links::open(&config.state)?;
         let (outbox, deliveries) = Outbox::start(notify::outbox::Setup {
             receivers: config.receivers.clone(),
             base_url: ports.url.clone(),
@@ -157,7 +155,7 @@ impl House {
             metrics: notify::metrics::NotifyMetrics::register(&registry)?,
             clock: clock.clone(),
             snapshots: snapshot.clone(),
-            links: links.clone(),
+            links: Links::open(&config.state)?,
             pending: queued(&loaded),
             patience: notify::outbox::Patience::default(),
         })?;
@@ -202,7 +200,6 @@ impl House {
             settings,
             snapshot,
             mailbox,
-            links,
             sessions,
             door,
             deliveries,
@@ -264,7 +261,7 @@ impl House {
             store: self.store.clone(),
             mailbox: self.mailbox.clone(),
             clock: self.clock.clone(),
-            links: self.links.clone(),
+            links: Links::open(&self.config.state)?,
             config: Arc::new(as_bound(&self.config, ports)),
             ready,
             metrics: web::WebMetrics::register(&self.registry)?,

@@ -5,6 +5,7 @@
 //! here reads a file but through `Host`, and nothing decides what to send when.
 
 mod checks;
+mod evidence;
 mod facts;
 mod rollup;
 mod unit;
@@ -23,6 +24,7 @@ use crate::probe::{Family, Kind, Section, Series};
 use unit::Unit;
 
 pub use checks::check_records;
+pub use evidence::evidence_record;
 pub use facts::{fingerprint, host_facts};
 pub use rollup::{Minute, Reading, RollupMinute};
 

@@ -53,6 +53,7 @@ impl Uplink {
             Event::Opened(Err(error)) => self.not_opened(&error),
             Event::Renewed(renewed) => self.renewed(renewed),
             Event::Checked => self.tell_checks(self.now()),
+            Event::Looked(evidence) => self.looked(&evidence),
             Event::BeatDue => {
                 if let Some(session) = &mut self.session {
                     session.beat();
@@ -192,7 +193,8 @@ impl Uplink {
                 self.begin_renewal();
                 String::new()
             }
-            Some(What::Section(_) | What::EvidenceSource(_)) | None => "not known to this agent".to_owned(),
+            Some(What::EvidenceSource(name)) => self.begin_looking(&name),
+            Some(What::Section(_)) | None => "not known to this agent".to_owned(),
         };
         self.say(Body::Answer(v1::Answer { id: ask.id, error }));
     }

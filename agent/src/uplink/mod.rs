@@ -10,6 +10,7 @@ mod apply;
 mod backoff;
 mod central;
 mod checks;
+mod evidence;
 mod open;
 mod session;
 mod settings;
@@ -32,6 +33,7 @@ use crate::alive::{self, AliveLog};
 use crate::check::Definition;
 use crate::check::remote::Local;
 use crate::clock::Moment;
+use crate::evidence::Evidence;
 use crate::gather::Gathered;
 use crate::host::Host;
 use crate::identity::{self, Copied, EnrolError, Identity, IdentityError, copied, random_ratio};
@@ -149,6 +151,8 @@ pub struct Uplink {
     moved_to: Vec<String>,
     renewing: Option<Renewing>,
     renewal_tried_ms: Option<i64>,
+    /// The look at a source of evidence that is under way.
+    looking: Option<evidence::Looking>,
     /// What becomes of the readings while nobody listens.
     lull: Option<RollupMinute>,
     known_checks: checks::Known,
@@ -172,6 +176,7 @@ enum Event {
     Renewed(Result<Identity, EnrolError>),
     BeatDue,
     Checked,
+    Looked(Evidence),
     Tick,
 }
 
@@ -215,6 +220,7 @@ impl Uplink {
             moved_to: Vec::new(),
             renewing: None,
             renewal_tried_ms: None,
+            looking: None,
             lull: None,
             known_checks: checks::Known::load(&parts.state),
             last_tick: now,
@@ -262,6 +268,7 @@ impl Uplink {
             () = until(self.open_at) => Event::OpenDue,
             () = until(beat_at) => Event::BeatDue,
             () = checked(&self.parts.host) => Event::Checked,
+            evidence = finished(&mut self.looking) => Event::Looked(evidence),
             () = tokio::time::sleep_until(tick_at) => Event::Tick,
         }
     }

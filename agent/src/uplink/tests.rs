@@ -226,6 +226,41 @@ async fn collector_that_lost_acknowledged_records_gets_again_what_is_still_kept(
     .await;
 }
 
+#[tokio::test]
+async fn evidence_is_looked_for_once_at_a_time_spooled_and_sent_and_an_unknown_source_is_refused_by_name() {
+    play(0, async |world| {
+        let (mut call, _) = accept(world, 0).await;
+        for (id, source) in [(1, "processes"), (2, "processes"), (3, "/etc/shadow\u{1b}[2J")] {
+            let what = Some(v1::ask::What::EvidenceSource(source.to_owned()));
+            call.tell(Told::Ask(v1::Ask { id, what })).await;
+        }
+        let answer = |body| if let Body::Answer(answer) = body { Some(answer) } else { None };
+        let answers = [call.until(answer).await, call.until(answer).await, call.until(answer).await];
+        assert_eq!(answers.each_ref().map(|answer| answer.id), [1, 2, 3]);
+        assert_eq!(answers[0].error, "");
+        assert!(answers[1].error.contains("under way"), "{}", answers[1].error);
+        let refused = "\"/etc/shadow\\u{1b}[2J\" is no source of evidence known to this agent: expected processes";
+        assert_eq!(answers[2].error, refused);
+        let record = call.record().await;
+        let Some(v1::record::Body::Evidence(evidence)) = record.body else { panic!("{:?}", record.body) };
+        assert_eq!((record.sequence, &*evidence.source, &*evidence.part, evidence.format), (1, "processes", "", 1));
+        let told: serde_json::Value = serde_json::from_slice(&evidence.payload).unwrap();
+        assert!(
+            (evidence.outcome, told["processes"].as_array().is_some_and(|all| !all.is_empty())) == (0, true),
+            "{told}"
+        );
+
+        // Looked for anew once that is over, and not lost with the session that asked.
+        let what = Some(v1::ask::What::EvidenceSource("processes".to_owned()));
+        call.tell(Told::Ask(v1::Ask { id: 4, what })).await;
+        assert_eq!(call.until(answer).await.error, "");
+        drop(call);
+        let (mut call, _) = accept(world, 1).await;
+        assert_eq!(call.record().await.sequence, 2);
+    })
+    .await;
+}
+
 fn applied_whole(version: u64) -> v1::SettingsApplied {
     let keys = ["watch", "report_ms", "beat_ms", "check"].map(str::to_owned).to_vec();
     v1::SettingsApplied { version, error: String::new(), local: Vec::new(), keys }

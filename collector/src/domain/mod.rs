@@ -1,11 +1,12 @@
 //! The decisions and their words. No tokio, no IO, no clock: `now` is always an argument.
 //!
 //! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
-//! where the readings are, in the host's slot; [`trend`] keeps a short past of some; [`settings`] is what agents are told.
-//! [`record`] is what must be durable before anybody hears of it, [`snapshot`] what the edges may read. What a host is
-//! labelled with comes in [`layers`], from its agent, its token, [`label_rule`]s, [`assets`] and people; [`selection`]
-//! names hosts by their labels; [`device`] is a host without an agent. [`hold`] is when nobody is paged, [`oncall`] who is called, [`calendar`] what
-//! clocks and dates of named zones come to.
+//! where the readings are, in the host's slot, and some want [`evidence`] from the host; [`trend`] keeps a short past of
+//! some; [`settings`] is what agents are told. [`record`] is what must be durable before anybody hears of it,
+//! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
+//! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
+//! agent. [`hold`] is when nobody is paged, [`oncall`] who is called, [`calendar`] what clocks and dates of named zones
+//! come to.
 
 pub mod assets;
 pub mod calendar;
@@ -14,6 +15,7 @@ pub mod desk;
 pub mod device;
 pub mod engine;
 pub mod event;
+pub mod evidence;
 pub mod hold;
 pub mod host;
 pub mod ids;

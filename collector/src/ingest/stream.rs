@@ -3,6 +3,7 @@
 //! Acknowledging costs a system call, so readings are acknowledged in eights or twice a minute; records as soon as their
 //! commit is done.
 
+mod evidence;
 pub(super) mod settings;
 
 use std::{
@@ -300,6 +301,7 @@ impl Running {
             tell.push(HostEvent::Heard { session: self.session });
         }
         if !applied.judgements.is_empty() {
+            self.ask_for_evidence(&applied.judgements, now);
             tell.push(HostEvent::Judged { through: None, judgements: applied.judgements });
         }
         Ok(())
@@ -394,9 +396,7 @@ impl Running {
             ToAgent::Settings => self.settings_due = true,
             ToAgent::AreYouThere(asker) => {
                 self.asker = Some(asker);
-                self.asked += 1;
-                let what = Some(v1::ask::What::AreYouThere(true));
-                self.outbox.put(Body::Ask(v1::Ask { id: self.asked, what }));
+                self.ask(v1::ask::What::AreYouThere(true));
             }
             ToAgent::Drain(within_ms) => self.drain(within_ms),
             ToAgent::Close(reason) => {

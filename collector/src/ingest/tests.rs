@@ -1,5 +1,6 @@
 //! The door as agents and attackers meet it: real TLS on loopback, real store, real slots.
 
+mod asking;
 mod client;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ pub mod attempts;
 mod backup;
 mod chain;
 mod engine_rows;
+pub mod evidence;
 mod facts;
 pub mod faults;
 mod files;

@@ -1,5 +1,6 @@
 //! The store as its users see it: what is committed is there again, what is not is not, and nothing is deleted.
 
+mod evidence;
 mod kept;
 mod labels;
 mod repeated;

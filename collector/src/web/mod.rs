@@ -9,6 +9,7 @@ mod assets;
 mod guard;
 mod password;
 mod problem;
+mod processes;
 mod readings;
 pub mod routes;
 mod secret;

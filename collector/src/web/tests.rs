@@ -44,6 +44,7 @@ use crate::{
 
 mod labels;
 mod lists;
+mod processes;
 mod rules;
 mod trends;
 

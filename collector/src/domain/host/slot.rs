@@ -80,6 +80,7 @@ pub struct Slot {
     session: AtomicI64,
     silence_told: AtomicBool,
     suspect_ms: AtomicI64,
+    asked_ms: AtomicI64,
     report_ms: AtomicU32,
     shared: Arc<Shared>,
     state: Mutex<State>,
@@ -166,6 +167,7 @@ impl Slot {
             session: AtomicI64::new(NOBODY),
             silence_told: AtomicBool::new(false),
             suspect_ms: AtomicI64::new(i64::MAX),
+            asked_ms: AtomicI64::new(i64::MIN),
             report_ms: AtomicU32::new(0),
             shared,
             state: Mutex::new(state),
@@ -238,6 +240,17 @@ impl Slot {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.last_report = state.last_report.map(|at| at.plus_ms(by_ms));
         state.trends.clock_set();
+    }
+
+    /// Whether the host may be asked for more than its readings: not within `every_ms` after it was, whatever the session.
+    pub fn may_ask(&self, every_ms: i64, now: Timestamp) -> bool {
+        let since_ms = now.ms().saturating_sub(self.asked_ms.load(SeqCst));
+        // A clock that was set back keeps nobody from asking.
+        let may = !(0..every_ms).contains(&since_ms);
+        if may {
+            self.asked_ms.store(now.ms(), SeqCst);
+        }
+        may
     }
 
     /// Nobody was watching: the next message is told to the engine, as after a silence.

@@ -22,6 +22,7 @@ pub(super) static DESCRIPTORS: Rule = Rule {
     source: "node-mixin: 70 and 90 % for 15 min; systemd has raised fs.file-max out of reach since 240, so who comes near it \
              has set it: 80 and 95 %, sooner",
     remedy: "lsof | awk '{print $2}' | sort | uniq -c | sort -n | tail; sysctl fs.file-max",
+    evidence: None,
 };
 
 /// `conntrack`
@@ -37,6 +38,7 @@ pub(super) static CONNTRACK: Rule = Rule {
     ],
     source: "node-mixin: 75 %; the kernel drops at 100 % (networking/nf_conntrack-sysctl.rst)",
     remedy: "conntrack -S; sysctl net.netfilter.nf_conntrack_max; shorter time-outs",
+    evidence: None,
 };
 
 const WARNING: usize = 0;

@@ -20,6 +20,8 @@ pub struct Rule {
     pub source: &'static str,
     /// What to do about it, in one line.
     pub remedy: &'static str,
+    /// What the host is asked for when a finding opens or becomes worse: a source of [`super::super::evidence`].
+    pub evidence: Option<&'static str>,
 }
 
 /// One number that a rule judges by.

@@ -22,6 +22,7 @@ pub(super) static EXPIRY: Rule = Rule {
     ],
     source: "certificates of 90 days are renewed with 30 left (certbot), so 21 means that renewal has failed for nine days",
     remedy: "renew it and let its server load it; certbot renew --dry-run",
+    evidence: None,
 };
 
 const DAY: f64 = 86_400.0;

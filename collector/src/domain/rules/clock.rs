@@ -23,6 +23,7 @@ pub(super) static OFF: Rule = Rule {
              in every report of five minutes. Kerberos refuses at 300 s. That nothing disciplines a clock (sync_status 0) \
              is told only once it is off: virtual machines follow their host's",
     remedy: "timedatectl; chronyc tracking; is the time server reached?",
+    evidence: None,
 };
 
 const WARNING: usize = 0;

@@ -38,6 +38,7 @@ pub static SPACE: Rule = Rule {
              disks of 5 and 3 %; a share alone misjudges large disks (10 % of 20 TB are 2 TB), so bytes count too: 50 GiB \
              are 10 % of 500 GiB and a day's growth at 600 KB/s, 20 GiB eight hours of it",
     remedy: "du -xh MOUNT | sort -h | tail; journalctl --vacuum-size=200M; empty what may go or grow the file system",
+    evidence: None,
 };
 
 /// `filesystem_inodes`
@@ -55,6 +56,7 @@ pub(super) static INODES: Rule = Rule {
     ],
     source: "node-mixin: 5 and 3 %; half a million files are a day of a busy mail or session store",
     remedy: "du --inodes -x MOUNT | sort -n | tail; delete what is stale; ext4 cannot get more without a new mkfs",
+    evidence: None,
 };
 
 /// `filesystem_filling`
@@ -77,6 +79,7 @@ pub(super) static FILLING: Rule = Rule {
     source: "node-mixin: full within 24 h and 4 h, held; the slow end of the trend's range counts, so that a burst that a \
              trend cannot tell from growth stays quiet",
     remedy: "find what grows (du -xh MOUNT | sort -h | tail) before it is full",
+    evidence: None,
 };
 
 /// `filesystem_read_only`
@@ -87,6 +90,7 @@ pub(super) static READ_ONLY: Rule = Rule {
     limits: &[Limit::new("for", "how long it must hold", Unit::Time, (0.0, 86_400.0), 60.0)],
     source: "kernel: ext4 errors=remount-ro; one that was read-only when it was first seen (image, snap, /usr) is meant so",
     remedy: "dmesg for the error; save what is there, fsck, mount -o remount,rw MOUNT",
+    evidence: None,
 };
 
 const WARNING: usize = 0;

@@ -15,6 +15,7 @@ pub(super) static UNREPORTED: Rule = Rule {
     limits: &[Limit::new("quiet", "it is over after this time without another", Unit::Time, (60.0, 86_400.0), 3_600.0)],
     source: "what a host lost of its own records is a hole in what may be concluded later; nobody has to get up for it",
     remedy: "the words say what was lost and why; a full disk or an agent that was stopped for long are the usual causes",
+    evidence: None,
 };
 
 const QUIET: usize = 0;

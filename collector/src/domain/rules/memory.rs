@@ -8,7 +8,7 @@ use super::{
     single::Single,
     words::{bytes, percent},
 };
-use crate::domain::event::Severity;
+use crate::domain::{event::Severity, evidence::PROCESSES};
 
 /// `memory_exhausted`
 pub(super) static EXHAUSTED: Rule = Rule {
@@ -25,6 +25,7 @@ pub(super) static EXHAUSTED: Rule = Rule {
     source: "node-mixin warns below 10 % available for 15 min; memory in use is not memory missing, so tasks must wait \
              for it too (accounting/psi.rst; systemd-oomd kills at 60 % for 30 s, and we want to be earlier)",
     remedy: "see top for what grew; stop it, limit it (MemoryMax=) or give the machine memory",
+    evidence: Some(PROCESSES),
 };
 
 /// `oom_kill`
@@ -39,6 +40,7 @@ pub(super) static KILLED: Rule = Rule {
     ],
     source: "kernel: oom_kill in /proc/vmstat counts control groups' kills too (mm/oom_kill.c); one is one too many",
     remedy: "journalctl -k names the process and whose limit it met (oom-kill:)",
+    evidence: Some(PROCESSES),
 };
 
 const WARNING: usize = 0;

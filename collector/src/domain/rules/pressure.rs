@@ -11,7 +11,7 @@ use super::{
     single::Single,
     words::percent,
 };
-use crate::domain::host::dictionary::Dictionary;
+use crate::domain::{evidence::PROCESSES, host::dictionary::Dictionary};
 
 /// `cpu_pressure`
 pub(super) static CPU: Rule = Rule {
@@ -27,6 +27,7 @@ pub(super) static CPU: Rule = Rule {
     source: "kernel: accounting/psi.rst; node-mixin warns at a load of 2 for each processor for 15 min and Checkmk at 5 \
              and 10, which builds reach every day: 10, and only while tasks do wait",
     remedy: "top; move work elsewhere, or give it nice 19 if it may take its time and raise this limit for its host",
+    evidence: Some(PROCESSES),
 };
 
 /// `io_pressure`
@@ -42,6 +43,7 @@ pub(super) static IO: Rule = Rule {
     source: "kernel: accounting/psi.rst; half of all work lost for ten minutes is slower than any backup or build we have \
              recorded, and a dying disk is above 90 %",
     remedy: "iotop; dmesg for a disk that fails; the node dashboards' disk panels show which",
+    evidence: Some(PROCESSES),
 };
 
 const WARNING: usize = 0;

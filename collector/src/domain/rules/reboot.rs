@@ -18,6 +18,7 @@ pub(super) static LOOP: Rule = Rule {
     ],
     source: "an upgrade boots once, with new firmware twice; three in an hour is a watchdog, a power supply or a panic",
     remedy: "journalctl --list-boots; last -x; the management controller's event log",
+    evidence: None,
 };
 
 const WARNING: usize = 0;

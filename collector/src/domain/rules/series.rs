@@ -11,6 +11,7 @@ pub(super) static LEFT_OUT: Rule = Rule {
     limits: &[],
     source: "the collector's own bounds: 20 000 series a host, 1 000 new ones a minute",
     remedy: "let the host report fewer: a textfile, a plugin or thousands of interfaces are the usual causes",
+    evidence: None,
 };
 
 /// Judges what was left out. Each family that is named is a finding; it is over when the host declares it anew within

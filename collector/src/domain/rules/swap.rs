@@ -7,7 +7,7 @@ use super::{
     minutes::{Counter, LONGEST_S, Minutes},
     words::percent,
 };
-use crate::domain::event::Severity;
+use crate::domain::{event::Severity, evidence::PROCESSES};
 
 /// `swap_storm`
 pub(super) static STORM: Rule = Rule {
@@ -22,6 +22,7 @@ pub(super) static STORM: Rule = Rule {
     source: "node-mixin tells of 500 major faults a second; swapping out alone is housekeeping, and swap in memory \
              (zram) costs no waiting, hence both ways and the kernel's own measure of it (accounting/psi.rst)",
     remedy: "see top for what grew; stop it or give the machine memory",
+    evidence: Some(PROCESSES),
 };
 
 const WARNING: usize = 0;

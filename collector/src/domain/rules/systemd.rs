@@ -18,6 +18,7 @@ pub(super) static FAILED: Rule = Rule {
     source: "node-mixin waits 5 min; two reports in a row are enough, for systemd itself restarts what it is told to \
              without passing through failed (systemd.service(5), Restart=)",
     remedy: "systemctl status UNIT; journalctl -u UNIT -b; systemctl restart UNIT, or reset-failed if it is not wanted",
+    evidence: None,
 };
 
 /// `systemd_unit_restarting`
@@ -32,6 +33,7 @@ pub(super) static RESTARTING: Rule = Rule {
     source: "systemd gives up after 5 starts in 10 s (systemd.unit(5), StartLimitBurst=); what restarts more slowly loops \
              for ever. node-mixin: more than 2 in 5 min, for 15 min",
     remedy: "journalctl -u UNIT -b: why does it end?",
+    evidence: None,
 };
 
 /// The agent's source of these readings.

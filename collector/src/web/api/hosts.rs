@@ -26,6 +26,7 @@ use crate::{
         Shared, Web,
         access::Caller,
         problem::{Body, Problem},
+        processes::Told,
     },
 };
 
@@ -87,7 +88,12 @@ pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query
 }
 
 pub(in crate::web) async fn show(State(web): State<Shared>, Path(host): Path<String>) -> Answered {
-    Ok(Json(to_json(&web, find(&web.snapshot(), &host)?.as_ref())))
+    let host = find(&web.snapshot(), &host)?;
+    let mut answer = to_json(&web, &host);
+    for (place, finding) in host.findings.iter().enumerate() {
+        answer["findings"][place]["processes"] = Told::json(web.processes_for(finding).await?.as_ref());
+    }
+    Ok(Json(answer))
 }
 
 /// The host with this id or name.

@@ -14,6 +14,7 @@ use crate::{
         Shared,
         access::Caller,
         problem::{Body, Problem},
+        processes::Told,
     },
 };
 
@@ -84,6 +85,7 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
     answer["hosts"] = json!(view.hosts);
     answer["timeline"] = Value::from(events);
     answer["pages"] = Value::from(pages);
+    answer["processes"] = Told::json(web.processes_of(&view.row).await?.as_ref());
     Ok(Json(answer))
 }
 

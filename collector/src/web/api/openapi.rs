@@ -133,11 +133,6 @@ fn answers() -> Map<String, Value> {
     let maybe_text = json!({ "type": ["string", "null"] });
     let words = json!({ "type": "object", "additionalProperties": { "type": "string" } });
     let severity = json!({ "enum": ["info", "warning", "critical"] });
-    let finding = object(
-        &["part", "rule", "severity", "since", "evidence"],
-        json!({
-        "part": text, "rule": text, "severity": severity, "since": time, "evidence": text }),
-    );
     let check = object(
         &["name", "status", "hard", "attempt", "attempts", "since", "output", "current"],
         json!({
@@ -170,7 +165,7 @@ fn answers() -> Map<String, Value> {
             "layers": labels::layers(), "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
             "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
             "since": time, "why": text, "proof": time, "address": maybe_text,
-            "parent": maybe_text, "findings": { "type": "array", "items": finding }, "settings": host_settings(json!({})),
+            "parent": maybe_text, "findings": { "type": "array", "items": finding() }, "settings": host_settings(json!({})),
             "checks": { "type": "array", "items": check }, "incident": { "type": ["integer", "null"] } })),
         "HostList": list_of(reference("Host")),
         "Incident": object(&["number", "id", "key", "state", "severity", "title", "since", "opened"], json!({
@@ -179,7 +174,8 @@ fn answers() -> Map<String, Value> {
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
             "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
-            "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page } })),
+            "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
+            "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
         "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))), "Trends": trends(),
         "TokenList": list_of(object(&["id", "kind", "expires", "uses_left", "gives", "made_by"], json!({
@@ -223,6 +219,36 @@ fn of_rules() -> Map<String, Value> {
         "OverrideList": list_of(object(&["name", "line", "at", "by"], json!({
             "name": text, "line": text, "at": time, "by": text }))),
     }))
+}
+
+fn finding() -> Value {
+    let text = json!({ "type": "string" });
+    object(
+        &["part", "rule", "severity", "since", "evidence"],
+        json!({
+        "part": text, "rule": text, "severity": { "enum": ["info", "warning", "critical"] },
+        "since": { "type": "string", "format": "date-time" }, "evidence": text, "processes": processes() }),
+    )
+}
+
+/// The processes that took a host when a finding began, and last; `problem` says why there are none.
+fn processes() -> Value {
+    let (text, whole, number) =
+        (json!({ "type": "string" }), json!({ "type": "integer" }), json!({ "type": "number" }));
+    let item = object(
+        &["pid", "command", "state", "user", "resident_bytes", "swap_bytes", "cpu_ratio"],
+        json!({
+        "pid": whole, "command": text, "state": text, "user": text, "resident_bytes": whole, "swap_bytes": whole,
+        "cpu_ratio": number }),
+    );
+    let described = object(
+        &["at", "seconds_after"],
+        json!({
+        "at": { "type": "string", "format": "date-time" }, "seconds_after": whole, "problem": text,
+        "interval_seconds": number, "processors": whole, "memory_total_bytes": whole, "left_out": whole,
+        "items": { "type": "array", "items": item } }),
+    );
+    json!({ "type": "array", "maxItems": 2, "items": described })
 }
 
 /// A host without an agent.

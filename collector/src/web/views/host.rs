@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Badge, Frame, Shown, When,
     graph::{Graph, Span},
-    show,
+    processes, show,
     status::admission_word,
     trends::{Past, zone_words},
 };
@@ -40,6 +40,7 @@ use crate::{
             settings::{OWN_FILE, OfHost},
         },
         problem::{Problem, settled},
+        processes::Told,
         readings::{self, HostReadings},
         words,
     },
@@ -67,6 +68,8 @@ struct FindingLine {
     evidence: String,
     /// The past of what it is about.
     graph: Option<Graph>,
+    /// The processes that took the host when it began, and last.
+    processes: Vec<processes::Seen>,
     /// What keeps it from waking anybody: a line of the configuration, and a command.
     quieten: Option<(String, String)>,
     remedy: &'static str,
@@ -167,21 +170,33 @@ pub(in crate::web) async fn view(
     let snapshot = web.snapshot();
     let host = find(&snapshot, &host)?;
     let past = Past::of(&web, host.profile.no, Span::Days).await?;
-    show(&page(&web, &caller, &snapshot, &host, &past))
+    let mut told = Vec::with_capacity(host.findings.len());
+    for finding in &host.findings {
+        told.push(web.processes_for(finding).await?);
+    }
+    show(&page(&web, &caller, &snapshot, &host, &past, &told))
 }
 
-fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, past: &Past) -> HostPage {
+fn page(
+    web: &Web,
+    caller: &Caller,
+    snapshot: &Snapshot,
+    host: &HostView,
+    past: &Past,
+    told: &[Option<Told>],
+) -> HostPage {
     let now = web.now();
     let when = |at| When::new(at, now, &web.zone);
     let profile = &host.profile;
     let incident = host.incident.and_then(|no| snapshot.incidents.get(&no));
-    let findings = host.findings.iter().map(|finding| FindingLine {
+    let findings = host.findings.iter().zip(told).map(|(finding, told)| FindingLine {
         badge: Badge::severity(finding.severity),
         part: finding.part.clone(),
         rule: finding.rule.clone(),
         since: when(finding.since),
         evidence: finding.evidence.clone(),
         graph: graph_of(web, past, finding),
+        processes: told.as_ref().map(|told| processes::seen(told, now, &web.zone)).unwrap_or_default(),
         quieten: quieten(&profile.name, &finding.rule, &finding.part),
         remedy: Rule::named(&finding.rule).map_or("", |rule| rule.remedy),
     });

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Badge, Frame, Shown, When,
     graph::{Graph, Span},
-    page_words, show,
+    page_words, processes, show,
     trends::{Past, zone_words},
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
         access::Caller,
         api::incidents::{acknowledged_ms, answer_of, checked_note, number_of, unknown},
         problem::{Problem, settled},
+        processes::rule_of,
         words,
     },
 };
@@ -162,6 +163,8 @@ struct IncidentPage {
     hosts: Vec<String>,
     /// The past of what it is about.
     graph: Option<Graph>,
+    /// The processes that took the host when it began, and last.
+    processes: Vec<processes::Seen>,
     zone: String,
     events: Vec<EventLine>,
     pages: Vec<PageLine>,
@@ -184,6 +187,8 @@ pub(in crate::web) async fn view(
     let graph = graph_of(&web, &view.row).await?;
     let mut page = page(frame, &snapshot, view, &attempts, |at| When::new(at, now, &web.zone), now);
     (page.graph, page.zone) = (graph, zone_words(&web, now));
+    let told = web.processes_of(&view.row).await?;
+    page.processes = told.map(|told| processes::seen(&told, now, &web.zone)).unwrap_or_default();
     show(&page)
 }
 
@@ -192,12 +197,6 @@ async fn graph_of(web: &Web, row: &IncidentRow) -> Result<Option<Graph>, Problem
     let Some((host, rule)) = row.host.zip(rule_of(&row.key)) else { return Ok(None) };
     let Some(series) = concerned(rule, &row.component) else { return Ok(None) };
     Ok(Past::of(web, host, Span::Days).await?.graph(web, &series))
-}
-
-/// The rule in the key of a finding, `finding/HOST/RULE:PART`.
-fn rule_of(key: &str) -> Option<&str> {
-    let about = key.strip_prefix("finding/")?.split_once('/')?.1;
-    about.split_once(':').map(|(rule, _)| rule)
 }
 
 fn page(
@@ -264,6 +263,7 @@ fn page(
         pages: pages.collect(),
         next: next(row).map(|(at, words)| (when(at), words)),
         graph: None,
+        processes: Vec::new(),
         zone: String::new(),
         frame,
     }

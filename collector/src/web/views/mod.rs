@@ -8,6 +8,7 @@ pub(super) mod host;
 pub(super) mod incidents;
 pub(super) mod labelling;
 pub(super) mod oncall;
+mod processes;
 pub(super) mod settings;
 mod spark;
 pub(super) mod status;

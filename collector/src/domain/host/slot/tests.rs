@@ -258,6 +258,17 @@ fn a_trouble_known_from_the_records_is_cleared_when_the_new_session_does_not_sho
 }
 
 #[test]
+fn a_host_is_not_asked_again_at_once_by_any_session() {
+    let slots = Slots::default();
+    let slot = opened(&slots);
+    assert!(slot.may_ask(60_000, at(0)));
+    let slot = slots.open(HOST, SECOND, Watch::Normal, at(10_000));
+    assert!(!slot.may_ask(60_000, at(59_999)));
+    assert!(slot.may_ask(60_000, at(60_000)) && !slot.may_ask(60_000, at(60_000)));
+    assert!(slot.may_ask(60_000, at(-1)), "the clock was set back");
+}
+
+#[test]
 fn three_hundred_series_cost_three_kibibytes_beside_the_shared_dictionary() {
     let values = 300 * size_of::<f64>();
     let sources = 20 * (size_of::<Source>() + 16);

@@ -137,8 +137,7 @@ struct Running {
 
 impl House {
     async fn build(config: Config, ports: &Ports) -> anyhow::Result<Self> {
-        let clock = Clock::start();
-        let registry = Registry::new();
+        let (clock, registry) = (Clock::start(), Registry::new());
         telemetry::register(&registry)?;
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());

@@ -36,6 +36,9 @@ use super::{
 const SETTLE_MS: i64 = 10_000;
 /// And at most this long: an agent that has been refused for a while tries again within 60 s, and then has to shake hands.
 const SETTLE_MOST_MS: i64 = 70_000;
+/// And for so many times as long as we were away: an agent waits at random up to twice as long each time, so that what it
+/// waits next may be some times what it has waited so far. Seen: of 1 000 agents 10 came back 52 to 56 s after 20 s.
+const AWAY_TIMES: i64 = 6;
 /// So many hosts a second are expected to come back.
 const BACK_PER_SECOND: i64 = 500;
 
@@ -184,7 +187,7 @@ impl Engine {
             return;
         }
         let spread_ms = i64::try_from(self.hosts.len()).unwrap_or(i64::MAX) * 1_000 / BACK_PER_SECOND;
-        let until = now.plus_ms((SETTLE_MS + spread_ms).max(away_ms).min(SETTLE_MOST_MS));
+        let until = now.plus_ms((SETTLE_MS + spread_ms).max(away_ms.saturating_mul(AWAY_TIMES)).min(SETTLE_MOST_MS));
         self.settling_until = Some(until);
         self.waited_for = awaited;
         self.snapshot.settling_until = Some(until);

@@ -26,12 +26,12 @@ fn process(pid: u32, command: &str, memory: u64, cpu: f64) -> Value {
 }
 
 /// Stores what the host told, so long after `now`.
-async fn tell(stage: &Stage, sequence: u64, after_ms: i64, outcome: &str, processes: &[Value]) {
+async fn tell(stage: &Stage, now: Timestamp, sequence: u64, after_ms: i64, outcome: &str, processes: &[Value]) {
     let payload = json!({ "interval_seconds": 1.0, "processors": 4, "memory_total_bytes": 1_073_741_824_u64,
                           "left_out": 1_234, "processes": processes });
     let body = json!({ "source": "processes", "part": "", "outcome": outcome, "reason": HOSTILE, "format": 1,
                        "payload": payload.to_string() });
-    let at = stage.now.plus_ms(after_ms);
+    let at = now.plus_ms(after_ms);
     let fact = Fact { sequence, at, kind: "evidence", body: body.to_string() };
     stage.store.commit_facts(HostNo(1), [1; 16], vec![fact]).await.unwrap();
 }
@@ -42,8 +42,10 @@ async fn get(stage: &Stage, path: &str) -> String {
 
 #[tokio::test]
 async fn processes_stand_with_the_finding_and_its_incident_the_largest_first_and_inert() {
-    let stage = Stage::new(fleet(Clock::start().now(), "memory_exhausted", None), |_| {});
-    tell(&stage, 1, -58_000, "read", &[process(41, "small", 1 << 20, 0.5), process(42, HOSTILE, 512 << 20, 0.0)]).await;
+    let now = Clock::start().now();
+    let stage = Stage::new(fleet(now, "memory_exhausted", None), |_| {});
+    tell(&stage, now, 1, -58_000, "read", &[process(41, "small", 1 << 20, 0.5), process(42, HOSTILE, 512 << 20, 0.0)])
+        .await;
     for path in [format!("/hosts/{HOST}"), "/incidents/7".to_owned()] {
         let page = get(&stage, &path).await;
         assert!(page.contains(", 2 s after it opened"), "{path}: {page}");
@@ -71,16 +73,16 @@ async fn processes_stand_with_the_finding_and_its_incident_the_largest_first_and
 async fn what_was_taken_nearest_to_the_beginning_stays_and_what_was_taken_last_stands_beside_it() {
     let now = Clock::start().now();
     let stage = Stage::new(fleet(now, "cpu_pressure", Some(now.plus_ms(-20_000))), |_| {});
-    tell(&stage, 1, -200_000, "read", &[process(40, "long before", 1, 0.9)]).await;
+    tell(&stage, now, 1, -200_000, "read", &[process(40, "long before", 1, 0.9)]).await;
     let page = get(&stage, "/incidents/7").await;
     assert!(page.contains("is not known") && !page.contains("long before"), "{page}");
-    tell(&stage, 2, -100_000, "read", &[process(41, "just before", 1, 0.9)]).await;
+    tell(&stage, now, 2, -100_000, "read", &[process(41, "just before", 1, 0.9)]).await;
     let page = get(&stage, "/incidents/7").await;
     assert!(page.contains("just before") && page.contains(", 40 s before it opened"), "{page}");
-    tell(&stage, 3, -57_000, "read", &[process(42, "when it began", 1, 0.9)]).await;
-    tell(&stage, 4, -40_000, "read", &[process(43, "meanwhile", 1, 0.9)]).await;
-    tell(&stage, 5, -30_000, "read", &[process(44, "when it was worse", 1, 0.9)]).await;
-    tell(&stage, 6, -10_000, "read", &[process(45, "of another finding", 1, 0.9)]).await;
+    tell(&stage, now, 3, -57_000, "read", &[process(42, "when it began", 1, 0.9)]).await;
+    tell(&stage, now, 4, -40_000, "read", &[process(43, "meanwhile", 1, 0.9)]).await;
+    tell(&stage, now, 5, -30_000, "read", &[process(44, "when it was worse", 1, 0.9)]).await;
+    tell(&stage, now, 6, -10_000, "read", &[process(45, "of another finding", 1, 0.9)]).await;
     let page = get(&stage, "/incidents/7").await;
     assert!(page.contains("when it began") && page.contains(", 3 s after it opened</p>"), "{page}");
     assert!(page.contains("when it was worse") && page.contains(", 30 s after it opened</summary>"), "{page}");
@@ -94,17 +96,18 @@ async fn what_was_taken_nearest_to_the_beginning_stays_and_what_was_taken_last_s
 
 #[tokio::test]
 async fn a_host_that_could_not_look_says_why_and_other_findings_have_no_processes() {
-    let stage = Stage::new(fleet(Clock::start().now(), "swap_storm", None), |_| {});
+    let now = Clock::start().now();
+    let stage = Stage::new(fleet(now, "swap_storm", None), |_| {});
     let page = get(&stage, &format!("/hosts/{HOST}")).await;
     assert!(page.contains("is not known: the host has not told"), "{page}");
-    tell(&stage, 1, -58_000, "unreadable", &[]).await;
+    tell(&stage, now, 1, -58_000, "unreadable", &[]).await;
     let page = get(&stage, &format!("/hosts/{HOST}")).await;
     assert!(page.contains("could not tell its processes at ") && page.contains("unreadable: &#34;"), "{page}");
     let host: Value = serde_json::from_str(&get(&stage, &format!("/api/v1/hosts/{HOST}")).await).unwrap();
     assert_eq!(host["findings"][0]["processes"][0]["problem"], format!("unreadable: {HOSTILE}"));
 
-    let stage = Stage::new(fleet(Clock::start().now(), "clock_off", None), |_| {});
-    tell(&stage, 1, -58_000, "read", &[process(40, "a process", 1, 0.9)]).await;
+    let stage = Stage::new(fleet(now, "clock_off", None), |_| {});
+    tell(&stage, now, 1, -58_000, "read", &[process(40, "a process", 1, 0.9)]).await;
     for path in [format!("/hosts/{HOST}"), "/incidents/7".to_owned()] {
         let page = get(&stage, &path).await;
         assert!(!page.contains("class=\"processes\""), "{path}: {page}");

@@ -275,3 +275,22 @@ fn a_host_revoked_while_its_session_opens_is_shown_the_door() {
     assert_eq!(fleet.state(1), State::Unknown);
     assert_eq!(fleet.engine.snapshot().hosts[&HostNo(1)].session, None);
 }
+
+#[test]
+fn after_an_absence_hosts_are_waited_for_as_long_as_their_agents_may_wait_by_then() {
+    // An agent waits at random up to twice as long each time: after 20 s it may have come to its longest wait, a minute.
+    for (away_ms, back_ms) in [(1_000, 9_000), (5_000, 29_000), (20_000, 65_000), (3_600_000, 65_000)] {
+        let mut fleet = Fleet::of(&[Watch::Normal, Watch::Fast]);
+        let from = Timestamp::from_ms(fleet.now);
+        fleet.now += away_ms;
+        fleet.apply(Event::Stalled { from, to: Timestamp::from_ms(fleet.now) });
+        for host in [1, 2] {
+            fleet.ends(host, Ending::Reset);
+        }
+        fleet.until(away_ms + back_ms);
+        fleet.connect(1);
+        fleet.connect(2);
+        fleet.until(away_ms + 200_000);
+        assert_eq!(fleet.told(), [], "away for {away_ms} ms");
+    }
+}

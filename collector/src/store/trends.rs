@@ -21,7 +21,7 @@ use crate::domain::{
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = DAY as i64 * HOUR_MS;
-/// Minutes are kept this long, and to the end of the day that they belong to.
+/// Minutes are kept this long, and to the end of the part of the day that they belong to.
 const MINUTES_KEPT_MS: i64 = 2 * DAY_MS;
 /// Hours are kept for thirteen months.
 const HOURS_KEPT_MS: i64 = 396 * DAY_MS;
@@ -29,8 +29,11 @@ const HOURS_KEPT_MS: i64 = 396 * DAY_MS;
 /// its own, which are filled to their end: in between, a third would be wasted.
 const BLOCK: u8 = 16;
 const BLOCK_MS: i64 = BLOCK as i64 * DAY_MS;
-/// Days folded in one go: more are left for the next time, so that no write takes long.
-const DAYS_AT_ONCE: usize = 2;
+/// Minutes are folded by quarters of a day: by days, up to a day more of them would be kept, which is a third of the file
+/// in the first weeks.
+const PART_MS: i64 = DAY_MS / 4;
+/// Quarters folded in one go: more are left for the next time, so that no write takes long.
+const PARTS_AT_ONCE: usize = 8;
 /// Rows of one host given up in one go when there is too much: more than a day brings.
 const THINNED_AT_ONCE: usize = 26;
 /// Hosts tended in one write.
@@ -177,8 +180,8 @@ fn put_minutes(
 
 /// Folds, forgets and thins one host's rows; returns how many were thinned.
 fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp) -> Result<u64, StoreError> {
-    for _ in 0..DAYS_AT_ONCE {
-        if !fold_oldest_day(connection, host, now)? {
+    for _ in 0..PARTS_AT_ONCE {
+        if !fold_oldest_part(connection, host, now)? {
             break;
         }
     }
@@ -194,22 +197,22 @@ fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp) -> Re
     Ok(thinned)
 }
 
-/// Folds the oldest day that minutes are known of, if it has been over for long enough.
-fn fold_oldest_day(connection: &Connection, host: HostNo, now: Timestamp) -> Result<bool, StoreError> {
+/// Folds the oldest part of a day that minutes are known of, if it has been over for long enough.
+fn fold_oldest_part(connection: &Connection, host: HostNo, now: Timestamp) -> Result<bool, StoreError> {
     let Some(oldest) = rows::oldest(connection, Grain::Minute, host)? else { return Ok(false) };
-    // By its last minute: a row that reaches over midnight stays until the second of its days is folded too.
-    let day = (oldest + HOUR_MS - 1).div_euclid(DAY_MS) * DAY_MS;
-    let end = day + DAY_MS;
+    // By its last minute: a row that reaches over the end of a part stays until the second of its parts is folded too.
+    let part = (oldest + HOUR_MS - 1).div_euclid(PART_MS) * PART_MS;
+    let (day, end) = (part.div_euclid(DAY_MS) * DAY_MS, part + PART_MS);
     if end + MINUTES_KEPT_MS > now.ms() {
         return Ok(false);
     }
-    let minutes = minutes(connection, host, day - HOUR_MS + 1, end)?;
+    let minutes = minutes(connection, host, part - HOUR_MS + 1, end)?;
     let mut row = known_day(connection, host, day)?.unwrap_or_else(|| Hours::new(day / HOUR_MS, 1));
-    row.fold(&minutes);
+    row.fold(&minutes, part / HOUR_MS..end / HOUR_MS);
     rows::put(connection, Grain::Hour, host, row.from * HOUR_MS, &row.series(), row.pack(), now)?;
     rows::delete_before(connection, Grain::Minute, host, end - HOUR_MS + 1)?;
     // Blocks of different hosts end on different days.
-    if (end / DAY_MS + host.0).rem_euclid(i64::from(BLOCK)) == 0 {
+    if end == day + DAY_MS && (end / DAY_MS + host.0).rem_euclid(i64::from(BLOCK)) == 0 {
         join_days(connection, host, end - BLOCK_MS, now)?;
     }
     Ok(true)

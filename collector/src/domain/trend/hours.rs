@@ -76,16 +76,19 @@ impl Hours {
         }
     }
 
-    /// Folds the minutes of these days into hours. An hour that is known already only gets wider.
-    pub fn fold(&mut self, rows: &[Minutes]) {
+    /// Folds the minutes of these hours, counted from the Unix epoch, into them. An hour that is known already only gets
+    /// wider.
+    pub fn fold(&mut self, rows: &[Minutes], hours: std::ops::Range<i64>) {
         let length = self.length() * ROW;
         let mut days: BTreeMap<&Series, Vec<f64>> = BTreeMap::new();
         let first = self.from * ROW as i64;
+        let folded = hours.start * ROW as i64..hours.end * ROW as i64;
         for row in rows {
             for (series, column) in &row.columns {
                 let day = days.entry(series).or_insert_with(|| vec![f64::NAN; length]);
                 for (minute, value) in (row.from..).zip(column) {
                     let place = usize::try_from(minute - first).ok().filter(|place| *place < length);
+                    let place = place.filter(|_| folded.contains(&minute));
                     if let Some(place) = place.filter(|_| value.is_finite()) {
                         day[place] = *value;
                     }
@@ -284,7 +287,7 @@ mod tests {
             rows[1].set(minute, &load(), value);
         }
         let mut day = Hours::new(24, 1);
-        day.fold(&rows);
+        day.fold(&rows, 24..48);
         let found = day.columns[&load()].clone();
         assert_eq!(
             found[0],
@@ -294,11 +297,14 @@ mod tests {
         assert_eq!(found[1], Some(Hour { min: 4.0, mean: 4.0, max: 4.0 }));
         assert!(found[2..].iter().all(Option::is_none));
         // Minutes that arrive after all widen what is known.
-        day.fold(&[{
-            let mut late = Minutes::new(24 * 60);
-            late.set(24 * 60 + 5, &load(), 12.0);
-            late
-        }]);
+        day.fold(
+            &[{
+                let mut late = Minutes::new(24 * 60);
+                late.set(24 * 60 + 5, &load(), 12.0);
+                late
+            }],
+            24..48,
+        );
         assert_eq!(day.columns[&load()][0], Some(Hour { min: 1.0, mean: 3.0, max: 12.0 }));
     }
 }

@@ -18,6 +18,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         ("/incidents", "Incidents"),
         ("/maintenance?host=web-1&reason=disks&look=yes", "Covers"),
         ("/on-call", "On call"),
+        ("/deliveries", "Deliveries"),
         ("/add", "token"),
         ("/settings", "Settings"),
     ] {

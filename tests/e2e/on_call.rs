@@ -124,6 +124,11 @@ async fn the_link_in_a_page_takes_it_by_its_button_and_not_by_being_opened() {
     assert!(status == 200 && body.contains("You have it"), "{status} {body}");
     assert_eq!(collector.incidents().await[0]["acknowledged_by"], "hook");
     hook.wait("incident.acknowledged", s(10)).await;
+    let told = || async {
+        let page = collector.get("/deliveries").await.body;
+        (page.contains("2 accepted") && page.contains("acknowledged") && page.contains("hook")).then_some(())
+    };
+    eventually("both pages stand in the list of deliveries", s(5), told).await;
 
     let (says, tag) = path.rsplit_once('.').expect("signed");
     let forged = collector.get(&format!("{says}A.{tag}")).await;

@@ -75,6 +75,7 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::POST, "/incidents/{number}", OPERATE, || post(views::incidents::act)),
     ViewRoute(Method::GET, "/maintenance", VIEW, || get(views::holds::view)),
     ViewRoute(Method::POST, "/maintenance", OPERATE, || post(views::holds::act)),
+    ViewRoute(Method::GET, "/deliveries", VIEW, || get(views::deliveries::view)),
     ViewRoute(Method::GET, "/on-call", VIEW, || get(views::oncall::view)),
     ViewRoute(Method::POST, "/on-call", OPERATE, || post(views::oncall::act)),
     ViewRoute(Method::GET, "/add", VIEW, || get(views::add::view)),

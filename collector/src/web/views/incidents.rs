@@ -277,7 +277,7 @@ fn next(row: &IncidentRow) -> Option<(crate::domain::time::Timestamp, String)> {
     calls.chain(steps).min_by_key(|(at, _)| *at)
 }
 
-fn delivery(delivery: Delivery) -> Badge {
+pub(super) fn delivery(delivery: Delivery) -> Badge {
     let (class, sign, word) = match delivery {
         Delivery::Queued => ("warning", "↻", "being sent"),
         Delivery::Accepted => ("good", "✓", "accepted"),

@@ -32,6 +32,7 @@ mod oom;
 mod parity;
 mod prometheus;
 mod quickstart;
+mod receivers;
 mod restart;
 mod rules;
 mod scope;

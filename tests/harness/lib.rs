@@ -15,11 +15,13 @@ pub mod network;
 pub mod process;
 pub mod raw;
 pub mod servers;
+pub mod service;
 pub mod smtp;
 pub mod wait;
 pub mod webhook;
 
 pub use agent::Agent;
 pub use collector::Collector;
+pub use service::Service;
 pub use wait::{eventually, never};
 pub use webhook::Webhook;

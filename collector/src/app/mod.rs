@@ -70,6 +70,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     let pager = config.pager();
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     run(config, shutdown, |ports| {
         tracing::info!("agents connect to {}, people to {}", ports.grpc, ports.url);
         tracing::info!("{pager}");

@@ -85,6 +85,10 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
         Task::Serve => serve(&arguments.place),
         Task::CheckConfig { file_only } => {
             let config = check(&arguments.place, file_only)?;
+            for warning in &config.warnings {
+                // Nothing better can be done when standard error is gone.
+                let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            }
             print::line(&format!("the configuration is fine; state in {}; {}", config.state.display(), config.pager()))
         }
         Task::Openapi => print::json(&crate::web::api_description()),

@@ -11,6 +11,7 @@ mod read;
 mod receivers;
 mod rules;
 mod section;
+mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,8 @@ pub struct Config {
     pub trends_quota: u64,
     /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
+    /// What works and should not be, one line each with file, line, key and remedy.
+    pub warnings: Vec<String>,
 }
 
 /// `[paging]`: the one who pages, so that nobody is woken twice for one cause.

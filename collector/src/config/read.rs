@@ -34,7 +34,7 @@ pub(super) fn document(
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
     let config = top(Section::new(&source, String::new(), 0, table.into_inner()), fleet);
-    source.finish().map(|()| config)
+    source.finish().map(|warnings| Config { warnings, ..config })
 }
 
 fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> Config {
@@ -68,6 +68,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         settings: settings::read(all.tables("settings", settings::SCOPES)),
         trends_quota: trends_quota(all.table("trends")),
         log_level: log_level(all.table("log")),
+        warnings: Vec::new(),
     };
     all.finish();
     config

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::section::Section;
+use super::{section::Section, services};
 use crate::{
     domain::{event::Severity, network::Network},
     notify::{
         alertmanager::AlertmanagerConfig,
         email::{EmailConfig, Encryption},
-        guard::Guard,
+        guard::{Guard, Url},
         receiver::{ReceiverConfig, ReceiverKind},
+        template::{Markup, Template, Templates},
         webhook::{SigningKey, WebhookConfig},
     },
 };
@@ -17,11 +18,26 @@ use crate::{
 /// Most receivers; each has a queue of its own.
 pub(super) const RECEIVERS: usize = 100;
 /// Most recipients, peers or allowed networks of one receiver.
-const ENTRIES: usize = 50;
-const KINDS: &str = "one of webhook, email, alertmanager";
+pub(super) const ENTRIES: usize = 50;
 const SEVERITIES: &str = "one of info, warning, critical";
 const NAME: &str = "a unique name of letters, digits, - and _ with at most 64 characters";
 const TLS: &str = "one of starttls, tls, none";
+
+type Reader = fn(&mut Section<'_, '_>) -> Option<ReceiverKind>;
+
+/// The kinds, how their settings are read, and how they read templates; mirrors have none.
+const KINDS: [(&str, Reader, Option<Markup>); 10] = [
+    ("webhook", webhook, Some(Markup::Plain)),
+    ("email", email, Some(Markup::Plain)),
+    ("pagerduty", services::pagerduty, Some(Markup::Plain)),
+    ("ntfy", services::ntfy, Some(Markup::Plain)),
+    ("slack", services::slack, Some(Markup::Slack)),
+    ("teams", services::teams, Some(Markup::Card)),
+    ("twilio", services::twilio, Some(Markup::Plain)),
+    ("script", services::script, Some(Markup::Plain)),
+    ("alertmanager_webhook", services::alertmanager_webhook, Some(Markup::Plain)),
+    ("alertmanager", alertmanager, None),
+];
 
 /// Reads all receivers; those with mistakes are noted and left out.
 pub(super) fn read(sections: Vec<Section<'_, '_>>) -> Vec<ReceiverConfig> {
@@ -49,31 +65,50 @@ fn receiver(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool) -> Optio
         let all = [Severity::Info, Severity::Warning, Severity::Critical];
         all.into_iter().find(|severity| severity.word() == word).ok_or_else(|| SEVERITIES.into())
     });
-    let kind = section.required("kind", KINDS, |word| match word {
-        "webhook" => Ok(webhook as fn(&mut Section<'_, '_>) -> Option<ReceiverKind>),
-        "email" => Ok(email as _),
-        "alertmanager" => Ok(alertmanager as _),
-        _ => Err(KINDS.to_owned()),
+    let kinds = format!("one of {}", KINDS.map(|(word, ..)| word).join(", "));
+    let kind = section.required("kind", &kinds, |word| {
+        KINDS.iter().find(|(known, ..)| *known == word).ok_or_else(|| kinds.clone())
     })?;
-    let kind = kind(&mut section);
+    let (_, read, markup) = kind;
+    let kind = read(&mut section);
+    let templates = markup.map(|markup| Templates {
+        title: template(&mut section, "title", markup),
+        body: template(&mut section, "body", markup),
+    });
     section.finish();
-    Some(ReceiverConfig { name: name?, severity: severity.unwrap_or(Severity::Warning), kind: kind? })
+    let (severity, templates) = (severity.unwrap_or(Severity::Warning), templates.unwrap_or_default());
+    Some(ReceiverConfig { name: name?, severity, templates, kind: kind? })
+}
+
+fn template(section: &mut Section<'_, '_>, key: &'static str, markup: Markup) -> Option<Template> {
+    section.text(key, "a template in quotes", |source| Template::new(source, markup))
 }
 
 fn webhook(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {
     let guard = guard(section);
-    let url = if section.has("url_file") {
-        let secret = section.secret_file("url_file", "url")?;
-        let url = guard.url(secret.expose());
-        url.map_err(|error| section.wrong("url_file", format!("a file that holds a URL: {error}"))).ok()
-    } else {
-        section.required("url", "the URL of the webhook", |text| guard.url(text).map_err(|error| error.to_string()))
-    };
+    let url = url(section, &guard);
     let key = section.secret_file("secret_file", "secret").and_then(|secret| {
         SigningKey::from_secret(&secret).map_err(|error| section.wrong("secret_file", error.to_string())).ok()
     });
     let ca = ca(section);
     Some(ReceiverKind::Webhook(WebhookConfig { url: url?, key, ca, guard }))
+}
+
+/// Where to post: `url`, or what `url_file` holds.
+pub(super) fn url(section: &mut Section<'_, '_>, guard: &Guard) -> Option<Url> {
+    if !section.has("url_file") {
+        section.knows("url_file");
+        return section
+            .required("url", "the URL to post to", |text| guard.url(text).map_err(|error| error.to_string()));
+    }
+    secret_url(section, guard)
+}
+
+/// Where to post, which is a secret itself: what `url_file` holds or, with a warning, `url`.
+pub(super) fn secret_url(section: &mut Section<'_, '_>, guard: &Guard) -> Option<Url> {
+    let secret = section.required_secret("url_file", "url", "the URL to post to")?;
+    let url = guard.url(secret.expose());
+    url.map_err(|error| section.wrong("url_file", format!("a file that holds a URL: {error}"))).ok()
 }
 
 fn email(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {
@@ -121,7 +156,7 @@ fn alertmanager(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {
     Some(ReceiverKind::Alertmanager(AlertmanagerConfig { urls: urls?, labels, ca, guard }))
 }
 
-fn guard(section: &mut Section<'_, '_>) -> Guard {
+pub(super) fn guard(section: &mut Section<'_, '_>) -> Guard {
     const NETWORK: &str = "an address or network such as 169.254.10.0/24";
     let allow =
         section.texts("allow", NETWORK, ENTRIES, |text| text.parse::<Network>().map_err(|_| NETWORK.to_owned()));
@@ -129,7 +164,7 @@ fn guard(section: &mut Section<'_, '_>) -> Guard {
 }
 
 /// `ca_file`: the certificates (PEM) to trust instead of the system's.
-fn ca(section: &mut Section<'_, '_>) -> Option<Vec<u8>> {
+pub(super) fn ca(section: &mut Section<'_, '_>) -> Option<Vec<u8>> {
     section.text("ca_file", "the path of a PEM file", |path| {
         let pem = crate::notify::secret::read_bounded(path.as_ref()).map_err(|error| error.to_string())?;
         match reqwest::Certificate::from_pem_bundle(&pem) {

@@ -20,13 +20,20 @@ pub(super) struct Source {
     file: PathBuf,
     line_starts: Vec<usize>,
     mistakes: RefCell<Vec<Mistake>>,
+    warnings: RefCell<Vec<(usize, String)>>,
     broken_lines: RefCell<Vec<usize>>,
 }
 
 impl Source {
     pub(super) fn new(file: PathBuf, text: &str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, line_starts, mistakes: RefCell::default(), broken_lines: RefCell::default() }
+        Self {
+            file,
+            line_starts,
+            mistakes: RefCell::default(),
+            warnings: RefCell::default(),
+            broken_lines: RefCell::default(),
+        }
     }
 
     fn line(&self, offset: usize) -> usize {
@@ -54,11 +61,19 @@ impl Source {
         }
     }
 
-    /// All mistakes in the order of the file, or nothing.
-    pub(super) fn finish(self) -> Result<(), ConfigErrors> {
-        let mut mistakes = self.mistakes.into_inner();
+    /// Notes what works and should not be.
+    fn warn(&self, offset: usize, key: &str, advice: &str) {
+        let line = self.line(offset);
+        self.warnings.borrow_mut().push((line, format!("{}:{line}: {key}: {advice}", self.file.display())));
+    }
+
+    /// All mistakes in the order of the file or, where there are none, the warnings.
+    pub(super) fn finish(self) -> Result<Vec<String>, ConfigErrors> {
+        let (mut mistakes, mut warnings) = (self.mistakes.into_inner(), self.warnings.into_inner());
         mistakes.sort_by_key(|mistake| mistake.line);
-        if mistakes.is_empty() { Ok(()) } else { Err(ConfigErrors { mistakes }) }
+        warnings.sort();
+        let warnings = warnings.into_iter().map(|(_, warning)| warning).collect();
+        if mistakes.is_empty() { Ok(warnings) } else { Err(ConfigErrors { mistakes }) }
     }
 }
 
@@ -253,17 +268,46 @@ impl<'s, 'i> Section<'s, 'i> {
         good
     }
 
-    /// A secret that is read from the file which `key` names. `inline` is the key under which people try to write the
-    /// secret itself; that is refused, naming the remedy.
+    /// A secret that is read from the file which `key` names. `inline` is the key under which people write the secret
+    /// itself; that works, with a warning that names the remedy.
     pub(super) fn secret_file(&mut self, key: &'static str, inline: &'static str) -> Option<Secret> {
         if let Some(entry) = self.table.remove(inline) {
-            let offset = entry.span().start;
-            let remedy = format!("no secret in this file: write it to a file of its own and set {key} to its path");
-            self.source.note(offset, self.path(inline), Some("(hidden)".into()), remedy);
+            let (offset, path) = (entry.span().start, self.path(inline));
+            let note = |expected: String| self.source.note(offset, path.clone(), Some("(hidden)".into()), expected);
+            return match entry.get_ref() {
+                _ if self.has(key) => {
+                    note(format!("{key} or {inline}, not both; the file is the better place"));
+                    self.take(key);
+                    None
+                }
+                DeValue::String(text) if !text.trim().is_empty() => {
+                    let advice = format!(
+                        "a secret stands in this file, for all to see who may read it: write it to a file of its own \
+                         and set {key} to its path"
+                    );
+                    self.source.warn(offset, &path, &advice);
+                    self.known.push(key);
+                    Some(Secret::new(text.trim()))
+                }
+                _ => {
+                    note(format!("no secret here: set {key} to the path of a file that holds it"));
+                    None
+                }
+            };
         }
         self.text(key, "the path of a file that holds the secret", |path| {
             Secret::from_file(path.as_ref()).map_err(|error| error.to_string())
         })
+    }
+
+    /// The same, but it must be there; `what` says what is missing.
+    pub(super) fn required_secret(&mut self, key: &'static str, inline: &'static str, what: &str) -> Option<Secret> {
+        if !self.has(key) && !self.has(inline) {
+            self.known.push(key);
+            self.wrong(key, format!("the path of a file that holds {what}; it is missing"));
+            return None;
+        }
+        self.secret_file(key, inline)
     }
 
     /// The line on which it stands, as an explanation names it.

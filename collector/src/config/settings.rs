@@ -44,7 +44,7 @@ pub fn parse_settings(document: &str, scope: Scope, origin: String) -> Result<Pa
     let mut section = Section::new(&source, String::new(), 0, table.into_inner());
     let part = part(&mut section, scope, origin);
     section.finish();
-    source.finish().map(|()| part)
+    source.finish().map(|_| part)
 }
 
 fn part(section: &mut Section<'_, '_>, scope: Scope, origin: String) -> Part {

@@ -2,6 +2,7 @@
 
 mod devices;
 mod oncall;
+mod receivers;
 mod settings;
 
 use std::path::Path;
@@ -36,9 +37,19 @@ fn example_switched_on(folder: &Path) -> String {
         ("internal-ca.pem", ca.as_str()),
         ("on-call.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("mail.password", "hunter2\n"),
+        ("pagerduty.key", "abcdef0123456789abcdef0123456789\n"),
+        ("phone.token", "tk_hunter2"),
+        ("slack.url", "https://hooks.slack.com/services/T0/B0/hunter2"),
+        ("slack.token", "xoxb-hunter2"),
+        ("teams.url", "https://prod.westeurope.logic.azure.com/workflows/1/invoke?sig=hunter2"),
+        ("twilio.token", "hunter2"),
+        ("tools.token", "hunter2"),
+        ("page.sh", "#!/bin/sh"),
     ] {
         std::fs::write(folder.join(name), content).unwrap();
     }
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.join("page.sh"), executable).unwrap();
     text.replace("/etc/muster/", &format!("{}/", folder.display()))
 }
 
@@ -67,12 +78,27 @@ fn the_example_documents_every_key_and_shows_the_defaults() {
     let expected = ["class=workstation", "department=finance", "owner=it-workplace", "site=berlin", "watch=relaxed"];
     assert_eq!(says, expected);
     let names: Vec<_> = config.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
-    assert_eq!(names, ["on-call", "mail", "alertmanager"]);
-    assert_eq!(config.receivers[2].severity, Severity::Info);
+    let expected = [
+        "on-call",
+        "mail",
+        "pagerduty",
+        "phone",
+        "chat",
+        "chat-bot",
+        "teams",
+        "calls",
+        "script",
+        "tools",
+        "alertmanager",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(config.receivers[10].severity, Severity::Info);
+    assert!(config.receivers[0].templates.title.is_some() && config.receivers[0].templates.body.is_some());
+    assert_eq!(config.warnings, Vec::<String>::new());
     let ReceiverKind::Webhook(webhook) = &config.receivers[0].kind else { panic!("not a webhook") };
     assert!(webhook.key.is_some() && webhook.ca.is_some());
     let printed = format!("{config:?}");
-    assert!(!printed.contains("hunter2") && !printed.contains("MfKQ9r8"), "{printed}");
+    assert!(["hunter2", "MfKQ9r8", "abcdef0123456789abcdef0123456789"].iter().all(|secret| !printed.contains(secret)));
 }
 
 #[test]
@@ -98,8 +124,19 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[settings]]\n",
         "[[settings]]\n[[settings.check]]\nname = \"x\"\nkind = \"http\"\nurl = \"http://a/\"\n",
     ];
-    let kinds =
-        ["webhook", "email", "alertmanager"].map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
+    let kinds = [
+        "webhook",
+        "email",
+        "pagerduty",
+        "ntfy",
+        "slack",
+        "teams",
+        "twilio",
+        "script",
+        "alertmanager_webhook",
+        "alertmanager",
+    ];
+    let kinds = kinds.map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
     for folder in folders.into_iter().map(str::to_owned).chain(kinds) {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");
@@ -164,7 +201,7 @@ kind = "pigeon"
 name = "b"
 kind = "webhook"
 url = "http://169.254.169.254/latest"
-secret = "hunter2"
+secret = ["hunter2"]
 [[receiver]]
 name = "b"
 kind = "email"
@@ -208,7 +245,7 @@ labels = { site = "berlin", "Bad Name" = "x" }
         "{all:#?}"
     );
     assert!(!all.join("\n").contains("hunter2"));
-    assert!(all[11].contains("set secret_file to its path"), "{}", all[11]);
+    assert!(all[11].contains("set secret_file to the path of a file"), "{}", all[11]);
     assert!(all[1].contains("known are: state, grpc"), "{}", all[1]);
 }
 

@@ -347,6 +347,24 @@ pub struct Page {
     pub act: Option<String>,
     /// Whether it is still to be sent.
     pub delivery: Delivery,
+    /// What it says besides.
+    #[serde(default)]
+    pub facts: PageFacts,
+}
+
+/// What a page says besides, as far as it was known when the page was decided; one recorded before a field existed has
+/// it empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PageFacts {
+    /// Where its hosts stand, if all stand at one site.
+    pub site: String,
+    /// How many hosts it is about.
+    pub hosts: usize,
+    /// Who has the incident.
+    pub acknowledged_by: Option<String>,
+    /// Everybody who was told of the incident so far, by person or receiver, this one included.
+    pub paged: Vec<String>,
 }
 
 impl Page {

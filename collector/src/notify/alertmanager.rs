@@ -171,7 +171,7 @@ fn annotations(incident: &IncidentView) -> BTreeMap<&'static str, String> {
 }
 
 /// `liveness/web-1/down` is `MusterLiveness`.
-fn alert_name(key: &str) -> String {
+pub(super) fn alert_name(key: &str) -> String {
     let kind = key.split('/').next().unwrap_or_default();
     let words = kind.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let name: String = words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect();

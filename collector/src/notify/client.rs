@@ -2,15 +2,19 @@
 
 use std::{error::Error as _, time::Duration};
 
-use super::guard::{Guard, Resolver, Url};
+use super::{
+    guard::{Guard, Resolver, Url},
+    receiver::Sent,
+};
 
-/// How long a request may take altogether (Standard Webhooks 1.0.0 recommends 15-30 s).
-pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a request may take altogether (Standard Webhooks 1.0.0 recommends 15-30 s). Tests have servers that never
+/// answer, beside them, and need not wait as long.
+const TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 15 });
 /// A connection is kept open for the next page for this long; most servers close earlier, which costs one handshake.
 const IDLE: Duration = Duration::from_secs(3_600);
 /// Idle connections kept per receiver.
 const IDLE_CONNECTIONS: usize = 8;
-/// Most of an answer that is read, in bytes, so that the connection can be used again. It is never shown.
+/// Most of an answer that is read, in bytes, so that the connection can be used again. It is never shown whole.
 const ANSWER_BYTES: usize = 64 * 1024;
 /// A receiver that asks for more patience than this is tried again all the same.
 const RETRY_AFTER_MOST: Duration = Duration::from_secs(600);
@@ -25,12 +29,41 @@ pub struct ClientError {
     detail: String,
 }
 
-/// What a receiver answered, without the body.
+/// What a receiver answered.
+#[derive(Debug, Default)]
 pub(super) struct Answer {
     /// HTTP status.
     pub(super) status: u16,
     /// How long it asks us to wait.
     pub(super) retry_after: Option<Duration>,
+    /// The body, or its beginning.
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null where it is none.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// What the status means for a page; `said` is what the receiver's contract lets the body say of it, and `rejects`
+    /// are the codes that are about this page alone.
+    pub(super) fn means(&self, said: &str, rejects: &[u16]) -> Sent {
+        let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+        let error = format!("it answered {}{said}", self.status);
+        match self.status {
+            200..=299 => Sent::Accepted { provider_id: None },
+            410 => Sent::Gone { error: format!("{error}: it is gone and wants no more messages") },
+            code if rejects.contains(&code) => {
+                Sent::Rejected { error: format!("{error}: it rejects this page for good") }
+            }
+            408 | 425 | 429 | 500..=599 => Sent::Retry { error, after: self.retry_after },
+            300..=399 => {
+                Sent::Refused { error: format!("{error}; redirects are not followed, configure the final URL") }
+            }
+            _ => Sent::Refused { error },
+        }
+    }
 }
 
 /// A client for one receiver. It trusts the certificates in `ca` or, without, the system's.
@@ -68,15 +101,20 @@ pub(super) async fn send(request: reqwest::RequestBuilder) -> Result<Answer, Str
     let status = response.status().as_u16();
     let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| retry_after_from(text, crate::clock::wall()));
-    let mut read = 0;
-    while read < ANSWER_BYTES {
+    let mut body = Vec::new();
+    while body.len() < ANSWER_BYTES {
         match response.chunk().await {
-            Ok(Some(chunk)) => read += chunk.len(),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             // The status was given; that the rest is missing changes nothing.
             Ok(None) | Err(_) => break,
         }
     }
-    Ok(Answer { status, retry_after })
+    Ok(Answer { status, retry_after, body })
+}
+
+/// A body.
+pub(super) fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("texts and numbers always have a JSON form")
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds or a date.

@@ -4,11 +4,7 @@
 //! taken a page is remembered, so that a retry writes to the others only. A repeated message carries the same
 //! Message-ID. All mails of an incident name the same root message and so stand in one thread.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -26,18 +22,16 @@ use lettre::{
 use super::{
     receiver::{Messenger, Sent, plain_id},
     secret::Secret,
+    template::Words,
+    text::clean,
+    told::Told,
 };
-use crate::domain::{
-    ids::PageId,
-    record::{Page, PageKind},
-};
+use crate::domain::record::Page;
 
 /// How long a transaction may take. RFC 5321 4.5.3.2 allows minutes, which is too slow for a page: it is tried again.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest subject, in characters; RFC 5322 allows lines of 998 octets.
-const SUBJECT_CHARS: usize = 200;
-/// Pages with recipients that are still to be told, remembered at most.
-const REMEMBERED: usize = 1_000;
+/// Longest answer of a server that is kept, in characters.
+const ANSWER_CHARS: usize = 200;
 
 /// Settings of `kind = "email"`.
 #[derive(Debug, Clone)]
@@ -109,17 +103,17 @@ pub struct EmailError {
 /// A mail server that pages are handed to.
 pub struct Email {
     config: EmailConfig,
-    base_url: String,
+    words: Words,
     transport: AsyncSmtpTransport<Tokio1Executor>,
-    told: Mutex<BTreeMap<PageId, BTreeSet<usize>>>,
+    told: Told,
 }
 
 impl Email {
-    /// A mail receiver; `base_url` is where people reach the views.
+    /// A mail receiver.
     ///
     /// # Errors
     /// The certificates cannot be used.
-    pub fn new(name: &str, config: EmailConfig, base_url: &str) -> Result<Self, EmailError> {
+    pub fn new(name: &str, config: EmailConfig, words: Words) -> Result<Self, EmailError> {
         let failed = |source| EmailError { receiver: name.to_owned(), server: config.server.clone(), source };
         let tls = match config.encryption {
             Encryption::None => Tls::None,
@@ -133,23 +127,7 @@ impl Email {
         if let Some((user, password)) = &config.login {
             builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
         }
-        Ok(Self { transport: builder.build(), config, base_url: base_url.to_owned(), told: Mutex::default() })
-    }
-
-    fn told(&self, page: PageId) -> BTreeSet<usize> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(&page).cloned().unwrap_or_default()
-    }
-
-    /// Remembers who has taken a page that is still owed to others; nobody owed means that it is done.
-    fn remember(&self, page: PageId, told: Option<BTreeSet<usize>>) {
-        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        match told {
-            Some(told) => drop(all.insert(page, told)),
-            None => drop(all.remove(&page)),
-        }
-        while all.len() > REMEMBERED {
-            all.pop_first();
-        }
+        Ok(Self { transport: builder.build(), config, words, told: Told::default() })
     }
 }
 
@@ -163,52 +141,32 @@ fn tls(config: &EmailConfig) -> Result<TlsParameters, lettre::transport::smtp::E
 
 impl Messenger for Email {
     async fn send(&self, page: &Page) -> Sent {
-        let mut told = self.told(page.id);
-        let (mut later, mut never, mut id) = (None, Vec::new(), None);
         // A person's own address takes the place of those in the configuration, which checked it.
         let own = page.to.as_ref().and_then(|to| to.parse().ok()).map(|to| vec![to]);
         let recipients: &[Mailbox] = own.as_deref().unwrap_or(&self.config.to);
+        let mut round = self.told.begin(page.id);
         for (at, recipient) in recipients.iter().enumerate() {
-            if told.contains(&at) {
+            if !round.owes(at) {
                 continue;
             }
-            let (envelope, mail) = match letter(page, &self.config, recipient, &self.base_url) {
+            let (envelope, mail) = match letter(page, &self.config, recipient, &self.words) {
                 Ok(letter) => letter,
                 Err(error) => return Sent::Rejected { error: format!("the mail cannot be written: {error}") },
             };
             match self.transport.send_raw(&envelope, &mail).await {
-                Ok(response) => {
-                    id = response.first_line().map(|line| clean(line, SUBJECT_CHARS));
-                    told.insert(at);
+                Ok(response) => round.taken(at, response.first_line().map(|line| clean(line, ANSWER_CHARS))),
+                Err(error) if refuses_recipient(&error) => {
+                    round.never(format!("{}: {}", recipient.email, said(&error)))
                 }
-                Err(error) if refuses_recipient(&error) => never.push(format!("{}: {}", recipient.email, said(&error))),
                 Err(error) => {
-                    let answered = error.is_response();
-                    later = Some(said(&error));
-                    if !answered {
+                    round.later(said(&error), None);
+                    if !error.is_response() {
                         break; // The server cannot be reached; the other recipients would only wait as long.
                     }
                 }
             }
         }
-        if let Some(error) = later {
-            self.remember(page.id, Some(told));
-            return Sent::Retry { error, after: None };
-        }
-        if told.is_empty() {
-            return Sent::Refused { error: never.join("; ") };
-        }
-        self.remember(page.id, None);
-        if !never.is_empty() {
-            tracing::warn!(
-                "{} of {} recipients of a page were refused by the mail server",
-                never.len(),
-                recipients.len()
-            );
-            never.extend(id);
-            id = Some(format!("not taken for {}", never.join("; ")));
-        }
-        Sent::Accepted { provider_id: id }
+        self.told.end(round, recipients.len())
     }
 }
 
@@ -236,13 +194,13 @@ fn letter(
     page: &Page,
     config: &EmailConfig,
     to: &Mailbox,
-    base_url: &str,
+    words: &Words,
 ) -> Result<(Envelope, Vec<u8>), lettre::error::Error> {
     let domain = config.from.email.domain();
     let mut builder = Message::builder()
         .from(config.from.clone())
         .to(to.clone())
-        .subject(subject(page))
+        .subject(words.title(page))
         .message_id(Some(format!("<{}@{domain}>", plain_id(&page.message_id))))
         .header(ContentType::TEXT_PLAIN)
         .raw_header(header("Auto-Submitted", "auto-generated")) // RFC 3834
@@ -252,52 +210,13 @@ fn letter(
         let root = format!("<incident-{incident}-{}@{domain}>", page.since.ms());
         builder = builder.in_reply_to(root.clone()).references(root);
     }
-    let mail = builder.body(text(page, base_url))?;
+    let mail = builder.body(words.body(page).replace('\n', "\r\n") + "\r\n")?;
     let envelope = Envelope::new(Some(config.from.email.clone()), vec![Address::clone(&to.email)])?;
     Ok((envelope, mail.formatted()))
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
-}
-
-fn subject(page: &Page) -> String {
-    let severity = page.severity.word();
-    let tag = match page.kind {
-        PageKind::Opened => severity.to_owned(),
-        PageKind::Updated => format!("{severity}, update"),
-        PageKind::Acknowledged => "acknowledged".into(),
-        PageKind::Resolved => "resolved".into(),
-        PageKind::Test => "test".into(),
-    };
-    clean(&format!("[{tag}] {}", page.title), SUBJECT_CHARS)
-}
-
-fn text(page: &Page, base_url: &str) -> String {
-    let mut lines = vec![clean(&page.title, 1_000), String::new()];
-    let mut fact = |name: &str, value: String| {
-        if !value.is_empty() {
-            lines.push(format!("{name:<10} {value}"));
-        }
-    };
-    fact("State", page.state.word().into());
-    fact("Severity", page.severity.word().into());
-    fact("Host", clean(&page.host, 256));
-    fact("Component", clean(&page.component, 256));
-    fact("Since", page.since.to_string());
-    fact("Incident", page.incident.map_or_else(String::new, |incident| format!("#{incident}")));
-    fact("View", format!("{base_url}{}", page.path));
-    if !page.details.is_empty() {
-        lines.push(String::new());
-        lines.extend(page.details.lines().map(|line| clean(line, 1_000)));
-    }
-    lines.push(String::new());
-    lines.join("\r\n")
-}
-
-/// Text from hosts is hostile: control characters become spaces, and there is an end to it.
-fn clean(text: &str, most: usize) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Mail against a small SMTP server that keeps what it is told.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -9,7 +9,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::notify::outbox::tests::page;
+use crate::{
+    domain::record::PageKind,
+    notify::outbox::tests::{page, words},
+};
 
 type Mails = Arc<Mutex<Vec<(String, String)>>>;
 
@@ -73,7 +76,7 @@ fn email(port: u16, to: &[&str]) -> Email {
         to: to.iter().map(|to| to.parse().unwrap()).collect(),
         ca: None,
     };
-    Email::new("mail", config, "https://muster.example.org").unwrap()
+    Email::new("mail", config, words()).unwrap()
 }
 
 fn line<'a>(mail: &'a str, name: &str) -> &'a str {
@@ -125,10 +128,10 @@ async fn a_server_that_is_away_is_tried_again() {
 #[test]
 fn hostile_titles_make_no_headers() {
     let hostile = Page { title: "web\r\nBcc: all@example.org\u{0}".into(), ..page(7, 1, 1) };
-    assert_eq!(subject(&hostile), "[warning] web  Bcc: all@example.org");
     let mail = email(25, &["ada@example.org"]);
-    let (_, bytes) = letter(&hostile, &mail.config, &mail.config.to[0], "https://x").unwrap();
+    let (_, bytes) = letter(&hostile, &mail.config, &mail.config.to[0], &mail.words).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let head = text.split("\r\n\r\n").next().unwrap();
+    assert_eq!(line(head, "Subject"), "[warning] web  Bcc: all@example.org");
     assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
 }

@@ -19,6 +19,30 @@ const METADATA: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
 ];
 
+/// A URL whose path or query is a credential. Neither `Debug` nor any message shows more than its host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(Url);
+
+impl SecretUrl {
+    /// Hides all but the host of `url`.
+    #[must_use]
+    pub const fn new(url: Url) -> Self {
+        Self(url)
+    }
+
+    /// The URL itself, for the one place that uses it.
+    #[must_use]
+    pub const fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}/(hidden)", self.0.scheme(), self.0.host_str().unwrap_or_default())
+    }
+}
+
 /// Which addresses a receiver may be sent to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guard {
@@ -236,6 +260,12 @@ mod tests {
         assert!(guard.resolved("rebound.example", "127.0.0.1".parse().unwrap()).is_err());
         assert!(guard.resolved("rebound.example", "::ffff:127.0.0.1".parse().unwrap()).is_err());
         assert!(guard.resolved("localhost", "169.254.169.254".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_url_that_is_a_secret_prints_its_host_only() {
+        let url = SecretUrl::new(Guard::default().url("https://hooks.example.org/T0/hunter2?sig=hunter2").unwrap());
+        assert_eq!(format!("{url:?}"), "https://hooks.example.org/(hidden)");
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Telling people. Messengers (webhook, mail) drain the outbox, which never forgets; mirrors (Alertmanager) are sent the
-//! open and recently closed incidents at each change and each minute, with nothing queued.
+//! Telling people. Messengers (webhook, mail, chat, telephone, ...) drain the outbox, which never forgets; mirrors
+//! (Alertmanager) are sent the open and recently closed incidents at each change and each minute, with nothing queued.
 //!
 //! A page reaches this room only after it is durable, and arrives complete: nothing here asks the engine anything. How
 //! each try went goes back to the engine as an event.
 
 pub mod alertmanager;
+pub mod alertmanager_webhook;
 mod client;
 // For `tests/long fuzz`.
 #[doc(hidden)]
@@ -12,9 +13,20 @@ pub use client::retry_after_from;
 pub mod email;
 pub mod guard;
 pub mod metrics;
+pub mod ntfy;
 pub mod outbox;
+pub mod pagerduty;
 mod queue;
 pub mod receiver;
+pub mod script;
 pub mod secret;
+#[cfg(test)]
+mod sink;
+pub mod slack;
+pub mod teams;
+pub mod template;
+mod text;
+mod told;
 mod trouble;
+pub mod twilio;
 pub mod webhook;

@@ -19,12 +19,20 @@ use tokio::{
 pub use super::queue::Patience;
 use super::{
     alertmanager,
+    alertmanager_webhook::AlertmanagerWebhook,
     client::ClientError,
     email::{Email, EmailError},
     metrics::NotifyMetrics,
+    ntfy::Ntfy,
+    pagerduty::Pagerduty,
     queue::{Lane, Pushed, Queue},
     receiver::{Messenger, ReceiverConfig, ReceiverKind, Sent},
+    script::Script,
+    slack::Slack,
+    teams::Teams,
+    template::Words,
     trouble::{self, Standing},
+    twilio::Twilio,
     webhook::Webhook,
 };
 use crate::{
@@ -96,36 +104,13 @@ impl Outbox {
     /// A receiver could not be made ready; nothing is started then.
     pub fn start(setup: Setup) -> Result<(Self, Workers), StartError> {
         let (stop, stopped) = watch::channel(false);
-        let (mut trays, mut tasks) = (HashMap::new(), JoinSet::new());
+        let mut opening = Opening { trays: HashMap::new(), tasks: JoinSet::new(), setup: &setup, stopped: &stopped };
         for receiver in &setup.receivers {
             say_where(receiver);
-            let name = receiver.name.clone();
-            if receiver.is_messenger() {
-                setup.metrics.count_from_zero(&name);
-            }
-            match &receiver.kind {
-                ReceiverKind::Webhook(config) => {
-                    let webhook = Webhook::new(&name, config.clone(), &setup.base_url)?;
-                    open(&mut trays, &mut tasks, &setup, &stopped, name, webhook);
-                }
-                ReceiverKind::Email(config) => {
-                    let email = Email::new(&name, config.clone(), &setup.base_url)?;
-                    open(&mut trays, &mut tasks, &setup, &stopped, name, email);
-                }
-                ReceiverKind::Alertmanager(config) => {
-                    let mirror = alertmanager::Mirror {
-                        receiver: name,
-                        severity: receiver.severity,
-                        config: config.clone(),
-                        base_url: setup.base_url.clone(),
-                        metrics: setup.metrics.clone(),
-                        clock: setup.clock.clone(),
-                    };
-                    mirror.start(&mut tasks, &setup.snapshots, &stopped)?;
-                }
-            }
+            opening.receiver(receiver)?;
         }
-        open(&mut trays, &mut tasks, &setup, &stopped, STRAY.to_owned(), Nobody);
+        opening.open(STRAY, Nobody);
+        let Opening { trays, tasks, .. } = opening;
         let outbox = Self { trays: Arc::new(trays) };
         let mut pending = setup.pending;
         pending.sort_by_key(|page| page.id);
@@ -155,12 +140,7 @@ impl Workers {
 /// Says at start where messages go in the clear or to private addresses, which the guard lets pass because the
 /// administrator wrote them.
 fn say_where(receiver: &ReceiverConfig) {
-    let urls = match &receiver.kind {
-        ReceiverKind::Webhook(config) => std::slice::from_ref(&config.url),
-        ReceiverKind::Alertmanager(config) => config.urls.as_slice(),
-        ReceiverKind::Email(_) => &[],
-    };
-    for url in urls.iter().filter(|url| url.scheme() == "http") {
+    for url in receiver.kind.urls().into_iter().filter(|url| url.scheme() == "http") {
         tracing::info!(
             "receiver {} is told in the clear at http://{}, as the configuration file says",
             receiver.name,
@@ -169,32 +149,69 @@ fn say_where(receiver: &ReceiverConfig) {
     }
 }
 
-fn open<M: Messenger>(
-    trays: &mut HashMap<String, Arc<Tray>>,
-    tasks: &mut JoinSet<()>,
-    setup: &Setup,
-    stopped: &watch::Receiver<bool>,
-    name: String,
-    messenger: M,
-) {
-    let tray = Arc::new(Tray {
-        receiver: name.clone(),
-        queue: Mutex::new(Queue::new(setup.patience)),
-        changed: Notify::new(),
-        metrics: setup.metrics.clone(),
-    });
-    trays.insert(name, Arc::clone(&tray));
-    let worker = Worker {
-        tray: Arc::clone(&tray),
-        messenger: Arc::new(messenger),
-        mailbox: setup.mailbox.clone(),
-        clock: setup.clock.clone(),
-        snapshots: setup.snapshots.clone(),
-        links: setup.links.clone(),
-        random: SystemRandom::new(),
-        standing: Standing::new(tray.receiver.clone()),
-    };
-    tasks.spawn(worker.run(stopped.clone()));
+/// Receivers being made ready, each with a tray and a task of its own.
+struct Opening<'a> {
+    trays: HashMap<String, Arc<Tray>>,
+    tasks: JoinSet<()>,
+    setup: &'a Setup,
+    stopped: &'a watch::Receiver<bool>,
+}
+
+impl Opening<'_> {
+    fn receiver(&mut self, receiver: &ReceiverConfig) -> Result<(), StartError> {
+        let name = receiver.name.as_str();
+        let words = Words::new(receiver, &self.setup.base_url);
+        if receiver.is_messenger() {
+            self.setup.metrics.count_from_zero(name);
+        }
+        match receiver.kind.clone() {
+            ReceiverKind::Webhook(config) => self.open(name, Webhook::new(name, config, words)?),
+            ReceiverKind::Email(config) => self.open(name, Email::new(name, config, words)?),
+            ReceiverKind::Pagerduty(config) => self.open(name, Pagerduty::new(name, config, words)?),
+            ReceiverKind::Ntfy(config) => self.open(name, Ntfy::new(name, config, words)?),
+            ReceiverKind::Slack(config) => self.open(name, Slack::new(name, config, words)?),
+            ReceiverKind::Teams(config) => self.open(name, Teams::new(name, config, words)?),
+            ReceiverKind::Twilio(config) => self.open(name, Twilio::new(name, config, words)?),
+            ReceiverKind::Script(config) => self.open(name, Script::new(config, words)),
+            ReceiverKind::AlertmanagerWebhook(config) => {
+                self.open(name, AlertmanagerWebhook::new(name, config, words)?);
+            }
+            ReceiverKind::Alertmanager(config) => {
+                let mirror = alertmanager::Mirror {
+                    receiver: name.to_owned(),
+                    severity: receiver.severity,
+                    config,
+                    base_url: self.setup.base_url.clone(),
+                    metrics: self.setup.metrics.clone(),
+                    clock: self.setup.clock.clone(),
+                };
+                mirror.start(&mut self.tasks, &self.setup.snapshots, self.stopped)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open<M: Messenger>(&mut self, name: &str, messenger: M) {
+        let setup = self.setup;
+        let tray = Arc::new(Tray {
+            receiver: name.to_owned(),
+            queue: Mutex::new(Queue::new(setup.patience)),
+            changed: Notify::new(),
+            metrics: setup.metrics.clone(),
+        });
+        self.trays.insert(name.to_owned(), Arc::clone(&tray));
+        let worker = Worker {
+            tray: Arc::clone(&tray),
+            messenger: Arc::new(messenger),
+            mailbox: setup.mailbox.clone(),
+            clock: setup.clock.clone(),
+            snapshots: setup.snapshots.clone(),
+            links: setup.links.clone(),
+            random: SystemRandom::new(),
+            standing: Standing::new(tray.receiver.clone()),
+        };
+        self.tasks.spawn(worker.run(self.stopped.clone()));
+    }
 }
 
 /// Where pages for one receiver are put down and picked up.
@@ -341,7 +358,7 @@ impl<M: Messenger> Worker<M> {
         let snapshot = self.snapshots.borrow().clone();
         let mut found: BTreeMap<PageId, Arc<Page>> = BTreeMap::new();
         for (lane, _) in &wanted {
-            let Lane::Incident(incident) = lane else { continue };
+            let Lane::Incident(incident, _) = lane else { continue };
             let pages = snapshot.incidents.get(incident).map_or(&[][..], |incident| &incident.pages);
             found.extend(pages.iter().map(|page| (page.id, Arc::new(page.clone()))));
         }

@@ -20,6 +20,7 @@ use crate::{
     notify::{
         guard::Guard,
         secret::Secret,
+        template::{Templates, Words},
         webhook::{SigningKey, WebhookConfig},
     },
 };
@@ -55,6 +56,7 @@ pub(in crate::notify) fn page(id: i64, incident: i64, n: i64) -> Page {
         path: format!("/incidents/{incident}"),
         act: None,
         delivery: Delivery::Queued,
+        facts: Default::default(),
     }
 }
 
@@ -102,7 +104,13 @@ struct World {
 fn hook(name: &str, url: &str) -> ReceiverConfig {
     let key = SigningKey::from_secret(&Secret::new(format!("whsec_{KEY}"))).unwrap();
     let config = WebhookConfig { url: url.parse().unwrap(), key: Some(key), ca: None, guard: Guard::default() };
-    ReceiverConfig { name: name.into(), severity: Severity::Warning, kind: ReceiverKind::Webhook(config) }
+    let kind = ReceiverKind::Webhook(config);
+    ReceiverConfig { name: name.into(), severity: Severity::Warning, templates: Templates::default(), kind }
+}
+
+/// The default words, in plain text.
+pub(in crate::notify) fn words() -> Words {
+    Words::new(&hook("hook", "http://localhost/"), "https://muster.example.org")
 }
 
 async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -> World {

@@ -1,6 +1,6 @@
 //! What one receiver is still to be told, and in which order. Pure: no clock, no IO.
 //!
-//! The pages of one incident form a *lane* and go strictly one after the other, problem before recovery; a page that
+//! The pages of one incident to one address form a *lane* and go strictly one after the other, problem before recovery; a page that
 //! fails holds its lane, no other. Between lanes critical goes before warning, then older before newer. After
 //! [`BREAKER_FAILURES`] failures in a row only one page at a time is tried, once per back-off period, lanes taking turns.
 //! Nothing but the age of a page, a page that can never be taken and a receiver that says it is gone ends the tries, and
@@ -9,6 +9,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
 };
@@ -66,14 +67,17 @@ impl Patience {
 /// Pages that go one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lane {
-    Incident(IncidentNo),
+    /// An incident, and a hash of the person's own address there: one that fails holds up nobody else.
+    Incident(IncidentNo, u64),
     /// A test, which belongs to no incident.
     Alone(PageId),
 }
 
 impl Lane {
     pub(super) fn of(page: &Page) -> Self {
-        page.incident.map_or(Self::Alone(page.id), Self::Incident)
+        let mut hash = DefaultHasher::new();
+        page.to.hash(&mut hash);
+        page.incident.map_or(Self::Alone(page.id), |incident| Self::Incident(incident, hash.finish()))
     }
 }
 

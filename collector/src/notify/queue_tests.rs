@@ -46,6 +46,21 @@ fn the_pages_of_an_incident_go_one_after_the_other_in_their_order() {
 }
 
 #[test]
+fn a_number_that_fails_holds_up_its_own_pages_and_nobody_elses() {
+    let mut queue = Queue::default();
+    let to = |id: i64, n: i64, to: &str| Arc::new(Page { to: Some(to.into()), ..page(id, 1, n) });
+    for page in [to(1, 1, "+4911"), to(2, 2, "+4922"), to(3, 3, "+4911")] {
+        queue.push(page);
+    }
+    let (ana, bob) = (queue.take(at(0)).unwrap(), queue.take(at(0)).unwrap());
+    assert_eq!((ana.id.0, bob.id.0, queue.take(at(0))), (1, 2, None));
+    queue.settle(&ana, retry(), at(0), 0.5);
+    queue.settle(&bob, accepted(), at(0), 0.5);
+    assert_eq!(queue.take(at(0)), None);
+    assert_eq!(queue.take(at(SECOND)).unwrap().id.0, 1);
+}
+
+#[test]
 fn critical_goes_before_warning_and_older_before_newer() {
     let mut queue = Queue::default();
     for id in 1..=2 {

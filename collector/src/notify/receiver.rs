@@ -2,7 +2,20 @@
 
 use std::{future::Future, time::Duration};
 
-use super::{alertmanager::AlertmanagerConfig, email::EmailConfig, webhook::WebhookConfig};
+use super::{
+    alertmanager::AlertmanagerConfig,
+    alertmanager_webhook::AlertmanagerWebhookConfig,
+    email::EmailConfig,
+    guard::Url,
+    ntfy::{self, NtfyConfig},
+    pagerduty::PagerdutyConfig,
+    script::ScriptConfig,
+    slack::{self, SlackConfig},
+    teams::TeamsConfig,
+    template::{Markup, Templates},
+    twilio::{self, TwilioConfig},
+    webhook::WebhookConfig,
+};
 use crate::domain::{event::Severity, record::Page};
 
 /// `[[receiver]]`: one configured receiver.
@@ -12,6 +25,8 @@ pub struct ReceiverConfig {
     pub name: String,
     /// Told of incidents of at least this severity; default warning. The desk holds it for messengers, the mirror for itself.
     pub severity: Severity,
+    /// Its own words instead of the default ones; mirrors have none.
+    pub templates: Templates,
     /// Kind and settings.
     pub kind: ReceiverKind,
 }
@@ -31,6 +46,20 @@ pub enum ReceiverKind {
     Webhook(WebhookConfig),
     /// `kind = "email"`: SMTP.
     Email(EmailConfig),
+    /// `kind = "pagerduty"`: Events API v2.
+    Pagerduty(PagerdutyConfig),
+    /// `kind = "ntfy"`: a topic.
+    Ntfy(NtfyConfig),
+    /// `kind = "slack"`: an incoming webhook or a channel.
+    Slack(SlackConfig),
+    /// `kind = "teams"`: a workflow of Microsoft Teams.
+    Teams(TeamsConfig),
+    /// `kind = "twilio"`: text messages and calls.
+    Twilio(TwilioConfig),
+    /// `kind = "script"`: a program on this machine.
+    Script(ScriptConfig),
+    /// `kind = "alertmanager_webhook"`: the body that Alertmanager's webhooks have.
+    AlertmanagerWebhook(AlertmanagerWebhookConfig),
     /// `kind = "alertmanager"`: a mirror of our incidents.
     Alertmanager(AlertmanagerConfig),
 }
@@ -43,7 +72,39 @@ impl ReceiverKind {
             Self::Email(_) => {
                 to.parse::<lettre::message::Mailbox>().err().map(|_| "a mail address such as ann@example.org")
             }
-            Self::Webhook(_) | Self::Alertmanager(_) => Some("nothing: this receiver goes to one place"),
+            Self::Twilio(_) => (!twilio::is_number(to)).then_some("a number with country code such as +4915112345678"),
+            Self::Ntfy(_) => (!ntfy::is_topic(to)).then_some("a topic on the same server, of letters, digits, - and _"),
+            Self::Slack(SlackConfig { way: slack::Way::Bot { .. }, .. }) => {
+                (!slack::is_channel(to)).then_some("the id of a channel or member such as U012AB3CD")
+            }
+            Self::Script(_) => to.contains(char::is_control).then_some("a text of one line"),
+            _ => Some("nothing: this receiver goes to one place"),
+        }
+    }
+
+    /// How it reads what it is sent.
+    #[must_use]
+    pub const fn markup(&self) -> Markup {
+        match self {
+            Self::Slack(_) => Markup::Slack,
+            Self::Teams(_) => Markup::Card,
+            _ => Markup::Plain,
+        }
+    }
+
+    /// Where it posts to, as far as it does.
+    #[must_use]
+    pub fn urls(&self) -> Vec<&Url> {
+        match self {
+            Self::Webhook(config) => vec![&config.url],
+            Self::Pagerduty(config) => vec![&config.url],
+            Self::Ntfy(config) => vec![&config.server],
+            Self::Slack(config) => vec![config.url()],
+            Self::Teams(config) => vec![config.url.expose()],
+            Self::Twilio(config) => vec![&config.url],
+            Self::AlertmanagerWebhook(config) => vec![config.url.expose()],
+            Self::Alertmanager(config) => config.urls.iter().collect(),
+            Self::Email(_) | Self::Script(_) => Vec::new(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! `webhook-id` is the page's own and the same over retries and restarts, so that a receiver can drop repeats;
 //! `webhook-timestamp` is that of the try. Redirects are failures. What the receiver answers is never shown.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use ring::hmac;
 use serde::Serialize;
@@ -12,8 +14,12 @@ use super::{
     guard::{Guard, Url},
     receiver::{Messenger, Sent, plain_id},
     secret::Secret,
+    template::Words,
 };
 use crate::domain::record::Page;
+
+/// Answers that are about one page alone. The others of 4xx may come from whoever stands before the receiver.
+const REJECTS: [u16; 2] = [413, 422];
 
 /// Settings of `kind = "webhook"`.
 #[derive(Debug, Clone)]
@@ -68,7 +74,7 @@ impl std::fmt::Debug for SigningKey {
 
 /// The body; the first eight fields of `data` are a promise, the others are additive.
 #[derive(Serialize)]
-struct Body<'a> {
+pub(super) struct Body<'a> {
     r#type: &'static str,
     timestamp: String,
     data: Data<'a>,
@@ -79,44 +85,57 @@ struct Data<'a> {
     key: &'a str,
     state: &'static str,
     severity: &'static str,
-    title: &'a str,
+    title: Cow<'a, str>,
     host: &'a str,
     component: &'a str,
     since: String,
     url: String,
     number: Option<i64>,
-    details: &'a str,
+    details: Cow<'a, str>,
     /// Which person is called, unless the receiver is told as such.
     #[serde(skip_serializing_if = "Option::is_none")]
     person: Option<&'a str>,
     /// Where that person takes it with one button, without signing in.
     #[serde(skip_serializing_if = "Option::is_none")]
     act_url: Option<String>,
+    /// Whose address or number is called, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
     page: i64,
+    site: &'a str,
+    hosts: usize,
+    acknowledged_by: Option<&'a str>,
+    paged: &'a [String],
 }
 
-/// The page as the receiver gets it; the same bytes at each try.
-fn body(page: &Page, base_url: &str) -> Vec<u8> {
-    let body = Body {
-        r#type: page.kind.event_type(),
-        timestamp: page.decided.to_string(),
-        data: Data {
-            key: &page.key,
-            state: page.state.word(),
-            severity: page.severity.word(),
-            title: &page.title,
-            host: &page.host,
-            component: &page.component,
-            since: page.since.to_string(),
-            url: format!("{base_url}{}", page.path),
-            number: page.incident.map(|incident| incident.0),
-            details: &page.details,
-            person: page.person.as_deref(),
-            act_url: page.act.as_ref().map(|path| format!("{base_url}{path}")),
-            page: page.id.0,
-        },
-    };
-    serde_json::to_vec(&body).expect("texts and numbers always have a JSON form")
+impl<'a> Body<'a> {
+    /// The page as the receiver gets it; the same at each try.
+    pub(super) fn of(page: &'a Page, words: &Words) -> Self {
+        Self {
+            r#type: page.kind.event_type(),
+            timestamp: page.decided.to_string(),
+            data: Data {
+                key: &page.key,
+                state: page.state.word(),
+                severity: page.severity.word(),
+                title: words.own_title(page).map_or(Cow::Borrowed(&page.title), Cow::Owned),
+                host: &page.host,
+                component: &page.component,
+                since: page.since.to_string(),
+                url: words.url(page),
+                number: page.incident.map(|incident| incident.0),
+                details: words.own_body(page).map_or(Cow::Borrowed(&page.details), Cow::Owned),
+                person: page.person.as_deref(),
+                act_url: words.act_url(page),
+                to: page.to.as_deref(),
+                page: page.id.0,
+                site: &page.facts.site,
+                hosts: page.facts.hosts,
+                acknowledged_by: page.facts.acknowledged_by.as_deref(),
+                paged: &page.facts.paged,
+            },
+        }
+    }
 }
 
 /// A webhook that pages are posted to.
@@ -124,21 +143,21 @@ fn body(page: &Page, base_url: &str) -> Vec<u8> {
 pub struct Webhook {
     config: WebhookConfig,
     client: reqwest::Client,
-    base_url: String,
+    words: Words,
 }
 
 impl Webhook {
-    /// A webhook ready to be posted to; `base_url` is where people reach the views.
+    /// A webhook ready to be posted to.
     ///
     /// # Errors
     /// The certificate store of this machine cannot be used.
-    pub fn new(name: &str, config: WebhookConfig, base_url: &str) -> Result<Self, ClientError> {
+    pub fn new(name: &str, config: WebhookConfig, words: Words) -> Result<Self, ClientError> {
         let client = client::build(name, std::slice::from_ref(&config.url), config.ca.as_deref(), &config.guard)?;
-        Ok(Self { config, client, base_url: base_url.to_owned() })
+        Ok(Self { config, client, words })
     }
 
     fn request(&self, page: &Page, timestamp: i64) -> reqwest::RequestBuilder {
-        let (id, body) = (plain_id(&page.message_id), body(page, &self.base_url));
+        let (id, body) = (plain_id(&page.message_id), client::json(&Body::of(page, &self.words)));
         let mut request = self
             .client
             .post(self.config.url.clone())
@@ -155,22 +174,9 @@ impl Messenger for Webhook {
     async fn send(&self, page: &Page) -> Sent {
         let timestamp = crate::clock::wall().ms() / 1_000;
         match client::send(self.request(page, timestamp)).await {
-            Ok(answer) => judge(&answer),
+            Ok(answer) => answer.means("", &REJECTS),
             Err(error) => Sent::Retry { error, after: None },
         }
-    }
-}
-
-/// What an answer means.
-fn judge(answer: &client::Answer) -> Sent {
-    let error = format!("it answered {}", answer.status);
-    match answer.status {
-        200..=299 => Sent::Accepted { provider_id: None },
-        410 => Sent::Gone { error: format!("{error} (gone): it wants no more messages") },
-        413 | 422 => Sent::Rejected { error: format!("{error}: it rejects this page for good") },
-        408 | 425 | 429 | 500..=599 => Sent::Retry { error, after: answer.retry_after },
-        300..=399 => Sent::Refused { error: format!("{error}; redirects are not followed, configure the final URL") },
-        _ => Sent::Refused { error },
     }
 }
 
@@ -197,20 +203,21 @@ mod tests {
     #[test]
     fn the_body_has_the_promised_keys_in_a_stable_order() {
         let page = super::super::outbox::tests::page(7, 1042, 1);
+        let words = super::super::outbox::tests::words();
         assert_eq!(
-            String::from_utf8(body(&page, "https://muster.example.org")).unwrap(),
+            String::from_utf8(client::json(&Body::of(&page, &words))).unwrap(),
             concat!(
                 r#"{"type":"incident.opened","timestamp":"2026-11-21T09:14:03.250Z","data":{"key":"liveness/web-1/down","#,
                 r#""state":"open","severity":"warning","title":"web-1 is down","host":"web-1","component":"","#,
                 r#""since":"2026-11-21T09:14:00.000Z","url":"https://muster.example.org/incidents/1042","number":1042,"#,
-                r#""details":"no message since 09:14:00","page":7}}"#
+                r#""details":"no message since 09:14:00","page":7,"site":"","hosts":0,"acknowledged_by":null,"paged":[]}}"#
             )
         );
     }
 
     #[test]
     fn answers_are_judged_by_whose_fault_they_are() {
-        let judged = |status| judge(&client::Answer { status, retry_after: None });
+        let judged = |status| client::Answer { status, ..client::Answer::default() }.means("", &REJECTS);
         assert_eq!(judged(204), Sent::Accepted { provider_id: None });
         assert!([408, 425, 429, 500, 503, 504].into_iter().all(|status| matches!(judged(status), Sent::Retry { .. })));
         assert!([302, 400, 401, 403, 404].into_iter().all(|status| matches!(judged(status), Sent::Refused { .. })));

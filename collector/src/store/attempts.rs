@@ -80,6 +80,7 @@ mod tests {
             path: String::new(),
             act: None,
             delivery: Delivery::Queued,
+            facts: Default::default(),
         }))
     }
 

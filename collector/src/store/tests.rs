@@ -6,12 +6,8 @@ mod labels;
 mod repeated;
 mod trends;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use rusqlite::Connection;
 
@@ -183,6 +179,7 @@ fn page(id: i64, incident: i64, delivery: Delivery) -> Row {
         path: "/incidents/1".into(),
         act: None,
         delivery,
+        facts: Default::default(),
     }))
 }
 

@@ -241,6 +241,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         path: "/incidents/7".into(),
         act: None,
         delivery: Delivery::Queued,
+        facts: Default::default(),
     };
     let row = IncidentRow {
         no,

@@ -7,7 +7,7 @@ use crate::domain::{
     event::{Answer, Effect, Severity},
     ids::{IncidentNo, PageId},
     oncall::Destination,
-    record::{Delivery, IncidentState, Page, PageKind, Row},
+    record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
     time::Timestamp,
 };
 
@@ -72,12 +72,16 @@ impl Desk {
         let Destination { receiver, to, person } = destination;
         let details = self.details(no);
         let names = self.host_names(no);
+        let site = self.site_of(no);
         let Some(incident) = self.incidents.get_mut(&no) else { return };
         self.last_page += 1;
         let id = PageId(self.last_page);
         let n =
             1 + incident.pages.values().filter(|page| page.receiver == receiver).map(|page| page.n).max().unwrap_or(0);
         let row = &incident.row;
+        let named = |page: &Page| page.person.clone().unwrap_or_else(|| page.receiver.clone());
+        let mut paged: BTreeSet<String> = incident.pages.values().map(named).collect();
+        paged.insert(person.clone().unwrap_or_else(|| receiver.clone()));
         let page = Page {
             id,
             message_id: format!("{}-{n}-{receiver}", row.id),
@@ -99,6 +103,12 @@ impl Desk {
             path: format!("/incidents/{no}"),
             act: None,
             delivery: Delivery::Queued,
+            facts: PageFacts {
+                site,
+                hosts: names.len(),
+                acknowledged_by: row.acknowledged_by.clone(),
+                paged: paged.into_iter().collect(),
+            },
         };
         incident.pages.insert(id, page.clone());
         step.touched.insert(no);
@@ -135,6 +145,7 @@ impl Desk {
             path: "/settings".into(),
             act: None,
             delivery: Delivery::Queued,
+            facts: PageFacts { paged: vec![receiver.to_owned()], ..PageFacts::default() },
         };
         self.tests.insert(id, page.clone());
         step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
@@ -158,6 +169,13 @@ impl Desk {
             lines.extend(last.map(|event| event.text.clone()));
         }
         lines.join("\n")
+    }
+
+    /// The one site at which all hosts of an incident stand, if they do; a host's own word does not count.
+    fn site_of(&self, no: IncidentNo) -> String {
+        let hosts = self.hosts_of(no).into_iter().filter_map(|host| self.fleet.get(host));
+        let sites: BTreeSet<&str> = hosts.map(|member| member.site.as_deref().unwrap_or_default()).collect();
+        if sites.len() == 1 { sites.first().copied().unwrap_or_default().to_owned() } else { String::new() }
     }
 
     /// Display names of the hosts of an incident.

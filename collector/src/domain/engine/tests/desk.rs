@@ -130,6 +130,39 @@ fn whoever_acknowledges_stops_pages_that_have_not_gone_out() {
 }
 
 #[test]
+fn a_page_says_site_number_of_hosts_who_has_it_and_who_was_paged() {
+    let messenger = |name: &str, least| Messenger { receiver: name.into(), least: Some(least) };
+    let messengers = vec![
+        messenger("ops", Severity::Warning),
+        messenger("boss", Severity::Critical),
+        messenger("post", Severity::Warning),
+    ];
+    let mut fleet = Fleet::with(&[Watch::Normal], Roster { messengers, ..Roster::default() }, START);
+    let says = [("site".to_owned(), "berlin".to_owned())].into();
+    fleet.operator(Command::Label { hosts: vec![profile(1, Watch::Normal).id], says });
+    let holds = Judgement {
+        part: "/".into(),
+        rule: "filesystem_space",
+        verdict: Verdict::Holds { severity: Severity::Warning, evidence: "3 % free".into() },
+    };
+    fleet.host(1, HostEvent::Judged { through: None, judgements: vec![holds] });
+    fleet.until(120_000);
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
+    let said = |page: &Page| {
+        let facts = &page.facts;
+        (page.receiver.clone(), facts.site.clone(), facts.hosts, facts.acknowledged_by.clone(), facts.paged.join(" "))
+    };
+    let of = |receiver: &str, who: Option<&str>, paged: &str| {
+        (receiver.to_owned(), "berlin".to_owned(), 1, who.map(str::to_owned), paged.to_owned())
+    };
+    let all: Vec<_> = fleet.pages.iter().map(said).collect();
+    let ana = Some("ana");
+    let expected =
+        [of("ops", None, "ops"), of("post", None, "ops post"), of("ops", ana, "ops post"), of("post", ana, "ops post")];
+    assert_eq!(all, expected);
+}
+
+#[test]
 fn each_try_of_a_page_is_recorded_and_its_end_is_noted() {
     let mut fleet = Fleet::of(&[Watch::Fast]);
     fleet.ends(1, Ending::Fin);

@@ -1,0 +1,255 @@
+//! ntfy (<https://docs.ntfy.sh/publish/#publish-as-json>): push messages to telephones, from ntfy.sh or a server of one's own.
+//!
+//! Messages are published as JSON to the server's root, because headers would carry nothing but ASCII. ntfy drops no
+//! repeats: a message that was taken and whose answer was lost comes twice.
+
+use serde::Serialize;
+
+use super::{
+    client::{self, ClientError},
+    guard::{Guard, Url},
+    receiver::{Messenger, Sent},
+    secret::Secret,
+    template::Words,
+    text,
+};
+use crate::domain::{
+    event::Severity,
+    record::{Page, PageKind},
+};
+
+/// Longest message, in bytes; ntfy makes an attachment of a longer one.
+const MESSAGE_BYTES: usize = 4_096;
+/// What can never be published.
+const REJECTS: [u16; 3] = [400, 413, 422];
+
+/// Settings of `kind = "ntfy"`.
+#[derive(Debug, Clone)]
+pub struct NtfyConfig {
+    /// The server's root: `url` without its last part.
+    pub server: Url,
+    /// The topic, which on a server that is open to all is a secret: the last part of `url`.
+    pub topic: Secret,
+    /// An access token: `token_file`; default: none.
+    pub token: Option<Secret>,
+    /// Certificates (PEM) to trust instead of the system's: `ca_file`.
+    pub ca: Option<Vec<u8>>,
+    /// Addresses that may be posted to: `allow`.
+    pub guard: Guard,
+}
+
+impl NtfyConfig {
+    /// Server and topic of a topic's URL, such as `https://ntfy.example.org/on-call`.
+    ///
+    /// # Errors
+    /// What was expected instead.
+    pub fn parts(url: &Url) -> Result<(Url, Secret), String> {
+        let (root, topic) = url.path().rsplit_once('/').unwrap_or_default();
+        if !is_topic(topic) || url.query().is_some() || url.fragment().is_some() {
+            return Err("the URL of a topic, such as https://ntfy.example.org/on-call".into());
+        }
+        let mut server = url.clone();
+        server.set_path(&format!("{root}/"));
+        Ok((server, Secret::new(topic)))
+    }
+}
+
+/// Whether `text` is a topic by ntfy's own rule.
+#[must_use]
+pub fn is_topic(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    topic: &'a str,
+    title: String,
+    message: String,
+    priority: u8,
+    tags: [&'static str; 2],
+    click: String,
+}
+
+/// A topic.
+#[derive(Debug)]
+pub struct Ntfy {
+    config: NtfyConfig,
+    client: reqwest::Client,
+    words: Words,
+}
+
+impl Ntfy {
+    /// A topic ready to be published to.
+    ///
+    /// # Errors
+    /// The certificate store of this machine cannot be used.
+    pub fn new(name: &str, config: NtfyConfig, words: Words) -> Result<Self, ClientError> {
+        let client = client::build(name, std::slice::from_ref(&config.server), config.ca.as_deref(), &config.guard)?;
+        Ok(Self { config, client, words })
+    }
+
+    fn message<'a>(&'a self, page: &'a Page) -> Message<'a> {
+        Message {
+            // A person's own topic takes the place of that in the configuration.
+            topic: page.to.as_deref().unwrap_or_else(|| self.config.topic.expose()),
+            title: self.words.title(page),
+            message: text::shortened_to_bytes(&self.words.body(page), MESSAGE_BYTES),
+            priority: priority(page),
+            tags: [symbol(page), page.severity.word()],
+            click: self.words.url(page),
+        }
+    }
+}
+
+impl Messenger for Ntfy {
+    async fn send(&self, page: &Page) -> Sent {
+        let mut request = self.client.post(self.config.server.clone());
+        if let Some(token) = &self.config.token {
+            request = request.bearer_auth(token.expose());
+        }
+        let body = client::json(&self.message(page));
+        let answer = match client::send(request.header(http::header::CONTENT_TYPE, "application/json").body(body)).await
+        {
+            Ok(answer) => answer,
+            Err(error) => return Sent::Retry { error, after: None },
+        };
+        let json = answer.json();
+        let said = json["code"].as_u64().map_or_else(String::new, |code| format!("ntfy's code {code}"));
+        match answer.means(&said, &REJECTS) {
+            Sent::Accepted { .. } => Sent::Accepted { provider_id: json["id"].as_str().map(|id| text::clean(id, 64)) },
+            other => other,
+        }
+    }
+}
+
+/// 5 wakes through "do not disturb", 4 makes noise, 3 is a message like others.
+fn priority(page: &Page) -> u8 {
+    match (page.kind, page.severity) {
+        (PageKind::Opened | PageKind::Updated, Severity::Critical) => 5,
+        (PageKind::Opened | PageKind::Updated, Severity::Warning) => 4,
+        _ => 3,
+    }
+}
+
+/// The symbol before the title (<https://docs.ntfy.sh/emojis/>).
+fn symbol(page: &Page) -> &'static str {
+    match (page.kind, page.severity) {
+        (PageKind::Resolved, _) => "white_check_mark",
+        (PageKind::Acknowledged, _) => "eyes",
+        (PageKind::Test, _) => "wrench",
+        (_, Severity::Critical) => "rotating_light",
+        (_, Severity::Warning) => "warning",
+        (_, Severity::Info) => "information_source",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::{
+        outbox::tests::words,
+        sink::{Do, Sink, check_trouble_is_tried_again, life, word},
+    };
+
+    const TAKEN: Do = Do::Answer(200, r#"{"id":"sPs71M8A2T","time":1643935928,"event":"message","topic":"on-call"}"#);
+
+    fn topic(sink: &Sink) -> Ntfy {
+        let (server, topic) = NtfyConfig::parts(&sink.url("/on-call")).unwrap();
+        let token = Some(Secret::new("tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2"));
+        Ntfy::new("phone", NtfyConfig { server, topic, token, ca: None, guard: Guard::default() }, words()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_incidents_life_is_published_with_priority_tags_and_link() {
+        let sink = Sink::start(&[], TAKEN).await;
+        let topic = topic(&sink);
+        let critical = |page: Page| Page { severity: Severity::Critical, ..page };
+        for page in life().map(critical) {
+            assert_eq!(topic.send(&page).await, Sent::Accepted { provider_id: Some("sPs71M8A2T".into()) });
+        }
+        let heard = sink.heard();
+        for request in &heard {
+            assert_eq!(request.line, "POST /");
+            assert_eq!(request.header("authorization"), "Bearer tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2");
+            let message = request.json();
+            let mut keys: Vec<&String> = message.as_object().unwrap().keys().collect();
+            keys.sort();
+            assert_eq!(keys, ["click", "message", "priority", "tags", "title", "topic"]);
+            assert_eq!(message["topic"], "on-call");
+            assert_eq!(message["click"], "https://muster.example.org/incidents/1042");
+        }
+        let said: Vec<(String, u64, String)> = heard
+            .iter()
+            .map(|request| request.json())
+            .map(|m| {
+                (
+                    m["title"].as_str().unwrap().into(),
+                    m["priority"].as_u64().unwrap(),
+                    m["tags"][0].as_str().unwrap().into(),
+                )
+            })
+            .collect();
+        let expected = [
+            ("[critical] web-1 is down", 5, "rotating_light"),
+            ("[critical, update] web-1 is down", 5, "rotating_light"),
+            ("[acknowledged] web-1 is down", 3, "eyes"),
+            ("[resolved] web-1 is down", 3, "white_check_mark"),
+            ("[test] web-1 is down", 3, "wrench"),
+        ];
+        assert_eq!(said, expected.map(|(title, priority, tag)| (title.to_owned(), priority, tag.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_persons_own_topic_takes_the_place_of_that_in_the_configuration() {
+        let sink = Sink::start(&[], TAKEN).await;
+        let [page, ..] = life();
+        assert_eq!(word(&topic(&sink).send(&Page { to: Some("ana".into()), ..page }).await), "accepted");
+        assert_eq!(sink.heard()[0].json()["topic"], "ana");
+    }
+
+    #[tokio::test]
+    async fn a_message_stays_a_message_and_never_becomes_an_attachment() {
+        let sink = Sink::start(&[], TAKEN).await;
+        let [page, ..] = life();
+        let details: Vec<String> = (0..30).map(|n| format!("{n} {}", "ü".repeat(900))).collect();
+        topic(&sink).send(&Page { details: details.join("\n"), ..page }).await;
+        let message = sink.heard()[0].json()["message"].as_str().unwrap().to_owned();
+        assert!(message.len() <= 4_096 && message.len() > 4_000 && message.ends_with("..."), "{}", message.len());
+    }
+
+    #[tokio::test]
+    async fn refusals_are_told_apart() {
+        let script = [
+            Do::Answer(400, r#"{"code":40009,"http":400,"error":"invalid request: topic invalid"}"#),
+            Do::Answer(401, r#"{"code":40101,"http":401,"error":"unauthorized"}"#),
+            Do::Answer(403, ""),
+            Do::Answer(413, r#"{"code":41303,"http":413}"#),
+            Do::Answer(429, r#"{"code":42908,"http":429,"error":"daily message quota reached"}"#),
+            Do::Answer(507, r#"{"code":50701,"http":507}"#),
+            Do::Answer(410, ""),
+        ];
+        let sink = Sink::start(&script, TAKEN).await;
+        let (topic, [page, ..]) = (topic(&sink), life());
+        let first = topic.send(&page).await;
+        let expected = "it answered 400 (ntfy's code 40009): it rejects this page for good";
+        assert_eq!(first, Sent::Rejected { error: expected.into() });
+        for expected in ["refused", "refused", "rejected", "retry", "retry", "gone", "accepted"] {
+            assert_eq!(word(&topic.send(&page).await), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn overload_and_broken_ways_are_tried_again() {
+        check_trouble_is_tried_again(topic).await;
+    }
+
+    #[test]
+    fn a_topics_url_is_server_and_topic() {
+        let parts = |url: &str| NtfyConfig::parts(&Guard::default().url(url).unwrap());
+        let (server, topic) = parts("https://ntfy.example.org/push/on-call").unwrap();
+        assert_eq!((server.as_str(), topic.expose()), ("https://ntfy.example.org/push/", "on-call"));
+        for wrong in ["https://ntfy.sh", "https://ntfy.sh/", "https://ntfy.sh/a%20b", "https://ntfy.sh/a?x=1"] {
+            assert!(parts(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The default page as text, in one line, in 160 characters and in full; what all receivers share. Pure.
+//!
+//! What is not known is left out, never invented: fields whose source does not exist yet have no line.
+
+use crate::domain::{
+    event::Severity,
+    ids::{IncidentNo, PageId},
+    record::{Delivery, IncidentState, Page, PageFacts, PageKind},
+    time::Timestamp,
+};
+
+/// Longest title, in characters; RFC 5322 allows lines of 998 octets.
+pub(super) const TITLE_CHARS: usize = 200;
+/// What one text message holds (3GPP TS 23.038, 7-bit alphabet), in characters.
+pub(super) const SHORT_CHARS: usize = 160;
+/// Lines of evidence in the full text; a storm has thousands.
+const EVIDENCE_LINES: usize = 30;
+/// Longest line of evidence, in characters.
+const LINE_CHARS: usize = 1_000;
+
+/// `[critical] web-1 is down`
+pub(super) fn title(page: &Page) -> String {
+    clean(&format!("[{}] {}", tag(page), page.title), TITLE_CHARS)
+}
+
+/// What happened in a word or two: the severity while it lasts, else what became of it.
+fn tag(page: &Page) -> String {
+    let severity = page.severity.word();
+    match page.kind {
+        PageKind::Opened => severity.to_owned(),
+        PageKind::Updated => format!("{severity}, update"),
+        PageKind::Acknowledged => "acknowledged".into(),
+        PageKind::Resolved => "resolved".into(),
+        PageKind::Test => "test".into(),
+    }
+}
+
+/// Severity, host or service, what, since when and site in at most 160 characters of one line; the title gives way.
+pub(super) fn short(page: &Page) -> String {
+    let head = match page.kind {
+        PageKind::Opened => format!("{} ", page.severity.word().to_uppercase()),
+        PageKind::Updated => format!("{} (update) ", page.severity.word().to_uppercase()),
+        PageKind::Acknowledged => {
+            page.facts.acknowledged_by.as_ref().map_or("TAKEN: ".into(), |who| format!("TAKEN by {}: ", clean(who, 30)))
+        }
+        PageKind::Resolved => format!("RESOLVED after {}: ", lasted(page)),
+        PageKind::Test => "TEST: ".into(),
+    };
+    let mut tail = format!(", since {}", minute(page.since));
+    if !page.facts.site.is_empty() {
+        tail.push_str(&format!(", {}", clean(&page.facts.site, 30)));
+    }
+    if let Some(incident) = page.incident {
+        tail.push_str(&format!(", #{incident}"));
+    }
+    let room = SHORT_CHARS - (head.chars().count() + tail.chars().count()).min(SHORT_CHARS);
+    format!("{head}{}{tail}", shortened(&named(page), room))
+}
+
+/// The title, with the host before it where it does not say so itself.
+fn named(page: &Page) -> String {
+    let title = clean(&page.title, TITLE_CHARS);
+    if page.host.is_empty() || title.contains(&page.host) {
+        return title;
+    }
+    format!("{}: {title}", clean(&page.host, 100))
+}
+
+/// All that is known, in lines; the first is the title and the last the address of the view.
+pub(super) fn full(page: &Page, base_url: &str) -> String {
+    let mut lines = vec![named(page), String::new()];
+    lines.extend(facts(page).into_iter().map(|(name, value)| format!("{name:<10} {value}")));
+    let evidence = evidence(page);
+    if !evidence.is_empty() {
+        lines.push(String::new());
+        lines.extend(evidence);
+    }
+    lines.push(String::new());
+    lines.extend(act_url(page, base_url).map(|link| format!("Take it: {link}")));
+    lines.push(url(page, base_url));
+    lines.join("\n")
+}
+
+/// What is known, by name, the most important first.
+pub(super) fn facts(page: &Page) -> Vec<(&'static str, String)> {
+    let is_over = page.kind == PageKind::Resolved;
+    let impact = if page.facts.hosts > 1 { format!("{} hosts", page.facts.hosts) } else { String::new() };
+    let all = [
+        ("Severity", page.severity.word().to_owned()),
+        ("State", page.state.word().to_owned()),
+        ("Host", clean(&page.host, 256)),
+        ("Component", clean(&page.component, 256)),
+        ("Since", second(page.since)),
+        ("Lasted", if is_over { lasted(page) } else { String::new() }),
+        ("Site", clean(&page.facts.site, 256)),
+        ("Impact", impact),
+        ("Taken by", clean(page.facts.acknowledged_by.as_deref().unwrap_or_default(), 256)),
+        ("Paged", clean(&page.facts.paged.join(", "), LINE_CHARS)),
+        ("Incident", page.incident.map_or_else(String::new, |incident| format!("#{incident}"))),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// What shows it, in lines; what repeats the title adds nothing, and there is an end to it.
+pub(super) fn evidence(page: &Page) -> Vec<String> {
+    let title = clean(&page.title, TITLE_CHARS);
+    let all = page.details.lines().map(|line| clean(line, LINE_CHARS));
+    let all: Vec<String> = all.filter(|line| !line.is_empty() && *line != title).collect();
+    let more = all.len().saturating_sub(EVIDENCE_LINES);
+    let mut kept: Vec<String> = all.into_iter().take(EVIDENCE_LINES).collect();
+    if more > 0 {
+        kept.push(format!("and {more} more"));
+    }
+    kept
+}
+
+/// The address of the incident's view.
+pub(super) fn url(page: &Page, base_url: &str) -> String {
+    format!("{base_url}{}", page.path)
+}
+
+/// Where the page's person takes the incident with one button, without signing in.
+pub(super) fn act_url(page: &Page, base_url: &str) -> Option<String> {
+    page.act.as_ref().map(|path| format!("{base_url}{path}"))
+}
+
+/// How long it lasted until this page was decided.
+pub(super) fn lasted(page: &Page) -> String {
+    let seconds = page.decided.since_ms(page.since).max(0) / 1_000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+fn minute(at: Timestamp) -> String {
+    written(at, "%Y-%m-%d %H:%M UTC")
+}
+
+fn second(at: Timestamp) -> String {
+    written(at, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+fn written(at: Timestamp, form: &str) -> String {
+    jiff::Timestamp::from_millisecond(at.ms()).map_or_else(|_| at.to_string(), |at| at.strftime(form).to_string())
+}
+
+/// Text from hosts is hostile: control characters become spaces, and there is an end to it.
+pub(super) fn clean(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect::<String>().trim().to_owned()
+}
+
+/// At most `most` characters; what is cut off shows.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(3)).collect();
+    format!("{}...", kept.trim_end())
+}
+
+/// At most `most` bytes of whole characters; what is cut off shows.
+pub(super) fn shortened_to_bytes(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = (0..=most.saturating_sub(3)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}...", &text[..end])
+}
+
+/// A page of each kind that templates are tried on before anything happens.
+pub(super) fn samples() -> Vec<Page> {
+    let sample = |kind: PageKind, state: IncidentState| Page {
+        id: PageId(7),
+        message_id: "sample-1-oncall".into(),
+        receiver: "on-call".into(),
+        to: None,
+        person: None,
+        incident: (kind != PageKind::Test).then_some(IncidentNo(1_042)),
+        n: 1,
+        kind,
+        key: "liveness/0190b1a4-5e3c-7c11-9d2a-0123456789ab/host".into(),
+        state,
+        severity: Severity::Critical,
+        title: "web-1 is down".into(),
+        host: "web-1".into(),
+        component: "host".into(),
+        since: Timestamp::from_ms(1_795_252_440_000),
+        decided: Timestamp::from_ms(1_795_252_800_000),
+        details: "web-1 is down: no answer to the look; last heard 2026-11-21T09:14:00.000Z".into(),
+        path: "/incidents/1042".into(),
+        act: None,
+        delivery: Delivery::Queued,
+        facts: PageFacts {
+            site: "berlin".into(),
+            hosts: 1,
+            acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
+            paged: vec!["mail".into(), "on-call".into()],
+        },
+    };
+    vec![
+        sample(PageKind::Opened, IncidentState::Open),
+        sample(PageKind::Updated, IncidentState::Open),
+        sample(PageKind::Acknowledged, IncidentState::Acknowledged),
+        sample(PageKind::Resolved, IncidentState::Resolved),
+        sample(PageKind::Test, IncidentState::Open),
+    ]
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

@@ -19,6 +19,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         ("/maintenance?host=web-1&reason=disks&look=yes", "Covers"),
         ("/on-call", "On call"),
         ("/deliveries", "Deliveries"),
+        ("/heartbeats", "Heartbeats"),
         ("/add", "token"),
         ("/settings", "Settings"),
     ] {

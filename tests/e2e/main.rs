@@ -18,6 +18,7 @@ mod disk;
 mod exporter;
 mod exposition;
 mod grafana;
+mod heartbeats;
 mod hostile;
 mod icmp;
 mod identities;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use muster_collector::domain::{
     assets::Assets,
     device::Device,
+    heartbeat::HeartbeatRow,
     hold::Hold,
     host::checks::CheckRow,
     ids::{HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
@@ -32,6 +33,7 @@ pub(crate) struct Memory {
     assets: Assets,
     holds: BTreeMap<HoldNo, Hold>,
     overrides: BTreeMap<OverrideNo, Override>,
+    heartbeats: BTreeMap<String, HeartbeatRow>,
     pub(crate) last_ran: Option<Timestamp>,
 }
 
@@ -60,6 +62,7 @@ impl Memory {
                 Row::Parent(host, Some(parent)) => drop(self.parents.insert(host, parent)),
                 Row::Parent(host, None) => drop(self.parents.remove(&host)),
                 Row::Override(row) => drop(self.overrides.insert(row.no, *row)),
+                Row::Heartbeat(row) => drop(self.heartbeats.insert(row.name.clone(), *row)),
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
@@ -86,6 +89,7 @@ impl Memory {
             holds: self.holds.values().cloned().collect(),
             last_hold: self.holds.keys().last().map_or(0, |no| no.0),
             overrides: self.overrides.values().cloned().collect(),
+            heartbeats: self.heartbeats.values().cloned().collect(),
             last_incident: self.incidents.keys().last().map_or(0, |no| no.0),
             last_page: self.pages.keys().last().map_or(0, |id| id.0),
             last_ran: self.last_ran,

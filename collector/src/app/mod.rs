@@ -3,6 +3,7 @@
 mod backlog;
 mod deciding;
 mod devices;
+mod heartbeats;
 mod housekeeping;
 mod pulse;
 mod settings;
@@ -29,6 +30,7 @@ use crate::{
     domain::{
         engine::Engine,
         event::Effect,
+        heartbeat::secrets::PingSecrets,
         host::slots::Slots,
         record::{Delivery, Loaded, Page},
         rules::Settings,
@@ -114,6 +116,7 @@ struct House {
     store: Store,
     identity: Identity,
     slots: Arc<Slots>,
+    pings: Arc<PingSecrets>,
     settings: Arc<Shelf>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     mailbox: Mailbox,
@@ -146,8 +149,7 @@ impl House {
         let (engine, first) = engine(&config, &loaded, clock.now());
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
-        let (mailbox, events) = Mailbox::new();
-        let sessions = Sessions::default();
+        let ((mailbox, events), sessions) = (Mailbox::new(), Sessions::default());
         let (outbox, deliveries) = Outbox::start(notify::outbox::Setup {
             receivers: config.receivers.clone(),
             base_url: ports.url.clone(),
@@ -191,6 +193,7 @@ impl House {
             ticked: clock.now(),
         };
         Ok(Self {
+            pings: Arc::new(heartbeats::secrets(&config, &store).await?),
             config,
             clock,
             registry,
@@ -257,6 +260,7 @@ impl House {
             snapshot: self.snapshot.clone(),
             slots: self.slots.clone(),
             settings: self.settings.clone(),
+            pings: self.pings.clone(),
             identity: self.identity.clone(),
             store: self.store.clone(),
             mailbox: self.mailbox.clone(),
@@ -348,6 +352,7 @@ fn engine(config: &Config, loaded: &Loaded, now: Timestamp) -> (Engine, Vec<Effe
     let (mut engine, mut first) = Engine::new(loaded, config.roster.clone(), now);
     first.extend(devices::declare(config, &mut engine, now));
     first.extend(engine.rule(config.host_rules.clone(), now));
+    first.extend(engine.expect(config.heartbeats.clone(), loaded.last_ran, now));
     (engine, first)
 }
 

@@ -13,7 +13,7 @@ pub(super) use self::{
 };
 use clap::{Args, Parser, Subcommand};
 
-use super::{devices::DeviceTask, settings::SettingsTask};
+use super::{devices::DeviceTask, heartbeats::HeartbeatTask, settings::SettingsTask};
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
 #[derive(Debug, Parser)]
@@ -113,6 +113,9 @@ taken, parents and watchers that are not there, circles. A collector that starts
     /// Who is on call
     #[command(subcommand)]
     OnCall(OnCallTask),
+    /// Other people's jobs that say when they have run
+    #[command(subcommand)]
+    Heartbeat(HeartbeatTask),
     /// Who is told
     #[command(subcommand)]
     Route(RouteTask),

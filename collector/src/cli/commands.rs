@@ -70,6 +70,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Rules(task) => desk.rules(task).await,
         Task::Settings(task) => desk.settings(task).await,
         Task::OnCall(task) => desk.on_call(task).await,
+        Task::Heartbeat(task) => desk.heartbeat(task).await,
         Task::Route(RouteTask::Test(tried)) => desk.route_test(tried).await,
         Task::Status => desk.one("/status").await,
         Task::Backup { directory } => desk.backup(&directory).await,

@@ -6,6 +6,7 @@ mod arguments;
 mod client;
 mod commands;
 mod devices;
+mod heartbeats;
 mod holds;
 mod labels;
 mod oncall;

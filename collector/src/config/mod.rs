@@ -5,6 +5,7 @@
 
 mod checks;
 mod devices;
+mod heartbeats;
 mod host_rules;
 mod oncall;
 mod read;
@@ -49,6 +50,8 @@ pub struct Config {
     pub paging: Paging,
     /// Who is told, and who after them.
     pub roster: crate::domain::oncall::Roster,
+    /// Other people's jobs that say when they have run.
+    pub heartbeats: Vec<crate::domain::heartbeat::Heartbeat>,
     /// Labels by rule, in order; later wins.
     pub host_rules: Vec<crate::domain::label_rule::HostRule>,
     /// Things without an agent.

@@ -35,10 +35,10 @@ const EVERY: &str = "the length of a shift such as \"7 d\", \"12 h\"";
 const ZONE: &str = "the name of a zone such as Europe/Berlin";
 const CLOCK: &str = "a time of the day such as 09:00";
 const DAY: &str = "a date such as 2026-11-30";
-const WEEKDAY: &str = "mon, tue, wed, thu, fri, sat or sun";
+pub(super) const WEEKDAY: &str = "mon, tue, wed, thu, fri, sat or sun";
 const HOURS: &str = "two times such as 18:00-08:00";
 const TARGET: &str = "person:NAME, rotation:NAME or receiver:NAME";
-const SEVERITY: &str = "one of info, warning, critical";
+pub(super) const SEVERITY: &str = "one of info, warning, critical";
 
 /// The tables as they stand in the document.
 pub(super) struct Tables<'s, 'i> {
@@ -79,7 +79,7 @@ pub(super) fn read(receivers: &[ReceiverConfig], messengers: Vec<Messenger>, tab
     roster
 }
 
-fn name(section: &mut Section<'_, '_>, taken: impl Fn(&str) -> bool) -> Option<String> {
+pub(super) fn name(section: &mut Section<'_, '_>, taken: impl Fn(&str) -> bool) -> Option<String> {
     section.required("name", NAME, |text| {
         let good = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
@@ -152,11 +152,11 @@ fn delay(section: &mut Section<'_, '_>, key: &'static str) -> Option<i64> {
     Some(ms)
 }
 
-fn zone_name(section: &mut Section<'_, '_>) -> Option<String> {
+pub(super) fn zone_name(section: &mut Section<'_, '_>) -> Option<String> {
     section.required("zone", ZONE, |text| calendar::zone(text).map(|_| text.to_owned()).ok_or_else(|| ZONE.to_owned()))
 }
 
-fn clock(text: &str) -> Result<Time, String> {
+pub(super) fn clock(text: &str) -> Result<Time, String> {
     text.parse().map_err(|_| CLOCK.to_owned())
 }
 
@@ -183,6 +183,11 @@ fn hours(section: &mut Section<'_, '_>, zone: Option<&str>) -> Option<Recurring>
         start,
         end,
     })
+}
+
+pub(super) fn severity(word: &str) -> Result<Severity, String> {
+    let all = [Severity::Info, Severity::Warning, Severity::Critical];
+    all.into_iter().find(|severity| severity.word() == word).ok_or_else(|| SEVERITY.to_owned())
 }
 
 fn rotation(mut section: Section<'_, '_>, roster: &Roster) -> Option<Rotation> {
@@ -274,10 +279,7 @@ fn route(mut section: Section<'_, '_>, roster: &Roster) -> Option<RouteRule> {
         what: section.text("what", "kind and what, such as check/* or finding/filesystem_*", short_text),
         all: false,
     };
-    let least = section.text("severity", SEVERITY, |word| {
-        let all = [Severity::Info, Severity::Warning, Severity::Critical];
-        all.into_iter().find(|severity| severity.word() == word).ok_or_else(|| SEVERITY.to_owned())
-    });
+    let least = section.text("severity", SEVERITY, severity);
     let zone = if section.has("zone") { zone_name(&mut section) } else { None };
     section.knows("zone");
     let hours = hours(&mut section, zone.as_deref());

@@ -1,6 +1,7 @@
 //! Every mistake is named with line, key, value and expectation; the example documents what exists.
 
 mod devices;
+mod heartbeats;
 mod oncall;
 mod receivers;
 mod settings;
@@ -119,6 +120,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[policy]]\n",
         "[[policy]]\n[[policy.step]]\n",
         "[[route]]\n",
+        "[[heartbeat]]\nname = \"x\"\n",
         "[[host_rule]]\nname = \"x\"\n",
         "[[device]]\nname = \"x\"\naddress = \"y\"\n",
         "[[settings]]\n",
@@ -149,6 +151,7 @@ fn every_key_that_is_read_stands_in_the_example() {
                 "policy",
                 "step",
                 "route",
+                "heartbeat",
                 "host_rule",
                 "rules",
                 "grpc",

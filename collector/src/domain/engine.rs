@@ -17,6 +17,7 @@ use super::{
     desk::{Desk, DeskStep},
     device::Device,
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
+    heartbeat::Heartbeat,
     hold::Kind,
     host::{
         Cause, State,
@@ -58,6 +59,7 @@ pub struct Engine {
     dirty_hosts: BTreeSet<HostNo>,
     dirty_incidents: BTreeSet<IncidentNo>,
     dirty_holds: bool,
+    dirty_heartbeats: bool,
     devices: Devices,
 }
 
@@ -79,6 +81,7 @@ impl Engine {
             dirty_hosts: BTreeSet::new(),
             dirty_incidents: BTreeSet::new(),
             dirty_holds: true,
+            dirty_heartbeats: false,
             devices: Devices::loaded(loaded),
         };
         let mut effects = Vec::new();
@@ -117,6 +120,16 @@ impl Engine {
         self.rules = rules.into();
         let mut effects = Vec::new();
         self.rule_all(now, &mut effects);
+        self.refresh(now);
+        effects
+    }
+
+    /// Watches over these jobs of other people from now on; what was said while no collector ran was not heard. Its effects
+    /// are to be carried out like those of any event.
+    pub fn expect(&mut self, jobs: Vec<Heartbeat>, last_ran: Option<Timestamp>, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let step = self.desk.expect(jobs, last_ran, now);
+        self.desk_step(step, now, &mut effects);
         self.refresh(now);
         effects
     }
@@ -232,6 +245,8 @@ impl Engine {
                 step
             });
         }
+        let step = self.desk.jobs_unheard(from, to);
+        self.desk_step(step, to, effects);
         self.settle(to.since_ms(from), to);
         effects.push(Effect::Publish);
     }
@@ -339,6 +354,7 @@ impl Engine {
             self.dirty_incidents.insert(no);
         }
         self.dirty_holds |= step.holds;
+        self.dirty_heartbeats |= step.heartbeats;
         effects.extend(step.effects);
         for order in step.for_hosts {
             for no in order.hosts {
@@ -367,6 +383,12 @@ impl Engine {
                     Command::Parent { parent, .. } => self.set_parent(no, *parent, effects),
                     _ => Answer::Refused("not about one host".into()),
                 }
+            }
+            // What a job says is no change by a person.
+            Command::Ping(_) => {
+                let (step, answer) = self.desk.command(by, command, now);
+                self.desk_step(step, now, effects);
+                return answer;
             }
             _ => {
                 let (step, answer) = self.desk.command(by, command, now);
@@ -417,6 +439,7 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
         Command::EndOverride(no) => ("on_call.withdraw", no.to_string(), String::new()),
         Command::EndHold(no) => ("hold.end", no.to_string(), String::new()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
+        Command::Ping(ping) => ("heartbeat.ping", ping.name.clone(), String::new()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
     };
     AuditRow { at: now, who: by.name.clone(), from: origin(by), action: action.into(), subject, detail }

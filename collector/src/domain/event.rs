@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     assets::Asset,
     device::{Device, obstacle::Reply},
+    heartbeat::Ping,
     hold::Hold,
     ids::{HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
     labels::{Admission, Profile},
@@ -332,6 +333,8 @@ pub enum Command {
     AddOverride(Box<Override>),
     /// Withdraw that.
     EndOverride(OverrideNo),
+    /// Another's job says that it runs, ran or failed.
+    Ping(Box<Ping>),
     /// Send a test page to a receiver.
     TestPage {
         /// Which receiver.

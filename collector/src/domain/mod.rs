@@ -6,7 +6,7 @@
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
 //! agent. [`hold`] is when nobody is paged, [`oncall`] who is called, [`calendar`] what clocks and dates of named zones
-//! come to.
+//! come to; [`heartbeat`] is what other people's jobs say of themselves.
 
 pub mod assets;
 pub mod calendar;
@@ -16,6 +16,7 @@ pub mod device;
 pub mod engine;
 pub mod event;
 pub mod evidence;
+pub mod heartbeat;
 pub mod hold;
 pub mod host;
 pub mod ids;

@@ -6,6 +6,7 @@ use super::{
     assets::{Asset, Assets},
     device::Device,
     event::Severity,
+    heartbeat::HeartbeatRow,
     hold::Hold,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
@@ -45,6 +46,8 @@ pub enum Row {
     Page(Box<Page>),
     /// Upsert by number: somebody else is on call for a time.
     Override(Box<Override>),
+    /// Upsert by name: what is known of another's job.
+    Heartbeat(Box<HeartbeatRow>),
     /// Append; version n of a maintenance window or a silence.
     Hold(Box<Hold>),
     /// Append.
@@ -450,6 +453,8 @@ pub struct Loaded {
     pub last_hold: i64,
     /// Who is on call out of turn.
     pub overrides: Vec<Override>,
+    /// What is known of other people's jobs.
+    pub heartbeats: Vec<HeartbeatRow>,
     /// Highest incident number ever given.
     pub last_incident: i64,
     /// Highest page number ever given.

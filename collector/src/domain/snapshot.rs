@@ -6,6 +6,7 @@ use super::{
     desk::holds::HeldBy,
     device::{Device, Said, obstacle::Obstacle},
     event::Severity,
+    heartbeat::HeartbeatView,
     hold::Hold,
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, SessionId},
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub holds: Arc<Vec<Hold>>,
     /// Who is on call out of turn.
     pub overrides: Arc<Vec<Override>>,
+    /// Other people's jobs, in the order of the configuration.
+    pub heartbeats: Arc<Vec<HeartbeatView>>,
 }
 
 /// One host.

@@ -62,6 +62,7 @@ fn append_fleet(snapshot: &Snapshot, slots: &Slots, format: Format, body: &mut V
         started(snapshot, format),
         checks(snapshot, format),
     ]);
+    let families = families.chain(heartbeats(snapshot, format));
     for family in families {
         body.extend_from_slice(&family.text);
     }
@@ -181,6 +182,25 @@ fn incidents(snapshot: &Snapshot, format: Format) -> Family {
         }
     }
     family
+}
+
+/// Other people's jobs once they have said something.
+fn heartbeats(snapshot: &Snapshot, format: Format) -> [Family; 2] {
+    let mut up = Family::new(format, "muster_heartbeat_up", "Whether a job ran when it was expected to.");
+    let mut success = Family::new(
+        format,
+        "muster_heartbeat_last_success_timestamp_seconds",
+        "When a job said last that it had run well.",
+    );
+    for view in snapshot.heartbeats.iter() {
+        let Some(row) = &view.row else { continue };
+        let name = [("name", view.heartbeat.name.as_str())];
+        up.push(&name, f64::from(u8::from(!view.state.is_trouble())));
+        if let Some(at) = row.success {
+            success.push(&name, at.ms() as f64 / 1_000.0);
+        }
+    }
+    [up, success]
 }
 
 fn cuts(snapshot: &Snapshot, format: Format) -> Family {

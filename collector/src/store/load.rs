@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
     device::Device,
+    heartbeat::HeartbeatRow,
     hold::Hold,
     host::checks::CheckRow,
     ids::{HostNo, IncidentNo},
@@ -57,6 +58,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             body::<Hold>,
         )?,
         overrides: all(connection, "SELECT body FROM on_call_override ORDER BY no", body::<Override>)?,
+        heartbeats: all(connection, "SELECT body FROM heartbeat ORDER BY name", body::<HeartbeatRow>)?,
         last_hold: number(connection, "SELECT coalesce(max(no), 0) FROM hold")?,
         last_incident: number(connection, "SELECT coalesce(max(no), 0) FROM incident")?,
         last_page: number(connection, "SELECT coalesce(max(id), 0) FROM page")?,

@@ -37,6 +37,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(5, include_str!("migrations/state_0005.sql")),
     Migration::new(6, include_str!("migrations/state_0006.sql")),
     Migration::new(7, include_str!("migrations/state_0007.sql")),
+    Migration::new(8, include_str!("migrations/state_0008.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

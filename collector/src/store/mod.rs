@@ -13,6 +13,7 @@ pub mod evidence;
 mod facts;
 pub mod faults;
 mod files;
+mod heartbeats;
 pub(crate) mod identity_rows;
 mod layering;
 mod lease;

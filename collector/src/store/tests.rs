@@ -446,7 +446,7 @@ fn a_newer_store_is_refused_untouched() {
     let path = directory.path().join("state.db");
     Connection::open(&path).unwrap().execute("UPDATE meta SET value = '9' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 9") && refused.contains("knows up to 7"), "{refused}");
+    assert!(refused.contains("has schema 9") && refused.contains("knows up to 8"), "{refused}");
     assert!(path.exists());
 }
 

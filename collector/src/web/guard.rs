@@ -94,11 +94,15 @@ async fn admit(web: &Web, mut request: Request) -> Result<Request, Refusal> {
         check_host(web, &request)?;
     }
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let Need::Role(role) = routes::need(request.method(), matched.as_deref()) else {
-        if changes(request.method()) {
-            check_same_origin(request.headers(), door)?;
+    let role = match routes::need(request.method(), matched.as_deref()) {
+        Need::Role(role) => role,
+        Need::Secret => return Ok(request),
+        Need::Nothing => {
+            if changes(request.method()) {
+                check_same_origin(request.headers(), door)?;
+            }
+            return Ok(request);
         }
-        return Ok(request);
     };
     let Some(caller) = access::caller(web, door, request.headers()).await? else {
         return Err(unknown_caller(&request, door));

@@ -8,6 +8,7 @@ mod api;
 mod assets;
 mod guard;
 mod password;
+mod ping;
 mod problem;
 mod processes;
 mod readings;
@@ -34,7 +35,7 @@ pub use self::{
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{host::slots::Slots, settings::shelf::Shelf, snapshot::Snapshot},
+    domain::{heartbeat::secrets::PingSecrets, host::slots::Slots, settings::shelf::Shelf, snapshot::Snapshot},
     identity::Identity,
     links::Links,
     mailbox::Mailbox,
@@ -53,6 +54,8 @@ pub struct WebContext {
     pub slots: Arc<Slots>,
     /// What agents are told.
     pub settings: Arc<Shelf>,
+    /// What leads to the heartbeats of other people's jobs.
+    pub pings: Arc<PingSecrets>,
     /// Join tokens.
     pub identity: Identity,
     /// People, API tokens, sessions, audit.
@@ -105,6 +108,7 @@ impl WebMetrics {
 struct Web {
     context: WebContext,
     sign_ins: sign_in::Limits,
+    pings: sign_in::Limits,
     passwords: password::Passwords,
     hosts: access::HostNames,
     sparks: sparks::Sparks,
@@ -118,6 +122,7 @@ impl Web {
         let hosts = access::HostNames::of(&context.config.http);
         Self {
             sign_ins: sign_in::Limits::default(),
+            pings: sign_in::Limits::of(ping::PER_MINUTE),
             passwords: password::Passwords::default(),
             hosts,
             sparks: sparks::Sparks::default(),

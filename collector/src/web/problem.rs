@@ -164,6 +164,7 @@ struct ProblemPage<'a> {
 /// Whether people look at this path (a page) rather than programs.
 pub(super) fn is_for_people(path: &str) -> bool {
     !(path.starts_with("/api/")
+        || path.starts_with("/ping/")
         || path.starts_with("/-/")
         || path.starts_with("/prometheus/")
         || path.starts_with("/assets/")

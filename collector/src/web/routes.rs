@@ -8,7 +8,7 @@ use axum::{
     routing::{MethodRouter, delete, get, patch, post},
 };
 
-use super::{Shared, api, assets, sign_in, views};
+use super::{Shared, api, assets, ping, sign_in, views};
 use crate::store::people::Role;
 
 /// What a route asks of its caller.
@@ -16,6 +16,8 @@ use crate::store::people::Role;
 pub enum Need {
     /// Nothing: liveness of the collector, assets, sign-in.
     Nothing,
+    /// The secret in its path, which the route looks at itself.
+    Secret,
     /// At least this role.
     Role(Role),
 }
@@ -62,6 +64,10 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::POST, "/sign-in/{link}", Need::Nothing, || post(sign_in::with_link)),
     ViewRoute(Method::GET, "/act/{link}", Need::Nothing, || get(views::act::view)),
     ViewRoute(Method::POST, "/act/{link}", Need::Nothing, || post(views::act::take)),
+    ViewRoute(Method::GET, "/ping/{secret}", Need::Secret, || get(ping::success)),
+    ViewRoute(Method::POST, "/ping/{secret}", Need::Secret, || post(ping::success)),
+    ViewRoute(Method::GET, "/ping/{secret}/{signal}", Need::Secret, || get(ping::signal)),
+    ViewRoute(Method::POST, "/ping/{secret}/{signal}", Need::Secret, || post(ping::signal)),
     ViewRoute(Method::POST, "/sign-out", VIEW, || post(sign_in::sign_out)),
     ViewRoute(Method::GET, "/", VIEW, || get(views::status::view)),
     ViewRoute(Method::GET, "/hosts", VIEW, || get(views::status::moved)),
@@ -78,6 +84,7 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::GET, "/deliveries", VIEW, || get(views::deliveries::view)),
     ViewRoute(Method::GET, "/on-call", VIEW, || get(views::oncall::view)),
     ViewRoute(Method::POST, "/on-call", OPERATE, || post(views::oncall::act)),
+    ViewRoute(Method::GET, "/heartbeats", VIEW, || get(views::heartbeats::view)),
     ViewRoute(Method::GET, "/add", VIEW, || get(views::add::view)),
     ViewRoute(Method::POST, "/add", ADMIN, || post(views::add::create)),
     ViewRoute(Method::GET, "/settings", VIEW, || get(views::settings::view)),
@@ -156,6 +163,8 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(POST "/people", ADMIN, "Add a person, or replace role and password", query [], body Some("NewPerson"), "Done", post(api::people::add)),
     api!(POST "/people/{name}/disable", ADMIN, "Disable a person and end their sessions", query [], body None, "Done", post(api::people::disable)),
     api!(POST "/sign-in-links", ADMIN, "Make a sign-in link that works once within 15 minutes", query [], body Some("NewLink"), "Link", post(api::people::link)),
+    api!(GET "/heartbeats", VIEW, "Other people's jobs and how they stand; their URLs for operators only", query [], body None, "HeartbeatList", get(api::heartbeats::list)),
+    api!(GET "/heartbeats/{name}", VIEW, "One of them", query [], body None, "Heartbeat", get(api::heartbeats::show)),
     api!(GET "/receivers", VIEW, "Configured receivers", query [], body None, "ReceiverList", get(api::receivers::list)),
     api!(POST "/receivers/{name}/test", OPERATE, "Send a test page", query [], body None, "Done", post(api::receivers::test)),
     api!(POST "/backup", ADMIN, "Copy records and authority into a new directory; over the unix socket only", query [], body Some("NewBackup"), "Done", post(api::backup::create)),

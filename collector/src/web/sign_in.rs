@@ -42,12 +42,25 @@ const MAX_NAME_BYTES: usize = 128;
 type Counted = (IpAddr, Option<String>);
 
 /// Counts attempts per minute, by name and address, and by address alone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Limits {
     counters: Mutex<HashMap<Counted, (Timestamp, u32)>>,
+    per_name: u32,
+    per_address: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of((PER_NAME, PER_ADDRESS))
+    }
 }
 
 impl Limits {
+    /// So many attempts per minute for one name from one address, and from one address altogether.
+    pub(super) fn of((per_name, per_address): (u32, u32)) -> Self {
+        Self { counters: Mutex::default(), per_name, per_address }
+    }
+
     /// Counts an attempt; false when there were too many.
     pub(super) fn try_once(&self, address: IpAddr, name: &str, now: Timestamp) -> bool {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,8 +78,8 @@ impl Limits {
             *n = n.saturating_add(1);
             *n <= limit
         };
-        let address_fits = count((address, None), PER_ADDRESS);
-        count((address, Some(name.to_owned())), PER_NAME) && address_fits
+        let address_fits = count((address, None), self.per_address);
+        count((address, Some(name.to_owned())), self.per_name) && address_fits
     }
 }
 

@@ -62,6 +62,7 @@ impl Desk {
     pub(in crate::domain) fn about(&self, no: IncidentNo) -> Option<About<'_>> {
         let row = &self.incidents.get(&no)?.row;
         let hosts = self.hosts_of(no).into_iter().filter_map(|host| Some(self.fleet.get(host)?.subject()));
+        let hosts = hosts.chain(self.job_subject(row));
         Some(About { hosts: hosts.collect(), what: what_of(&row.key), severity: row.severity })
     }
 

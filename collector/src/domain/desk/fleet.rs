@@ -53,7 +53,7 @@ impl Member {
     /// The host as scopes and routes know it.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
-        Subject { name: &self.name, site: self.site.as_deref(), class: self.class, labels: Labels(&self.labels) }
+        Subject { name: &self.name, site: self.site.as_deref(), class: Some(self.class), labels: Labels(&self.labels) }
     }
 }
 

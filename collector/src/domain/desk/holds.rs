@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Desk, DeskStep, fleet::Fleet, incident::Incident};
 use crate::domain::{
     event::{Answer, Effect, Principal},
-    hold::{Hold, NAMES_KEPT, Outcome, what_of},
+    hold::{Hold, NAMES_KEPT, Outcome, Subject, what_of},
     ids::{HoldNo, HostNo, IncidentNo},
     record::{IncidentState, Row},
     time::Timestamp,
@@ -69,9 +69,10 @@ impl Holds {
         incident: &Incident,
         members: &BTreeSet<HostNo>,
         fleet: &Fleet,
+        job: Option<&Subject<'_>>,
         now: Timestamp,
     ) -> Option<HeldBy> {
-        let fits = |hold: &&Hold| covers(hold, incident, members, fleet);
+        let fits = |hold: &&Hold| covers(hold, incident, members, fleet, job);
         let lasting = self.known.values().filter_map(|hold| Some((hold, hold.at(now)?.until)));
         let covering = lasting.filter(|(hold, _)| fits(hold)).max_by_key(|(_, until)| *until);
         covering.map(|(hold, until)| HeldBy { hold: hold.no, until })
@@ -79,11 +80,17 @@ impl Holds {
 }
 
 /// An incident is covered with the host that it is about, or with all of its hosts when it is about several.
-fn covers(hold: &Hold, incident: &Incident, members: &BTreeSet<HostNo>, fleet: &Fleet) -> bool {
+fn covers(
+    hold: &Hold,
+    incident: &Incident,
+    members: &BTreeSet<HostNo>,
+    fleet: &Fleet,
+    job: Option<&Subject<'_>>,
+) -> bool {
     let fits = |no: &HostNo| fleet.get(*no).is_some_and(|member| hold.scope.fits_host(&member.subject()));
     let hosts = match &incident.row.host {
         Some(host) => fits(host),
-        None if members.is_empty() => hold.scope.fits_no_host(),
+        None if members.is_empty() => hold.scope.fits_no_host() || job.is_some_and(|job| hold.scope.fits_host(job)),
         None => members.iter().all(fits),
     };
     hosts && hold.scope.fits_what(&what_of(&incident.row.key))
@@ -94,10 +101,13 @@ impl Desk {
     pub(super) fn held(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) -> Option<HeldBy> {
         let members = self.hosts_of(no);
         let incident = self.incidents.get(&no)?;
+        let job = self.job_subject(&incident.row);
         let waiting: Vec<HoldNo> = self
             .holds
             .iter()
-            .filter(|hold| hold.when.waits_for_trouble(now) && covers(hold, incident, &members, &self.fleet))
+            .filter(|hold| {
+                hold.when.waits_for_trouble(now) && covers(hold, incident, &members, &self.fleet, job.as_ref())
+            })
             .map(|hold| hold.no)
             .collect();
         for hold in waiting {
@@ -110,7 +120,8 @@ impl Desk {
             self.holds.look_ahead(now);
         }
         let incident = self.incidents.get(&no)?;
-        self.holds.covering(incident, &members, &self.fleet, now)
+        let job = self.job_subject(&incident.row);
+        self.holds.covering(incident, &members, &self.fleet, job.as_ref(), now)
     }
 
     /// Pages go out now, unless something holds them back.
@@ -144,9 +155,11 @@ impl Desk {
         self.holds.look_ahead(now);
         for no in self.incidents.keys().copied().collect::<Vec<_>>() {
             let members = self.hosts_of(no);
+            let Some(incident) = self.incidents.get(&no) else { continue };
+            let job = self.job_subject(&incident.row);
+            let held = self.holds.covering(incident, &members, &self.fleet, job.as_ref(), now);
             if let Some(incident) = self.incidents.get_mut(&no) {
-                incident.held =
-                    self.holds.covering(incident, &members, &self.fleet, now).filter(|_| incident.waits_for_page());
+                incident.held = held.filter(|_| incident.waits_for_page());
             }
         }
     }

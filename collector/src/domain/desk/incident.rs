@@ -159,6 +159,7 @@ impl Desk {
             "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
             "check" => problem.key.rsplit_once('/').map_or("", |(_, check)| check).to_owned(),
             "self" => "collector".into(),
+            "heartbeat" => problem.key.split('/').nth(1).unwrap_or_default().to_owned(),
             _ => "host".into(),
         };
         let row = IncidentRow {

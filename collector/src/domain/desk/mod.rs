@@ -6,6 +6,7 @@
 mod calls;
 pub mod cut;
 pub mod fleet;
+pub mod heartbeats;
 pub mod holds;
 pub mod incident;
 pub mod pages;
@@ -14,7 +15,7 @@ pub mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::{cut::Cuts, fleet::Fleet, holds::Holds, incident::Incident, problem::Problem};
+use self::{cut::Cuts, fleet::Fleet, heartbeats::Heartbeats, holds::Holds, incident::Incident, problem::Problem};
 use super::{
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
     hold::Hold,
@@ -49,6 +50,8 @@ pub struct DeskStep {
     pub touched: BTreeSet<IncidentNo>,
     /// Maintenance windows or silences changed.
     pub holds: bool,
+    /// Other people's jobs changed.
+    pub heartbeats: bool,
 }
 
 /// The desk. One for the fleet.
@@ -62,6 +65,7 @@ pub struct Desk {
     cuts: Cuts,
     fleet: Fleet,
     holds: Holds,
+    heartbeats: Heartbeats,
     tests: BTreeMap<PageId, Page>,
     last_incident: i64,
     last_page: i64,
@@ -92,6 +96,7 @@ impl Desk {
             cuts: Cuts::default(),
             fleet: Fleet::default(),
             holds: Holds::loaded(&loaded.holds, loaded.last_hold),
+            heartbeats: Heartbeats::loaded(&loaded.heartbeats),
             tests: loaded
                 .pages
                 .iter()
@@ -173,6 +178,7 @@ impl Desk {
             effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         }
         self.cuts.stepped(by_ms);
+        self.heartbeats.stepped(by_ms, effects);
     }
 
     /// Something about the collector itself.
@@ -199,6 +205,7 @@ impl Desk {
             self.open_or_join(&key, now, &mut step);
         }
         self.run_out(now, &mut step);
+        self.judge_heartbeats(now, &mut step);
         if self.holds.due().is_some_and(|due| due <= now) {
             self.holds_changed(now, &mut step);
         }
@@ -235,7 +242,14 @@ impl Desk {
         let pages = self.incidents.values().filter_map(Incident::page_due).map(|at| at.max(self.hold_until));
         let calls = self.incidents.values().filter_map(Incident::call_due).map(|at| at.max(self.hold_until));
         let acknowledged = self.incidents.values().filter_map(Incident::runs_out);
-        folds.chain(pages).chain(calls).chain(acknowledged).chain(self.cuts.due()).chain(self.holds.due()).min()
+        folds
+            .chain(pages)
+            .chain(calls)
+            .chain(acknowledged)
+            .chain(self.cuts.due())
+            .chain(self.holds.due())
+            .chain(self.heartbeats.due())
+            .min()
     }
 
     /// A page was tried.
@@ -290,6 +304,7 @@ impl Desk {
             Command::AddOverride(asked) => self.add_override(by, asked, now, &mut step),
             Command::EndOverride(no) => self.end_override(by, *no, now, &mut step),
             Command::EndHold(no) => self.end_hold(by, *no, now, &mut step),
+            Command::Ping(ping) => self.pinged(ping, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
             Command::Label { .. }

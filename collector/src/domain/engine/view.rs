@@ -26,6 +26,9 @@ impl Engine {
             self.snapshot.holds = Arc::new(self.desk.holds().cloned().collect());
             self.snapshot.overrides = Arc::new(self.desk.overrides().to_vec());
         }
+        if std::mem::take(&mut self.dirty_heartbeats) {
+            self.snapshot.heartbeats = Arc::new(self.desk.heartbeats());
+        }
         if !self.dirty_incidents.is_empty() {
             let incidents = Arc::make_mut(&mut self.snapshot.incidents);
             for no in std::mem::take(&mut self.dirty_incidents) {

@@ -28,15 +28,15 @@ pub struct Scope {
     pub all: bool,
 }
 
-/// A host as scopes and routes know it: what it says of itself alone does not count.
+/// A host (or a job) as scopes and routes know it: what it says of itself alone does not count.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its display name.
+    /// Its display name; empty for a job that belongs to no host.
     pub name: &'a str,
     /// Where it stands.
     pub site: Option<&'a str>,
-    /// What kind of machine it is.
-    pub class: Class,
+    /// What kind of machine it is; nothing where it is none.
+    pub class: Option<Class>,
     /// Its labels.
     pub labels: Labels<'a>,
 }
@@ -74,9 +74,9 @@ impl Scope {
         let has =
             |(name, value): &(String, String)| host.labels.get(name).is_some_and(|given| matches_pattern(value, given));
         !self.is_empty()
-            && (self.hosts.is_empty() || any(&self.hosts, host.name))
+            && (self.hosts.is_empty() || !host.name.is_empty() && any(&self.hosts, host.name))
             && (self.sites.is_empty() || host.site.is_some_and(|site| self.sites.iter().any(|known| known == site)))
-            && self.class.is_none_or(|class| class == host.class)
+            && self.class.is_none_or(|class| Some(class) == host.class)
             && self.labels.iter().all(has)
     }
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn subject<'a>(name: &'a str, site: Option<&'a str>, labels: &'a [(String, String)]) -> Subject<'a> {
-        Subject { name, site, class: Class::Server, labels: Labels(labels) }
+        Subject { name, site, class: Some(Class::Server), labels: Labels(labels) }
     }
 
     #[test]

@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn told(roster: &Roster, site: Option<&str>, severity: Severity) -> Vec<String> {
-        let host = Subject { name: "web-1", site, class: Class::Server, labels: Labels(&[]) };
+        let host = Subject { name: "web-1", site, class: Some(Class::Server), labels: Labels(&[]) };
         let about = About { hosts: vec![host], what: "liveness/host".into(), severity };
         roster.plan(&about, Timestamp::from_ms(0)).destinations.into_iter().map(|one| one.receiver).collect()
     }

@@ -217,7 +217,7 @@ pub(in crate::web) fn covers(hold: &Hold, profile: &Profile) -> bool {
 fn fits(scope: &Scope, profile: &Profile) -> bool {
     let labels = confirmed_labels(profile);
     let site = profile.confirmed_site();
-    scope.fits_host(&Subject { name: &profile.name, site, class: profile.class, labels: Labels(&labels) })
+    scope.fits_host(&Subject { name: &profile.name, site, class: Some(profile.class), labels: Labels(&labels) })
 }
 
 /// Names of the hosts that one covers.

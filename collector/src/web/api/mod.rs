@@ -3,6 +3,7 @@
 pub(super) mod api_tokens;
 pub(super) mod backup;
 pub(super) mod devices;
+pub(super) mod heartbeats;
 pub(super) mod holds;
 pub(super) mod hosts;
 pub(super) mod incidents;

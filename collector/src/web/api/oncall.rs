@@ -219,7 +219,7 @@ impl Case {
         let hosts = self.hosts.iter().map(|(host, labels)| {
             let profile = &host.profile;
             let site = profile.confirmed_site();
-            Subject { name: &profile.name, site, class: profile.class, labels: Labels(labels) }
+            Subject { name: &profile.name, site, class: Some(profile.class), labels: Labels(labels) }
         });
         About { hosts: hosts.collect(), what: self.what.clone(), severity: self.severity }
     }

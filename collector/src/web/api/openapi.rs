@@ -1,5 +1,6 @@
 //! The API's description (OpenAPI 3.1), drawn from the very table that builds the routes.
 
+mod heartbeats;
 mod holds;
 mod labels;
 mod oncall;
@@ -58,7 +59,7 @@ fn operation(route: &ApiRoute) -> Value {
         json!({ "name": name, "in": "query", "required": false, "schema": schema })
     }));
     let role = match route.need {
-        Need::Nothing => "nobody",
+        Need::Nothing | Need::Secret => "nobody",
         Need::Role(role) => role.word(),
     };
     let mut operation = json!({
@@ -123,6 +124,7 @@ fn schemas() -> Value {
     all.extend(into_map(labels::answers()));
     all.extend(into_map(holds::answers()));
     all.extend(into_map(oncall::answers()));
+    all.extend(into_map(heartbeats::answers()));
     Value::Object(all)
 }
 

@@ -4,6 +4,7 @@ pub(super) mod act;
 pub(super) mod add;
 pub(super) mod deliveries;
 mod graph;
+pub(super) mod heartbeats;
 pub(super) mod holds;
 pub(super) mod host;
 pub(super) mod incidents;

@@ -18,6 +18,7 @@ mod checks;
 mod declared;
 mod desk;
 mod devices;
+mod heartbeats;
 mod holds;
 mod labels;
 mod oncall;

@@ -1,0 +1,46 @@
+//! `heartbeat ...`: other people's jobs.
+
+use clap::Subcommand;
+
+use super::{
+    CliError,
+    commands::{Desk, encode},
+    print::Column,
+};
+
+const HEARTBEATS: [Column; 6] = [
+    ("name", "name"),
+    ("state", "state"),
+    ("expected", "expected"),
+    ("last", "last_signal"),
+    ("last success", "last_success"),
+    ("due", "due"),
+];
+
+/// `heartbeat ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum HeartbeatTask {
+    /// How each job stands
+    List,
+    /// One job, and the URL under which it says that it has run
+    #[command(after_help = "\
+Examples:
+  0 2 * * * /usr/local/bin/backup && curl -fsS -m 10 --retry 5 URL      a crontab line
+  curl -fsS URL/start; backup; curl -fsS URL/$?                         with how long it takes and how it ended
+  backup 2>&1 | curl -fsS --data-binary @- URL                          the end of what it said is kept
+
+Jobs are defined as [[heartbeat]] in collector.toml.")]
+    Show {
+        /// The job's name
+        name: String,
+    },
+}
+
+impl Desk {
+    pub(super) async fn heartbeat(&self, task: HeartbeatTask) -> Result<(), CliError> {
+        match task {
+            HeartbeatTask::List => self.list("/heartbeats", "", &HEARTBEATS).await,
+            HeartbeatTask::Show { name } => self.one(&format!("/heartbeats/{}", encode(&name))).await,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `[[heartbeat]]`: other people's jobs that say when they have run.
+
+use super::{
+    oncall::{SEVERITY, WEEKDAY, clock, name, severity, zone_name},
+    read::short_text,
+    section::Section,
+};
+use crate::domain::{
+    calendar::weekday_of,
+    event::Severity,
+    heartbeat::{
+        Heartbeat,
+        expectation::{Deadline, Expectation},
+    },
+    rules::Unit,
+};
+
+/// Most of them.
+pub(super) const MOST: usize = 500;
+/// Shortest and longest period in seconds. Below ten seconds it is a check's work.
+const PERIOD_S: std::ops::RangeInclusive<f64> = 10.0..=366.0 * 86_400.0;
+const GRACE_S: std::ops::RangeInclusive<f64> = 1.0..=30.0 * 86_400.0;
+/// The grace that is not given, in milliseconds: an hour, or the period where that is shorter.
+const USUAL_GRACE_MS: i64 = 3_600_000;
+const PERIOD: &str = "a time from \"10 s\" to \"366 d\", such as \"1 d\"";
+const GRACE: &str = "a time from \"1 s\" to \"30 d\", such as \"1 h\"";
+
+/// Reads all of them; those with mistakes are noted and left out.
+pub(super) fn read(sections: Vec<Section<'_, '_>>) -> Vec<Heartbeat> {
+    let mut found: Vec<Heartbeat> = Vec::new();
+    for section in sections {
+        let taken = |name: &str| found.iter().any(|other| other.name == name);
+        if let Some(heartbeat) = heartbeat(section, taken) {
+            found.push(heartbeat);
+        }
+    }
+    found
+}
+
+fn heartbeat(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool) -> Option<Heartbeat> {
+    let name = name(&mut section, taken);
+    let expected = expected(&mut section);
+    let grace_ms = time(&mut section, "grace", GRACE, &GRACE_S);
+    let severity = section.text("severity", SEVERITY, severity);
+    let host = section.text("host", "the name of the host that it runs on", short_text);
+    let site = section.text("site", "the name of a site", short_text);
+    let labels = section.pairs("labels", super::read::label);
+    section.finish();
+    let expected = expected?;
+    let usual_ms = match &expected {
+        Expectation::Every(period_ms) => USUAL_GRACE_MS.min(*period_ms),
+        Expectation::By(_) => USUAL_GRACE_MS,
+    };
+    Some(Heartbeat {
+        name: name?,
+        expected,
+        grace_ms: grace_ms.unwrap_or(usual_ms),
+        severity: severity.unwrap_or(Severity::Warning),
+        host,
+        site,
+        labels,
+    })
+}
+
+fn expected(section: &mut Section<'_, '_>) -> Option<Expectation> {
+    let (every, by) = (section.has("period"), section.has("by"));
+    let period_ms = time(section, "period", PERIOD, &PERIOD_S);
+    let time = section.text("by", "a time of the day such as 03:00", clock);
+    let weekdays = section.texts("days", WEEKDAY, 7, |text| weekday_of(text).ok_or_else(|| WEEKDAY.to_owned()));
+    section.knows("zone");
+    match (every, by) {
+        (true, false) => {
+            let reason = "no such key beside period: days and zone belong to by";
+            section.refuse("zone", reason);
+            if weekdays.is_some() {
+                section.wrong("days", reason);
+            }
+            period_ms.map(Expectation::Every)
+        }
+        (false, true) => {
+            let zone = zone_name(section)?;
+            Some(Expectation::By(Deadline { zone, weekdays: weekdays.unwrap_or_default(), time: time? }))
+        }
+        _ => {
+            section.refuse("zone", "period, or by with a zone");
+            section.wrong("period", "either period = \"1 d\", or by = \"03:00\" with a zone");
+            None
+        }
+    }
+}
+
+fn time(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    expected: &'static str,
+    range: &std::ops::RangeInclusive<f64>,
+) -> Option<i64> {
+    let seconds = section.text(key, expected, |text| {
+        Unit::Time.read(text).filter(|seconds| range.contains(seconds)).ok_or_else(|| expected.to_owned())
+    })?;
+    #[expect(clippy::cast_possible_truncation, reason = "at most a year in milliseconds")]
+    let ms = (seconds * 1_000.0) as i64;
+    Some(ms)
+}

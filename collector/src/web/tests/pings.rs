@@ -1,0 +1,44 @@
+//! Who may speak for a job, and who may see how.
+
+use super::*;
+
+const URL: &str = "/ping/the-secret-of-backup";
+
+#[tokio::test]
+async fn the_secret_in_the_path_is_all_that_a_job_needs() {
+    let stage = Stage::new(Snapshot::default(), |config| config.http.require_authentication = true);
+    for (method, path) in [
+        (Method::GET, URL.to_owned()),
+        (Method::POST, URL.to_owned()),
+        (Method::HEAD, URL.to_owned()),
+        (Method::POST, format!("{URL}/start")),
+        (Method::GET, format!("{URL}/fail")),
+        (Method::POST, format!("{URL}/0")),
+        (Method::POST, format!("{URL}/255")),
+    ] {
+        let answer =
+            stage.ask(loopback(), request(&method, &path, &[("origin", "https://elsewhere")], "no space left")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    }
+    for (path, status) in [
+        ("/ping/backup", StatusCode::NOT_FOUND),
+        ("/ping/the-secret-of-backuq", StatusCode::NOT_FOUND),
+        ("/ping/the-secret-of-backup/256", StatusCode::BAD_REQUEST),
+        ("/ping/the-secret-of-backup/stop", StatusCode::BAD_REQUEST),
+    ] {
+        let answer = stage.ask(loopback(), request(&Method::GET, path, &[], "")).await;
+        assert_eq!(answer.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn guessing_and_flooding_are_limited() {
+    let stage = Stage::new(Snapshot::default(), |_| {});
+    for path in [URL, "/ping/guess"] {
+        let mut last = StatusCode::OK;
+        for _ in 0..61 {
+            last = stage.ask(loopback(), request(&Method::GET, path, &[], "")).await.status();
+        }
+        assert_eq!(last, StatusCode::TOO_MANY_REQUESTS, "{path}");
+    }
+}

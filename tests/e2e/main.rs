@@ -5,6 +5,7 @@
 
 mod agent;
 mod alertmanager;
+mod alerts;
 mod bad_input;
 mod browser;
 mod captured;

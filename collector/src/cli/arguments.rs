@@ -184,7 +184,7 @@ pub(super) enum ApiTokenTask {
     )]
     Create {
         /// What it may do
-        #[arg(long, value_parser = ["scrape", "viewer", "operator", "admin"])]
+        #[arg(long, value_parser = ["alert", "scrape", "viewer", "operator", "admin"])]
         role: String,
         /// How long it works: 12h, 90d [default: 90d]
         #[arg(long, value_parser = seconds)]

@@ -108,6 +108,7 @@ impl Engine {
         let all: Vec<IncidentNo> = engine.desk.incidents().map(|incident| incident.row.no).collect();
         engine.dirty_incidents.extend(all);
         engine.desk.weigh_holds(now);
+        engine.desk.wait_for_senders(now);
         engine.settle(loaded.last_ran.map_or(0, |last| now.since_ms(last)), now);
         engine.plan_watchers(now, &mut effects);
         effects.push(Effect::Publish);
@@ -247,6 +248,7 @@ impl Engine {
         }
         let step = self.desk.jobs_unheard(from, to);
         self.desk_step(step, to, effects);
+        self.desk.wait_for_senders(to);
         self.settle(to.since_ms(from), to);
         effects.push(Effect::Publish);
     }
@@ -365,9 +367,15 @@ impl Engine {
 
     fn command(&mut self, by: &Principal, command: &Command, now: Timestamp, effects: &mut Vec<Effect>) -> Answer {
         let answer = match command {
-            // These two say in the log which hosts they changed, and how.
+            // These say in the log which hosts they changed, and how.
             Command::Label { hosts, says } => return self.label(by, hosts, says, now, effects),
             Command::Assets { rows } => return self.import(by, rows, now, effects),
+            // What is said each minute is no change that somebody made: incidents keep it.
+            Command::Alerts(_) => {
+                let (step, answer) = self.desk.command(by, command, now);
+                self.desk_step(step, now, effects);
+                return answer;
+            }
             Command::Admit { host, .. } | Command::Device { host, .. } | Command::Parent { host, .. } => {
                 let Some(no) = self.by_id.get(host).copied() else {
                     return Answer::NotFound(format!("host {host}"));
@@ -421,7 +429,9 @@ fn address(host: &Host) -> Option<IpAddr> {
 
 fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
     let (action, subject, detail) = match command {
-        Command::Label { .. } | Command::Assets { .. } => ("host.label", String::new(), String::new()),
+        Command::Label { .. } | Command::Assets { .. } | Command::Alerts(_) => {
+            ("host.label", String::new(), String::new())
+        }
         Command::Admit { host, admission } => ("host.admit", host.to_string(), format!("{admission:?}").to_lowercase()),
         Command::Device { host, device, parent } => ("device.set", host.to_string(), device_words(device, *parent)),
         Command::Parent { host, parent } => {

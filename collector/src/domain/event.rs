@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    alert::{Alert, Tally},
     assets::Asset,
     device::{Device, obstacle::Reply},
     heartbeat::Ping,
@@ -335,6 +336,8 @@ pub enum Command {
     EndOverride(OverrideNo),
     /// Another's job says that it runs, ran or failed.
     Ping(Box<Ping>),
+    /// What others say is wrong. Answers what became of it.
+    Alerts(Vec<Alert>),
     /// Send a test page to a receiver.
     TestPage {
         /// Which receiver.
@@ -353,6 +356,8 @@ pub enum Answer {
     Done,
     /// Done (and durable); the number of what was made.
     Made(i64),
+    /// What became of alerts (durable).
+    Alerts(Tally),
     /// No such thing; names it.
     NotFound(String),
     /// Cannot be done; says why and the remedy.

@@ -5,9 +5,10 @@
 //! some; [`settings`] is what agents are told. [`record`] is what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
-//! agent. [`hold`] is when nobody is paged, [`oncall`] who is called, [`calendar`] what clocks and dates of named zones
+//! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`oncall`] who is called, [`calendar`] what clocks and dates of named zones
 //! come to; [`heartbeat`] is what other people's jobs say of themselves.
 
+pub mod alert;
 pub mod assets;
 pub mod calendar;
 pub mod csv;

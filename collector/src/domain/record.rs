@@ -142,7 +142,7 @@ pub struct ProblemRow {
     pub key: String,
     /// Which host, unless it is about a scope or the collector.
     pub host: Option<HostNo>,
-    /// `liveness`, `finding`, `check`, `self`.
+    /// `liveness`, `finding`, `check`, `self`, `alert`.
     pub kind: String,
     /// How bad.
     pub severity: Severity,
@@ -158,6 +158,22 @@ pub struct ProblemRow {
     pub incident: Option<IncidentNo>,
     /// When it may open an incident (fold) if nothing explained it.
     pub fold_until: Timestamp,
+    /// What is known of it besides, if others say it.
+    #[serde(default)]
+    pub alert: Option<Box<AlertRow>>,
+}
+
+/// What is kept of an alert from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertRow {
+    /// It is over then, unless it is said again.
+    pub until: Timestamp,
+    /// Its name: the label `alertname`.
+    pub name: String,
+    /// Its labels, as words.
+    pub labels: Vec<(String, String)>,
+    /// Where to look: what it is called, and an http(s) address.
+    pub links: Vec<(String, String)>,
 }
 
 /// The state of an incident.
@@ -229,6 +245,9 @@ pub struct IncidentRow {
     /// Ways to people that are tried later.
     #[serde(default)]
     pub calls: Vec<Call>,
+    /// The alert from elsewhere that opened it.
+    #[serde(default)]
+    pub alert: Option<Box<AlertRow>>,
 }
 
 /// The next step of a policy that an incident follows.

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        alert::OWN_ANNOTATION,
         event::Severity,
         ids::IncidentNo,
         record::IncidentState,
@@ -163,7 +164,12 @@ fn annotations(incident: &IncidentView) -> BTreeMap<&'static str, String> {
         let shown = incident.hosts.iter().take(20).map(String::as_str).collect::<Vec<_>>().join(", ");
         lines.push(format!("{} hosts: {shown}", incident.hosts.len()));
     }
-    let mut all = BTreeMap::from([("summary", row.title.clone()), ("description", lines.join("\n"))]);
+    let mut all = BTreeMap::from([
+        ("summary", row.title.clone()),
+        ("description", lines.join("\n")),
+        // By it we know our own when an Alertmanager forwards it to us.
+        (OWN_ANNOTATION, row.id.clone()),
+    ]);
     if let Some(who) = &row.acknowledged_by {
         all.insert("acknowledged_by", who.clone());
     }

@@ -13,6 +13,8 @@ use crate::domain::{record::AuditRow, time::Timestamp};
 /// What somebody may do; each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Post alerts, and nothing else. The only one that those after it do not all include: see the routes.
+    Alert,
     /// Metrics and discovery.
     Scrape,
     /// Views.
@@ -28,6 +30,7 @@ impl Role {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Alert => "alert",
             Self::Scrape => "scrape",
             Self::Viewer => "viewer",
             Self::Operator => "operator",
@@ -38,7 +41,8 @@ impl Role {
     /// The role named by `word`, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Scrape, Self::Viewer, Self::Operator, Self::Admin].into_iter().find(|role| role.word() == word)
+        let all = [Self::Alert, Self::Scrape, Self::Viewer, Self::Operator, Self::Admin];
+        all.into_iter().find(|role| role.word() == word)
     }
 }
 

@@ -119,6 +119,7 @@ fn problem(no: i64) -> Row {
         part_of: None,
         incident: Some(IncidentNo(no)),
         fold_until: at(2_000),
+        alert: None,
     })
 }
 
@@ -143,6 +144,7 @@ fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> Row {
         followed: Vec::new(),
         escalations: Vec::new(),
         calls: Vec::new(),
+        alert: None,
     }))
 }
 

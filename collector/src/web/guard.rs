@@ -94,21 +94,21 @@ async fn admit(web: &Web, mut request: Request) -> Result<Request, Refusal> {
         check_host(web, &request)?;
     }
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let role = match routes::need(request.method(), matched.as_deref()) {
-        Need::Role(role) => role,
-        Need::Secret => return Ok(request),
-        Need::Nothing => {
-            if changes(request.method()) {
-                check_same_origin(request.headers(), door)?;
-            }
-            return Ok(request);
+    let need = routes::need(request.method(), matched.as_deref());
+    if need == Need::Secret {
+        return Ok(request);
+    }
+    if need == Need::Nothing {
+        if changes(request.method()) {
+            check_same_origin(request.headers(), door)?;
         }
-    };
+        return Ok(request);
+    }
     let Some(caller) = access::caller(web, door, request.headers()).await? else {
         return Err(unknown_caller(&request, door));
     };
-    if caller.role < role {
-        return Err(too_little(&request, &caller, role));
+    if !need.allows(caller.role) {
+        return Err(too_little(&request, &caller, need));
     }
     if let (true, Proof::Session(session)) = (changes(request.method()), &caller.proof) {
         check_same_origin(request.headers(), door)?;
@@ -143,16 +143,16 @@ fn unknown_caller(request: &Request, door: Door) -> Refusal {
     Problem::new(StatusCode::UNAUTHORIZED, format!("nobody known asks, or the credential expired: {remedy}")).into()
 }
 
-fn too_little(request: &Request, caller: &Caller, role: crate::store::people::Role) -> Refusal {
+fn too_little(request: &Request, caller: &Caller, need: Need) -> Refusal {
     if caller.proof == Proof::Loopback {
         if request.method() == Method::GET && is_for_people(request.uri().path()) {
             return Refusal::SignIn(request.uri().path().to_owned());
         }
         let detail =
-            format!("this needs the role {}: sign in or send an API token; loopback alone may only look", role.word());
+            format!("this needs the role {}: sign in or send an API token; loopback alone may only look", need.word());
         return Problem::new(StatusCode::UNAUTHORIZED, detail).into();
     }
-    let detail = format!("this needs the role {}; {} has {}", role.word(), caller.name, caller.role.word());
+    let detail = format!("this needs the role {}; {} has {}", need.word(), caller.name, caller.role.word());
     Problem::new(StatusCode::FORBIDDEN, detail).into()
 }
 

@@ -81,6 +81,8 @@ pub struct WebMetrics {
     pub requests: IntCounterVec,
     /// Attempts to sign in by outcome: `accepted`, `refused`, `limited`.
     pub sign_ins: IntCounterVec,
+    /// Alerts from elsewhere by outcome: `firing`, `resolved`, `own`, `refused`, `full`.
+    pub alerts: IntCounterVec,
 }
 
 impl WebMetrics {
@@ -97,9 +99,18 @@ impl WebMetrics {
             Opts::new("muster_sign_ins_total", "Attempts of people to sign in, by outcome."),
             &["outcome"],
         )?;
+        let alerts = IntCounterVec::new(
+            Opts::new("muster_alerts_received_total", "Alerts received from elsewhere, by what became of them."),
+            &["outcome"],
+        )?;
+        // From zero, so that the first refusal is a rise.
+        for outcome in ["firing", "resolved", "own", "refused", "full"] {
+            let _ = alerts.with_label_values(&[outcome]);
+        }
+        registry.register(Box::new(alerts.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(sign_ins.clone()))?;
-        Ok(Self { requests, sign_ins })
+        Ok(Self { requests, sign_ins, alerts })
     }
 }
 

@@ -66,7 +66,7 @@ async fn take(web: &Shared, secret: &str, signal: Signal, request: Request) -> R
     let by = Principal { name: format!("heartbeat:{name}"), via: "ping".into(), address: Some(address) };
     let answer = web.context.mailbox.command(by, Command::Ping(Box::new(Ping { name, signal, said }))).await?;
     match answer {
-        Answer::Done | Answer::Made(_) => Ok("OK\n"),
+        Answer::Done | Answer::Made(_) | Answer::Alerts(_) => Ok("OK\n"),
         Answer::NotFound(what) => Err(Problem::not_found(&what)),
         Answer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, why)),
     }

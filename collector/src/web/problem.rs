@@ -114,7 +114,7 @@ impl From<Closed> for Problem {
 /// What the engine answered, as success or problem.
 pub(super) fn settled(answer: Answer) -> Result<(), Problem> {
     match answer {
-        Answer::Done | Answer::Made(_) => Ok(()),
+        Answer::Done | Answer::Made(_) | Answer::Alerts(_) => Ok(()),
         Answer::NotFound(what) => Err(Problem::new(StatusCode::NOT_FOUND, what)),
         Answer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, why)),
     }

@@ -20,11 +20,34 @@ pub enum Need {
     Secret,
     /// At least this role.
     Role(Role),
+    /// A program that may post alerts, or an operator. Being on this machine is not enough.
+    PostAlerts,
+}
+
+impl Need {
+    /// Whether somebody with this role may.
+    pub(super) fn allows(self, role: Role) -> bool {
+        match self {
+            Self::Nothing | Self::Secret => true,
+            Self::Role(least) => role >= least,
+            Self::PostAlerts => role == Role::Alert || role >= Role::Operator,
+        }
+    }
+
+    /// The least role, as a word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Nothing | Self::Secret => "nobody",
+            Self::Role(least) => least.word(),
+            Self::PostAlerts => Role::Alert.word(),
+        }
+    }
 }
 
 const SCRAPE: Need = Need::Role(Role::Scrape);
 const VIEW: Need = Need::Role(Role::Viewer);
 const OPERATE: Need = Need::Role(Role::Operator);
+const ALERT: Need = Need::PostAlerts;
 const ADMIN: Need = Need::Role(Role::Admin);
 
 /// A route for people; not part of the API's description.
@@ -33,7 +56,7 @@ struct ViewRoute(Method, &'static str, Need, fn() -> MethodRouter<Shared>);
 /// A route of the API, described.
 pub(super) struct ApiRoute {
     pub(super) method: Method,
-    /// Below `/api/v1`.
+    /// Below `/api/v1`; one that others have fixed is whole.
     pub(super) path: &'static str,
     pub(super) need: Need,
     pub(super) summary: &'static str,
@@ -148,6 +171,8 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/silences", VIEW, "Silences that last or ended within 40 days", query [], body None, "HoldList", get(api::holds::silences)),
     api!(POST "/silences", OPERATE, "Page nobody for some incidents for a time, or (dry_run) see which hosts that covers", query [], body Some("NewHold"), "HoldMade", post(api::holds::add_silence)),
     api!(DELETE "/silences/{number}", OPERATE, "End a silence now", query [], body None, "Done", delete(api::holds::end)),
+    api!(POST "/alerts/webhook", ALERT, "Alerts that an Alertmanager (webhook v4) or Grafana forwards", query [], body Some("AlertWebhook"), "AlertsTaken", post(api::alerts::webhook).layer(DefaultBodyLimit::max(api::alerts::BODY_BYTES))),
+    api!(POST "/api/v2/alerts", ALERT, "Alerts as an Alertmanager takes them: Prometheus may name us as one", query [], body Some("PostedAlerts"), "AlertsTaken", post(api::alerts::posted).layer(DefaultBodyLimit::max(api::alerts::BODY_BYTES))),
     api!(GET "/on-call", VIEW, "Who is on call now and in the next four weeks", query [], body None, "OnCallList", get(api::oncall::list)),
     api!(GET "/on-call/overrides", VIEW, "Who stands in for whom, now or to come", query [], body None, "StandInList", get(api::oncall::overrides)),
     api!(POST "/on-call/overrides", OPERATE, "Somebody else is on call for a time", query [], body Some("NewStandIn"), "StandInMade", post(api::oncall::add)),
@@ -179,7 +204,7 @@ pub(super) fn build() -> Router<Shared> {
 }
 
 pub(super) fn full_path(route: &ApiRoute) -> String {
-    format!("{API}{}", route.path)
+    if route.path.starts_with("/api/") { route.path.to_owned() } else { format!("{API}{}", route.path) }
 }
 
 /// What `method` on the matched `path` asks. Paths that match nothing may be asked by viewers (who learn that there
@@ -191,8 +216,11 @@ pub(super) fn need(method: &Method, path: Option<&str>) -> Need {
         let views = VIEWS.iter().map(|ViewRoute(method, path, need, _)| (method, *path, *need));
         let views = views.filter(|(_, known, _)| *known == path).map(|(method, _, need)| (method, need));
         let below = path.strip_prefix(API);
-        let api =
-            API_ROUTES.iter().filter(move |route| below == Some(route.path)).map(|route| (&route.method, route.need));
+        let is_it = move |route: &&ApiRoute| match below {
+            Some(below) => below == route.path,
+            None => route.path.starts_with("/api/") && route.path == path,
+        };
+        let api = API_ROUTES.iter().filter(is_it).map(|route| (&route.method, route.need));
         views.chain(api)
     };
     if let Some((_, need)) = known().find(|(known, _)| *known == method) {

@@ -43,6 +43,7 @@ use crate::{
     },
 };
 
+mod alerts;
 mod labels;
 mod lists;
 mod pings;
@@ -267,6 +268,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         followed: Vec::new(),
         escalations: Vec::new(),
         calls: Vec::new(),
+        alert: None,
     };
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };

@@ -16,6 +16,8 @@ use crate::domain::{
 #[derive(Debug, Default)]
 pub struct Fleet {
     hosts: BTreeMap<HostNo, Member>,
+    /// By display name in lower case.
+    names: BTreeMap<String, HostNo>,
     sites: BTreeMap<String, Tally>,
     all: Tally,
     /// Who is behind whom.
@@ -114,6 +116,12 @@ impl Fleet {
         self.hosts.get(&host)
     }
 
+    /// The host with this display name, in whatever case.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<HostNo> {
+        self.names.get(&name.to_lowercase()).copied()
+    }
+
     /// All hosts.
     pub fn iter(&self) -> impl Iterator<Item = (HostNo, &Member)> {
         self.hosts.iter().map(|(no, member)| (*no, member))
@@ -143,6 +151,10 @@ impl Fleet {
             }
             self.all.add(up);
         }
+        if let Some(old) = self.hosts.get(&host).filter(|old| old.name != member.name) {
+            self.names.remove(&old.name.to_lowercase());
+        }
+        self.names.insert(member.name.to_lowercase(), host);
         if let Some(old) = self.hosts.insert(host, member).filter(|old| !old.is_device()) {
             let was_up = old.state.counts_as_up();
             self.all.take(was_up);

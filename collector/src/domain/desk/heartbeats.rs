@@ -128,7 +128,9 @@ impl Desk {
                     part_of: None,
                     incident: None,
                     fold_until: now,
+                    alert: None,
                 },
+                until: None,
             });
             self.weigh(job.key(), problem, now, step);
             step.effects.push(Effect::Publish);

@@ -127,6 +127,7 @@ impl Desk {
         step.effects.push(Effect::Publish);
         if let Some(host) = problem.host.filter(|_| problem.kind == "liveness") {
             self.take_children(host, no, now, step);
+            self.take_host_alerts(&problem, no, now, step);
         }
         if joins.is_some() {
             self.changed(&problem, now, step);
@@ -145,7 +146,10 @@ impl Desk {
         let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
         let mut same_host = self.problems.values().filter(|other| other.row.host == Some(host));
         let of_host = same_host.find(|other| other.row.kind == "liveness").and_then(|other| other.row.incident);
-        of_host.filter(open).or_else(|| self.incident_of_parents(problem))
+        of_host.filter(open).or_else(|| self.incident_of_parents(problem)).or_else(|| {
+            // A host that is cut off has no problem of its own.
+            self.cuts.incident_of(host).filter(|no| problem.kind == "alert" && open(no))
+        })
     }
 
     fn open(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) -> IncidentNo {
@@ -160,6 +164,7 @@ impl Desk {
             "check" => problem.key.rsplit_once('/').map_or("", |(_, check)| check).to_owned(),
             "self" => "collector".into(),
             "heartbeat" => problem.key.split('/').nth(1).unwrap_or_default().to_owned(),
+            "alert" => problem.alert.as_ref().map_or_else(String::new, |alert| alert.name.clone()),
             _ => "host".into(),
         };
         let row = IncidentRow {
@@ -182,6 +187,7 @@ impl Desk {
             followed: Vec::new(),
             escalations: Vec::new(),
             calls: Vec::new(),
+            alert: problem.alert.clone(),
         };
         let mut incident = Incident::loaded(row.clone(), Vec::new());
         step.effects.push(Effect::Record(Row::Incident(Box::new(row))));

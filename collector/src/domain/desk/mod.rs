@@ -3,6 +3,7 @@
 //! The desk hears nothing of hosts but their [`HostChange`]s. Maintenance, silence and acknowledgement act on incidents
 //! at the moment of paging, never on problems.
 
+mod alerts;
 mod calls;
 pub mod cut;
 pub mod fleet;
@@ -86,7 +87,7 @@ impl Desk {
                 incident.pages.insert(page.id, page.clone());
             }
         }
-        let problems = loaded.problems.iter().map(|row| (row.key.clone(), Problem { row: row.clone() })).collect();
+        let problems = loaded.problems.iter().map(|row| (row.key.clone(), Problem::loaded(row.clone()))).collect();
         Self {
             roster,
             last_override: loaded.overrides.iter().map(|known| known.no.0).max().unwrap_or(0),
@@ -177,6 +178,7 @@ impl Desk {
             incident.row.page_at = incident.row.page_at.plus_ms(by_ms);
             effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         }
+        self.alerts_stepped(by_ms);
         self.cuts.stepped(by_ms);
         self.heartbeats.stepped(by_ms, effects);
     }
@@ -194,6 +196,7 @@ impl Desk {
         let mut step = DeskStep::default();
         self.settle_cuts(now, &mut step);
         self.cuts.tick(now, &mut step);
+        self.alerts_run_out(now, &mut step);
         let folded: Vec<String> = self
             .problems
             .values()
@@ -242,7 +245,9 @@ impl Desk {
         let pages = self.incidents.values().filter_map(Incident::page_due).map(|at| at.max(self.hold_until));
         let calls = self.incidents.values().filter_map(Incident::call_due).map(|at| at.max(self.hold_until));
         let acknowledged = self.incidents.values().filter_map(Incident::runs_out);
+        let alerts = self.problems.values().filter_map(|problem| problem.until);
         folds
+            .chain(alerts)
             .chain(pages)
             .chain(calls)
             .chain(acknowledged)
@@ -303,6 +308,7 @@ impl Desk {
             Command::AddHold(hold) => self.add_hold(by, hold, now, &mut step),
             Command::AddOverride(asked) => self.add_override(by, asked, now, &mut step),
             Command::EndOverride(no) => self.end_override(by, *no, now, &mut step),
+            Command::Alerts(alerts) => self.take_alerts(alerts, now, &mut step),
             Command::EndHold(no) => self.end_hold(by, *no, now, &mut step),
             Command::Ping(ping) => self.pinged(ping, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),

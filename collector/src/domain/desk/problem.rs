@@ -1,8 +1,10 @@
 //! Problems: anything wrong that the desk knows, from whatever source, with the key that is the same everywhere.
 
 use crate::domain::{
+    alert::Alert,
     event::Severity,
     host::{Cause, State, checks::CheckRow},
+    ids::HostNo,
     labels::Profile,
     record::{FindingRow, ProblemRow},
     time::Timestamp,
@@ -14,16 +16,33 @@ use crate::domain::{
 pub struct Problem {
     /// As stored.
     pub row: ProblemRow,
+    /// When it is over unless it is said again. What is stored of that may be a little older.
+    pub until: Option<Timestamp>,
 }
 
+/// How far the stored end of an alert may lag behind: not every repetition is written down, and after a start senders
+/// are given time anyway.
+const UNTIL_LAG_MS: i64 = 3_600_000;
+
 impl Problem {
+    /// As loaded.
+    #[must_use]
+    pub fn loaded(row: ProblemRow) -> Self {
+        Self { until: row.alert.as_ref().map(|alert| alert.until), row }
+    }
+
     /// Takes over severity, summary and evidence; true when something changed.
     pub fn become_like(&mut self, other: Self) -> bool {
         let before = self.row.clone();
+        let until = |row: &ProblemRow| row.alert.as_ref().map_or(0, |alert| alert.until.ms());
+        if until(&other.row) - until(&self.row) >= UNTIL_LAG_MS {
+            self.row.alert = other.row.alert;
+        }
         self.row.severity = other.row.severity;
         self.row.summary = other.row.summary;
         self.row.evidence = other.row.evidence;
         self.row.since = self.row.since.min(other.row.since);
+        self.until = other.until;
         self.row != before
     }
 }
@@ -88,7 +107,9 @@ pub fn of_liveness(
             } else {
                 now.plus_ms(profile.watch.timers().fold_ms)
             },
+            alert: None,
         },
+        until: None,
     })
 }
 
@@ -107,7 +128,9 @@ pub fn of_finding(profile: &Profile, finding: &FindingRow, now: Timestamp) -> Pr
             part_of: None,
             incident: None,
             fold_until: now,
+            alert: None,
         },
+        until: None,
     }
 }
 
@@ -128,7 +151,9 @@ pub fn of_check(profile: &Profile, row: &CheckRow, now: Timestamp) -> Option<Pro
             part_of: None,
             incident: None,
             fold_until: now,
+            alert: None,
         },
+        until: None,
     })
 }
 
@@ -147,7 +172,30 @@ pub fn of_self(what: &str, severity: Severity, text: String, now: Timestamp) -> 
             part_of: None,
             incident: None,
             fold_until: now,
+            alert: None,
         },
+        until: None,
+    }
+}
+
+/// The problem that an alert from elsewhere is.
+#[must_use]
+pub fn of_alert(alert: &Alert, host: Option<HostNo>, now: Timestamp) -> Problem {
+    Problem {
+        row: ProblemRow {
+            key: alert.key(),
+            host,
+            kind: "alert".into(),
+            severity: alert.severity(),
+            since: alert.starts.min(now),
+            summary: alert.summary(),
+            evidence: alert.evidence(),
+            part_of: None,
+            incident: None,
+            fold_until: now,
+            alert: Some(Box::new(alert.row())),
+        },
+        until: Some(alert.until),
     }
 }
 
@@ -166,6 +214,8 @@ pub fn of_cut(scope: &str, names: usize, since: Timestamp, now: Timestamp, fold_
             part_of: None,
             incident: None,
             fold_until: now.plus_ms(fold_ms),
+            alert: None,
         },
+        until: None,
     }
 }

@@ -41,7 +41,7 @@ pub(in crate::web) struct NewApiToken {
 
 /// The role named by a word.
 pub(in crate::web) fn role_of(word: &str) -> Result<Role, Problem> {
-    Role::from_word(word).ok_or_else(|| Problem::invalid("role", word, "scrape, viewer, operator or admin"))
+    Role::from_word(word).ok_or_else(|| Problem::invalid("role", word, "alert, scrape, viewer, operator or admin"))
 }
 
 /// Checks what is asked and makes the token; its text is returned once.

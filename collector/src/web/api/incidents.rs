@@ -52,6 +52,7 @@ fn brief(view: &IncidentView) -> Value {
         "acknowledged_by": row.acknowledged_by,
         "acknowledged_until": row.acknowledged_until.map(|at| at.to_string()),
         "held_by": view.held.map(|held| held.hold), "held_until": view.held.map(|held| held.until.to_string()), "paged": row.paged, "part_of": row.part_of,
+        "links": row.alert.iter().flat_map(|alert| &alert.links).map(|(name, url)| json!({ "name": name, "url": url })).collect::<Vec<_>>(),
     })
 }
 

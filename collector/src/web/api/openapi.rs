@@ -1,5 +1,6 @@
 //! The API's description (OpenAPI 3.1), drawn from the very table that builds the routes.
 
+mod alerts;
 mod heartbeats;
 mod holds;
 mod labels;
@@ -8,7 +9,7 @@ mod oncall;
 use axum::Json;
 use serde_json::{Map, Value, json};
 
-use crate::web::routes::{API_ROUTES, ApiRoute, Need, full_path};
+use crate::web::routes::{API_ROUTES, ApiRoute, full_path};
 
 pub(in crate::web) async fn document() -> Json<Value> {
     Json(describe())
@@ -58,10 +59,7 @@ fn operation(route: &ApiRoute) -> Value {
             if *name == "limit" { json!({ "type": "integer", "minimum": 0 }) } else { json!({ "type": "string" }) };
         json!({ "name": name, "in": "query", "required": false, "schema": schema })
     }));
-    let role = match route.need {
-        Need::Nothing | Need::Secret => "nobody",
-        Need::Role(role) => role.word(),
-    };
+    let role = route.need.word();
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
@@ -175,7 +173,7 @@ fn answers() -> Map<String, Value> {
             "severity": severity, "title": text, "host": text, "component": text, "since": time, "opened": time,
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
-            "part_of": { "type": ["integer", "null"] }, "hosts": { "type": "array", "items": text },
+            "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
             "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
@@ -334,6 +332,7 @@ fn questions() -> Map<String, Value> {
     let watch = json!({ "enum": ["fast", "normal", "relaxed", "none"] });
     let ttl = json!({ "type": "integer", "minimum": 1 });
     let role = json!({ "enum": ["scrape", "viewer", "operator", "admin"] });
+    let token_role = json!({ "enum": ["alert", "scrape", "viewer", "operator", "admin"] });
     let mut asked = into_map(json!({
         "NewOverride": closed(&["name", "rule"], json!({
             "name": text, "rule": { "enum": rule_names() }, "host": text, "label": text, "site": text, "class": class,
@@ -351,12 +350,13 @@ fn questions() -> Map<String, Value> {
             "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,
             "uses": { "type": "integer", "minimum": 1, "maximum": 500 }, "host": text, "class": class, "site": text,
             "watch": watch, "labels": words })),
-        "NewApiToken": closed(&["role"], json!({ "role": role, "ttl_seconds": ttl, "note": { "type": "string", "maxLength": 200 } })),
+        "NewApiToken": closed(&["role"], json!({ "role": token_role, "ttl_seconds": ttl, "note": { "type": "string", "maxLength": 200 } })),
         "NewPerson": closed(&["name", "role", "password"], json!({
             "name": text, "role": role, "password": { "type": "string", "minLength": 12, "maxLength": 1024 } })),
         "NewBackup": closed(&["directory"], json!({ "directory": { "type": "string", "maxLength": 4096 } })),
         "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
     }));
+    asked.extend(into_map(alerts::questions()));
     asked.extend(into_map(labels::questions()));
     asked.extend(into_map(holds::questions()));
     asked.extend(into_map(oncall::questions()));

@@ -43,6 +43,13 @@ pub(in crate::web) async fn put(web: &Web, caller: &Caller, asked: NewPerson) ->
         return Err(Problem::invalid("name", &asked.name, "1 to 64 bytes of letters, digits and . _ @ + -"));
     }
     let role = role_of(&asked.role)?;
+    if role == Role::Alert {
+        return Err(Problem::invalid(
+            "role",
+            role.word(),
+            "scrape, viewer, operator or admin: only programs post alerts",
+        ));
+    }
     let password_hash = web.passwords.hash(asked.password).await?;
     let by = caller.audit(web.now(), "person.add", &asked.name, format!("role {}", role.word()));
     let person = Person { name: asked.name.clone(), role, password_hash, enabled: true };

@@ -159,6 +159,8 @@ struct IncidentPage {
     part_of: Option<i64>,
     host: Option<HostNow>,
     component: String,
+    /// Where whoever said it shows more: what it is called, and its address.
+    links: Vec<(String, String)>,
     key: String,
     hosts: Vec<String>,
     /// The past of what it is about.
@@ -257,6 +259,7 @@ fn page(
         part_of: row.part_of.map(|no| no.0),
         host,
         component: row.component.clone(),
+        links: row.alert.as_ref().map(|alert| alert.links.clone()).unwrap_or_default(),
         key: row.key.clone(),
         hosts: view.hosts.clone(),
         events: events.collect(),

@@ -14,6 +14,7 @@ use crate::domain::{
     watch::Watch,
 };
 
+mod alerts;
 mod checks;
 mod declared;
 mod desk;

@@ -95,7 +95,7 @@ impl Ntfy {
             title: self.words.title(page),
             message: text::shortened_to_bytes(&self.words.body(page), MESSAGE_BYTES),
             priority: priority(page),
-            tags: [symbol(page), page.severity.word()],
+            tags: [text::symbol(page), page.severity.word()],
             click: self.words.url(page),
         }
     }
@@ -128,18 +128,6 @@ fn priority(page: &Page) -> u8 {
         (PageKind::Opened | PageKind::Updated, Severity::Critical) => 5,
         (PageKind::Opened | PageKind::Updated, Severity::Warning) => 4,
         _ => 3,
-    }
-}
-
-/// The symbol before the title (<https://docs.ntfy.sh/emojis/>).
-fn symbol(page: &Page) -> &'static str {
-    match (page.kind, page.severity) {
-        (PageKind::Resolved, _) => "white_check_mark",
-        (PageKind::Acknowledged, _) => "eyes",
-        (PageKind::Test, _) => "wrench",
-        (_, Severity::Critical) => "rotating_light",
-        (_, Severity::Warning) => "warning",
-        (_, Severity::Info) => "information_source",
     }
 }
 

@@ -13,10 +13,7 @@ use super::{
     template::Words,
     text,
 };
-use crate::domain::{
-    event::Severity,
-    record::{Page, PageKind},
-};
+use crate::domain::record::Page;
 
 /// Where a bot posts.
 pub const POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
@@ -95,9 +92,9 @@ impl Slack {
             json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } })
         };
         let mut message = json!({
-            "text": format!("{} {title}", symbol(page)),
+            "text": format!(":{}: {title}", text::symbol(page)),
             "blocks": [
-                section(&format!("{} *<{url}|{title}>*", symbol(page))),
+                section(&format!(":{}: *<{url}|{title}>*", text::symbol(page))),
                 section(&self.words.body(page)),
             ],
             "unfurl_links": false,
@@ -168,17 +165,6 @@ fn whole_entities(text: &str) -> String {
     match cut.rfind('&') {
         Some(at) if !cut[at..].contains(';') => format!("{}...", &cut[..at]),
         _ => text.to_owned(),
-    }
-}
-
-fn symbol(page: &Page) -> &'static str {
-    match (page.kind, page.severity) {
-        (PageKind::Resolved, _) => ":white_check_mark:",
-        (PageKind::Acknowledged, _) => ":eyes:",
-        (PageKind::Test, _) => ":wrench:",
-        (_, Severity::Critical) => ":rotating_light:",
-        (_, Severity::Warning) => ":warning:",
-        (_, Severity::Info) => ":information_source:",
     }
 }
 

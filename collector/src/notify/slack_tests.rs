@@ -1,6 +1,7 @@
 //! Slack against a server that answers as its references say.
 
 use super::*;
+use crate::domain::event::Severity;
 use crate::notify::{
     outbox::tests::page,
     receiver::{ReceiverConfig, ReceiverKind},

@@ -35,6 +35,18 @@ fn tag(page: &Page) -> String {
     }
 }
 
+/// The name of the symbol before a title, as ntfy and Slack both know it (<https://docs.ntfy.sh/emojis/>).
+pub(super) fn symbol(page: &Page) -> &'static str {
+    match (page.kind, page.severity) {
+        (PageKind::Resolved, _) => "white_check_mark",
+        (PageKind::Acknowledged, _) => "eyes",
+        (PageKind::Test, _) => "wrench",
+        (_, Severity::Critical) => "rotating_light",
+        (_, Severity::Warning) => "warning",
+        (_, Severity::Info) => "information_source",
+    }
+}
+
 /// Severity, host or service, what, since when and site in at most 160 characters of one line; the title gives way.
 pub(super) fn short(page: &Page) -> String {
     let head = match page.kind {

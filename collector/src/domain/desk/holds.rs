@@ -201,7 +201,8 @@ impl Desk {
         let open: Vec<IncidentNo> = self
             .incidents
             .values()
-            .filter(|incident| incident.waits_for_page())
+            // Those of which people are being called wait as well.
+            .filter(|incident| incident.waits_for_page() || (incident.is_open() && incident.held.is_some()))
             .map(|incident| incident.row.no)
             .collect();
         for no in open {

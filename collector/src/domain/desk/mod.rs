@@ -174,8 +174,13 @@ impl Desk {
             problem.row.fold_until = problem.row.fold_until.plus_ms(by_ms);
             effects.push(Effect::Record(Row::Problem(problem.row.clone())));
         }
-        for incident in self.incidents.values_mut().filter(|incident| incident.page_due().is_some()) {
+        let waits =
+            |incident: &&mut Incident| incident.page_due().or(incident.call_due()).or(incident.runs_out()).is_some();
+        for incident in self.incidents.values_mut().filter(waits) {
             incident.row.page_at = incident.row.page_at.plus_ms(by_ms);
+            let steps = incident.row.escalations.iter_mut().map(|step| &mut step.due);
+            let calls = incident.row.calls.iter_mut().map(|call| &mut call.due);
+            steps.chain(calls).chain(&mut incident.row.acknowledged_until).for_each(|due| *due = due.plus_ms(by_ms));
             effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         }
         self.alerts_stepped(by_ms);

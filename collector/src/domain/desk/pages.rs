@@ -53,10 +53,15 @@ impl Desk {
     /// Tells everybody who was told of this incident.
     pub(super) fn page_told(&mut self, no: IncidentNo, kind: PageKind, now: Timestamp, step: &mut DeskStep) {
         let Some(incident) = self.incidents.get(&no) else { return };
-        let fresh = |page: &Page| page.kind == PageKind::Opened && page.decided == now && kind == PageKind::Updated;
-        let told: BTreeSet<Destination> =
-            incident.pages.values().filter(|page| !fresh(page)).map(Page::destination).collect();
-        for destination in told {
+        // Who is told so this very moment, by a route or a policy, need not hear it twice.
+        let says_it = |page: &&Page| {
+            kind == PageKind::Updated
+                && page.decided == now
+                && page.severity == incident.row.severity
+                && matches!(page.kind, PageKind::Opened | PageKind::Updated)
+        };
+        let knows: BTreeSet<Destination> = incident.pages.values().filter(says_it).map(Page::destination).collect();
+        for destination in incident.told().difference(&knows).cloned().collect::<Vec<_>>() {
             self.page(no, destination, kind, now, step);
         }
     }

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answered, command, list as page_of};
+use super::{Answered, command, list as page_of, time_of};
 use crate::{
     domain::{
         calendar::{Recurring, Span, weekday_of},
@@ -168,13 +168,9 @@ impl NewHold {
     }
 
     fn span(&self, now: Timestamp) -> Result<Span, Problem> {
-        let time = |field: &str, text: &str| {
-            let parsed = text.parse::<jiff::Timestamp>().map(|at| Timestamp::from_ms(at.as_millisecond()));
-            parsed.map_err(|_| Problem::invalid(field, text, "a time such as 2026-11-30T22:00:00+01:00"))
-        };
-        let from = self.from.as_deref().map_or(Ok(now), |text| time("from", text))?;
+        let from = self.from.as_deref().map_or(Ok(now), |text| time_of("from", text))?;
         let until = match (&self.until, self.for_seconds) {
-            (Some(text), None) => time("until", text)?,
+            (Some(text), None) => time_of("until", text)?,
             (None, Some(seconds)) if seconds > 0 => from.plus_ms(seconds.saturating_mul(1_000)),
             (None, Some(seconds)) => return Err(Problem::invalid("for_seconds", &seconds.to_string(), "at least 1")),
             (Some(text), Some(_)) => return Err(Problem::invalid("until", text, "either until or for_seconds")),

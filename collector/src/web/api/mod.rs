@@ -23,7 +23,7 @@ use axum::Json;
 use serde_json::{Value, json};
 
 use super::{Web, access::Caller, problem};
-use crate::domain::event::Command;
+use crate::domain::{event::Command, time::Timestamp};
 
 /// A JSON answer or a problem.
 type Answered = Result<Json<Value>, problem::Problem>;
@@ -47,6 +47,12 @@ fn done() -> Json<Value> {
 /// A list with the cursor of its continuation.
 fn list(items: Vec<Value>, next: Option<String>) -> Json<Value> {
     Json(json!({ "items": items, "next": next }))
+}
+
+/// An instant as the API takes it: RFC 3339.
+fn time_of(field: &str, text: &str) -> Result<Timestamp, problem::Problem> {
+    let parsed = text.parse::<jiff::Timestamp>().map(|at| Timestamp::from_ms(at.as_millisecond()));
+    parsed.map_err(|_| problem::Problem::invalid(field, text, "RFC 3339, such as 2026-11-21T09:14:03Z"))
 }
 
 fn limit_of(limit: Option<usize>) -> usize {

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answered, command, hosts::find, incidents::number_of, list as page_of};
+use super::{Answered, command, hosts::find, incidents::number_of, list as page_of, time_of};
 use crate::{
     domain::{
         calendar::Span,
@@ -89,13 +89,9 @@ pub(in crate::web) struct NewOverride {
 
 impl NewOverride {
     pub(in crate::web) fn checked(self, now: Timestamp) -> Result<Override, Problem> {
-        let time = |field: &str, text: &str| {
-            let parsed = text.parse::<jiff::Timestamp>().map(|at| Timestamp::from_ms(at.as_millisecond()));
-            parsed.map_err(|_| Problem::invalid(field, text, "a time such as 2026-11-30T22:00:00+01:00"))
-        };
-        let from = self.from.as_deref().map_or(Ok(now), |text| time("from", text))?;
+        let from = self.from.as_deref().map_or(Ok(now), |text| time_of("from", text))?;
         let until = match (&self.until, self.for_seconds) {
-            (Some(text), None) => time("until", text)?,
+            (Some(text), None) => time_of("until", text)?,
             (None, Some(seconds)) => from.plus_ms(seconds.saturating_mul(1_000)),
             _ => return Err(Problem::invalid("until", "", "an end: until or for_seconds")),
         };
@@ -156,10 +152,7 @@ pub(in crate::web) async fn test(State(web): State<Shared>, Query(tried): Query<
     let snapshot = web.snapshot();
     let at = match tried.at.as_deref() {
         None => web.now(),
-        Some(text) => {
-            let wrong = |_| Problem::invalid("at", text, "a time such as 2026-11-30T03:00:00+01:00");
-            Timestamp::from_ms(text.parse::<jiff::Timestamp>().map_err(wrong)?.as_millisecond())
-        }
+        Some(text) => time_of("at", text)?,
     };
     let case = Case::of(&snapshot, &tried)?;
     let about = case.about();

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answered, hosts::find, list as page_of};
+use super::{Answered, hosts::find, list as page_of, time_of};
 use crate::{
     domain::{
         ids::HostNo,
@@ -73,15 +73,9 @@ impl Asked {
     }
 }
 
-/// Milliseconds of an RFC 3339 instant, within the years that the calendar's library knows.
+/// Milliseconds of an instant, if one is given.
 fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
-    let parse = |text: &str| {
-        let instant = text.parse::<jiff::Timestamp>();
-        instant
-            .map(|at| at.as_millisecond())
-            .map_err(|_| Problem::invalid(field, text, "RFC 3339, such as 2026-11-21T09:14:03Z"))
-    };
-    text.map(parse).transpose()
+    text.map(|text| time_of(field, text).map(Timestamp::ms)).transpose()
 }
 
 pub(in crate::web) async fn values(State(web): State<Shared>, Query(asked): Query<Asked>) -> Answered {

@@ -33,7 +33,12 @@ fn hold(kind: Kind, host: &str, when: When) -> Command {
 }
 
 fn window(host: &str, from: i64, until: i64) -> Command {
-    hold(Kind::Maintenance, host, When::Once(Span { from: at(from), until: at(until) }))
+    window_of(host, Span { from: at(from), until: at(until) })
+}
+
+/// A maintenance window of a host.
+pub(super) fn window_of(host: &str, span: Span) -> Command {
+    hold(Kind::Maintenance, host, When::Once(span))
 }
 
 impl Fleet {

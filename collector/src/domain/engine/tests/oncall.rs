@@ -190,3 +190,47 @@ fn a_warning_goes_to_the_chat_and_wakes_nobody_until_it_is_critical() {
     let told: Vec<(&str, PageKind)> = fleet.pages[1..].iter().map(|page| (page.receiver.as_str(), page.kind)).collect();
     assert_eq!(told, [("push-bob", PageKind::Opened), ("chat", PageKind::Updated)]);
 }
+
+#[test]
+fn a_window_that_is_called_off_lets_an_escalation_go_on() {
+    let start = at("2026-10-20T02:00:00Z");
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), start);
+    fleet.silent_from_now(1);
+    fleet.take_all_but(&[], 2 * MINUTE);
+    let span = Span { from: Timestamp::from_ms(fleet.now), until: Timestamp::from_ms(start + 600 * MINUTE) };
+    fleet.operator(super::holds::window_of("h1", span));
+    fleet.take_all_but(&[], 40 * MINUTE);
+    assert_eq!(fleet.pages.len(), 1, "{:?}", fleet.calls());
+    fleet.operator(Command::EndHold(crate::domain::ids::HoldNo(1)));
+    fleet.until(41 * MINUTE);
+    let told: Vec<&str> = fleet.pages.iter().map(|page| page.receiver.as_str()).collect();
+    assert_eq!(told, ["push-bob", "call-bob", "push-boss"]);
+}
+
+#[test]
+fn who_is_called_again_when_an_acknowledgement_runs_out_is_told_once() {
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+    fleet.silent_from_now(1);
+    fleet.take_all_but(&[], 2 * MINUTE);
+    let for_ms = Some(30 * MINUTE);
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms });
+    fleet.take_all_but(&[], 33 * MINUTE);
+    let again = fleet.pages.iter().filter(|page| page.kind == PageKind::Updated && page.receiver == "push-bob");
+    assert_eq!(again.count(), 1, "{:?}", fleet.calls());
+}
+
+#[test]
+fn when_the_clock_is_set_the_next_step_comes_as_much_later_as_it_would_have() {
+    for by_ms in [-600 * MINUTE, 600 * MINUTE] {
+        let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+        fleet.silent_from_now(1);
+        fleet.take_all_but(&[], 2 * MINUTE);
+        fleet.now += by_ms;
+        fleet.start += by_ms;
+        fleet.apply(Event::Stepped { by_ms });
+        fleet.until(4 * MINUTE);
+        assert_eq!(fleet.pages.len(), 1, "{by_ms}: {:?}", fleet.calls());
+        fleet.until(6 * MINUTE);
+        assert_eq!(fleet.pages.len(), 2, "{by_ms}: {:?}", fleet.calls());
+    }
+}

@@ -39,6 +39,7 @@ mod restart;
 mod rules;
 mod scope;
 mod settings;
+mod sla;
 mod trends;
 mod upgrade;
 mod wrong_clock;

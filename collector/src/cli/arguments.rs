@@ -13,7 +13,7 @@ pub(super) use self::{
 };
 use clap::{Args, Parser, Subcommand};
 
-use super::{devices::DeviceTask, heartbeats::HeartbeatTask, settings::SettingsTask};
+use super::{devices::DeviceTask, heartbeats::HeartbeatTask, settings::SettingsTask, sla::SlaTask};
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
 #[derive(Debug, Parser)]
@@ -119,6 +119,9 @@ taken, parents and watchers that are not there, circles. A collector that starts
     /// Who is told
     #[command(subcommand)]
     Route(RouteTask),
+    /// Service levels: what was promised of uptime, and kept
+    #[command(subcommand)]
+    Sla(SlaTask),
     /// How the collector and the fleet do
     Status,
     /// Copy all records and the authority while the collector runs

@@ -13,6 +13,7 @@ mod oncall;
 mod print;
 mod settings;
 mod sheet;
+mod sla;
 #[cfg(test)]
 mod tests;
 
@@ -93,6 +94,7 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             print::line(&format!("the configuration is fine; state in {}; {}", config.state.display(), config.pager()))
         }
         Task::Openapi => print::json(&crate::web::api_description()),
+        Task::Sla(task) => sla::run(&task),
         task => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;

@@ -3,6 +3,7 @@
 //! [`load`] reports every mistake at once. What is not set has a default that is right for most; a missing default file
 //! is a configuration without any setting. Secrets are never in the file, only the paths of the files that hold them.
 
+mod agreements;
 mod checks;
 mod devices;
 mod heartbeats;
@@ -18,6 +19,7 @@ mod settings;
 mod tests;
 
 pub use self::{
+    agreements::parse_agreement,
     rules::{parse_override, toml_key, toml_text, with_overrides},
     settings::parse_settings,
 };

@@ -317,12 +317,12 @@ impl<'s, 'i> Section<'s, 'i> {
     }
 
     /// An amount that `read` accepts: a text, or a number where it needs no unit.
-    pub(super) fn amount(
+    pub(super) fn amount<T>(
         &mut self,
         key: &'static str,
         expected: &str,
-        read: impl FnOnce(&str) -> Result<f64, String>,
-    ) -> Option<f64> {
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let (offset, value) = self.take(key)?;
         let given = match &value {
             DeValue::String(text) => Ok(text.to_string()),

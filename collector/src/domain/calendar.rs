@@ -52,6 +52,14 @@ pub fn date_at(at: Timestamp, zone: &TimeZone) -> Date {
     instant(at).to_zoned(zone.clone()).date()
 }
 
+/// The dates whose windows may reach into a stretch: its own, and the one before for what goes on over midnight.
+pub fn dates(within: Span, zone: &TimeZone) -> impl Iterator<Item = Date> {
+    let first = date_at(within.from, zone);
+    let last = date_at(within.until, zone);
+    let first = first.yesterday().unwrap_or(first);
+    std::iter::successors(Some(first), |date| date.tomorrow().ok()).take_while(move |date| *date <= last)
+}
+
 /// An instant as jiff has it; out of its range, the end of the range.
 #[must_use]
 pub fn instant(at: Timestamp) -> jiff::Timestamp {
@@ -94,6 +102,13 @@ pub struct Recurring {
 }
 
 impl Recurring {
+    /// Every day from midnight to midnight.
+    #[must_use]
+    pub fn all_day(zone: &str) -> Self {
+        let (start, end) = (Time::midnight(), Time::midnight());
+        Self { zone: zone.to_owned(), weekdays: Vec::new(), month_days: Vec::new(), start, end }
+    }
+
     /// What is wrong with it, if anything.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
@@ -128,7 +143,8 @@ impl Recurring {
     }
 
     /// The occurrence that begins on a date. One that a change of the clock leaves nothing of is none.
-    fn on(&self, date: Date, zone: &TimeZone) -> Option<Span> {
+    #[must_use]
+    pub fn on(&self, date: Date, zone: &TimeZone) -> Option<Span> {
         let weekday = self.weekdays.is_empty() || self.weekdays.contains(&date.weekday().to_monday_one_offset());
         let from_end = date.day() - date.days_in_month() - 1;
         let is_month_day = |day: &i8| *day == date.day() || *day == from_end;

@@ -1,0 +1,142 @@
+//! Agreements: what is promised of uptime. The same keys stand in a file of their own, for `sla compute`.
+
+use std::{collections::BTreeSet, path::Path};
+
+use jiff::civil::{Date, Time};
+use toml::de::DeTable;
+
+use super::{
+    ConfigErrors,
+    oncall::{WEEKDAY, ZONE},
+    read::short_text,
+    section::{Section, Source},
+};
+use crate::domain::{
+    calendar::{self, Recurring, weekday_of, weekday_word},
+    sla::{
+        agreement::{Agreement, Policy},
+        target::Target,
+    },
+};
+
+/// Most windows of service hours in an agreement, and holidays.
+const HOURS: usize = 100;
+const HOLIDAYS: usize = 1_000;
+const CLOCK: &str = "a time of the day such as 08:00, at the end also 24:00";
+const DATE: &str = "a date such as 2026-12-25";
+
+/// Reads an agreement that stands in a file of its own.
+///
+/// # Errors
+/// Every mistake, with its line and key.
+pub fn parse_agreement(text: &str, file: &Path) -> Result<Agreement, ConfigErrors> {
+    let source = Source::new(file.to_owned(), text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        source.syntax(error.span().map_or(0, |span| span.start), error.message());
+    }
+    let agreement = read(Section::new(&source, String::new(), 0, table.into_inner()));
+    // Where something is missing, a mistake says what.
+    let unnamed = || Agreement::new("", Target::WHOLE);
+    source.finish().map(|_| agreement.unwrap_or_else(unnamed))
+}
+
+fn read(mut section: Section<'_, '_>) -> Option<Agreement> {
+    let name = section.required("name", "the name of the agreement", short_text);
+    let given = section.has("target");
+    let target = section.amount("target", Target::EXPECTED, |text| Target::parse(text).ok_or(Target::EXPECTED.into()));
+    if !given {
+        section.wrong("target", format!("{}; it is missing", Target::EXPECTED));
+    }
+    let usual = Agreement::new("", Target::WHOLE);
+    let zone =
+        section.text("zone", ZONE, |text| calendar::zone(text).map(|_| text.to_owned()).ok_or_else(|| ZONE.to_owned()));
+    let zone = zone.unwrap_or(usual.zone);
+    let maintenance = policy(&mut section, "maintenance", usual.maintenance);
+    let unreachable = policy(&mut section, "unreachable", usual.unreachable);
+    let collector_down = policy(&mut section, "collector_down", usual.collector_down);
+    let unknown = policy(&mut section, "unknown", usual.unknown);
+    let clean_stop = policy(&mut section, "clean_stop", usual.clean_stop);
+    let service_hours = service_hours(&mut section, &zone);
+    let holidays = section.texts("holidays", DATE, HOLIDAYS, |text| text.parse::<Date>().map_err(|_| DATE.to_owned()));
+    let holidays: BTreeSet<Date> = holidays.unwrap_or_default().into_iter().collect();
+    section.finish();
+    let (name, target) = (name?, target?);
+    Some(Agreement {
+        name,
+        target,
+        zone,
+        maintenance,
+        unreachable,
+        collector_down,
+        unknown,
+        clean_stop,
+        service_hours,
+        holidays,
+    })
+}
+
+fn policy(section: &mut Section<'_, '_>, key: &'static str, usual: Policy) -> Policy {
+    let read = |word: &str| Policy::parse(word).ok_or_else(|| Policy::EXPECTED.to_owned());
+    section.text(key, Policy::EXPECTED, read).unwrap_or(usual)
+}
+
+fn service_hours(section: &mut Section<'_, '_>, zone: &str) -> Vec<Recurring> {
+    let mut found: Vec<Recurring> = Vec::new();
+    for mut window in section.tables("service_hours", HOURS) {
+        let days = window.texts("days", WEEKDAY, 7, |text| weekday_of(text).ok_or_else(|| WEEKDAY.to_owned()));
+        let start = window.required("from", CLOCK, clock);
+        let end_at = window.at("to");
+        let end = window.required("to", CLOCK, end);
+        let (Some(start), Some((end, end_text))) = (start, end) else {
+            window.finish();
+            continue;
+        };
+        if start == end && end != Time::midnight() {
+            window.wrong_at(end_at, "to", &end_text, "a time other than from; the whole day is 00:00 to 24:00".into());
+        }
+        let weekdays = days.unwrap_or_default();
+        let hours = Recurring { zone: zone.to_owned(), weekdays, month_days: Vec::new(), start, end };
+        if let Some((day, other)) = found.iter().find_map(|other| Some((shared_day(&hours, other)?, other))) {
+            window.wrong("from", format!("hours that do not overlap: on {day} they also lie in {}", other.words()));
+        }
+        window.finish();
+        found.push(hours);
+    }
+    found
+}
+
+/// The day of the week on which two windows overlap, by what clocks show in a week without a change.
+fn shared_day(one: &Recurring, other: &Recurring) -> Option<&'static str> {
+    let (one, other) = (minutes(one), minutes(other));
+    let overlap = |(from, until): &(i64, i64)| other.iter().any(|(start, end)| from < end && start < until);
+    let (from, _) = one.iter().find(|span| overlap(span))?;
+    Some(weekday_word(i8::try_from(from / DAY_S).unwrap_or(0) + 1))
+}
+
+const DAY_S: i64 = 86_400;
+const WEEK_S: i64 = 7 * DAY_S;
+
+/// The seconds of a week, from Monday, that a window covers; what goes on over Sunday's midnight comes again at its start.
+fn minutes(hours: &Recurring) -> Vec<(i64, i64)> {
+    let second = |time: Time| i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    let every: Vec<i8> = (1..=7).collect();
+    let days = if hours.weekdays.is_empty() { &every } else { &hours.weekdays };
+    let end = if hours.end > hours.start { second(hours.end) } else { second(hours.end) + DAY_S };
+    let on = |day: &i8| {
+        let midnight = i64::from(day - 1) * DAY_S;
+        let (from, until) = (midnight + second(hours.start), midnight + end);
+        [(from, until.min(WEEK_S)), (0, until - WEEK_S)].into_iter().filter(|(from, until)| from < until)
+    };
+    days.iter().flat_map(on).collect()
+}
+
+fn clock(text: &str) -> Result<Time, String> {
+    text.parse().map_err(|_| CLOCK.to_owned())
+}
+
+/// The end of a window, and how it was written.
+fn end(text: &str) -> Result<(Time, String), String> {
+    let time = if text == "24:00" { Time::midnight() } else { clock(text)? };
+    Ok((time, text.to_owned()))
+}

@@ -1,0 +1,76 @@
+//! Agreements: read whole, and refused by line and key.
+
+use super::*;
+use crate::{config::parse_agreement, domain::sla::agreement::Policy};
+
+fn refused(text: &str) -> Vec<String> {
+    let errors = parse_agreement(text, Path::new("web.toml")).unwrap_err();
+    errors.mistakes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_name_and_a_target_are_enough() {
+    let agreement = parse_agreement("name = \"web\"\ntarget = 99.90\n", Path::new("web.toml")).unwrap();
+    assert_eq!((agreement.name.as_str(), agreement.target.percent().as_str()), ("web", "99.9"));
+    assert_eq!((agreement.maintenance, agreement.unknown), (Policy::Exclude, Policy::AsDown));
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = "name = \"office\"\ntarget = 99\nzone = \"Europe/Berlin\"\nmaintenance = \"as_up\"\n\
+                unreachable = \"as_down\"\ncollector_down = \"as_up\"\nunknown = \"exclude\"\nclean_stop = \"exclude\"\n\
+                service_hours = [{ days = [\"mon\", \"tue\"], from = \"08:00\", to = \"18:00\" },\n\
+                \x20 { days = [\"Saturday\"], from = \"00:00\", to = \"24:00\" }]\nholidays = [\"2026-12-25\"]\n";
+    let agreement = parse_agreement(text, Path::new("office.toml")).unwrap();
+    let words: Vec<String> = agreement.service_hours.iter().map(|hours| hours.words()).collect();
+    assert_eq!(words, ["mon, tue 08:00-18:00 Europe/Berlin", "sat 00:00-00:00 Europe/Berlin"]);
+    assert_eq!(
+        (
+            agreement.maintenance,
+            agreement.unreachable,
+            agreement.collector_down,
+            agreement.unknown,
+            agreement.clean_stop
+        ),
+        (Policy::AsUp, Policy::AsDown, Policy::AsUp, Policy::Exclude, Policy::Exclude)
+    );
+    assert_eq!(agreement.holidays.len(), 1);
+}
+
+#[test]
+fn mistakes_are_all_told_by_line_and_key() {
+    let text = "target = 100.5\nzone = \"Berlin\"\nmaintenance = \"ignore\"\nholidays = [\"2026-02-30\"]\nslo = 1\n\
+                [[service_hours]]\ndays = [\"mon\"]\nfrom = \"22:00\"\nto = \"06:00\"\n\
+                [[service_hours]]\ndays = [\"tue\"]\nfrom = \"05:00\"\nto = \"10:00\"\n\
+                [[service_hours]]\nfrom = \"25:00\"\n\
+                [[service_hours]]\ndays = [\"sun\"]\nfrom = \"09:00\"\nto = \"09:00\"\n";
+    let said = refused(text);
+    let expected = [
+        "name: expected the name of the agreement; it is missing",
+        "web.toml:1: target = 100.5: expected a percentage above 0",
+        "web.toml:2: zone = \"Berlin\"",
+        "web.toml:3: maintenance = \"ignore\": expected one of exclude, as_up, as_down",
+        "web.toml:4: holidays = \"2026-02-30\": expected a date",
+        "web.toml:5: slo = 1: expected no such key",
+        "service_hours[2].from: expected hours that do not overlap: on tue they also lie in mon 22:00-06:00",
+        "web.toml:15: service_hours[3].from = \"25:00\"",
+        "service_hours[3].to: expected a time of the day",
+        "web.toml:19: service_hours[4].to = \"09:00\": expected a time other than from",
+    ];
+    for part in expected {
+        assert!(said.iter().any(|line| line.contains(part)), "{part} in {said:#?}");
+    }
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+}
+
+#[test]
+fn hours_may_touch_and_may_reach_over_the_end_of_the_week() {
+    let window = |days: &str, from: &str, to: &str| format!("{{ days = [{days}], from = \"{from}\", to = \"{to}\" }}");
+    let agreement = |windows: &[String]| {
+        let text = format!("name = \"a\"\ntarget = 99\nservice_hours = [{}]\n", windows.join(", "));
+        parse_agreement(&text, Path::new("a.toml"))
+    };
+    assert!(agreement(&[window("\"mon\"", "08:00", "12:00"), window("\"mon\"", "12:00", "18:00")]).is_ok());
+    assert!(agreement(&[window("\"sun\"", "22:00", "06:00"), window("\"mon\"", "05:00", "18:00")]).is_err());
+    assert!(agreement(&[window("\"sun\"", "22:00", "06:00"), window("\"mon\"", "06:00", "18:00")]).is_ok());
+}

@@ -1,0 +1,120 @@
+//! What is promised: how much, in which hours, and what counts for what.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::{
+    lattice::{Bucket, Stretch},
+    target::Target,
+};
+use crate::domain::calendar::{Recurring, Span, dates, zone};
+
+/// What time of a kind does to the figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// It is taken out of what was agreed.
+    Exclude,
+    /// It counts as served.
+    AsUp,
+    /// It counts as an outage.
+    AsDown,
+}
+
+impl Policy {
+    /// The words there are.
+    pub const EXPECTED: &str = "one of exclude, as_up, as_down";
+
+    /// From its word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Exclude, Self::AsUp, Self::AsDown].into_iter().find(|policy| policy.word() == word)
+    }
+
+    /// As files and results write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Exclude => "exclude",
+            Self::AsUp => "as_up",
+            Self::AsDown => "as_down",
+        }
+    }
+}
+
+/// What is promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// Its name.
+    pub name: String,
+    /// How much of the agreed time is promised.
+    pub target: Target,
+    /// The zone of its calendar.
+    pub zone: String,
+    /// What planned work counts as.
+    pub maintenance: Policy,
+    /// What being cut off from the collector counts as.
+    pub unreachable: Policy,
+    /// What the collector's own absence counts as.
+    pub collector_down: Policy,
+    /// What time counts as of which nobody can say anything.
+    pub unknown: Policy,
+    /// What a stop counts as that was asked for.
+    pub clean_stop: Policy,
+    /// When there is service; none: always.
+    pub service_hours: Vec<Recurring>,
+    /// Dates on which no service begins.
+    pub holidays: BTreeSet<Date>,
+}
+
+impl Agreement {
+    /// One that promises a target around the clock in UTC. Maintenance and what the monitoring could not see are left
+    /// out, silence that nothing explains is an outage: that is what users feel.
+    #[must_use]
+    pub fn new(name: &str, target: Target) -> Self {
+        Self {
+            name: name.to_owned(),
+            target,
+            zone: "UTC".to_owned(),
+            maintenance: Policy::Exclude,
+            unreachable: Policy::Exclude,
+            collector_down: Policy::Exclude,
+            unknown: Policy::AsDown,
+            clean_stop: Policy::AsDown,
+            service_hours: Vec::new(),
+            holidays: BTreeSet::new(),
+        }
+    }
+
+    /// The times of a window that it does not cover, in order and without overlap.
+    #[must_use]
+    pub fn closed(&self, window: Span) -> Vec<Stretch> {
+        if self.service_hours.is_empty() && self.holidays.is_empty() {
+            return Vec::new();
+        }
+        let mut open = self.open(window);
+        open.sort_unstable_by_key(|span| span.from);
+        let mut closed = Vec::new();
+        let mut at = window.from;
+        for span in open {
+            if at < span.from {
+                closed.push(Stretch::new(at, span.from.min(window.until), Bucket::OutsideHours));
+            }
+            at = at.max(span.until);
+        }
+        if at < window.until {
+            closed.push(Stretch::new(at, window.until, Bucket::OutsideHours));
+        }
+        closed
+    }
+
+    fn open(&self, window: Span) -> Vec<Span> {
+        let always = [Recurring::all_day(&self.zone)];
+        let hours: &[Recurring] = if self.service_hours.is_empty() { &always } else { &self.service_hours };
+        let Some(zone) = zone(&self.zone) else { return Vec::new() };
+        let days = dates(window, &zone).filter(|date| !self.holidays.contains(date));
+        days.flat_map(|date| hours.iter().filter_map(|hours| hours.on(date, &zone)).collect::<Vec<_>>())
+            .filter(|span| span.from < window.until && span.until > window.from)
+            .collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! Service levels: what a contract may say of uptime, and what came of it.
+//!
+//! [`lattice`] decides what an instant counts as where observations, maintenance and service hours meet; [`buckets`] adds
+//! the instants up; [`agreement`] says how much is promised, when and what counts; [`figures`] compares the two. Each is a
+//! function of its arguments: the same spans, agreement and window give the same figures, whoever asks and when.
+
+pub mod agreement;
+pub mod buckets;
+pub mod figures;
+pub mod import;
+pub mod lattice;
+pub mod result;
+pub mod target;
+#[cfg(test)]
+mod tests;
+
+use self::{agreement::Agreement, buckets::Buckets, figures::Figures, lattice::Stretch};
+use super::calendar::Span;
+
+/// A window of one subject, reckoned by an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reckoning {
+    /// The window without gaps, in order, each instant in one bucket.
+    pub stretches: Vec<Stretch>,
+    /// How long each bucket was.
+    pub buckets: Buckets,
+    /// What that means.
+    pub figures: Figures,
+}
+
+/// Reckons a window of one subject. `observed` may overlap, lie outside of the window and come in any order.
+#[must_use]
+pub fn reckon(agreement: &Agreement, observed: &[Stretch], window: Span) -> Reckoning {
+    reckon_within(agreement, observed, window, &agreement.closed(window))
+}
+
+/// The same where many subjects share an agreement and a window: `closed` is what [`Agreement::closed`] said of them.
+#[must_use]
+pub fn reckon_within(agreement: &Agreement, observed: &[Stretch], window: Span, closed: &[Stretch]) -> Reckoning {
+    let stretches = lattice::lay(observed.iter().chain(closed).copied(), window);
+    let buckets = Buckets::of(&stretches);
+    let figures = Figures::of(&buckets, agreement);
+    Reckoning { stretches, buckets, figures }
+}

@@ -1,0 +1,99 @@
+//! Uptime that can be put in a contract: figures from a table of any origin, by the program alone.
+
+use std::path::Path;
+
+use muster_tests::process::{Said, program, run};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// `sla compute` over these spans by this agreement.
+async fn compute(spans: &str, definition: &str, from: &str, to: &str) -> Said {
+    let home = TempDir::new().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let (spans, definition) = (file("spans.csv", spans), file("agreement.toml", definition));
+    let words = ["sla", "compute", "--from", from, "--to", to];
+    let mut command = Command::new(program("muster-collector"));
+    command.args(words).arg("--spans").arg(spans).arg("--definition").arg(definition);
+    run(&mut command).await
+}
+
+async fn figures(spans: &str, definition: &str, from: &str, to: &str) -> Value {
+    let said = compute(spans, definition, from, to).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    serde_json::from_str(&said.out).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_month_of_another_tool_is_reckoned_and_every_bucket_told() {
+    // Berlin's October of 2026 has 745 hours: four of maintenance, half an hour down within and after it, ten minutes cut off.
+    let spans = "subject,start,end,state\n\
+                 web,2026-10-01T00:00:00+02:00,2026-11-01T00:00:00+01:00,up\n\
+                 web,2026-10-10T02:00:00+02:00,2026-10-10T06:00:00+02:00,maintenance\n\
+                 web,2026-10-10T05:45:00+02:00,2026-10-10T06:15:00+02:00,down\n\
+                 web,2026-11-01T00:00:00+01:00,2026-11-02T00:00:00+01:00,down\n";
+    let definition = "name = \"shop\"\ntarget = 99.9\nzone = \"Europe/Berlin\"\n";
+    let month = figures(spans, definition, "2026-10-01", "2026-11-01").await;
+    for (key, expected) in [
+        ("subject", json!("web")),
+        ("window_ms", json!(2_682_000_000_i64)),
+        ("maintenance_ms", json!(14_400_000)),
+        ("down_ms", json!(900_000)),
+        ("up_ms", json!(2_666_700_000_i64)),
+        ("outside_hours_ms", json!(0)),
+        ("unknown_ms", json!(0)),
+        ("agreed_ms", json!(2_667_600_000_i64)),
+        ("coverage_ratio", json!(1.0)),
+        ("verdict", json!("met")),
+    ] {
+        assert_eq!(month[key], expected, "{key}: {month:#}");
+    }
+    let ratio = month["availability_ratio"].as_f64().expect("a ratio");
+    assert!((ratio - 2_666_700.0 / 2_667_600.0).abs() < 1e-12, "{ratio}");
+}
+
+#[tokio::test]
+async fn several_subjects_come_in_their_order_and_none_is_all_unknown() {
+    let definition = "name = \"x\"\ntarget = 99\n";
+    let both = figures("subject,start,end,state\nb,0,1000,up\na,0,500,down\n", definition, "0", "1000").await;
+    let told: Vec<_> = both.as_array().expect("a list").iter().map(|one| (&one["subject"], &one["verdict"])).collect();
+    assert_eq!(told, [(&json!("b"), &json!("met")), (&json!("a"), &json!("missed"))]);
+
+    let nothing = figures("subject,start,end,state\n", definition, "0", "1000").await;
+    assert_eq!((&nothing["unknown_ms"], &nothing["verdict"]), (&json!(1000), &json!("undetermined")));
+    assert_eq!((&nothing["availability_ratio"], &nothing["optimistic_ratio"]), (&json!(0.0), &json!(1.0)));
+
+    let planned = figures("subject,start,end,state\na,0,1000,maintenance\n", definition, "0", "1000").await;
+    assert_eq!((&planned["agreed_ms"], &planned["availability_ratio"]), (&json!(0), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_with_file_line_and_key() {
+    let (fine, spans) = ("name = \"x\"\ntarget = 99\n", "subject,start,end,state\na,0,1000,up\n");
+    let broken = "name = \"x\"\ntarget = 101\nzone = \"Berlin\"\n";
+    for (given, from, to, parts) in [
+        ((spans, broken), "0", "1", ["agreement.toml:2: target = 101", "agreement.toml:3: zone = \"Berlin\""]),
+        ((spans, fine), "5", "5", ["--to 5 must come after --from 5", "ends before"]),
+        ((spans, fine), "yesterday", "5", ["--from \"yesterday\"", "RFC 3339"]),
+        (
+            ("subject,start,end,state\na,9,1,up\n,1,2,up\n", fine),
+            "0",
+            "9",
+            ["spans.csv:2: end: 1 lies", "spans.csv:3: subject"],
+        ),
+        (("a,0,1000,up\n", fine), "0", "9", ["spans.csv:1: the heading lacks", "subject, start, end, state"]),
+    ] {
+        let said = compute(given.0, given.1, from, to).await;
+        assert_eq!(said.code, 64, "{}", said.all());
+        assert!(said.out.is_empty() && parts.iter().all(|part| said.err.contains(part)), "{parts:?} in {}", said.err);
+    }
+    let mut command = Command::new(program("muster-collector"));
+    command.args(["sla", "compute", "--from", "0", "--to", "1", "--spans", "/none.csv", "--definition", "/none.toml"]);
+    let said = run(&mut command).await;
+    assert!(said.code == 1 && said.err.contains("/none.toml cannot be read"), "{}", said.all());
+    assert!(!Path::new("/none.toml").exists());
+}

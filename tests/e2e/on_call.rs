@@ -63,6 +63,13 @@ async fn who_cannot_be_reached_is_passed_over_the_next_person_is_called_and_both
     let shown = collector.cli(&["on-call", "show"]).await;
     assert!(shown.contains("ops") && shown.contains("ann"), "{shown}");
 
+    let window = ["maintenance", "add", "--for", "2h", "--host", &agent.name, "--reason", "disks", "--dry-run"];
+    let planned = collector.cli(&window).await;
+    assert!(planned.contains("person=ann  rotation=ops"), "who is on call then\n{planned}");
+    let look = format!("/maintenance?kind=maintenance&host={}&lasts=7200&reason=disks&look=yes", agent.name);
+    let page = collector.get(&look).await;
+    assert!(page.body.contains("on call then: ops: ann"), "{}", page.body);
+
     // 410: this receiver is gone.
     hook.answer(&[410; 50]);
     agent.kill().await;

@@ -35,7 +35,10 @@ pub use self::{
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{heartbeat::secrets::PingSecrets, host::slots::Slots, settings::shelf::Shelf, snapshot::Snapshot},
+    domain::{
+        calendar::Span, heartbeat::secrets::PingSecrets, host::slots::Slots, oncall::during::OnDuty,
+        settings::shelf::Shelf, snapshot::Snapshot,
+    },
     identity::Identity,
     links::Links,
     mailbox::Mailbox,
@@ -148,6 +151,11 @@ impl Web {
 
     fn now(&self) -> crate::domain::time::Timestamp {
         self.context.clock.now()
+    }
+
+    /// Who has each rotation within a span.
+    fn on_duty(&self, span: Span) -> Vec<OnDuty> {
+        self.context.config.roster.on_duty(span, &self.snapshot().overrides)
     }
 }
 

@@ -166,7 +166,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(POST "/incidents/{number}/acknowledge", OPERATE, "Somebody has it", query [], body Some("Note"), "Done", post(api::incidents::acknowledge)),
     api!(POST "/incidents/{number}/resolve", OPERATE, "Close it by hand", query [], body Some("Note"), "Done", post(api::incidents::resolve)),
     api!(GET "/maintenance", VIEW, "Maintenance windows that are to come, last, or ended within 40 days", query [], body None, "HoldList", get(api::holds::windows)),
-    api!(POST "/maintenance", OPERATE, "Make a maintenance window, or (dry_run) see what it covers and when", query [], body Some("NewHold"), "HoldMade", post(api::holds::add_window)),
+    api!(POST "/maintenance", OPERATE, "Make a maintenance window, or (dry_run) see what it covers, when, and who is on call then", query [], body Some("NewHold"), "HoldMade", post(api::holds::add_window)),
     api!(DELETE "/maintenance/{number}", OPERATE, "End a maintenance window now, or call it off", query [], body None, "Done", delete(api::holds::end)),
     api!(GET "/silences", VIEW, "Silences that last or ended within 40 days", query [], body None, "HoldList", get(api::holds::silences)),
     api!(POST "/silences", OPERATE, "Page nobody for some incidents for a time, or (dry_run) see which hosts that covers", query [], body Some("NewHold"), "HoldMade", post(api::holds::add_silence)),

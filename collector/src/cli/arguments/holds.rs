@@ -10,7 +10,7 @@ pub(in crate::cli) enum MaintenanceTask {
     /// Plan work, or begin it now: what it covers pages nobody meanwhile
     #[command(after_help = "\
 What is wrong stays visible meanwhile, and pages when the window ends with it still there. --dry-run says which hosts are
-covered and when. Times are those of this machine's zone unless they carry another.
+covered, when, and who is on call then. Times are those of this machine's zone unless they carry another.
 
 Examples:
   muster-collector maintenance add --now --for 2h --host web-1 --change CHG123 --reason 'new disks'
@@ -78,7 +78,7 @@ pub(in crate::cli) struct Covered {
     /// Last so long: 30m, 2h, 1d
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     pub(in crate::cli) lasts: Option<i64>,
-    /// Only say what it would cover
+    /// Only say what it would cover, when, and who is on call then
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }

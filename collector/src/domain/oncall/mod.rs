@@ -2,6 +2,7 @@
 //!
 //! All of it stands in `collector.toml` but [`rotation::Override`]s, which people make from day to day.
 
+pub mod during;
 pub mod plan;
 pub mod policy;
 pub mod rotation;

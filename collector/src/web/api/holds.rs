@@ -17,6 +17,7 @@ use crate::{
         hold::{Hold, Kind, LONGEST_SILENCE_MS, LONGEST_WINDOW_MS, Labels, Scope, Subject, When, confirmed_labels},
         ids::HoldNo,
         labels::{Admission, Class, Profile},
+        oncall::{during::OnDuty, rotation::Shift},
         snapshot::Snapshot,
         time::Timestamp,
     },
@@ -29,6 +30,8 @@ use crate::{
 
 /// Occurrences that are shown beforehand.
 const SHOWN: usize = 10;
+/// Shifts that are shown beforehand: a month of rotations that hand over each hour has thousands.
+const SHIFTS: usize = 200;
 /// Longest reason or change id, in bytes.
 const TEXT_BYTES: usize = 1_000;
 /// Most patterns, sites or labels of one.
@@ -268,18 +271,26 @@ pub(in crate::web) async fn silences(State(web): State<Shared>) -> Answered {
     list(web, Kind::Silence).await
 }
 
+fn on_duty_json(one: &OnDuty) -> Value {
+    let Shift { person, span, .. } = &one.shift;
+    json!({
+        "person": person, "rotation": one.rotation, "from": span.from.to_string(), "until": span.until.to_string() })
+}
+
 async fn add(web: Shared, caller: Caller, asked: NewHold, kind: Kind) -> Answered {
     let now = web.now();
     let dry_run = asked.dry_run;
     let hold = asked.checked(kind, now)?;
     let snapshot = web.snapshot();
     let hosts = hosts_of(&snapshot, &hold.scope);
-    let present = hold.at(now).into_iter().chain(hold.following(now)).take(SHOWN);
+    let spans: Vec<Span> = hold.at(now).into_iter().chain(hold.following(now)).take(SHOWN).collect();
     let occurrences: Vec<Value> =
-        present.map(|span| json!({ "from": span.from.to_string(), "until": span.until.to_string() })).collect();
+        spans.iter().map(|span| json!({ "from": span.from.to_string(), "until": span.until.to_string() })).collect();
     let mut answer = to_json(&hold, now);
     (answer["hosts"], answer["host_count"]) = (json!(hosts.iter().take(200).collect::<Vec<_>>()), json!(hosts.len()));
     answer["occurrences"] = Value::from(occurrences);
+    answer["on_call"] =
+        spans.iter().flat_map(|span| web.on_duty(*span)).take(SHIFTS).map(|one| on_duty_json(&one)).collect();
     answer["number"] = Value::Null;
     if !dry_run {
         let made = web.context.mailbox.command(caller.principal(), Command::AddHold(Box::new(hold))).await?;

@@ -11,9 +11,11 @@ use serde::Deserialize;
 use super::{Badge, Frame, Shown, show, trends::zone_words};
 use crate::{
     domain::{
+        calendar::Span,
         event::Command,
         hold::{Hold, Kind},
         ids::HoldNo,
+        oncall::{during::OnDuty, rotation::Shift},
         time::Timestamp,
     },
     web::{
@@ -29,6 +31,8 @@ use crate::{
 const NAMES: usize = 20;
 /// Occurrences shown beforehand.
 const TIMES: usize = 5;
+/// Hand-overs of a rotation told for each of them.
+const HAND_OVERS: usize = 4;
 /// How long it may last, in seconds, with words.
 const LASTS: [(i64, &str); 9] = [
     (1_800, "30 minutes"),
@@ -121,7 +125,8 @@ struct Preview {
     covers: String,
     count: String,
     hosts: String,
-    times: Vec<String>,
+    /// Each occurrence, and who has each rotation then.
+    times: Vec<(String, Vec<String>)>,
     hidden: Vec<(&'static str, String)>,
 }
 
@@ -210,9 +215,30 @@ fn preview(web: &Web, asked: &Asked) -> Result<Preview, Problem> {
             many => format!("{} hosts", words::count(many)),
         },
         hosts: names.join(", "),
-        times: spans.map(|span| times(span.from, span.until, web)).collect(),
+        times: spans.map(|span| (times(span.from, span.until, web), on_duty(span, web))).collect(),
         hidden: asked.hidden(),
     })
+}
+
+/// `ops: ann until Mon 09:00, then bob`, a line for each rotation.
+fn on_duty(span: Span, web: &Web) -> Vec<String> {
+    let mut rotations: Vec<(String, Vec<Shift>)> = Vec::new();
+    for OnDuty { rotation, shift } in web.on_duty(span) {
+        match rotations.last_mut().filter(|(known, _)| *known == rotation) {
+            Some((_, shifts)) => shifts.push(shift),
+            None => rotations.push((rotation, vec![shift])),
+        }
+    }
+    let line = |(rotation, shifts): (String, Vec<Shift>)| {
+        let who = |shift: &Shift| shift.person.clone().unwrap_or_else(|| "nobody".into());
+        let until = |shift: &Shift| words::clock_time(shift.span.from, &web.zone);
+        let first = shifts.first().map(who).unwrap_or_default();
+        let later = shifts.iter().skip(1).take(HAND_OVERS);
+        let later: String = later.map(|shift| format!(" until {}, then {}", until(shift), who(shift))).collect();
+        let more = if shifts.len() > HAND_OVERS + 1 { ", and so on" } else { "" };
+        format!("{rotation}: {first}{later}{more}")
+    };
+    rotations.into_iter().map(line).collect()
 }
 
 /// Saves what was looked at, or ends one.

@@ -28,6 +28,8 @@ pub(super) fn answers() -> Value {
         "HoldList": list_of(hold(&json!({}))),
         "HoldMade": hold(&json!({
             "hosts": { "type": "array", "items": { "type": "string" } }, "host_count": { "type": "integer" },
+            "on_call": { "type": "array", "items": object(&["person", "rotation", "from", "until"], json!({
+                "person": { "type": ["string", "null"] }, "rotation": { "type": "string" }, "from": time, "until": time })) },
             "occurrences": { "type": "array", "items": object(&["from", "until"], json!({ "from": time, "until": time })) } })),
     })
 }

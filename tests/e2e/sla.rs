@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
+use muster_tests::network::Network;
 use muster_tests::process::{Said, program, run};
+use muster_tests::wait::pass;
+use muster_tests::{Agent, Collector};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use crate::s;
 
 /// `sla compute` over these spans by this agreement.
 async fn compute(spans: &str, definition: &str, from: &str, to: &str) -> Said {
@@ -96,4 +101,67 @@ async fn what_is_wrong_is_told_with_file_line_and_key() {
     let said = run(&mut command).await;
     assert!(said.code == 1 && said.err.contains("/none.toml cannot be read"), "{}", said.all());
     assert!(!Path::new("/none.toml").exists());
+}
+
+const AGREEMENT: &str = "[[agreement]]\nname = \"all hosts\"\ntarget = 99.9\nhosts = [\"*\"]\nperiod = \"day\"\n";
+
+/// The only subject of the agreement, to date.
+async fn subject(collector: &Collector) -> Value {
+    let report = collector.cli(&["--json", "sla", "report", "--agreement", "all hosts"]).await;
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let subjects = report["subjects"].as_array().expect("subjects");
+    assert_eq!(subjects.len(), 1, "{report:#}");
+    subjects[0].clone()
+}
+
+fn ms(subject: &Value, bucket: &str) -> i64 {
+    subject[bucket].as_i64().expect("milliseconds")
+}
+
+#[tokio::test]
+async fn the_collectors_own_absence_is_a_bucket_of_its_own_and_no_outage() {
+    let mut collector = Collector::start(AGREEMENT).await;
+    let agent = Agent::up(&collector, "fast").await;
+    collector.kill().await;
+    pass(s(6)).await;
+    collector.run().await;
+    collector.host_is(&agent.host, "up", s(30)).await;
+
+    let subject = subject(&collector).await;
+    assert!(ms(&subject, "collector_down_ms") >= 5_000, "{subject:#}");
+    assert_eq!((ms(&subject, "down_ms"), ms(&subject["means"], "outages")), (0, 0), "{subject:#}");
+    assert!(ms(&subject, "outside_hours_ms") > 0, "the day before it was enrolled: {subject:#}");
+    assert_eq!(subject["availability_ratio"], json!(1.0), "{subject:#}");
+    let list = collector.cli(&["sla", "list"]).await;
+    assert!(list.contains("all hosts") && list.contains("99.9"), "{list}");
+    let csv = collector.cli(&["sla", "report", "--agreement", "all hosts", "--format", "csv"]).await;
+    assert!(csv.starts_with("subject,verdict,availability,") && csv.lines().count() == 2, "{csv}");
+    let future = collector.try_cli(&["sla", "report", "--agreement", "all hosts", "--period", "2999"]).await;
+    assert!(future.code == 1 && future.err.contains("nothing is known of the future"), "{}", future.all());
+    let view = collector.get("/service-levels/all%20hosts").await;
+    assert!(
+        view.status == 200 && view.body.contains(&agent.name) && view.body.contains("Collector down"),
+        "{}",
+        view.body
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_was_only_cut_off_was_up_all_the_time() {
+    let collector = Collector::start(AGREEMENT).await;
+    let network = Network::make().await;
+    let agent = Agent::up_in(&network, &collector, "fast").await;
+    network.cut().await;
+    collector.host_is(&agent.host, "down", s(15)).await;
+    let before = subject(&collector).await;
+    assert!(ms(&before, "down_ms") > 0 && before["outages"][0]["open"] == true, "{before:#}");
+    // Its own log is written each ten seconds while nobody listens.
+    pass(s(12)).await;
+    network.heal().await;
+    collector.host_is(&agent.host, "up", s(90)).await;
+
+    let after = subject(&collector).await;
+    assert!(ms(&after, "unreachable_ms") >= 10_000, "{after:#}");
+    assert_eq!((ms(&after, "down_ms"), ms(&after["means"], "outages")), (0, 0), "{after:#}");
+    assert_eq!(after["availability_ratio"], json!(1.0), "{after:#}");
 }

@@ -75,7 +75,8 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Status => desk.one("/status").await,
         Task::Backup { directory } => desk.backup(&directory).await,
         // Done without the collector, before this is reached.
-        Task::Serve | Task::CheckConfig { .. } | Task::Openapi | Task::Sla(_) => Ok(()),
+        Task::Serve | Task::CheckConfig { .. } | Task::Openapi => Ok(()),
+        Task::Sla(task) => desk.sla(task).await,
     }
 }
 

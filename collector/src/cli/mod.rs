@@ -94,7 +94,9 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             print::line(&format!("the configuration is fine; state in {}; {}", config.state.display(), config.pager()))
         }
         Task::Openapi => print::json(&crate::web::api_description()),
-        Task::Sla(task) => sla::run(&task),
+        Task::Sla(sla::SlaTask::Compute { spans, definition, from, to }) => {
+            sla::compute(&spans, &definition, &from, &to)
+        }
         task => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;

@@ -1,4 +1,4 @@
-//! `sla ...`: service levels.
+//! `sla ...`: service levels, of the fleet and of tables from elsewhere.
 
 use std::{
     io::Read,
@@ -8,10 +8,17 @@ use std::{
 use clap::Subcommand;
 use jiff::civil::{Date, Time};
 
-use super::{CliError, print};
+use serde_json::{Value, json};
+
+use super::{
+    CliError,
+    commands::{Desk, encode},
+    print::{self, Column},
+};
 use crate::domain::{
     calendar::{self, Edge, Span},
-    sla::{agreement::Agreement, import, reckon_within, result::Computed},
+    csv,
+    sla::{agreement::Agreement, import, reckon_within, result::Computed, target::Ratio},
     time::Timestamp,
 };
 
@@ -21,6 +28,27 @@ const SPANS_BYTES: u64 = 1 << 30;
 /// `sla ...`
 #[derive(Debug, Subcommand)]
 pub(super) enum SlaTask {
+    /// Agreements, and what came of them in their present period
+    List,
+    /// One agreement over a period: every host with its buckets, bounds, verdict and outages
+    #[command(after_help = "\
+Periods are those of the agreement's zone: 2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-25, 2026-10-01..2026-10-15. Lengths
+are in seconds, cut off like percentages, never rounded up; JSON has milliseconds and each outage with its evidence.
+
+Examples:
+  muster-collector sla report --agreement \"web shop\"
+  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format csv > october.csv")]
+    Report {
+        /// Its name, as in collector.toml
+        #[arg(long, value_name = "NAME")]
+        agreement: String,
+        /// Over which period [default: the present one]
+        #[arg(long)]
+        period: Option<String>,
+        /// How it is written
+        #[arg(long, default_value = "text", value_parser = ["text", "csv", "json"])]
+        format: String,
+    },
     /// Reckon uptime from a table of any origin by an agreement in a file; needs no running collector
     #[command(after_help = "\
 The table has a heading with subject, start, end and state, in any order; other columns are passed over. Times are
@@ -62,9 +90,111 @@ Example:
     },
 }
 
+const AGREEMENTS: [Column; 7] = [
+    ("name", "name"),
+    ("verdict", "verdict"),
+    ("availability %", "availability"),
+    ("target %", "target"),
+    ("period", "period"),
+    ("budget left s", "budget_left"),
+    ("proven %", "coverage"),
+];
+const SUBJECTS: [Column; 11] = [
+    ("host", "subject"),
+    ("verdict", "verdict"),
+    ("availability %", "availability"),
+    ("agreed s", "agreed"),
+    ("down s", "down"),
+    ("maintenance s", "maintenance"),
+    ("unreachable s", "unreachable"),
+    ("collector down s", "collector_down"),
+    ("unknown s", "unknown"),
+    ("outages", "outages"),
+    ("mtrs s", "mtrs"),
+];
+/// Decimals of a percentage, as the field's tools show them.
+const DECIMALS: usize = 4;
+
+impl Desk {
+    /// What the running collector is asked.
+    pub(super) async fn sla(&self, task: SlaTask) -> Result<(), CliError> {
+        match task {
+            SlaTask::Compute { spans, definition, from, to } => compute(&spans, &definition, &from, &to),
+            SlaTask::List => {
+                let items = self.client.all("/agreements", "").await?;
+                if self.json {
+                    return print::json(&items);
+                }
+                let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
+                print::table(&AGREEMENTS, &Value::Array(items.iter().map(summed_up).collect()))
+            }
+            SlaTask::Report { agreement, period, format } => {
+                let period = period.map_or_else(String::new, |period| format!("?period={}", encode(&period)));
+                let report = self.client.get(&format!("/agreements/{}{period}", encode(&agreement))).await?;
+                if self.json || format == "json" { print::json(&report) } else { written(&report, format == "csv") }
+            }
+        }
+    }
+}
+
+/// A report as a table, or as one for spreadsheets.
+fn written(report: &Value, as_csv: bool) -> Result<(), CliError> {
+    let subjects = report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let rows: Vec<Value> = subjects.iter().map(summed_up).collect();
+    if as_csv {
+        let heading = SUBJECTS.map(|(_, field)| field);
+        let cell = |row: &Value, field: &str| match &row[field] {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let cells =
+            rows.iter().map(|row| heading.iter().map(|field| csv::safe_cell(&cell(row, field))).collect::<Vec<_>>());
+        let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
+        return print::text(&lines.collect::<Vec<_>>().join("\r\n"));
+    }
+    let whole = summed_up(report);
+    let said = |field: &str| match &whole[field] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    print::line(&format!(
+        "{}, {}{}: {} with {} % of agreed time, target {} %, proven {} %\n",
+        said("name"),
+        said("period"),
+        if report["complete"] == true { "" } else { " to date" },
+        said("verdict"),
+        said("availability"),
+        said("target"),
+        said("coverage"),
+    ))?;
+    print::table(&SUBJECTS, &Value::Array(rows))
+}
+
+/// The figures of an answer in seconds and percent, cut off.
+fn summed_up(answer: &Value) -> Value {
+    let seconds = |field: &str| answer[field].as_i64().map_or(Value::Null, |ms| json!(ms.div_euclid(1000)));
+    let percent = |part: &str, whole: &str| {
+        let ratio = answer[part].as_i64().zip(answer[whole].as_i64()).and_then(|(part, whole)| Ratio::of(part, whole));
+        ratio.map_or(Value::Null, |ratio| Value::String(ratio.percent(DECIMALS)))
+    };
+    let to_serve = |field: &str| answer[field].as_i64().unwrap_or(0);
+    let proven = to_serve("up_ms") + to_serve("down_ms");
+    let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
+    json!({
+        "name": answer["name"], "subject": answer["subject"], "verdict": answer["verdict"], "target": answer["target"],
+        "period": answer["period"], "availability": percent("served_ms", "agreed_ms"),
+        "coverage": Ratio::of(proven, whole).map(|ratio| ratio.percent(DECIMALS)),
+        "budget_left": seconds("budget_left_ms"), "agreed": seconds("agreed_ms"), "down": seconds("down_ms"),
+        "maintenance": seconds("maintenance_ms"), "unreachable": seconds("unreachable_ms"),
+        "collector_down": seconds("collector_down_ms"), "unknown": seconds("unknown_ms"),
+        "outages": answer["means"]["outages"],
+        "mtrs": answer["means"]["mtrs_ms"].as_i64().map(|ms| ms.div_euclid(1000)),
+    })
+}
+
 /// What needs no collector.
-pub(super) fn run(task: &SlaTask) -> Result<(), CliError> {
-    let SlaTask::Compute { spans, definition, from, to } = task;
+pub(super) fn compute(spans: &Path, definition: &Path, from: &str, to: &str) -> Result<(), CliError> {
     let agreement = agreement(definition)?;
     let window = window(&agreement, from, to)?;
     let subjects = import::spans(&read(spans)?).map_err(|mistakes| {

@@ -1,4 +1,5 @@
-//! Agreements: what is promised of uptime. The same keys stand in a file of their own, for `sla compute`.
+//! `[[agreement]]`: what is promised of uptime, and to whom it applies. The same keys may stand in a file of their own, for
+//! `sla compute`, where it applies to what the table has.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -8,17 +9,25 @@ use toml::de::DeTable;
 use super::{
     ConfigErrors,
     oncall::{WEEKDAY, ZONE},
-    read::short_text,
+    read::{CLASS, short_text},
     section::{Section, Source},
 };
 use crate::domain::{
     calendar::{self, Recurring, weekday_of, weekday_word},
+    hold::Scope,
+    labels::Class,
     sla::{
         agreement::{Agreement, Policy},
+        period::Length,
+        report::Declared,
         target::Target,
     },
 };
 
+/// Most of them, and most names and sites in one.
+pub(super) const MOST: usize = 200;
+const SUBJECTS: usize = 100;
+const NAME: &str = "the name of the agreement";
 /// Most windows of service hours in an agreement, and holidays.
 const HOURS: usize = 100;
 const HOLIDAYS: usize = 1_000;
@@ -35,14 +44,28 @@ pub fn parse_agreement(text: &str, file: &Path) -> Result<Agreement, ConfigError
     for error in errors {
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
-    let agreement = read(Section::new(&source, String::new(), 0, table.into_inner()));
+    let agreement = read(Section::new(&source, String::new(), 0, table.into_inner()), |_| false, false);
     // Where something is missing, a mistake says what.
     let unnamed = || Agreement::new("", Target::WHOLE);
-    source.finish().map(|_| agreement.unwrap_or_else(unnamed))
+    source.finish().map(|_| agreement.map_or_else(unnamed, |declared| declared.agreement))
 }
 
-fn read(mut section: Section<'_, '_>) -> Option<Agreement> {
-    let name = section.required("name", "the name of the agreement", short_text);
+/// Reads all of them; those with mistakes are noted and left out.
+pub(super) fn read_all(sections: Vec<Section<'_, '_>>) -> Vec<Declared> {
+    let mut found: Vec<Declared> = Vec::new();
+    for section in sections {
+        let taken = |name: &str| found.iter().any(|other| other.agreement.name == name);
+        if let Some(declared) = read(section, taken, true) {
+            found.push(declared);
+        }
+    }
+    found
+}
+
+fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subjects: bool) -> Option<Declared> {
+    let name = section.required("name", NAME, |text| {
+        short_text(text).and_then(|text| if taken(&text) { Err("a name that no other has".into()) } else { Ok(text) })
+    });
     let given = section.has("target");
     let target = section.amount("target", Target::EXPECTED, |text| Target::parse(text).ok_or(Target::EXPECTED.into()));
     if !given {
@@ -60,9 +83,15 @@ fn read(mut section: Section<'_, '_>) -> Option<Agreement> {
     let service_hours = service_hours(&mut section, &zone);
     let holidays = section.texts("holidays", DATE, HOLIDAYS, |text| text.parse::<Date>().map_err(|_| DATE.to_owned()));
     let holidays: BTreeSet<Date> = holidays.unwrap_or_default().into_iter().collect();
+    let read_length = |word: &str| Length::parse(word).ok_or_else(|| Length::EXPECTED.to_owned());
+    let period = section.text("period", Length::EXPECTED, read_length).unwrap_or(Length::Month);
+    let scope = scope(&mut section);
+    if with_subjects && scope.is_empty() {
+        section.wrong("hosts", "hosts, sites, class or labels: an agreement without subjects promises nothing");
+    }
     section.finish();
     let (name, target) = (name?, target?);
-    Some(Agreement {
+    let agreement = Agreement {
         name,
         target,
         zone,
@@ -73,7 +102,18 @@ fn read(mut section: Section<'_, '_>) -> Option<Agreement> {
         clean_stop,
         service_hours,
         holidays,
-    })
+    };
+    Some(Declared { agreement, period, scope })
+}
+
+fn scope(section: &mut Section<'_, '_>) -> Scope {
+    Scope {
+        hosts: section.texts("hosts", "a host name with * and ?", SUBJECTS, short_text).unwrap_or_default(),
+        sites: section.texts("sites", "the name of a site", SUBJECTS, short_text).unwrap_or_default(),
+        class: section.text("class", CLASS, |word| Class::from_word(word).ok_or_else(|| CLASS.to_owned())),
+        labels: section.pairs("labels", |_, value| short_text(value).map(drop)),
+        ..Scope::default()
+    }
 }
 
 fn policy(section: &mut Section<'_, '_>, key: &'static str, usual: Policy) -> Policy {

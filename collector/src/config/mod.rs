@@ -52,6 +52,8 @@ pub struct Config {
     pub paging: Paging,
     /// Who is told, and who after them.
     pub roster: crate::domain::oncall::Roster,
+    /// What is promised of uptime.
+    pub agreements: Vec<crate::domain::sla::report::Declared>,
     /// Other people's jobs that say when they have run.
     pub heartbeats: Vec<crate::domain::heartbeat::Heartbeat>,
     /// Labels by rule, in order; later wins.

@@ -8,7 +8,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, Http, Paging, devices, heartbeats, host_rules, oncall, receivers, rules,
+    Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, oncall, receivers, rules,
     section::{Section, Source},
     settings,
 };
@@ -62,6 +62,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         receivers,
         paging,
         roster,
+        agreements: agreements::read_all(all.tables("agreement", agreements::MOST)),
         heartbeats: heartbeats::read(all.tables("heartbeat", heartbeats::MOST)),
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
         devices: devices::read(all.tables("device", devices::MOST), fleet.as_ref()),

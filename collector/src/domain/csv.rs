@@ -88,6 +88,19 @@ fn guessed_separator(text: &str) -> char {
     [';', '\t', ','].into_iter().max_by_key(|separator| count(*separator)).unwrap_or(',')
 }
 
+/// A cell as a spreadsheet may open it: quoted where it has to be, and what would be read as a formula as text (OWASP's
+/// advice on CSV injection: an apostrophe before it).
+#[must_use]
+pub fn safe_cell(text: &str) -> String {
+    let number = text.parse::<f64>().is_ok();
+    let formula = !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    match text.contains([',', ';', '\t', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
@@ -208,5 +221,11 @@ mod tests {
             let cells = rows(&text).map_or(0, |rows| rows.iter().map(Vec::len).sum());
             prop_assert!(cells <= text.len() + 1, "{cells} cells of {} bytes", text.len());
         }
+    }
+
+    #[test]
+    fn no_cell_is_taken_for_a_formula() {
+        let cells = ["=1+1", "@x", "-5", "-x,\"y\"", "web 1", "+49"].map(safe_cell);
+        assert_eq!(cells, ["'=1+1", "'@x", "-5", "\"'-x,\"\"y\"\"\"", "web 1", "+49"]);
     }
 }

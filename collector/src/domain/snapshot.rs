@@ -8,7 +8,7 @@ use super::{
     event::Severity,
     heartbeat::HeartbeatView,
     hold::Hold,
-    host::{Cause, State, checks::CheckRow},
+    host::{Cause, State, checks::CheckRow, ledger::OpenSpan},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
     oncall::rotation::Override,
@@ -61,6 +61,8 @@ pub struct HostView {
     pub findings: Vec<FindingRow>,
     /// Its checks, by name.
     pub checks: Vec<CheckRow>,
+    /// The open end of its ledger.
+    pub observed: OpenSpan,
     /// Its open incident.
     pub incident: Option<IncidentNo>,
     /// What is known of it, if it has no agent.

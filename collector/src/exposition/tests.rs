@@ -11,11 +11,12 @@ use crate::domain::{
         Cause, State,
         checks::{CheckRow, Status},
         dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry},
+        ledger::OpenSpan,
         slot::ReadingsUpdate,
     },
     ids::SessionId,
     labels::{Admission, Class, Facts, Profile},
-    record::FindingRow,
+    record::{FindingRow, Observed},
     watch::Watch,
 };
 
@@ -69,6 +70,7 @@ fn view(name: &str, state: State) -> HostView {
         findings: vec![finding],
         // The second one is still tried.
         checks: vec![check("web", Status::Critical, true), check("mail", Status::Warning, false)],
+        observed: OpenSpan { after: 0, from: at(0), state: Observed::Up, cause: Cause::Reporting },
         incident: None,
         device: None,
         parent: None,

@@ -212,7 +212,7 @@ pub(super) fn collect<T>(
     Ok(values)
 }
 
-fn body<T: serde::de::DeserializeOwned>(row: &Found<'_>) -> Result<T, StoreError> {
+pub(super) fn body<T: serde::de::DeserializeOwned>(row: &Found<'_>) -> Result<T, StoreError> {
     from_json(&column::<String>(row, 0)?)
 }
 

@@ -17,6 +17,7 @@ mod heartbeats;
 pub(crate) mod identity_rows;
 mod layering;
 mod lease;
+pub mod ledger;
 mod load;
 mod migrations;
 pub mod overrides;

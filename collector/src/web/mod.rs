@@ -15,6 +15,7 @@ mod readings;
 pub mod routes;
 mod secret;
 mod serve;
+mod service_levels;
 mod sign_in;
 mod sparks;
 #[cfg(test)]

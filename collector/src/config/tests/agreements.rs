@@ -74,3 +74,20 @@ fn hours_may_touch_and_may_reach_over_the_end_of_the_week() {
     assert!(agreement(&[window("\"sun\"", "22:00", "06:00"), window("\"mon\"", "05:00", "18:00")]).is_err());
     assert!(agreement(&[window("\"sun\"", "22:00", "06:00"), window("\"mon\"", "06:00", "18:00")]).is_ok());
 }
+
+#[test]
+fn agreements_of_the_fleet_say_to_whom_they_apply() {
+    let text = "[[agreement]]\nname = \"web\"\ntarget = 99.9\nhosts = [\"web-*\"]\nperiod = \"30d\"\n\
+                [[agreement]]\nname = \"web\"\ntarget = 99\nclass = \"server\"\n\
+                [[agreement]]\nname = \"all\"\ntarget = 99\nperiod = \"fortnight\"\n";
+    let said = mistakes(text);
+    let expected = [
+        "collector.toml:7: agreement[2].name = \"web\": expected a name that no other has",
+        "agreement[3].hosts: expected hosts, sites, class or labels",
+        "collector.toml:13: agreement[3].period = \"fortnight\": expected one of day, week, month",
+    ];
+    for part in expected {
+        assert!(said.iter().any(|line| line.contains(part)), "{part} in {said:#?}");
+    }
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+}

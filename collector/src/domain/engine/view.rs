@@ -66,6 +66,7 @@ impl Engine {
             findings: host.findings().cloned().collect(),
             checks: host.checks().cloned().collect(),
             incident: self.desk.incident_of(no),
+            observed: host.observed(),
             device: self.device_view(no),
             parent: self.devices.parents.get(&no).copied(),
             watches: self.parts_for(no),

@@ -91,6 +91,14 @@ impl Hold {
         self.when.following(now).take_while(move |span| end.is_none_or(|end| span.from < end))
     }
 
+    /// What of its occurrences lies in a stretch of time.
+    #[must_use]
+    pub fn within(&self, within: Span) -> Vec<Span> {
+        let end = self.ended.as_ref().map_or(within.until, |(at, _)| within.until.min(*at));
+        let cut = |span: Span| Span { from: span.from.max(within.from), until: span.until.min(end) };
+        self.when.within(within).into_iter().map(cut).filter(|span| span.from < span.until).collect()
+    }
+
     /// Whether it has ended for good.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    calendar::{Recurring, Span},
+    calendar::{Recurring, Span, dates, zone},
     time::Timestamp,
 };
 
@@ -49,6 +49,22 @@ impl When {
                 Box::new(Some(*within).filter(|span| began.is_none() && span.until > now).into_iter())
             }
         }
+    }
+
+    /// Its occurrences that touch a stretch of time, whole.
+    #[must_use]
+    pub fn within(&self, within: Span) -> Vec<Span> {
+        let all = match self {
+            Self::Once(span) => vec![*span],
+            Self::Recurring(recurring) => {
+                let Some(zone) = zone(&recurring.zone) else { return Vec::new() };
+                dates(within, &zone).filter_map(|date| recurring.on(date, &zone)).collect()
+            }
+            Self::Flexible { lasts_ms, began, .. } => {
+                began.iter().map(|began| Span { from: *began, until: began.plus_ms(*lasts_ms) }).collect()
+            }
+        };
+        all.into_iter().filter(|span| span.from < within.until && span.until > within.from).collect()
     }
 
     /// In words, times in UTC unless the zone is said.

@@ -11,6 +11,19 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// What is being observed of a host, not closed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSpan {
+    /// The last entry before it; 0: none.
+    pub after: i64,
+    /// Since when.
+    pub from: Timestamp,
+    /// What.
+    pub state: Observed,
+    /// Why.
+    pub cause: Cause,
+}
+
 /// The open span of one host.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -40,6 +53,12 @@ impl Ledger {
     #[must_use]
     pub fn new(host: HostNo, n: i64, from: Timestamp, state: State, cause: Cause) -> Self {
         Self { host, n, from, observed: observed(state, &cause), cause }
+    }
+
+    /// What it is at.
+    #[must_use]
+    pub fn open(&self) -> OpenSpan {
+        OpenSpan { after: self.n, from: self.from, state: self.observed, cause: self.cause.clone() }
     }
 
     /// From `at` on the host is observed differently. `at` may lie in the past (proof), never before the open span.

@@ -8,7 +8,7 @@ use super::{
     Cause, State,
     change::{HostChange, Step},
     checks::CheckRow,
-    ledger::Ledger,
+    ledger::{Ledger, OpenSpan},
     suspicion::Suspicion,
 };
 use crate::domain::{
@@ -119,6 +119,12 @@ impl Host {
     #[must_use]
     pub fn standing(&self) -> (State, Timestamp, &Cause, Timestamp) {
         (self.state, self.since, &self.cause, self.proof)
+    }
+
+    /// The open end of its ledger.
+    #[must_use]
+    pub fn observed(&self) -> OpenSpan {
+        self.ledger.open()
     }
 
     /// Applies one event.

@@ -3,12 +3,19 @@
 //! [`lattice`] decides what an instant counts as where observations, maintenance and service hours meet; [`buckets`] adds
 //! the instants up; [`agreement`] says how much is promised, when and what counts; [`figures`] compares the two. Each is a
 //! function of its arguments: the same spans, agreement and window give the same figures, whoever asks and when.
+//!
+//! [`history`] reads a host's ledger and its maintenance windows for that, [`period`] names stretches of a calendar,
+//! [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its subjects.
 
 pub mod agreement;
 pub mod buckets;
 pub mod figures;
+pub mod history;
 pub mod import;
 pub mod lattice;
+pub mod outages;
+pub mod period;
+pub mod report;
 pub mod result;
 pub mod target;
 #[cfg(test)]

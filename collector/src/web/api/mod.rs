@@ -1,5 +1,6 @@
 //! `/api/v1`: what the CLI and other programs use. Answers are JSON, times RFC 3339 in UTC, lists carry a cursor.
 
+pub(super) mod agreements;
 pub(super) mod alerts;
 pub(super) mod api_tokens;
 pub(super) mod backup;

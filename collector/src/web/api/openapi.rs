@@ -1,5 +1,6 @@
 //! The API's description (OpenAPI 3.1), drawn from the very table that builds the routes.
 
+mod agreements;
 mod alerts;
 mod heartbeats;
 mod holds;
@@ -122,6 +123,7 @@ fn schemas() -> Value {
     all.extend(into_map(labels::answers()));
     all.extend(into_map(holds::answers()));
     all.extend(into_map(oncall::answers()));
+    all.extend(into_map(agreements::answers()));
     all.extend(into_map(heartbeats::answers()));
     Value::Object(all)
 }

@@ -11,6 +11,7 @@ pub(super) mod incidents;
 pub(super) mod labelling;
 pub(super) mod oncall;
 mod processes;
+pub(super) mod service_levels;
 pub(super) mod settings;
 mod spark;
 pub(super) mod status;

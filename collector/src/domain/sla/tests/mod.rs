@@ -1,5 +1,7 @@
 //! The worked examples of contracts and other tools, and what holds of every ledger.
 
+mod report;
+
 use proptest::prelude::*;
 
 use super::{

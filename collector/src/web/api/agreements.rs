@@ -1,0 +1,137 @@
+//! Agreements and what came of them.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answered, list as page_of};
+use crate::{
+    domain::sla::{
+        agreement::Agreement,
+        buckets::Buckets,
+        figures::Figures,
+        outages::Means,
+        report::{Declared, Line, Report},
+        result::Computed,
+        target::Ratio,
+    },
+    web::{Shared, problem::Problem},
+};
+
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Asked {
+    period: Option<String>,
+}
+
+/// All of them, over their present period.
+pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
+    let mut items = Vec::new();
+    for declared in &web.context.config.agreements {
+        let report = web.report(declared, None).await?;
+        items.push(item(declared, &report));
+    }
+    Ok(page_of(items, None))
+}
+
+/// One over a period: every subject with its buckets, bounds, verdict and outages.
+pub(in crate::web) async fn report(
+    State(web): State<Shared>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Answered {
+    let declared = web.agreement(&name)?;
+    let report = web.report(declared, asked.period.as_deref()).await?;
+    let mut whole = item(declared, &report);
+    let subjects: Result<Vec<Value>, Problem> =
+        report.lines.iter().map(|line| subject(&declared.agreement, &report, line)).collect();
+    whole["subjects"] = Value::Array(subjects?);
+    Ok(Json(whole))
+}
+
+fn item(declared: &Declared, report: &Report) -> Value {
+    let agreement = &declared.agreement;
+    let mut item = json!({
+        "name": agreement.name, "target": agreement.target.percent().parse::<f64>().unwrap_or_default(),
+        "applies_to": declared.scope.words(), "length": declared.period.word(), "zone": agreement.zone,
+        "service_hours": agreement.service_hours.iter().map(|hours| hours.words()).collect::<Vec<_>>(),
+        "holidays": agreement.holidays.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "policies": {
+            "maintenance": agreement.maintenance.word(), "unreachable": agreement.unreachable.word(),
+            "collector_down": agreement.collector_down.word(), "unknown": agreement.unknown.word(),
+            "clean_stop": agreement.clean_stop.word(),
+        },
+        "period": report.period.name,
+        "period_from": report.period.span.from.to_string(), "period_to": report.period.span.until.to_string(),
+        "from": report.window.from.to_string(), "to": report.window.until.to_string(),
+        "complete": report.window == report.period.span,
+        "subject_count": report.lines.len(),
+        "budget_ms": report.budget_ms, "budget_left_ms": report.budget_left_ms,
+        "if_nothing_more_happens": {
+            "availability_ratio": value(report.at_best.availability), "verdict": report.at_best.verdict,
+        },
+    });
+    merge(&mut item, buckets(&report.buckets));
+    merge(&mut item, figures(&report.figures));
+    item
+}
+
+fn subject(agreement: &Agreement, report: &Report, line: &Line) -> Result<Value, Problem> {
+    let computed = Computed::of(Some(&line.known.name), agreement, report.window, &line.reckoning);
+    let mut item = serde_json::to_value(computed).map_err(|_| Problem::internal("the figures cannot be written"))?;
+    let outages = line.outages.iter().map(|outage| {
+        json!({
+            "from": outage.span.from.to_string(), "to": outage.span.until.to_string(), "open": outage.open,
+            "length_ms": outage.span.until.since_ms(outage.span.from), "cause": outage.cause,
+            "evidence": outage.evidence,
+        })
+    });
+    item["outages"] = outages.collect();
+    item["means"] = means(&line.means);
+    let windows = line
+        .known
+        .maintenance
+        .iter()
+        .map(|(span, name)| json!({ "from": span.from.to_string(), "to": span.until.to_string(), "window": name }));
+    item["maintenance"] = windows.collect();
+    Ok(item)
+}
+
+fn buckets(buckets: &Buckets) -> Value {
+    use crate::domain::sla::lattice::Bucket;
+    json!({
+        "window_ms": buckets.window_ms(), "outside_hours_ms": buckets.ms(Bucket::OutsideHours),
+        "up_ms": buckets.ms(Bucket::Up), "down_ms": buckets.ms(Bucket::Down) + buckets.ms(Bucket::CleanStop),
+        "maintenance_ms": buckets.ms(Bucket::Maintenance), "unreachable_ms": buckets.ms(Bucket::Unreachable),
+        "collector_down_ms": buckets.ms(Bucket::CollectorDown), "unknown_ms": buckets.ms(Bucket::Unknown),
+        "clean_stop_ms": buckets.ms(Bucket::CleanStop),
+    })
+}
+
+fn figures(figures: &Figures) -> Value {
+    json!({
+        "agreed_ms": figures.agreed_ms, "served_ms": figures.served_ms,
+        "availability_ratio": value(figures.availability), "coverage_ratio": value(figures.coverage),
+        "optimistic_ratio": value(figures.optimistic), "pessimistic_ratio": value(figures.pessimistic),
+        "verdict": figures.verdict,
+    })
+}
+
+fn means(means: &Means) -> Value {
+    json!({
+        "outages": means.outages, "longest_ms": means.longest_ms, "mtrs_ms": means.mtrs_ms,
+        "median_ms": means.median_ms, "p90_ms": means.p90_ms, "mtbf_ms": means.mtbf_ms, "mtbsi_ms": means.mtbsi_ms,
+    })
+}
+
+fn value(ratio: Option<Ratio>) -> Option<f64> {
+    ratio.map(Ratio::value)
+}
+
+fn merge(item: &mut Value, more: Value) {
+    if let (Value::Object(item), Value::Object(more)) = (item, more) {
+        item.extend(more);
+    }
+}

@@ -1,0 +1,272 @@
+//! Service levels: what was promised, what came of it, and why each figure is what it is.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, Query, State as Given},
+};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::{Badge, Frame, Shown, show};
+use crate::{
+    domain::{
+        calendar::{Span, zone},
+        sla::{
+            buckets::Buckets,
+            figures::{Figures, Verdict},
+            lattice::{Bucket, Stretch},
+            outages::Outage,
+            report::{Declared, Line, Report},
+            target::Ratio,
+        },
+        time::Timestamp,
+    },
+    web::{Shared, access::Caller, problem::Problem, words},
+};
+
+/// Decimals of a percentage, as the field's tools show them.
+const DECIMALS: usize = 4;
+/// Outages listed for one subject; all are in the API.
+const SHOWN: usize = 100;
+/// Width of a timeline, in its own units.
+const WIDTH: i64 = 1000;
+
+/// An agreement over a period, in words.
+struct Agreement {
+    name: String,
+    path: String,
+    target: String,
+    applies_to: String,
+    hours: String,
+    period: String,
+    length: String,
+    zone: String,
+    availability: String,
+    verdict: Badge,
+    bounds: String,
+    coverage: String,
+    budget: String,
+    overdrawn: bool,
+    at_best: String,
+    complete: bool,
+    subjects: usize,
+}
+
+/// A subject's row.
+struct Subject {
+    name: String,
+    path: String,
+    availability: String,
+    verdict: Badge,
+    down: String,
+    unproven: String,
+    maintenance: String,
+    outages: i64,
+    mtrs: String,
+    pieces: Vec<Piece>,
+}
+
+/// A piece of a timeline.
+struct Piece {
+    class: &'static str,
+    x: i64,
+    width: i64,
+    says: String,
+}
+
+/// An outage's row.
+struct OutageRow {
+    subject: String,
+    from: String,
+    to: String,
+    length: String,
+    open: bool,
+    cause: String,
+    evidence: String,
+}
+
+#[derive(Template)]
+#[template(path = "service_levels.html")]
+struct ListPage {
+    frame: Frame,
+    agreements: Vec<Agreement>,
+}
+
+#[derive(Template)]
+#[template(path = "service_level.html")]
+struct ReportPage {
+    frame: Frame,
+    a: Agreement,
+    policies: Vec<(&'static str, &'static str)>,
+    parts: Vec<(&'static str, String)>,
+    subjects: Vec<Subject>,
+    outages: Vec<OutageRow>,
+    more: usize,
+    before: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Asked {
+    period: Option<String>,
+}
+
+/// All agreements over their present periods.
+pub(in crate::web) async fn list(Given(web): Given<Shared>, Extension(caller): Extension<Caller>) -> Shown {
+    let mut agreements = Vec::new();
+    for declared in &web.context.config.agreements {
+        agreements.push(agreement(declared, &web.report(declared, None).await?));
+    }
+    show(&ListPage { frame: Frame::new(&web, &caller, "service-levels", "Service levels"), agreements })
+}
+
+/// One agreement over a period.
+pub(in crate::web) async fn view(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    let declared = web.agreement(&name)?;
+    let report = web.report(declared, asked.period.as_deref().filter(|period| !period.is_empty())).await?;
+    let zone = zone(&declared.agreement.zone).ok_or_else(|| Problem::internal("a zone is not known any more"))?;
+    let just_before = report.period.span.from.plus_ms(-1);
+    let before = (report.period.span.from < report.period.span.until)
+        .then(|| declared.period.at(just_before, &zone).name)
+        .filter(|_| !matches!(declared.period, crate::domain::sla::period::Length::Rolling(_)));
+    let shown = report.lines.iter().map(|line| line.outages.len()).sum::<usize>();
+    let title = format!("{name}, {}", report.period.name);
+    let policy = |policy: crate::domain::sla::agreement::Policy| match policy.word() {
+        "exclude" => "left out",
+        "as_up" => "counts as up",
+        _ => "counts as an outage",
+    };
+    show(&ReportPage {
+        frame: Frame::new(&web, &caller, "service-levels", title),
+        a: agreement(declared, &report),
+        policies: vec![
+            ("Maintenance", policy(declared.agreement.maintenance)),
+            ("Unreachable", policy(declared.agreement.unreachable)),
+            ("Collector down", policy(declared.agreement.collector_down)),
+            ("Unknown", policy(declared.agreement.unknown)),
+            ("Stopped on purpose", policy(declared.agreement.clean_stop)),
+        ],
+        parts: parts(&report.buckets),
+        subjects: report.lines.iter().map(|line| subject(line, report.window, &zone)).collect(),
+        outages: report.lines.iter().flat_map(|line| outages(line, &zone)).take(SHOWN).collect(),
+        more: shown.saturating_sub(SHOWN),
+        before,
+    })
+}
+
+fn agreement(declared: &Declared, report: &Report) -> Agreement {
+    let agreement = &declared.agreement;
+    let hours: Vec<String> = agreement.service_hours.iter().map(|hours| hours.words()).collect();
+    let figures = &report.figures;
+    Agreement {
+        name: agreement.name.clone(),
+        path: format!("/service-levels/{}", words::encode(&agreement.name)),
+        target: format!("{} %", agreement.target.percent()),
+        applies_to: declared.scope.words(),
+        hours: if hours.is_empty() { "around the clock".into() } else { hours.join("; ") },
+        period: report.period.name.clone(),
+        length: declared.period.word(),
+        zone: agreement.zone.clone(),
+        availability: percent(figures.availability),
+        verdict: verdict(figures),
+        bounds: format!("{} to {}", percent(figures.pessimistic), percent(figures.optimistic)),
+        coverage: percent(figures.coverage),
+        budget: format!(
+            "{}{} of {}",
+            if report.budget_left_ms < 0 { "overdrawn by " } else { "" },
+            words::duration(report.budget_left_ms.abs()),
+            words::duration(report.budget_ms)
+        ),
+        overdrawn: report.budget_left_ms < 0,
+        at_best: percent(report.at_best.availability),
+        complete: report.window == report.period.span,
+        subjects: report.lines.len(),
+    }
+}
+
+fn percent(ratio: Option<Ratio>) -> String {
+    ratio.map_or_else(|| "–".into(), |ratio| format!("{} %", ratio.percent(DECIMALS)))
+}
+
+fn verdict(figures: &Figures) -> Badge {
+    let (class, sign, word) = match figures.verdict {
+        Verdict::Met => ("good", "✓", "met"),
+        Verdict::Missed => ("critical", "✕", "missed"),
+        Verdict::Undetermined => ("quiet", "?", "undetermined"),
+    };
+    Badge { class, sign, word: word.into() }
+}
+
+fn parts(buckets: &Buckets) -> Vec<(&'static str, String)> {
+    let some = Bucket::ALL.into_iter().filter(|bucket| buckets.ms(*bucket) > 0);
+    some.map(|bucket| (name(bucket), words::duration(buckets.ms(bucket)))).collect()
+}
+
+const fn name(bucket: Bucket) -> &'static str {
+    match bucket {
+        Bucket::OutsideHours => "Not in service",
+        Bucket::Maintenance => "Maintenance",
+        Bucket::Down => "Down",
+        Bucket::CleanStop => "Stopped on purpose",
+        Bucket::Up => "Up",
+        Bucket::Unreachable => "Unreachable",
+        Bucket::CollectorDown => "Collector down",
+        Bucket::Unknown => "Unknown",
+    }
+}
+
+fn subject(line: &Line, window: Span, zone: &TimeZone) -> Subject {
+    let (buckets, figures) = (&line.reckoning.buckets, &line.reckoning.figures);
+    let or_none = |ms: i64| if ms == 0 { "–".to_owned() } else { words::duration(ms) };
+    Subject {
+        name: line.known.name.clone(),
+        path: format!("/hosts/{}", line.known.id),
+        availability: percent(figures.availability),
+        verdict: verdict(figures),
+        down: or_none(buckets.ms(Bucket::Down) + buckets.ms(Bucket::CleanStop)),
+        unproven: or_none(buckets.unproven_ms()),
+        maintenance: or_none(buckets.ms(Bucket::Maintenance)),
+        outages: line.means.outages,
+        mtrs: line.means.mtrs_ms.map_or_else(|| "–".into(), words::duration),
+        pieces: pieces(&line.reckoning.stretches, window, zone),
+    }
+}
+
+/// What is not up, drawn over a ground that is; each at least a unit wide, so that no outage is too short to be seen.
+fn pieces(stretches: &[Stretch], window: Span, zone: &TimeZone) -> Vec<Piece> {
+    let length = window.until.since_ms(window.from).max(1);
+    let place = |at: Timestamp| at.since_ms(window.from).saturating_mul(WIDTH) / length;
+    let piece = |stretch: &Stretch| {
+        let (x, until) = (place(stretch.span.from).min(WIDTH - 1), place(stretch.span.until));
+        let lasted = words::duration(stretch.span.until.since_ms(stretch.span.from));
+        let from = words::clock_time(stretch.span.from, zone);
+        let says = format!("{} from {from} for {lasted}", name(stretch.bucket));
+        Piece { class: stretch.bucket.word(), x, width: (until - x).max(1), says }
+    };
+    let mut pieces: Vec<Piece> = Vec::new();
+    for stretch in stretches.iter().filter(|stretch| stretch.bucket != Bucket::Up) {
+        let next = piece(stretch);
+        // What shares its place with one before is not drawn a second time.
+        if pieces.last().is_none_or(|last| last.class != next.class || next.x + next.width > last.x + last.width) {
+            pieces.push(next);
+        }
+    }
+    pieces
+}
+
+fn outages<'a>(line: &'a Line, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
+    line.outages.iter().map(move |Outage { span, open, cause, evidence }| OutageRow {
+        subject: line.known.name.clone(),
+        from: words::clock_time(span.from, zone),
+        to: words::clock_time(span.until, zone),
+        length: words::duration(span.until.since_ms(span.from)),
+        open: *open,
+        cause: cause.clone(),
+        evidence: if evidence == cause { String::new() } else { evidence.clone() },
+    })
+}

@@ -1,7 +1,7 @@
 //! Who is called, and who after them, with a real mail server and a webhook that is gone.
 
 use muster_tests::smtp::MailServer;
-use muster_tests::{Agent, Collector, Webhook, eventually, http};
+use muster_tests::{Agent, Collector, Webhook, eventually, http, never};
 use serde_json::Value;
 
 use crate::s;
@@ -52,7 +52,7 @@ async fn people_told(server: &MailServer, count: usize) -> Vec<&'static str> {
 #[tokio::test]
 async fn who_cannot_be_reached_is_passed_over_the_next_person_is_called_and_both_hear_who_has_it() {
     let (hook, server) = (Webhook::start().await, MailServer::start().await);
-    let collector = Collector::start(&format!("{}{}{ON_CALL}", hook.receiver(), server.receiver())).await;
+    let mut collector = Collector::start(&format!("{}{}{ON_CALL}", hook.receiver(), server.receiver())).await;
     let mut agent = Agent::up(&collector, "fast").await;
 
     let said = collector.cli(&["route", "test", "--host", &agent.name]).await;
@@ -96,6 +96,13 @@ async fn who_cannot_be_reached_is_passed_over_the_next_person_is_called_and_both
     eventually("bob has it", s(5), on_call).await;
     let page = collector.get("/on-call").await;
     assert!(page.body.contains("standing in"), "{}", page.body);
+
+    // Whoever comes on is told so, by mail, and a collector that starts again does not say it twice.
+    let told = || server.messages().iter().filter(|mail| mail.contains("You are on call for ops until")).count();
+    eventually("bob is told that he has it", s(10), || async { (told() > 0).then_some(()) }).await;
+    collector.kill().await;
+    collector.run().await;
+    never("a second notice", s(3), || async { (told() > 1).then_some(()) }).await;
 }
 
 #[tokio::test]

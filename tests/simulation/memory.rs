@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_collector::domain::{
     assets::Assets,
+    desk::handoffs::HandoffRow,
     device::Device,
     heartbeat::HeartbeatRow,
     hold::Hold,
@@ -33,6 +34,7 @@ pub(crate) struct Memory {
     assets: Assets,
     holds: BTreeMap<HoldNo, Hold>,
     overrides: BTreeMap<OverrideNo, Override>,
+    handoffs: BTreeMap<String, HandoffRow>,
     heartbeats: BTreeMap<String, HeartbeatRow>,
     pub(crate) last_ran: Option<Timestamp>,
 }
@@ -62,6 +64,7 @@ impl Memory {
                 Row::Parent(host, Some(parent)) => drop(self.parents.insert(host, parent)),
                 Row::Parent(host, None) => drop(self.parents.remove(&host)),
                 Row::Override(row) => drop(self.overrides.insert(row.no, *row)),
+                Row::Handoff(row) => drop(self.handoffs.insert(row.rotation.clone(), *row)),
                 Row::Heartbeat(row) => drop(self.heartbeats.insert(row.name.clone(), *row)),
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
                 Row::Attempt(_) | Row::Audit(_) => {}
@@ -89,6 +92,7 @@ impl Memory {
             holds: self.holds.values().cloned().collect(),
             last_hold: self.holds.keys().last().map_or(0, |no| no.0),
             overrides: self.overrides.values().cloned().collect(),
+            handoffs: self.handoffs.values().cloned().collect(),
             heartbeats: self.heartbeats.values().cloned().collect(),
             last_incident: self.incidents.keys().last().map_or(0, |no| no.0),
             last_page: self.pages.keys().last().map_or(0, |id| id.0),

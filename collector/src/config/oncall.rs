@@ -57,9 +57,11 @@ pub(super) fn read(receivers: &[ReceiverConfig], messengers: Vec<Messenger>, tab
         let contacts = ways.read(&mut section, "contact", true);
         let important_given = section.has("important");
         let important = ways.read(&mut section, "important", important_given);
+        let notices = contacts.iter().find(|contact| ways.ring_for_nobody(contact)).cloned();
+        let zone = section.text("zone", ZONE, a_zone);
         section.finish();
         if let Some(name) = name {
-            roster.people.insert(name.clone(), Person { name, contacts, important });
+            roster.people.insert(name.clone(), Person { name, zone, contacts, important, notices });
         }
     }
     for section in tables.rotations {
@@ -98,6 +100,10 @@ struct Ways<'a> {
 }
 
 impl Ways<'_> {
+    fn ring_for_nobody(&self, contact: &Contact) -> bool {
+        self.receivers.iter().any(|known| known.name == contact.receiver && known.kind.rings_for_nobody())
+    }
+
     fn read(&self, section: &mut Section<'_, '_>, key: &'static str, needed: bool) -> Vec<Contact> {
         let mut found: Vec<Contact> = Vec::new();
         for mut one in section.tables(key, PARTS) {
@@ -153,7 +159,11 @@ fn delay(section: &mut Section<'_, '_>, key: &'static str) -> Option<i64> {
 }
 
 pub(super) fn zone_name(section: &mut Section<'_, '_>) -> Option<String> {
-    section.required("zone", ZONE, |text| calendar::zone(text).map(|_| text.to_owned()).ok_or_else(|| ZONE.to_owned()))
+    section.required("zone", ZONE, a_zone)
+}
+
+fn a_zone(text: &str) -> Result<String, String> {
+    calendar::zone(text).map(|_| text.to_owned()).ok_or_else(|| ZONE.to_owned())
 }
 
 pub(super) fn clock(text: &str) -> Result<Time, String> {
@@ -194,6 +204,7 @@ fn rotation(mut section: Section<'_, '_>, roster: &Roster) -> Option<Rotation> {
     let name = name(&mut section, |name| roster.rotations.contains_key(name));
     let zone = zone_name(&mut section);
     let gaps_confirmed = section.switch("gaps_are_intended").unwrap_or(false);
+    let handoff_notice = section.switch("handoff_notice").unwrap_or(true);
     let mut layers = Vec::new();
     for layer in section.tables("layer", PARTS) {
         layers.extend(read_layer(layer, zone.as_deref(), roster));
@@ -201,7 +212,7 @@ fn rotation(mut section: Section<'_, '_>, roster: &Roster) -> Option<Rotation> {
     if layers.is_empty() {
         section.wrong("layer", "at least one: [[rotation.layer]] with people, every, handoff and from");
     }
-    let rotation = name.zip(zone).map(|(name, zone)| Rotation { name, zone, layers, gaps_confirmed });
+    let rotation = name.zip(zone).map(|(name, zone)| Rotation { name, zone, layers, gaps_confirmed, handoff_notice });
     let gap = rotation.as_ref().filter(|_| !gaps_confirmed).and_then(|known| known.gaps(None, &[]).first().copied());
     if let Some(gap) = gap {
         let expected = format!(

@@ -54,6 +54,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
     let mut roster = oncall::read(&receivers, messengers(&receivers, paging), tables);
     if paging == Paging::Alertmanager {
         roster.routes.clear();
+        roster.people.values_mut().for_each(|person| person.notices = None);
     }
     let config = Config {
         state,

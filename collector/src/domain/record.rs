@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     assets::{Asset, Assets},
+    desk::handoffs::HandoffRow,
     device::Device,
     event::Severity,
     heartbeat::HeartbeatRow,
@@ -46,6 +47,8 @@ pub enum Row {
     Page(Box<Page>),
     /// Upsert by number: somebody else is on call for a time.
     Override(Box<Override>),
+    /// Upsert by rotation: what was told of its hand-overs.
+    Handoff(Box<HandoffRow>),
     /// Upsert by name: what is known of another's job.
     Heartbeat(Box<HeartbeatRow>),
     /// Append; version n of a maintenance window or a silence.
@@ -307,6 +310,8 @@ pub enum PageKind {
     Resolved,
     /// A test.
     Test,
+    /// A word to a person that is about no incident and needs no hurry.
+    Notice,
 }
 
 impl PageKind {
@@ -319,6 +324,7 @@ impl PageKind {
             Self::Acknowledged => "incident.acknowledged",
             Self::Resolved => "incident.resolved",
             Self::Test => "test",
+            Self::Notice => "notice",
         }
     }
 }
@@ -472,6 +478,8 @@ pub struct Loaded {
     pub last_hold: i64,
     /// Who is on call out of turn.
     pub overrides: Vec<Override>,
+    /// What was told of hand-overs.
+    pub handoffs: Vec<HandoffRow>,
     /// What is known of other people's jobs.
     pub heartbeats: Vec<HeartbeatRow>,
     /// Highest incident number ever given.

@@ -122,11 +122,12 @@ impl Messenger for Ntfy {
     }
 }
 
-/// 5 wakes through "do not disturb", 4 makes noise, 3 is a message like others.
+/// 5 wakes through "do not disturb", 4 makes noise, 3 is a message like others, 2 makes none.
 fn priority(page: &Page) -> u8 {
     match (page.kind, page.severity) {
         (PageKind::Opened | PageKind::Updated, Severity::Critical) => 5,
         (PageKind::Opened | PageKind::Updated, Severity::Warning) => 4,
+        (PageKind::Notice, _) => 2,
         _ => 3,
     }
 }

@@ -156,7 +156,7 @@ impl Messenger for Pagerduty {
 /// What the event does; one that grew joins the alert that is open under its key.
 fn action(kind: PageKind) -> &'static str {
     match kind {
-        PageKind::Opened | PageKind::Updated | PageKind::Test => "trigger",
+        PageKind::Opened | PageKind::Updated | PageKind::Test | PageKind::Notice => "trigger",
         PageKind::Acknowledged => "acknowledge",
         PageKind::Resolved => "resolve",
     }

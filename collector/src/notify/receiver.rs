@@ -92,6 +92,12 @@ impl ReceiverKind {
         }
     }
 
+    /// Whether what it carries is read when its reader looks, rather than ringing for them.
+    #[must_use]
+    pub const fn rings_for_nobody(&self) -> bool {
+        matches!(self, Self::Email(_) | Self::Ntfy(_) | Self::Slack(_) | Self::Teams(_) | Self::Webhook(_))
+    }
+
     /// Where it posts to, as far as it does.
     #[must_use]
     pub fn urls(&self) -> Vec<&Url> {

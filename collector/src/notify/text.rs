@@ -32,6 +32,7 @@ fn tag(page: &Page) -> String {
         PageKind::Acknowledged => "acknowledged".into(),
         PageKind::Resolved => "resolved".into(),
         PageKind::Test => "test".into(),
+        PageKind::Notice => "notice".into(),
     }
 }
 
@@ -41,6 +42,7 @@ pub(super) fn symbol(page: &Page) -> &'static str {
         (PageKind::Resolved, _) => "white_check_mark",
         (PageKind::Acknowledged, _) => "eyes",
         (PageKind::Test, _) => "wrench",
+        (PageKind::Notice, _) => "calendar",
         (_, Severity::Critical) => "rotating_light",
         (_, Severity::Warning) => "warning",
         (_, Severity::Info) => "information_source",
@@ -57,6 +59,7 @@ pub(super) fn short(page: &Page) -> String {
         }
         PageKind::Resolved => format!("RESOLVED after {}: ", lasted(page)),
         PageKind::Test => "TEST: ".into(),
+        PageKind::Notice => String::new(),
     };
     let mut tail = format!(", since {}", minute(page.since));
     if !page.facts.site.is_empty() {
@@ -95,6 +98,9 @@ pub(super) fn full(page: &Page, base_url: &str) -> String {
 
 /// What is known, by name, the most important first.
 pub(super) fn facts(page: &Page) -> Vec<(&'static str, String)> {
+    if page.kind == PageKind::Notice {
+        return vec![("Since", second(page.since))];
+    }
     let is_over = page.kind == PageKind::Resolved;
     let impact = if page.facts.hosts > 1 { format!("{} hosts", page.facts.hosts) } else { String::new() };
     let all = [

@@ -47,6 +47,12 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
             "INSERT INTO on_call_override (no, body) VALUES (?1, ?2) ON CONFLICT (no) DO UPDATE SET body = excluded.body",
             params![row.no.0, json(row)?],
         ),
+        Row::Handoff(row) => execute(
+            connection,
+            "INSERT INTO handoff (rotation, body) VALUES (?1, ?2)
+             ON CONFLICT (rotation) DO UPDATE SET body = excluded.body",
+            params![row.rotation, json(row)?],
+        ),
         Row::Heartbeat(row) => execute(
             connection,
             "INSERT INTO heartbeat (name, body) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET body = excluded.body",

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
+    desk::handoffs::HandoffRow,
     device::Device,
     heartbeat::HeartbeatRow,
     hold::Hold,
@@ -58,6 +59,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             body::<Hold>,
         )?,
         overrides: all(connection, "SELECT body FROM on_call_override ORDER BY no", body::<Override>)?,
+        handoffs: all(connection, "SELECT body FROM handoff ORDER BY rotation", body::<HandoffRow>)?,
         heartbeats: all(connection, "SELECT body FROM heartbeat ORDER BY name", body::<HeartbeatRow>)?,
         last_hold: number(connection, "SELECT coalesce(max(no), 0) FROM hold")?,
         last_incident: number(connection, "SELECT coalesce(max(no), 0) FROM incident")?,

@@ -38,6 +38,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(6, include_str!("migrations/state_0006.sql")),
     Migration::new(7, include_str!("migrations/state_0007.sql")),
     Migration::new(8, include_str!("migrations/state_0008.sql")),
+    Migration::new(9, include_str!("migrations/state_0009.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

@@ -48,9 +48,9 @@ fn excess(facts: i64, now: Timestamp) -> Excess {
 /// A fact's place: epoch and sequence.
 type Place = (Vec<u8>, i64);
 
-/// The details of incidents resolved before `?1`: how to find their keys, and how to delete one. The newest page stays,
+/// The details of incidents resolved before `?1`, and pages about none: how to find their keys, and how to delete one. The newest page stays,
 /// since pages are numbered on from it.
-const DETAILS: [(&str, &str); 3] = [
+const DETAILS: [(&str, &str); 5] = [
     (
         "SELECT a.page, a.n FROM incident i JOIN page p ON p.incident = i.no JOIN attempt a ON a.page = p.id
          WHERE i.state = 'resolved' AND i.resolved_ms < ?1 LIMIT ?2",
@@ -65,6 +65,17 @@ const DETAILS: [(&str, &str); 3] = [
         "SELECT p.id, p.incident FROM incident i JOIN page p ON p.incident = i.no
          WHERE i.state = 'resolved' AND i.resolved_ms < ?1 AND p.id < (SELECT max(id) FROM page) LIMIT ?2",
         "DELETE FROM page WHERE id = ?1 AND incident = ?2",
+    ),
+    // Tests and notices are about no incident.
+    (
+        "SELECT a.page, a.n FROM page p JOIN attempt a ON a.page = p.id
+         WHERE p.incident IS NULL AND p.decided_ms < ?1 AND p.delivery <> 'queued' LIMIT ?2",
+        "DELETE FROM attempt WHERE page = ?1 AND n = ?2",
+    ),
+    (
+        "SELECT p.id, p.n FROM page p WHERE p.incident IS NULL AND p.decided_ms < ?1 AND p.delivery <> 'queued'
+         AND p.id < (SELECT max(id) FROM page) LIMIT ?2",
+        "DELETE FROM page WHERE id = ?1 AND n = ?2",
     ),
 ];
 

@@ -446,9 +446,9 @@ fn a_newer_store_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), NOW).unwrap());
     let path = directory.path().join("state.db");
-    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '9' WHERE key = 'schema_version'", []).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '10' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 9") && refused.contains("knows up to 8"), "{refused}");
+    assert!(refused.contains("has schema 10") && refused.contains("knows up to 9"), "{refused}");
     assert!(path.exists());
 }
 

@@ -262,6 +262,7 @@ impl Desk {
         let made = Override { no, by: by.name.clone(), made: now, withdrawn: None, ..asked.clone() };
         step.effects.push(Effect::Record(Row::Override(Box::new(made.clone()))));
         self.overrides.push(made);
+        self.handoffs.look_anew();
         step.holds = true;
         step.effects.push(Effect::Publish);
         Answer::Made(no.0)
@@ -282,6 +283,7 @@ impl Desk {
             return Answer::Refused(format!("override {no} was withdrawn already"));
         }
         known.withdrawn = Some((now, by.name.clone()));
+        self.handoffs.look_anew();
         step.effects.push(Effect::Record(Row::Override(Box::new(known.clone()))));
         step.holds = true;
         step.effects.push(Effect::Publish);

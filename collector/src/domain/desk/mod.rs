@@ -7,6 +7,7 @@ mod alerts;
 mod calls;
 pub mod cut;
 pub mod fleet;
+pub mod handoffs;
 pub mod heartbeats;
 pub mod holds;
 pub mod incident;
@@ -16,7 +17,10 @@ pub mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::{cut::Cuts, fleet::Fleet, heartbeats::Heartbeats, holds::Holds, incident::Incident, problem::Problem};
+use self::{
+    cut::Cuts, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats, holds::Holds, incident::Incident,
+    problem::Problem,
+};
 use super::{
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
     hold::Hold,
@@ -61,6 +65,7 @@ pub struct Desk {
     roster: Roster,
     overrides: Vec<Override>,
     last_override: i64,
+    handoffs: Handoffs,
     problems: BTreeMap<String, Problem>,
     incidents: BTreeMap<IncidentNo, Incident>,
     cuts: Cuts,
@@ -89,6 +94,7 @@ impl Desk {
         }
         let problems = loaded.problems.iter().map(|row| (row.key.clone(), Problem::loaded(row.clone()))).collect();
         Self {
+            handoffs: Handoffs::loaded(&loaded.handoffs, !roster.rotations.is_empty()),
             roster,
             last_override: loaded.overrides.iter().map(|known| known.no.0).max().unwrap_or(0),
             overrides: loaded.overrides.clone(),
@@ -186,6 +192,7 @@ impl Desk {
         self.alerts_stepped(by_ms);
         self.cuts.stepped(by_ms);
         self.heartbeats.stepped(by_ms, effects);
+        self.handoffs.look_anew();
     }
 
     /// Something about the collector itself.
@@ -214,6 +221,7 @@ impl Desk {
         }
         self.run_out(now, &mut step);
         self.judge_heartbeats(now, &mut step);
+        self.hand_over(now, &mut step);
         if self.holds.due().is_some_and(|due| due <= now) {
             self.holds_changed(now, &mut step);
         }
@@ -259,6 +267,7 @@ impl Desk {
             .chain(self.cuts.due())
             .chain(self.holds.due())
             .chain(self.heartbeats.due())
+            .chain(self.handoffs.due())
             .min()
     }
 

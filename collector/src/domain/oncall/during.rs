@@ -42,7 +42,16 @@ mod tests {
         let people = people.iter().map(|name| (*name).to_owned()).collect();
         let (from, handoff) = (from.parse().unwrap(), "09:00".parse().unwrap());
         let layers = vec![Layer { people, from, handoff, every: Length::Days(7), hours: None }];
-        (name.into(), Rotation { name: name.into(), zone: "Europe/Berlin".into(), layers, gaps_confirmed: true })
+        (
+            name.into(),
+            Rotation {
+                name: name.into(),
+                zone: "Europe/Berlin".into(),
+                layers,
+                gaps_confirmed: true,
+                handoff_notice: true,
+            },
+        )
     }
 
     #[test]

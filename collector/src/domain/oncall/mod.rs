@@ -29,10 +29,14 @@ pub struct Contact {
 pub struct Person {
     /// Their name; the same as that of their account here, if they have one.
     pub name: String,
+    /// The zone whose clocks say when it is night for them; none: that of whatever rotation they are in.
+    pub zone: Option<String>,
     /// How they are reached, in the order of their delays.
     pub contacts: Vec<Contact>,
     /// How they are reached when it is critical; none: as otherwise.
     pub important: Vec<Contact>,
+    /// How they are told of what needs no hurry: the first of their contacts that rings for nobody.
+    pub notices: Option<Contact>,
 }
 
 impl Person {

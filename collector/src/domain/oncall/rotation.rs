@@ -52,6 +52,8 @@ pub struct Rotation {
     pub layers: Vec<Layer>,
     /// There may be times without anybody.
     pub gaps_confirmed: bool,
+    /// Whether who comes and who leaves is told at each hand-over.
+    pub handoff_notice: bool,
 }
 
 /// Somebody else has it for a time. As stored; it is withdrawn, never edited.
@@ -151,7 +153,8 @@ impl Rotation {
     }
 
     /// When it may be somebody else next.
-    fn changes_after(&self, now: Timestamp, overrides: &[Override]) -> Option<Timestamp> {
+    #[must_use]
+    pub fn changes_after(&self, now: Timestamp, overrides: &[Override]) -> Option<Timestamp> {
         let zone = calendar::zone(&self.zone)?;
         let layers = self.layers.iter().map(|layer| layer.changes_after(now, &zone));
         let mine = overrides.iter().filter(|other| other.rotation == self.name && other.withdrawn.is_none());
@@ -219,7 +222,13 @@ mod tests {
     }
 
     fn rotation(layers: Vec<Layer>) -> Rotation {
-        Rotation { name: "ops".into(), zone: "Europe/Berlin".into(), layers, gaps_confirmed: false }
+        Rotation {
+            name: "ops".into(),
+            zone: "Europe/Berlin".into(),
+            layers,
+            gaps_confirmed: false,
+            handoff_notice: true,
+        }
     }
 
     fn hours(start: &str, end: &str, weekdays: &[i8]) -> Option<Recurring> {

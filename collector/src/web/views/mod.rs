@@ -165,6 +165,7 @@ const fn page_words(kind: PageKind) -> &'static str {
         PageKind::Acknowledged => "acknowledged",
         PageKind::Resolved => "resolved",
         PageKind::Test => "test",
+        PageKind::Notice => "notice",
     }
 }
 

@@ -21,7 +21,7 @@ fn contact(receiver: &str, after_ms: i64) -> Contact {
 fn person(name: &str) -> (String, Person) {
     let contacts = vec![contact(&format!("mail-{name}"), 0)];
     let important = vec![contact(&format!("push-{name}"), 0), contact(&format!("call-{name}"), 5 * MINUTE)];
-    (name.into(), Person { name: name.into(), contacts, important })
+    (name.into(), Person { name: name.into(), zone: None, contacts, important, notices: None })
 }
 
 /// Ann and Bob take weekly turns, handing over on Mondays at 9 in Berlin; the boss comes after 15 minutes, then all again.
@@ -36,8 +36,13 @@ fn roster() -> Roster {
         every: Length::Days(7),
         hours: None,
     };
-    let rotation =
-        Rotation { name: "ops".into(), zone: "Europe/Berlin".into(), layers: vec![layer], gaps_confirmed: false };
+    let rotation = Rotation {
+        name: "ops".into(),
+        zone: "Europe/Berlin".into(),
+        layers: vec![layer],
+        gaps_confirmed: false,
+        handoff_notice: true,
+    };
     let step = |after_ms, target| PolicyStep { after_ms, targets: vec![target] };
     let steps = vec![step(0, Target::Rotation("ops".into())), step(15 * MINUTE, Target::Person("boss".into()))];
     let policy = Policy { name: "day-and-night".into(), steps, repeat: 1, pause_ms: 30 * MINUTE };

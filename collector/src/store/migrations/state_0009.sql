@@ -1,0 +1,1 @@
+CREATE TABLE handoff (rotation TEXT PRIMARY KEY, body TEXT NOT NULL);

@@ -4,12 +4,14 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use muster_agent::config::{self, Config, ConfigError};
 use muster_agent::host::Host;
 use muster_agent::identity::{self, Enrolment, Outcome, Token, TokenError};
+use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::state::StateDir;
 use muster_agent::{app, clock, doctor, once, report, telemetry};
 
@@ -49,6 +51,16 @@ enum Command {
     Enrol(EnrolArgs),
     /// Reports until stopped (what the service runs)
     Run,
+    /// Says that this machine is being worked on: nobody is paged about it meanwhile
+    #[command(after_help = "\
+It is over this machine alone, and within 24 hours no longer than [agents] own_maintenance in collector.toml allows (4 h); it is
+seen in the list of windows and in the audit log as this host's own. What is wrong when it ends pages then. Begun again, it
+takes the place of the one before. Run it as root or as the agent's user; the agent need not run.
+
+Examples:
+  muster-agent maintenance --for 2h --change CHG123 --reason 'new kernel'
+  muster-agent maintenance --end")]
+    Maintenance(MaintenanceArgs),
     /// Collects once and prints it
     Once(OnceArgs),
     /// Says what can be read, what cannot, and the exact remedy
@@ -68,6 +80,27 @@ struct EnrolArgs {
     /// Enrol anew although this machine is enrolled; the old identity is set aside
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Debug, Args)]
+struct MaintenanceArgs {
+    /// For so long: 30m, 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting, required_unless_present = "end")]
+    lasts: Option<Duration>,
+    /// The change it belongs to, such as CHG123
+    #[arg(long, default_value = "", requires = "lasts")]
+    change: String,
+    /// Why
+    #[arg(long, default_value = "begun on the machine itself", requires = "lasts")]
+    reason: String,
+    /// End now what this machine began
+    #[arg(long, conflicts_with = "lasts")]
+    end: bool,
+}
+
+fn lasting(text: &str) -> Result<Duration, String> {
+    let given = config::parse_duration(text).filter(|lasts| !lasts.is_zero());
+    given.ok_or_else(|| "expected a time such as 30m or 2h".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +137,7 @@ impl MachineArgs {
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = app::with_state(Config::load(cli.config.as_deref())?, cli.state.as_deref());
-    if !matches!(cli.command, Command::Once(_) | Command::Doctor(_) | Command::CheckConfig) {
+    if matches!(cli.command, Command::Enrol(_) | Command::Run) {
         telemetry::start(&config.log_level);
     }
     match cli.command {
@@ -119,6 +152,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             outcome?;
         }
+        Command::Maintenance(args) => println!("{}", runtime()?.block_on(own_maintenance(config, args))?),
         Command::Once(args) => {
             let format = match args.format {
                 Format::Prometheus => once::Format::Prometheus,
@@ -206,6 +240,24 @@ async fn enrol(config: Config, args: EnrolArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What became of it, in a line.
+async fn own_maintenance(config: Config, args: MaintenanceArgs) -> anyhow::Result<String> {
+    let MaintenanceArgs { lasts, change, reason, .. } = args;
+    let order = lasts.map_or(Order::End, |lasts| Order::Begin { lasts, reason, change });
+    // Looking for an identity makes no directory.
+    if !config.state.is_dir() {
+        return Err(MaintenanceError::NotEnrolled.into());
+    }
+    let state = StateDir::open(&config.state)?;
+    Ok(match maintenance::ask(&state, &config.addresses, &order).await? {
+        Done::Begun { number, until } => {
+            let until: String = until.chars().filter(|c| !c.is_control()).collect();
+            format!("maintenance {number} lasts until {until}: nobody is paged about this machine meanwhile")
+        }
+        Done::Ended => "maintenance has ended: what is wrong pages again".to_owned(),
+    })
 }
 
 /// The token from the named file, standard input, or `MUSTER_TOKEN`; never from the command line, where others see it.

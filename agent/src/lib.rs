@@ -5,7 +5,7 @@
 //! when; [`check`] runs service checks; [`evidence`] looks at what is dear, when asked; [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a
 //! page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
 //! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
-//! stream; [`app`] wires them.
+//! stream; [`maintenance`] asks for a window beside it; [`app`] wires them.
 //!
 //! Nothing here judges a reading, and nothing but `host` opens a file of the machine.
 
@@ -23,6 +23,7 @@ pub mod exposition;
 pub mod gather;
 pub mod host;
 pub mod identity;
+pub mod maintenance;
 pub mod once;
 pub mod probe;
 pub mod report;

@@ -1,5 +1,6 @@
 //! When nobody is paged: maintenance windows and silences, and what their end brings.
 
+use muster_tests::process::run;
 use muster_tests::{Agent, Collector, Webhook, eventually, never};
 use serde_json::Value;
 
@@ -110,4 +111,55 @@ async fn what_cannot_be_a_window_is_refused_with_the_field_and_what_was_expected
     let seen: Value = serde_json::from_str(&seen).expect("JSON");
     assert_eq!(seen["occurrences"].as_array().map(Vec::len), Some(10), "{seen}");
     assert_eq!(seen["when"], "sun 01:00-05:00 Europe/Berlin");
+}
+
+#[tokio::test]
+async fn a_machine_begins_and_ends_maintenance_of_itself_with_its_own_certificate_and_no_longer_than_it_may() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&format!("{}[agents]\nown_maintenance = \"2 h\"\n", hook.receiver())).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+    let other = Agent::up(&collector, "fast").await;
+    let ask = |agent: &Agent, arguments: &[&str]| {
+        let mut command = agent.command();
+        command.arg("maintenance").args(arguments);
+        async move { run(&mut command).await }
+    };
+
+    let said = ask(&agent, &["--for", "3h"]).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(
+        said.err.contains("a machine may take 2 h within 24 h") && said.err.contains("maintenance add"),
+        "{}",
+        said.err
+    );
+    let said = ask(&agent, &["--for", "2h", "--change", "CHG9", "--reason", "new kernel"]).await;
+    assert!(said.code == 0 && said.out.starts_with("maintenance 1 lasts until 20"), "{}", said.all());
+
+    let own = format!("host {} itself", agent.name);
+    let listed = collector.get("/api/v1/maintenance").await.json();
+    let window = &listed["items"][0];
+    assert_eq!(
+        (&window["by"], &window["change"], &window["state"]),
+        (&own.clone().into(), &"CHG9".into(), &"lasting".into())
+    );
+    assert!(collector.get("/maintenance").await.body.contains(&own));
+    assert_ne!(ask(&other, &["--end"]).await.code, 0, "it began none");
+    agent.kill().await;
+    let incident = held(&collector).await;
+    assert_eq!(incident["paged"], false);
+
+    // Nobody needs a running agent for it.
+    let said = ask(&agent, &["--end"]).await;
+    assert!(said.code == 0 && said.out.contains("pages again"), "{}", said.all());
+    let opened = hook.wait("incident.opened", s(10)).await;
+    assert_eq!(opened.body["data"]["host"], agent.name);
+
+    // A window of an operator is not the machine's to end, and a machine that is nobody's host has none.
+    collector.cli(&["maintenance", "add", "--for", "1h", "--host", &agent.name, "--reason", "disks"]).await;
+    let said = ask(&agent, &["--end"]).await;
+    assert!(said.code == 1 && said.err.contains("that this machine began itself"), "{}", said.all());
+    let stranger = Agent::new(None);
+    let said = ask(&stranger, &["--for", "1h"]).await;
+    assert!(said.code == 1 && said.err.contains("not enrolled"), "{}", said.all());
+    assert_eq!(ask(&stranger, &["--for", "soon"]).await.code, 64);
 }

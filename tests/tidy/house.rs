@@ -46,10 +46,12 @@ const WIRE: &[&str] = &[
     "collector/src/ingest/stream",
     "collector/src/ingest/lane",
     "collector/src/ingest/enrolment",
+    "collector/src/ingest/maintenance",
     "collector/src/ingest/tests",
     "agent/src/report",
     "agent/src/uplink",
     "agent/src/identity",
+    "agent/src/maintenance",
     "proto/",
     "tests/",
 ];

@@ -172,6 +172,7 @@ impl House {
             sessions: sessions.clone(),
             snapshot: snapshot.clone(),
             addresses: config.grpc.addresses_when_bound(ports.grpc),
+            own_maintenance_ms: config.own_maintenance_ms,
         })?;
         let deciding = deciding::Deciding {
             engine,

@@ -66,6 +66,8 @@ pub struct Config {
     pub settings: Vec<crate::domain::settings::Part>,
     /// What trends may take on disk, in bytes: 13 months of 10 000 hosts with 20 readings are some 1.5 GB. Default 2 GiB.
     pub trends_quota: u64,
+    /// How long within 24 hours a machine may be in maintenance by its own word, in milliseconds; 0: never. Default 4 h.
+    pub own_maintenance_ms: i64,
     /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
     /// What works and should not be, one line each with file, line, key and remedy.

@@ -13,7 +13,7 @@ use super::{
     settings,
 };
 use crate::{
-    domain::{device::declared::Fleet, oncall::Messenger, rules::Unit},
+    domain::{device::declared::Fleet, hold::own, oncall::Messenger, rules::Unit},
     notify::receiver::ReceiverConfig,
 };
 
@@ -70,6 +70,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
         trends_quota: trends_quota(all.table("trends")),
+        own_maintenance_ms: own_maintenance(all.table("agents")),
         log_level: log_level(all.table("log")),
         warnings: Vec::new(),
     };
@@ -127,6 +128,23 @@ fn trends_quota(mut section: Section<'_, '_>) -> u64 {
     let quota = section.amount("quota", QUOTA, read);
     section.finish();
     quota.map_or(2 << 30, |bytes| bytes as u64)
+}
+
+/// What a machine may do by itself; a day is the whole of what is counted over.
+fn own_maintenance(mut section: Section<'_, '_>) -> i64 {
+    const TIME: &str = "a time such as \"4 h\", from 1 min to 24 h, or \"off\"";
+    let read = |text: &str| match text {
+        "off" => Ok(0),
+        text => {
+            let ms = Unit::Time.read(text).map(|seconds| seconds * 1_000.0);
+            #[expect(clippy::cast_possible_truncation, reason = "at most the milliseconds of a day")]
+            let whole = ms.filter(|ms| (60_000.0..=86_400_000.0).contains(ms)).map(|ms| ms as i64);
+            whole.ok_or_else(|| TIME.to_owned())
+        }
+    };
+    let given = section.text("own_maintenance", TIME, read);
+    section.finish();
+    given.unwrap_or(own::USUAL_MS)
 }
 
 fn log_level(mut section: Section<'_, '_>) -> String {

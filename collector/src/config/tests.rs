@@ -164,6 +164,7 @@ fn every_key_that_is_read_stands_in_the_example() {
                 "check",
                 "device",
                 "trends",
+                "agents",
             ];
             let documented = tables.contains(&key)
                 || EXAMPLE.contains(&format!("#{key} = "))
@@ -177,6 +178,13 @@ fn every_key_that_is_read_stands_in_the_example() {
 fn the_quota_of_trends_is_an_amount_within_reason() {
     assert_eq!(read("").unwrap().trends_quota, 2_147_483_648);
     assert_eq!(read("[trends]\nquota = \"500 MiB\"").unwrap().trends_quota, 524_288_000);
+    let own =
+        |text: &str| read(&format!("[agents]\nown_maintenance = \"{text}\"")).map(|config| config.own_maintenance_ms);
+    assert_eq!(
+        (read("").unwrap().own_maintenance_ms, own("30 min").unwrap(), own("off").unwrap()),
+        (14_400_000, 1_800_000, 0)
+    );
+    assert!(own("25 h").unwrap_err().to_string().contains("from 1 min to 24 h, or \"off\""));
     for wrong in ["\"2\"", "2", "\"63 MiB\"", "\"2000 TiB\"", "\"10 %\""] {
         let said = mistakes(&format!("[trends]\nquota = {wrong}"));
         assert!(said.len() == 1 && said[0].contains(":2: trends.quota = ") && said[0].contains("64 MiB"), "{said:?}");

@@ -447,6 +447,11 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
             ("on_call.override", asked.rotation.clone(), detail)
         }
         Command::EndOverride(no) => ("on_call.withdraw", no.to_string(), String::new()),
+        Command::BeginOwn(asked) => {
+            let detail = format!("for {} s: {} {}", asked.lasts_ms / 1_000, asked.reason, asked.change);
+            ("maintenance.own", asked.host.to_string(), detail.trim_end().to_owned())
+        }
+        Command::EndOwn(host) => ("maintenance.own_end", host.to_string(), String::new()),
         Command::EndHold(no) => ("hold.end", no.to_string(), String::new()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
         Command::Ping(ping) => ("heartbeat.ping", ping.name.clone(), String::new()),

@@ -9,7 +9,7 @@ use super::{
     assets::Asset,
     device::{Device, obstacle::Reply},
     heartbeat::Ping,
-    hold::Hold,
+    hold::{Hold, own::OwnWindow},
     ids::{HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
     labels::{Admission, Profile},
     layers::Says,
@@ -330,6 +330,10 @@ pub enum Command {
     AddHold(Box<Hold>),
     /// End a maintenance window or a silence before its time.
     EndHold(HoldNo),
+    /// A machine begins maintenance over itself. Answers with its number.
+    BeginOwn(OwnWindow),
+    /// A machine ends what it began.
+    EndOwn(HostNo),
     /// Somebody else is on call for a time; its number and author are filled in. Answers with its number.
     AddOverride(Box<Override>),
     /// Withdraw that.

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use muster_proto::v1::{enrolment_server::EnrolmentServer, uplink_server::UplinkServer};
+use muster_proto::v1::{
+    enrolment_server::EnrolmentServer, maintenance_server::MaintenanceServer, uplink_server::UplinkServer,
+};
 use tokio::{
     sync::watch,
     time::{Sleep, sleep, timeout},
@@ -19,6 +21,7 @@ use super::{
     control::{ConnectInfo, Wire},
     enrolment::EnrolmentDoor,
     exchange::{Answering, Exchange},
+    maintenance::MaintenanceDoor,
     refusal,
     session::UplinkDoor,
 };
@@ -29,6 +32,8 @@ pub const SESSION_BYTES: usize = 4 * 1024 * 1024;
 pub const ENROL_BYTES: usize = 512 * 1024;
 /// A decoded request to renew, in bytes.
 pub const RENEW_BYTES: usize = 64 * 1024;
+/// A decoded word about maintenance, in bytes.
+const MAINTENANCE_BYTES: usize = 8 * 1024;
 /// HTTP/2 headers of one request, in bytes.
 const HEADER_BYTES: u32 = 8 * 1024;
 /// Requests at once on one connection: a session and a renewal, and the same while moving.
@@ -57,6 +62,7 @@ pub(crate) struct Services {
     uplink: UplinkServer<UplinkDoor>,
     enrol: EnrolmentServer<EnrolmentDoor>,
     renew: EnrolmentServer<EnrolmentDoor>,
+    maintenance: MaintenanceServer<MaintenanceDoor>,
 }
 
 impl Services {
@@ -65,6 +71,8 @@ impl Services {
         let enrolment = EnrolmentServer::new(EnrolmentDoor::new(context.clone()));
         Self {
             context: context.clone(),
+            maintenance: MaintenanceServer::new(MaintenanceDoor::new(context.clone()))
+                .max_decoding_message_size(MAINTENANCE_BYTES),
             uplink: uplink.accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(SESSION_BYTES),
             enrol: enrolment
                 .clone()
@@ -78,6 +86,7 @@ impl Services {
         match request.uri().path() {
             "/muster.v1.Uplink/Session" => self.uplink.clone().call(request),
             "/muster.v1.Enrolment/Renew" => self.enrolment(self.renew.clone(), request),
+            path if path.starts_with("/muster.v1.Maintenance/") => self.maintenance.clone().call(request),
             path if path.starts_with("/muster.v1.Enrolment/") => self.enrolment(self.enrol.clone(), request),
             _ => {
                 self.context.metrics().refuse("unknown_method");

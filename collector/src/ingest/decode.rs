@@ -14,10 +14,12 @@ use prost::Message as _;
 use crate::{
     domain::{
         event::Why,
+        hold::{self, own::OwnWindow},
         host::{
             dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
             slot::ReadingsUpdate,
         },
+        ids::HostNo,
         labels::Facts,
     },
     identity::EnrolFacts,
@@ -221,6 +223,19 @@ pub fn enrolment(request: v1::EnrolRequest, peer: IpAddr) -> Result<EnrolFacts, 
         labels,
         peer,
     })
+}
+
+/// What a machine asks for itself; whose host it is and how much it may are filled in.
+pub fn own_maintenance(request: v1::BeginMaintenance) -> Result<OwnWindow, DecodeError> {
+    let v1::BeginMaintenance { lasts_ms, reason, change } = request;
+    for (what, text) in [("reason", &reason), ("change", &change)] {
+        limit(what, text.len(), STRING_BYTES)?;
+        if text.chars().any(char::is_control) {
+            return Err(DecodeError::Malformed("reason and change are one line each"));
+        }
+    }
+    let lasts_ms = lasts_ms.clamp(0, hold::LONGEST_WINDOW_MS);
+    Ok(OwnWindow { host: HostNo(0), lasts_ms, reason, change, most_ms: 0 })
 }
 
 fn greeting(hello: v1::Hello) -> Result<Greeting, DecodeError> {

@@ -1,6 +1,6 @@
 //! EDGE. The door for agents: TCP and TLS, enrolment, sessions, and every limit of the wire.
 //!
-//! [`acceptor`] lets connections in, [`connection`] speaks HTTP/2 on one, [`enrolment`] and [`session`] answer the two
+//! [`acceptor`] lets connections in, [`connection`] speaks HTTP/2 on one, [`enrolment`], [`session`] and [`maintenance`] answer the
 //! services; [`stream`] is what a session does all day, [`lane`] how records are kept before they are acknowledged.
 //! [`decode`] is the only place that knows what is inside messages. [`look`] looks at hosts that fell silent.
 //!
@@ -17,6 +17,7 @@ mod exchange;
 pub mod lane;
 pub mod limits;
 pub mod look;
+mod maintenance;
 pub mod metrics;
 pub mod refusal;
 pub mod session;
@@ -93,6 +94,8 @@ pub struct Rooms {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// `HOST:PORT`s that agents are told to dial.
     pub addresses: Vec<String>,
+    /// How long within 24 hours a machine may be in maintenance by its own word, in milliseconds; 0: never.
+    pub own_maintenance_ms: i64,
 }
 
 /// The door's state, shared by everything in it.

@@ -11,6 +11,7 @@ pub mod handoffs;
 pub mod heartbeats;
 pub mod holds;
 pub mod incident;
+mod own;
 pub mod pages;
 pub mod parents;
 pub mod problem;
@@ -323,6 +324,8 @@ impl Desk {
             Command::AddOverride(asked) => self.add_override(by, asked, now, &mut step),
             Command::EndOverride(no) => self.end_override(by, *no, now, &mut step),
             Command::Alerts(alerts) => self.take_alerts(alerts, now, &mut step),
+            Command::BeginOwn(asked) => self.begin_own(by, asked, now, &mut step),
+            Command::EndOwn(host) => self.end_own(by, *host, now, &mut step),
             Command::EndHold(no) => self.end_hold(by, *no, now, &mut step),
             Command::Ping(ping) => self.pinged(ping, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),

@@ -1,6 +1,7 @@
 //! Holds: maintenance windows (planned) and silences (a person's word). While one lasts, incidents that it covers page
 //! nobody; they are seen all the same, and page when it ends with the trouble still there.
 
+pub mod own;
 mod scope;
 mod when;
 
@@ -10,7 +11,11 @@ pub use self::{
     scope::{Labels, Scope, Subject, confirmed_labels, what_of},
     when::When,
 };
-use super::{calendar::Span, ids::HoldNo, time::Timestamp};
+use super::{
+    calendar::Span,
+    ids::{HoldNo, HostNo},
+    time::Timestamp,
+};
 
 /// Longest single maintenance window, in milliseconds: 31 days.
 pub const LONGEST_WINDOW_MS: i64 = 31 * 86_400_000;
@@ -65,6 +70,9 @@ pub struct Hold {
     pub ended: Option<(Timestamp, String)>,
     /// How its last occurrence ended.
     pub outcome: Option<Outcome>,
+    /// The host that began it over itself.
+    #[serde(default)]
+    pub own: Option<HostNo>,
 }
 
 /// How an occurrence ended.
@@ -133,7 +141,7 @@ mod tests {
         let (scope, by, reason) = (Scope::default(), "ann".into(), "new disks".into());
         let (made, no) = (Timestamp::from_ms(0), HoldNo(3));
         let (kind, change) = (Kind::Maintenance, "CHG123".to_owned());
-        Hold { no, version: 1, kind, scope, when, reason, change, by, made, ended: None, outcome: None }
+        Hold { no, version: 1, kind, scope, when, reason, change, by, made, ended: None, outcome: None, own: None }
     }
 
     fn at(hours: i64) -> Timestamp {

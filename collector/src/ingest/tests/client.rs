@@ -82,6 +82,7 @@ impl World {
             sessions: Sessions::default(),
             snapshot: watch::channel(Arc::default()).1,
             addresses: vec!["collector:7460".into()],
+            own_maintenance_ms: 4 * 3_600_000,
         };
         let context = Context::new(rooms).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -114,6 +114,7 @@ impl NewHold {
             made: now,
             ended: None,
             outcome: None,
+            own: None,
         })
     }
 

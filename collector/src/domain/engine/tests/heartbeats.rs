@@ -119,6 +119,7 @@ fn a_window_for_its_site_holds_its_page_back_and_the_trouble_joins_that_of_its_h
         made: Timestamp::from_ms(START),
         ended: None,
         outcome: None,
+        own: None,
     };
     fleet.operator(Command::AddHold(Box::new(hold)));
     says(&mut fleet, Signal::Fail(None));

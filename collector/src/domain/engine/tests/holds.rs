@@ -29,6 +29,7 @@ fn hold(kind: Kind, host: &str, when: When) -> Command {
         made,
         ended: None,
         outcome: None,
+        own: None,
     }))
 }
 

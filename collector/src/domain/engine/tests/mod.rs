@@ -24,6 +24,7 @@ mod heartbeats;
 mod holds;
 mod labels;
 mod oncall;
+mod own;
 mod table;
 mod watchers;
 

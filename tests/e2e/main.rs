@@ -42,6 +42,7 @@ mod settings;
 mod sla;
 mod trends;
 mod upgrade;
+mod watchdog;
 mod wrong_clock;
 
 use std::time::Duration;

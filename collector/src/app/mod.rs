@@ -8,6 +8,7 @@ mod housekeeping;
 mod pulse;
 mod settings;
 mod trends;
+mod watchdog;
 
 use std::{
     collections::VecDeque,
@@ -220,6 +221,7 @@ impl House {
         let ready = Arc::new(AtomicBool::new(false));
         let router = self.router(ports, tls.is_some(), ready.clone())?;
         let trends = self.trends()?;
+        let watched = watchdog::all(&self, &ports.url)?;
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(self.first, engine_stopped));
         let housekeeping = housekeeping::Housekeeping {
@@ -230,6 +232,7 @@ impl House {
         };
         tasks.spawn(housekeeping.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
+        watched.start(&mut tasks, &stopped);
         tasks.spawn(serve_agents(grpc, self.door, stopped.clone()));
         tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
         tasks.spawn(serve_cli(self.config.state.join("api.sock"), router, stopped));

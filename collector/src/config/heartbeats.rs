@@ -89,7 +89,7 @@ fn expected(section: &mut Section<'_, '_>) -> Option<Expectation> {
     }
 }
 
-fn time(
+pub(super) fn time(
     section: &mut Section<'_, '_>,
     key: &'static str,
     expected: &'static str,

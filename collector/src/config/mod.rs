@@ -17,6 +17,7 @@ mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod watchdogs;
 
 pub use self::{
     agreements::parse_agreement,
@@ -56,6 +57,8 @@ pub struct Config {
     pub agreements: Vec<crate::domain::sla::report::Declared>,
     /// Other people's jobs that say when they have run.
     pub heartbeats: Vec<crate::domain::heartbeat::Heartbeat>,
+    /// What misses this collector when it falls silent.
+    pub watchdogs: Vec<crate::notify::watchdog::WatchdogConfig>,
     /// Labels by rule, in order; later wins.
     pub host_rules: Vec<crate::domain::label_rule::HostRule>,
     /// Things without an agent.

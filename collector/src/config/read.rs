@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::{
     Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, oncall, receivers, rules,
     section::{Section, Source},
-    settings,
+    settings, watchdogs,
 };
 use crate::{
     domain::{device::declared::Fleet, hold::own, oncall::Messenger, rules::Unit},
@@ -65,6 +65,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         roster,
         agreements: agreements::read_all(all.tables("agreement", agreements::MOST)),
         heartbeats: heartbeats::read(all.tables("heartbeat", heartbeats::MOST)),
+        watchdogs: watchdogs::read(all.tables("watchdog", watchdogs::MOST)),
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
         devices: devices::read(all.tables("device", devices::MOST), fleet.as_ref()),
         rules: rules::read(all.table("rules"), all.table("overrides")),

@@ -6,6 +6,7 @@ mod heartbeats;
 mod oncall;
 mod receivers;
 mod settings;
+mod watchdogs;
 
 use std::path::Path;
 
@@ -47,6 +48,7 @@ fn example_switched_on(folder: &Path) -> String {
         ("twilio.token", "hunter2"),
         ("tools.token", "hunter2"),
         ("page.sh", "#!/bin/sh"),
+        ("watchdog.url", "https://hc-ping.com/hunter2"),
     ] {
         std::fs::write(folder.join(name), content).unwrap();
     }
@@ -122,6 +124,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[policy]]\n[[policy.step]]\n",
         "[[route]]\n",
         "[[heartbeat]]\nname = \"x\"\n",
+        "[[watchdog]]\nname = \"x\"\n",
         "[[host_rule]]\nname = \"x\"\n",
         "[[device]]\nname = \"x\"\naddress = \"y\"\n",
         "[[settings]]\n",
@@ -153,6 +156,7 @@ fn every_key_that_is_read_stands_in_the_example() {
                 "step",
                 "route",
                 "heartbeat",
+                "watchdog",
                 "host_rule",
                 "rules",
                 "grpc",

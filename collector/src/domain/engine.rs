@@ -77,7 +77,7 @@ impl Engine {
             assets: loaded.assets.clone(),
             settling_until: None,
             waited_for: 0,
-            snapshot: Snapshot { at: now, started: now, ..Snapshot::default() },
+            snapshot: Snapshot { at: now, started: now, last_ran: loaded.last_ran, ..Snapshot::default() },
             dirty_hosts: BTreeSet::new(),
             dirty_incidents: BTreeSet::new(),
             dirty_holds: true,
@@ -392,6 +392,7 @@ impl Engine {
                     _ => Answer::Refused("not about one host".into()),
                 }
             }
+            Command::AreYouThere => return Answer::Done,
             // What a job says is no change by a person.
             Command::Ping(_) => {
                 let (step, answer) = self.desk.command(by, command, now);
@@ -429,7 +430,7 @@ fn address(host: &Host) -> Option<IpAddr> {
 
 fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
     let (action, subject, detail) = match command {
-        Command::Label { .. } | Command::Assets { .. } | Command::Alerts(_) => {
+        Command::Label { .. } | Command::Assets { .. } | Command::Alerts(_) | Command::AreYouThere => {
             ("host.label", String::new(), String::new())
         }
         Command::Admit { host, admission } => ("host.admit", host.to_string(), format!("{admission:?}").to_lowercase()),

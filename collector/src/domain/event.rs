@@ -342,6 +342,8 @@ pub enum Command {
     Ping(Box<Ping>),
     /// What others say is wrong. Answers what became of it.
     Alerts(Vec<Alert>),
+    /// Answer: that you do says that you decide, and that what you decided is durable.
+    AreYouThere,
     /// Send a test page to a receiver.
     TestPage {
         /// Which receiver.

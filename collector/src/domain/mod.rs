@@ -6,7 +6,8 @@
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
 //! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`oncall`] who is called, [`calendar`] what clocks and dates of named zones
-//! come to; [`heartbeat`] is what other people's jobs say of themselves; [`sla`] is what was promised of uptime, and kept.
+//! come to; [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
+//! [`sla`] is what was promised of uptime, and kept.
 
 pub mod alert;
 pub mod assets;
@@ -36,3 +37,4 @@ pub mod snapshot;
 pub mod time;
 pub mod trend;
 pub mod watch;
+pub mod watchdog;

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// When this collector started.
     pub started: Timestamp,
+    /// Until when the one before it ran.
+    pub last_ran: Option<Timestamp>,
     /// Until when hosts that were up before a restart are given time to come back.
     pub settling_until: Option<Timestamp>,
     /// All hosts.

@@ -29,4 +29,5 @@ mod text;
 mod told;
 mod trouble;
 pub mod twilio;
+pub mod watchdog;
 pub mod webhook;

@@ -330,7 +330,8 @@ impl Desk {
             Command::Ping(ping) => self.pinged(ping, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
-            Command::Label { .. }
+            Command::AreYouThere
+            | Command::Label { .. }
             | Command::Assets { .. }
             | Command::Admit { .. }
             | Command::Device { .. }

@@ -26,6 +26,7 @@ mod labels;
 mod oncall;
 mod own;
 mod table;
+mod watchdog;
 mod watchers;
 
 const START: i64 = 1_790_000_000_000;

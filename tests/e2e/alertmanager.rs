@@ -26,6 +26,30 @@ async fn a_real_alertmanager_shows_exactly_one_alert_then_its_resolution() {
     assert_eq!(resolved.body["alerts"].as_array().map(Vec::len), Some(1));
 }
 
+#[tokio::test]
+async fn a_real_alertmanager_that_crashes_in_mid_incident_knows_it_again_and_resolves_it_only_when_it_is_over() {
+    let told = Webhook::start().await;
+    let mut alertmanager = Alertmanager::start(&told.url()).await;
+    let collector = Collector::start(&alertmanager.receiver()).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+    agent.kill().await;
+    let look = || async { alertmanager.alerts().await.pop() };
+    let before = eventually("an alert", s(20), look).await;
+
+    alertmanager.crash().await;
+    // It hears the whole picture each minute.
+    let look = || async { alertmanager.alerts().await.pop() };
+    let after = eventually("the alert after the crash", s(90), look).await;
+    assert_eq!((&after["startsAt"], &after["fingerprint"]), (&before["startsAt"], &before["fingerprint"]));
+    let resolved = || told.messages().into_iter().filter(|message| message.body["status"] == "resolved").count();
+    assert_eq!(resolved(), 0, "{:#?}", told.messages());
+
+    agent.run();
+    eventually("Alertmanager passes the resolution on", s(60), || async { (resolved() > 0).then_some(()) }).await;
+    assert!(alertmanager.alerts().await.is_empty());
+    assert_eq!(resolved(), 1, "{:#?}", told.messages());
+}
+
 /// What routes and inhibitions may rely on, in the mirror and in `muster-paging.rules.yml` alike.
 const LABELS: [&str; 7] = ["alertname", "instance", "job", "host", "site", "class", "severity"];
 

@@ -18,6 +18,7 @@ mod devices;
 mod disk;
 mod exporter;
 mod exposition;
+mod forwarded;
 mod grafana;
 mod heartbeats;
 mod hostile;

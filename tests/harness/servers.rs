@@ -90,8 +90,8 @@ impl Prometheus {
 #[derive(Debug)]
 pub struct Alertmanager {
     port: u16,
-    _process: Process,
-    _home: TempDir,
+    process: Option<Process>,
+    home: TempDir,
 }
 
 impl Alertmanager {
@@ -100,22 +100,56 @@ impl Alertmanager {
     /// # Panics
     /// When it does not get ready.
     pub async fn start(webhook: &str) -> Self {
-        let (home, port) = (TempDir::new().expect("a directory"), free_port());
-        let config = format!(
+        Self::with(&format!(
             "route: {{receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 1s}}\n\
              receivers: [{{name: hook, webhook_configs: [{{url: '{webhook}', send_resolved: true}}]}}]\n"
-        );
-        let file = home.path().join("alertmanager.yml");
-        std::fs::write(&file, config).expect("a file in a directory of our own");
+        ))
+        .await
+    }
+
+    /// Starts it with a configuration of the story's.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn with(config: &str) -> Self {
+        let mut alone = Self { port: free_port(), process: None, home: TempDir::new().expect("a directory") };
+        std::fs::write(alone.home.path().join("alertmanager.yml"), config).expect("a file in a directory of our own");
+        alone.run().await;
+        alone
+    }
+
+    async fn run(&mut self) {
+        let (home, port) = (self.home.path(), self.port);
         let mut command = Command::new(installed("prometheus-alertmanager", "prometheus-alertmanager"));
         command
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}", home.path().join("data").display()))
+            .arg(format!("--config.file={}", home.join("alertmanager.yml").display()))
+            .arg(format!("--storage.path={}", home.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--cluster.listen-address=");
-        let mut process = Process::start("alertmanager", &mut command, &home.path().join("log"));
+        let mut process = Process::start("alertmanager", &mut command, &home.join("log"));
         ready(&mut process, format!("http://127.0.0.1:{port}/-/ready")).await;
-        Self { port, _process: process, _home: home }
+        self.process = Some(process);
+    }
+
+    /// Kills it (SIGKILL) and starts it again: it has forgotten every alert.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn crash(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill().await;
+        }
+        self.run().await;
+    }
+
+    /// Tells it of alerts, as a Prometheus does.
+    ///
+    /// # Panics
+    /// When it does not take them.
+    pub async fn post(&self, alerts: &Value) {
+        let request = http::client().post(format!("http://127.0.0.1:{}/api/v2/alerts", self.port));
+        let request = request.header("content-type", "application/json").body(alerts.to_string());
+        assert_eq!(request.send().await.expect("Alertmanager answers").status(), 200, "{alerts:#}");
     }
 
     /// The receiver for `collector.toml`.

@@ -8,13 +8,14 @@ use super::{
     print::Column,
 };
 
-const HEARTBEATS: [Column; 6] = [
+const HEARTBEATS: [Column; 7] = [
     ("name", "name"),
     ("state", "state"),
     ("expected", "expected"),
     ("last", "last_signal"),
     ("last success", "last_success"),
     ("due", "due"),
+    ("next run", "next_run"),
 ];
 
 /// `heartbeat ...`

@@ -11,6 +11,7 @@ use crate::domain::{
     heartbeat::{
         Heartbeat,
         expectation::{Deadline, Expectation},
+        schedule::Schedule,
     },
     rules::Unit,
 };
@@ -49,7 +50,7 @@ fn heartbeat(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool) -> Opti
     let expected = expected?;
     let usual_ms = match &expected {
         Expectation::Every(period_ms) => USUAL_GRACE_MS.min(*period_ms),
-        Expectation::By(_) => USUAL_GRACE_MS,
+        Expectation::By(_) | Expectation::At(_) => USUAL_GRACE_MS,
     };
     Some(Heartbeat {
         name: name?,
@@ -62,29 +63,56 @@ fn heartbeat(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool) -> Opti
     })
 }
 
+/// The four ways to say when it runs; of each heartbeat one is set.
+const WAYS: [&str; 4] = ["period", "by", "cron", "on_calendar"];
+const EITHER: &str = "one of period = \"1 d\", by = \"03:00\", cron = \"0 3 * * *\" or on_calendar = \"*-*-* 03:00\"";
+
 fn expected(section: &mut Section<'_, '_>) -> Option<Expectation> {
-    let (every, by) = (section.has("period"), section.has("by"));
-    let period_ms = time(section, "period", PERIOD, &PERIOD_S);
-    let time = section.text("by", "a time of the day such as 03:00", clock);
-    let weekdays = section.texts("days", WEEKDAY, 7, |text| weekday_of(text).ok_or_else(|| WEEKDAY.to_owned()));
-    section.knows("zone");
-    match (every, by) {
-        (true, false) => {
-            let reason = "no such key beside period: days and zone belong to by";
-            section.refuse("zone", reason);
-            if weekdays.is_some() {
-                section.wrong("days", reason);
-            }
-            period_ms.map(Expectation::Every)
+    let given: Vec<&str> = WAYS.into_iter().filter(|key| section.has(key)).collect();
+    WAYS.into_iter().filter(|key| !given.contains(key)).for_each(|key| section.knows(key));
+    if given != ["by"] {
+        section.knows("days");
+    }
+    let [way] = given.as_slice() else {
+        section.knows("zone");
+        for key in given.iter().chain(&["zone", "days"]) {
+            section.refuse(key, EITHER);
         }
-        (false, true) => {
+        section.wrong("period", EITHER);
+        return None;
+    };
+    if *way != "by" {
+        section.refuse("days", "no such key here: days belongs to by");
+    }
+    match *way {
+        "period" => {
+            section.knows("zone");
+            section.refuse("zone", "no such key beside period: a period is the same by every clock");
+            time(section, "period", PERIOD, &PERIOD_S).map(Expectation::Every)
+        }
+        "by" => {
+            let time = section.text("by", "a time of the day such as 03:00", clock);
+            let days = section.texts("days", WEEKDAY, 7, |text| weekday_of(text).ok_or_else(|| WEEKDAY.to_owned()));
             let zone = zone_name(section)?;
-            Some(Expectation::By(Deadline { zone, weekdays: weekdays.unwrap_or_default(), time: time? }))
+            Some(Expectation::By(Deadline { zone, weekdays: days.unwrap_or_default(), time: time? }))
+        }
+        "cron" => {
+            let zone = zone_name(section);
+            let schedule = section.text("cron", "five fields in quotes", |text| {
+                // Without a zone the fields are checked all the same.
+                Schedule::cron(text, zone.as_deref().unwrap_or("UTC"))
+            });
+            zone.and(schedule).map(|schedule| Expectation::At(Box::new(schedule)))
         }
         _ => {
-            section.refuse("zone", "period, or by with a zone");
-            section.wrong("period", "either period = \"1 d\", or by = \"03:00\" with a zone");
-            None
+            let zone = if section.has("zone") { zone_name(section).ok_or(()) } else { Ok(String::new()) };
+            if zone.as_ref().is_ok_and(String::is_empty) {
+                section.knows("zone");
+            }
+            let named = zone.as_deref().unwrap_or("UTC");
+            let read = |text: &str| Schedule::on_calendar(text, Some(named).filter(|zone| !zone.is_empty()));
+            let schedule = section.text("on_calendar", "a calendar event in quotes", read);
+            zone.ok().and(schedule).map(|schedule| Expectation::At(Box::new(schedule)))
         }
     }
 }

@@ -1,7 +1,9 @@
-//! When a job is expected to have run: each period, or by a time of the day in a zone.
+//! When a job is expected to have run: each period, by a time of the day in a zone, or after each time at which a crontab or
+//! a timer begins it.
 
 use jiff::civil::{Date, Time};
 
+use super::schedule::Schedule;
 use crate::domain::{
     calendar::{self, Edge, weekday_word},
     rules::Unit,
@@ -10,6 +12,8 @@ use crate::domain::{
 
 /// Days that are looked at for the deadline before or after: a week and one that a change of the clock may take.
 const DAYS: usize = 9;
+/// A job's clock may be ahead of ours by so much: what it says as early belongs to the run that is due.
+const AHEAD_MS: i64 = 2_000;
 
 /// When a success is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub enum Expectation {
     Every(i64),
     /// By a time of the day.
     By(Deadline),
+    /// After each time at which it is begun.
+    At(Box<Schedule>),
 }
 
 /// A time of the day on some days of the week.
@@ -47,6 +53,23 @@ impl Expectation {
         match self {
             Self::Every(period_ms) => now.plus_ms(*period_ms),
             Self::By(deadline) => deadline.after(now.plus_ms(-grace_ms - 1)),
+            Self::At(schedule) => schedule.after(now.plus_ms(-grace_ms - 1)),
+        }
+    }
+
+    /// The first time after `now` at which a run begins, where that is known.
+    #[must_use]
+    pub fn next_run(&self, now: Timestamp) -> Option<Timestamp> {
+        if let Self::At(schedule) = self { Some(schedule.after(now)) } else { None }
+    }
+
+    /// When a success may come that is due at `due`, and came so long before that the last time.
+    #[must_use]
+    pub fn earliest(&self, due: Timestamp, lead_ms: i64, grace_ms: i64) -> Timestamp {
+        match self {
+            // It cannot have run before it is begun.
+            Self::At(_) => due.plus_ms(-AHEAD_MS),
+            Self::Every(_) | Self::By(_) => due.plus_ms(-lead_ms - grace_ms),
         }
     }
 
@@ -59,6 +82,8 @@ impl Expectation {
         let deadline = match self {
             Self::Every(period_ms) => return Met { next: now.plus_ms(*period_ms), lead_ms: Some(0) },
             Self::By(deadline) => deadline,
+            // A run by hand in between is none of those that are begun.
+            Self::At(schedule) => return Met { next: schedule.after(now.plus_ms(AHEAD_MS)), lead_ms: None },
         };
         let due = due.unwrap_or_else(|| deadline.after(now.plus_ms(-grace_ms - 1)));
         let met = if now <= due.plus_ms(grace_ms) {
@@ -81,16 +106,18 @@ impl Expectation {
         match self {
             Self::Every(period_ms) => back.plus_ms(*period_ms),
             Self::By(deadline) => deadline.after(due.max(back)),
+            Self::At(schedule) => schedule.after(due.max(back)),
         }
     }
 
-    /// In words: `every 1 d`, `by 03:00 Europe/Berlin on mon, fri`.
+    /// In words: `every 1 d`, `by 03:00 Europe/Berlin on mon, fri`, `at 0 3 * * * Europe/Berlin`.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
             #[expect(clippy::cast_precision_loss, reason = "at most a year in milliseconds")]
             Self::Every(period_ms) => format!("every {}", Unit::Time.show(*period_ms as f64 / 1_000.0)),
             Self::By(deadline) => deadline.words(),
+            Self::At(schedule) => schedule.words(),
         }
     }
 }

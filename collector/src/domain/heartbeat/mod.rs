@@ -1,10 +1,11 @@
 //! Heartbeats of other people's jobs: a cron job or backup says that it has run, and is missed when it does not.
 //!
-//! A job that has never said anything is no trouble. Once it has, a success is due each period, or by a time of the day;
-//! when that and the grace have passed without one, it is late. What could not be heard because the collector itself was
+//! A job that has never said anything is no trouble. Once it has, a success is due each period, by a time of the day, or
+//! after each time at which a crontab or a timer begins it; when that and the grace have passed without one, it is late. What could not be heard because the collector itself was
 //! away is not held against the job: [`HeartbeatRow::away`].
 
 pub mod expectation;
+pub mod schedule;
 pub mod secrets;
 #[cfg(test)]
 mod tests;
@@ -251,7 +252,8 @@ impl Heartbeat {
         if row.started.is_some_and(|started| from <= started.plus_ms(self.grace_ms)) {
             next.started = None;
         }
-        let (earliest, latest) = (row.due.plus_ms(-row.lead_ms - self.grace_ms), row.due.plus_ms(self.grace_ms));
+        let earliest = self.expected.earliest(row.due, row.lead_ms, self.grace_ms);
+        let latest = row.due.plus_ms(self.grace_ms);
         let ends = row.started.map(|started| started.plus_ms(self.grace_ms));
         if from <= ends.map_or(latest, |ends| ends.max(latest)) && earliest <= to {
             next.due = self.expected.due_after_absence(row.due, to);

@@ -1,6 +1,6 @@
 //! A clock that the test moves: late, grace, runs, failures, absences of the collector and changes of the clock.
 
-use super::{expectation::Deadline, *};
+use super::{expectation::Deadline, schedule::Schedule, *};
 
 const HOUR: i64 = 3_600_000;
 const MINUTE: i64 = 60_000;
@@ -173,4 +173,46 @@ fn what_a_job_said_is_evidence_by_its_last_line() {
     assert_eq!(summary, "backup failed");
     assert!(evidence.contains("it said: rsync: no space left") && !evidence.contains('\u{7}'), "{evidence}");
     assert!(evidence.contains("every 1 h") && evidence.contains("never yet"), "{evidence}");
+}
+
+/// Begun at 03:00 in Berlin (02:00 UTC in winter), half an hour for it.
+fn begun_at_three() -> Heartbeat {
+    let schedule = Schedule::cron("0 3 * * *", "Europe/Berlin").unwrap();
+    job(Expectation::At(Box::new(schedule)), 30 * MINUTE)
+}
+
+#[test]
+fn a_run_that_a_crontab_begins_is_missed_when_start_and_grace_have_passed_and_one_by_hand_replaces_none() {
+    let job = begun_at_three();
+    let row = says(&job, None, Signal::Success, "2026-11-29T02:10:00Z");
+    assert_eq!(row.due, at("2026-11-30T02:00:00Z"));
+    let by_hand = says(&job, Some(&row), Signal::Success, "2026-11-29T12:00:00Z");
+    assert_eq!(by_hand.due, at("2026-11-30T02:00:00Z"));
+    assert_eq!(state(&job, &by_hand, "2026-11-30T02:29:59.999Z"), State::Up);
+    assert_eq!(job.standing(Some(&by_hand), at("2026-11-30T09:00:00Z")), (State::Late, at("2026-11-30T02:30:00Z")));
+    let late = says(&job, Some(&by_hand), Signal::Success, "2026-11-30T09:00:00Z");
+    assert_eq!((late.due, state(&job, &late, "2026-11-30T09:00:00Z")), (at("2026-12-01T02:00:00Z"), State::Up));
+    let ahead = says(&job, Some(&late), Signal::Success, "2026-12-01T01:59:59Z");
+    assert_eq!(ahead.due, at("2026-12-02T02:00:00Z"), "its clock is a second ahead");
+    let first = says(&job, None, Signal::Start, "2026-11-29T02:00:01Z");
+    assert_eq!(state(&job, &first, "2026-11-29T02:30:00Z"), State::Running);
+    assert_eq!(state(&job, &first, "2026-11-29T02:30:01Z"), State::Overrun);
+}
+
+#[test]
+fn an_absence_before_a_run_begins_excuses_nothing_and_one_from_then_on_does() {
+    let job = begun_at_three();
+    let row = says(&job, None, Signal::Success, "2026-11-28T02:10:00Z");
+    assert_eq!(job.away(&row, at("2026-11-29T01:00:00Z"), at("2026-11-29T01:59:00Z")), row);
+    let over = job.away(&row, at("2026-11-29T01:00:00Z"), at("2026-11-29T02:00:30Z"));
+    assert_eq!(over.due, at("2026-11-30T02:00:00Z"));
+    let long = job.away(&row, at("2026-11-29T02:20:00Z"), at("2026-12-03T12:00:00Z"));
+    assert_eq!(long.due, at("2026-12-04T02:00:00Z"));
+}
+
+#[test]
+fn the_first_run_of_a_schedule_is_known_before_its_first_word() {
+    let expected = begun_at_three().expected;
+    assert_eq!(expected.next_run(at("2026-11-29T02:00:00Z")), Some(at("2026-11-30T02:00:00Z")));
+    assert_eq!(hourly().expected.next_run(at("2026-11-29T02:00:00Z")), None);
 }

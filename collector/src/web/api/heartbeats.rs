@@ -41,7 +41,7 @@ fn item(web: &Web, caller: &Caller, view: &HeartbeatView) -> Value {
         "labels": job.labels.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "last_ping": text(row.map(|row| row.pinged)), "last_signal": row.map(|row| signal_words(row.signal)),
         "last_success": text(row.and_then(|row| row.success)), "due": text(row.map(|row| row.due)),
-        "alarm": text(row.map(|row| job.alarm_at(row))), "started": text(row.and_then(|row| row.started)),
+        "next_run": text(job.expected.next_run(web.now())), "alarm": text(row.map(|row| job.alarm_at(row))), "started": text(row.and_then(|row| row.started)),
         "took_seconds": row.and_then(|row| row.took_ms).map(|ms| ms / 1_000), "said": row.map(|row| row.said.clone()),
         "url": url_of(web, caller, &job.name),
     })

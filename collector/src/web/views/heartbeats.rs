@@ -28,6 +28,7 @@ struct Job {
     success: Option<When>,
     took: Option<String>,
     due: Option<String>,
+    next_run: Option<String>,
     said: String,
     line: Option<String>,
 }
@@ -63,6 +64,7 @@ fn job(web: &Web, caller: &Caller, view: &HeartbeatView) -> Job {
         success: row.and_then(|row| row.success).map(when),
         took: row.and_then(|row| row.took_ms).map(words::duration),
         due: row.map(|row| words::clock_time(row.due, &web.zone)),
+        next_run: job.expected.next_run(web.now()).map(|at| words::clock_time(at, &web.zone)),
         said: row.map(|row| row.said.trim().to_owned()).unwrap_or_default(),
         line: url_of(web, caller, &job.name).map(|url| format!("&& curl -fsS -m 10 --retry 5 {url}")),
     }

@@ -16,7 +16,7 @@ pub(super) fn answers() -> Value {
             "host": maybe_text, "site": maybe_text,
             "labels": { "type": "object", "additionalProperties": { "type": "string" } },
             "last_ping": maybe_time, "last_signal": maybe_text, "last_success": maybe_time, "due": maybe_time,
-            "alarm": maybe_time, "started": maybe_time, "took_seconds": maybe_whole, "said": maybe_text,
+            "alarm": maybe_time, "next_run": maybe_time, "started": maybe_time, "took_seconds": maybe_whole, "said": maybe_text,
             "url": maybe_text }),
     );
     json!({ "HeartbeatList": list_of(heartbeat.clone()), "Heartbeat": heartbeat })

@@ -151,17 +151,8 @@ impl House {
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let ((mailbox, events), sessions) = (Mailbox::new(), Sessions::default());
-        let (outbox, deliveries) = Outbox::start(notify::outbox::Setup {
-            receivers: config.receivers.clone(),
-            base_url: ports.url.clone(),
-            mailbox: mailbox.clone(),
-            metrics: notify::metrics::NotifyMetrics::register(&registry)?,
-            clock: clock.clone(),
-            snapshots: snapshot.clone(),
-            links: Links::open(&config.state)?,
-            pending: queued(&loaded),
-            patience: notify::outbox::Patience::default(),
-        })?;
+        let (pending, snapshots) = (queued(&loaded), snapshot.clone());
+        let (outbox, deliveries) = outbox(&config, ports, &registry, &clock, (mailbox.clone(), snapshots, pending))?;
         let door = ingest::Context::new(ingest::Rooms {
             identity: identity.clone(),
             store: store.clone(),
@@ -276,6 +267,27 @@ impl House {
         };
         Ok(web::router(context, exposition))
     }
+}
+
+/// Who sends pages, and what it knows: those that are queued already.
+fn outbox(
+    config: &Config,
+    ports: &Ports,
+    registry: &Registry,
+    clock: &Clock,
+    (mailbox, snapshots, pending): (Mailbox, watch::Receiver<Arc<Snapshot>>, Vec<Page>),
+) -> anyhow::Result<(Outbox, Workers)> {
+    Ok(Outbox::start(notify::outbox::Setup {
+        receivers: config.receivers.clone(),
+        base_url: ports.url.clone(),
+        mailbox,
+        metrics: notify::metrics::NotifyMetrics::register(registry)?,
+        clock: clock.clone(),
+        snapshots,
+        links: Links::open(&config.state)?,
+        pending,
+        patience: notify::outbox::Patience::default(),
+    })?)
 }
 
 impl Running {

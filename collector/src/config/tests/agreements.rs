@@ -9,6 +9,16 @@ fn refused(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_example_is_read_as_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let agreements = read(&example_switched_on(folder.path())).unwrap().agreements;
+    let [shop] = agreements.as_slice() else { panic!("{agreements:?}") };
+    assert_eq!((shop.agreement.name.as_str(), shop.period.word().as_str()), ("web shop", "month"));
+    assert_eq!(shop.scope.words(), "host web-*, site Berlin, class server, service=shop");
+    assert_eq!((shop.agreement.service_hours.len(), shop.agreement.holidays.len()), (1, 2));
+}
+
+#[test]
 fn a_name_and_a_target_are_enough() {
     let agreement = parse_agreement("name = \"web\"\ntarget = 99.90\n", Path::new("web.toml")).unwrap();
     assert_eq!((agreement.name.as_str(), agreement.target.percent().as_str()), ("web", "99.9"));

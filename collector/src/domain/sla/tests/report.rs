@@ -121,6 +121,7 @@ fn planned_work_counts_from_when_it_was_planned_and_to_where_it_was_ended() {
         made: ms(made),
         ended: ended.map(|at| (ms(at), "ann".into())),
         outcome: None,
+        own: None,
     };
     let host = Subject { name: "web-1", site: None, class: None, labels: Labels(&[]) };
     let other = Subject { name: "db-1", ..host };

@@ -113,7 +113,8 @@ impl AliveLog {
         self.spans.iter().map(line).collect()
     }
 
-    fn reach(&mut self, boot_id: [u8; 16], now: Moment) {
+    /// The agent lives now: the open span reaches until here, or another begins.
+    pub fn reach(&mut self, boot_id: [u8; 16], now: Moment) {
         let limit_ms = self.promised_ms + LATE_MS;
         match self.spans.back_mut().filter(|span| span.end == End::Open) {
             Some(span)

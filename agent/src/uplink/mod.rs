@@ -335,7 +335,10 @@ impl Uplink {
     fn hello(&self) -> v1::Hello {
         let (now, spool) = (self.now(), &self.parts.spool);
         let clock = |at: Moment| Some(v1::Clock { wall_ms: at.wall_ms, boottime_ms: at.boottime_ms });
-        let alive = self.alive.spans().map(|span| v1::AliveSpan {
+        // It lives now, too; in the file that stands with the next entry.
+        let mut lives = self.alive.clone();
+        lives.reach(self.parts.host.boot_id(), now);
+        let alive = lives.spans().map(|span| v1::AliveSpan {
             boot_id: span.boot_id.to_vec(),
             from: clock(span.from),
             to: clock(span.to),

@@ -91,7 +91,7 @@ impl Ledger {
                 let (from, until) = (proof.from.max(at), proof.to.min(to));
                 if from < until {
                     rows.extend(self.entry(at, from, self.observed, None, now));
-                    let says = "the host's own alive log: it ran, with the same boot id, unseen from here";
+                    let says = "the host's own alive log: it ran, unseen from here";
                     rows.extend(self.entry(from, until, Observed::Unreachable, Some(says), now));
                     at = until;
                 }

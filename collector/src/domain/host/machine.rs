@@ -29,6 +29,9 @@ const SILENT_LOOKS: u8 = 2;
 /// A host that is down for less than this joins its scope's cut.
 const JOINS_CUT_MS: i64 = 60_000;
 
+/// A host's first readings follow its Hello within this: it has to list all that it has first.
+const GREETING_MS: i64 = 10_000;
+
 /// One host, decided.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -200,7 +203,7 @@ impl Host {
             return;
         }
         self.session = Some(session);
-        self.alive = alive.into_iter().filter(|proof| Some(proof.boot_id) == self.boot_id).collect();
+        self.alive = alive;
         let rebooted = self.boot_id != Some(boot_id);
         let moved = rebooted || self.peer != Some(peer);
         self.up_before = self.up_before.filter(|_| !rebooted);
@@ -388,7 +391,7 @@ impl Host {
     }
 
     fn enter_from(&mut self, from: State, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
-        let alive = if to == State::Up { std::mem::take(&mut self.alive) } else { Vec::new() };
+        let alive = if to == State::Up { self.proven_until(now) } else { Vec::new() };
         // Up is proven from now on only; everything else since its proof.
         let turned = if to == State::Up { now } else { since };
         let spans = self.ledger.turn(to, &cause, turned, &alive, now);
@@ -402,6 +405,17 @@ impl Host {
         step.effects.push(Effect::Record(Row::Liveness(self.row())));
         step.effects.push(Effect::Publish);
         step.changes.push(HostChange::Liveness { from, to, cause, since });
+    }
+
+    /// The host's own proofs. The last reaches to its Hello, and from there to the first readings the stream is proof.
+    fn proven_until(&mut self, now: Timestamp) -> Vec<AliveProof> {
+        let mut alive = std::mem::take(&mut self.alive);
+        let boot_id = self.boot_id;
+        let last = alive.iter_mut().filter(|proof| Some(proof.boot_id) == boot_id).max_by_key(|proof| proof.to);
+        if let Some(last) = last.filter(|last| !last.clean_end && now.since_ms(last.to) <= GREETING_MS) {
+            last.to = now;
+        }
+        alive
     }
 
     pub(super) fn schedule(&mut self, now: Timestamp) {

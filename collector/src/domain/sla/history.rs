@@ -26,7 +26,7 @@ pub struct Observation {
     pub learned: Timestamp,
 }
 
-/// What an observation counts as. A host that may not report is not in service.
+/// What an observation counts as. A host that was never heard of yet, or may not report, is not in service.
 #[must_use]
 pub fn bucket(state: Observed, cause: &Cause) -> Bucket {
     let clean = matches!(cause, Cause::Goodbye(Why::Shutdown | Why::Reboot | Why::Sleep));
@@ -36,7 +36,7 @@ pub fn bucket(state: Observed, cause: &Cause) -> Bucket {
         Observed::Down => Bucket::Down,
         Observed::Unreachable => Bucket::Unreachable,
         Observed::CollectorDown => Bucket::CollectorDown,
-        Observed::Unknown if *cause == Cause::NotAdmitted => Bucket::OutsideHours,
+        Observed::Unknown if matches!(cause, Cause::NotAdmitted | Cause::Enrolled) => Bucket::OutsideHours,
         Observed::Unknown => Bucket::Unknown,
     }
 }

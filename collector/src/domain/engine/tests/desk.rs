@@ -69,14 +69,19 @@ fn the_hosts_own_alive_log_turns_down_into_unreachable_from_here() {
 }
 
 #[test]
-fn another_boot_id_proves_nothing() {
+fn a_reboot_behind_a_cut_leaves_the_gap_between_the_two_boots_and_no_more() {
     let mut fleet = Fleet::of(&[Watch::Normal]);
     fleet.silent_from_now(1);
     fleet.until(100_000);
-    let (from, to) = (Timestamp::from_ms(START), Timestamp::from_ms(START + 60_000));
-    fleet.connect_with(1, [2; 16], vec![AliveProof { boot_id: [2; 16], from, to, clean_end: false }]);
-    let states: Vec<Observed> = fleet.spans(1).iter().map(|span| span.state).collect();
-    assert_eq!(states, [Observed::Down]);
+    let lived = |boot: u8, from: i64, to: i64| {
+        let (from, to) = (Timestamp::from_ms(START + from), Timestamp::from_ms(START + to));
+        AliveProof { boot_id: [boot; 16], from, to, clean_end: false }
+    };
+    fleet.connect_with(1, [2; 16], vec![lived(1, -60_000, 20_000), lived(2, 55_000, 99_500)]);
+    let told: Vec<(Observed, i64)> =
+        fleet.spans(1).iter().map(|span| (span.state, span.to.since_ms(span.from))).collect();
+    // From the Hello to the first readings the stream is proof.
+    assert_eq!(told, [(Observed::Unreachable, 20_000), (Observed::Down, 35_000), (Observed::Unreachable, 45_000)]);
 }
 
 #[test]

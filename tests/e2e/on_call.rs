@@ -88,6 +88,17 @@ async fn who_cannot_be_reached_is_passed_over_the_next_person_is_called_and_both
     let both_twice = ["ann@example.org", "ann@example.org", "bob@example.org", "bob@example.org"];
     assert_eq!(people_told(&server, 4).await, both_twice);
 
+    // What people were called is counted: ann by webhook and mail, bob by mail, and somebody has it.
+    let figures = collector.get("/api/v1/on-call/figures").await.json();
+    let names: Vec<&Value> =
+        figures["people"].as_array().into_iter().flatten().map(|person| &person["person"]).collect();
+    assert_eq!(names, ["ann", "bob"], "{figures:#}");
+    let answers = &figures["answers"];
+    assert_eq!((&answers["acknowledged"], &answers["nobody"]), (&1.into(), &0.into()), "{figures:#}");
+    assert!(answers["median_seconds"].as_i64().is_some_and(|seconds| seconds < 60), "{figures:#}");
+    let shown = collector.cli(&["on-call", "figures", "--per", "week"]).await;
+    assert!(shown.contains("bob") && shown.contains("median_seconds"), "{shown}");
+
     // Somebody stands in from now on, and the next outage is theirs.
     agent.run();
     collector.host_is(&agent.host, "up", s(20)).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     CliError,
-    arguments::{OnCallTask, Tried},
+    arguments::{FiguresOf, OnCallTask, Tried},
     commands::{Desk, encode, query},
     holds::time,
     print::{self, Column},
@@ -22,6 +22,14 @@ const OVERRIDES: [Column; 7] = [
     ("from", "from"),
     ("until", "until"),
     ("by", "by"),
+];
+const FIGURES: [Column; 6] = [
+    ("person", "person"),
+    ("from", "from"),
+    ("days", "days"),
+    ("pages", "pages"),
+    ("at night", "pages_at_night"),
+    ("nights", "nights"),
 ];
 const TOLD: [Column; 4] = [("at", "at"), ("who", "who"), ("through", "through"), ("why", "why")];
 const RECEIVERS: [Column; 1] = [("name", "name")];
@@ -49,11 +57,24 @@ impl Desk {
                 }
                 self.done(Method::POST, "/on-call/overrides", Some(body)).await
             }
+            OnCallTask::Figures(asked) => self.figures(asked).await,
             OnCallTask::Overrides => self.list("/on-call/overrides", "", &OVERRIDES).await,
             OnCallTask::Withdraw { number } => {
                 self.done(Method::DELETE, &format!("/on-call/overrides/{number}"), None).await
             }
         }
+    }
+
+    async fn figures(&self, asked: FiguresOf) -> Result<(), CliError> {
+        let from = asked.from.map(|text| time("from", &text)).transpose()?;
+        let until = asked.until.map(|text| time("until", &text)).transpose()?;
+        let asked = query(&[("from", from), ("until", until), ("per", asked.per)]);
+        let answer = self.client.get(&format!("/on-call/figures?{}", asked.trim_start_matches('&'))).await?;
+        if self.json {
+            return print::json(&answer);
+        }
+        print::table(&FIGURES, &answer["people"])?;
+        print::thing(&answer["answers"])
     }
 
     pub(super) async fn route_test(&self, tried: Tried) -> Result<(), CliError> {

@@ -14,6 +14,22 @@ use super::time::Timestamp;
 /// How far ahead the next occurrence is looked for, in days: one that comes only on 29 February is found.
 const DAYS_AHEAD: usize = 8 * 366 + 1;
 
+/// The night by the clock: from this hour on, and before that one.
+pub const NIGHT: (i8, i8) = (22, 7);
+
+/// A full hour by the clock.
+#[must_use]
+pub const fn hour(hour: i8) -> Time {
+    Time::constant(hour, 0, 0, 0)
+}
+
+/// Whether it is night by the clocks of a zone.
+#[must_use]
+pub fn is_night(at: Timestamp, zone: &TimeZone) -> bool {
+    let hour = instant(at).to_zoned(zone.clone()).hour();
+    hour >= NIGHT.0 || hour < NIGHT.1
+}
+
 /// A half-open stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {

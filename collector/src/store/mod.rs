@@ -7,6 +7,7 @@
 mod assets;
 pub mod attempts;
 mod backup;
+pub mod calls;
 mod chain;
 mod engine_rows;
 pub mod evidence;

@@ -176,6 +176,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(POST "/alerts/webhook", ALERT, "Alerts that an Alertmanager (webhook v4) or Grafana forwards", query [], body Some("AlertWebhook"), "AlertsTaken", post(api::alerts::webhook).layer(DefaultBodyLimit::max(api::alerts::BODY_BYTES))),
     api!(POST "/api/v2/alerts", ALERT, "Alerts as an Alertmanager takes them: Prometheus may name us as one", query [], body Some("PostedAlerts"), "AlertsTaken", post(api::alerts::posted).layer(DefaultBodyLimit::max(api::alerts::BODY_BYTES))),
     api!(GET "/on-call", VIEW, "Who is on call now and in the next four weeks", query [], body None, "OnCallList", get(api::oncall::list)),
+    api!(GET "/on-call/figures", VIEW, "Pages by person, day and night, and how long until somebody had it; four weeks unless said", query ["from", "until", "per"], body None, "OnCallFigures", get(api::figures::show)),
     api!(GET "/on-call/overrides", VIEW, "Who stands in for whom, now or to come", query [], body None, "StandInList", get(api::oncall::overrides)),
     api!(POST "/on-call/overrides", OPERATE, "Somebody else is on call for a time", query [], body Some("NewStandIn"), "StandInMade", post(api::oncall::add)),
     api!(DELETE "/on-call/overrides/{number}", OPERATE, "Whoever has it by the rotation has it again", query [], body None, "Done", delete(api::oncall::withdraw)),

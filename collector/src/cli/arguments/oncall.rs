@@ -20,6 +20,15 @@ Examples:
   muster-collector on-call override ops bob --from '2026-12-24 09:00' --until '2026-12-26 09:00'
   muster-collector on-call override ops bob --for 8h --instead-of ann")]
     Override(StandIn),
+    /// How often people were called, by day and night, and how long until somebody had it
+    #[command(after_help = "\
+A day begins at 7:00 by the clocks of each person (zone of [[person]], else of their rotation), when their night ends. Nights
+are those with at least one page. The last four weeks unless said.
+
+Examples:
+  muster-collector on-call figures --per week
+  muster-collector on-call figures --from '2026-10-01 00:00' --until '2026-11-01 00:00'")]
+    Figures(FiguresOf),
     /// Who stands in for whom, now or to come
     Overrides,
     /// Whoever has it by the rotation has it again
@@ -27,6 +36,20 @@ Examples:
         /// The override's number
         number: i64,
     },
+}
+
+/// About when.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FiguresOf {
+    /// From this time on [default: four weeks before the end]
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) from: Option<String>,
+    /// Until this time [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) until: Option<String>,
+    /// Each week or month by itself
+    #[arg(long, value_parser = ["week", "month"])]
+    pub(in crate::cli) per: Option<String>,
 }
 
 /// Who stands in.

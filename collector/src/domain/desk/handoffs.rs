@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desk, DeskStep};
 use crate::domain::{
-    calendar::{self, Edge, Span, date_at},
+    calendar::{self, Edge, NIGHT, Span, date_at},
     event::{Effect, Severity},
     ids::PageId,
     oncall::rotation::Rotation,
@@ -18,8 +18,6 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The night by the clock: from this hour on, and before that one.
-pub const NIGHT: (i8, i8) = (22, 7);
 /// Incidents named in a notice; more are counted.
 const LISTED: usize = 10;
 /// How far back a hand-over is looked for that came while no collector ran, in milliseconds: 40 days.
@@ -79,16 +77,9 @@ impl Handoffs {
     }
 }
 
-/// Whether it is night by the clocks of a zone.
-#[must_use]
-pub fn is_night(at: Timestamp, zone: &TimeZone) -> bool {
-    let hour = calendar::instant(at).to_zoned(zone.clone()).hour();
-    hour >= NIGHT.0 || hour < NIGHT.1
-}
-
 /// The end of the night that an instant lies in.
 fn morning(at: Timestamp, zone: &TimeZone) -> Timestamp {
-    let end = jiff::civil::Time::constant(NIGHT.1, 0, 0, 0);
+    let end = calendar::hour(NIGHT.1);
     let today = date_at(at, zone);
     let this = calendar::at(today, end, zone, Edge::Start);
     if this > at { this } else { calendar::at(today.tomorrow().unwrap_or(today), end, zone, Edge::Start) }
@@ -169,7 +160,7 @@ impl Desk {
     /// By day everybody may be told; at night whoever is on call anyway.
     fn may_be_told(&self, person: &str, rotation: &Rotation, now: Timestamp) -> bool {
         let on_call = |one: &Rotation| one.at(now, &self.overrides).0.as_deref() == Some(person);
-        !is_night(now, &self.zone_of(person, rotation)) || self.roster.rotations.values().any(on_call)
+        !calendar::is_night(now, &self.zone_of(person, rotation)) || self.roster.rotations.values().any(on_call)
     }
 
     fn tell_coming(

@@ -3,6 +3,7 @@
 //! All of it stands in `collector.toml` but [`rotation::Override`]s, which people make from day to day.
 
 pub mod during;
+pub mod figures;
 pub mod plan;
 pub mod policy;
 pub mod rotation;
@@ -69,6 +70,17 @@ pub struct Roster {
     pub policies: BTreeMap<String, Policy>,
     /// Routes, in order.
     pub routes: Vec<RouteRule>,
+}
+
+impl Roster {
+    /// The zone by whose clocks it is night for a person: their own, or that of the first rotation that they are in.
+    #[must_use]
+    pub fn zone_of(&self, person: &str) -> Option<&str> {
+        let own = self.people.get(person).and_then(|person| person.zone.as_deref());
+        let takes_turns =
+            |one: &&Rotation| one.layers.iter().flat_map(|layer| &layer.people).any(|name| name == person);
+        own.or_else(|| self.rotations.values().find(takes_turns).map(|rotation| rotation.zone.as_str()))
+    }
 }
 
 /// Where a page goes.

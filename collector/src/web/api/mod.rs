@@ -5,6 +5,7 @@ pub(super) mod alerts;
 pub(super) mod api_tokens;
 pub(super) mod backup;
 pub(super) mod devices;
+pub(super) mod figures;
 pub(super) mod heartbeats;
 pub(super) mod holds;
 pub(super) mod hosts;

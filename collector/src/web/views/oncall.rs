@@ -1,7 +1,5 @@
 //! Who is on call now and next, what happens when nobody takes an incident, and who was called.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::{
     Extension, Form,
@@ -11,21 +9,28 @@ use axum::{
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Frame, Shown, show, trends::zone_words};
+use super::{Frame, Shown, show};
 use crate::{
     domain::{
-        calendar,
+        calendar::{self, Span},
         event::Command,
         ids::OverrideNo,
-        oncall::{Roster, policy::Policy, rotation::Rotation},
-        record::PageKind,
+        oncall::{
+            Roster,
+            figures::{Answers, Load, Per},
+            policy::Policy,
+            rotation::Rotation,
+        },
         snapshot::Snapshot,
         time::Timestamp,
     },
     web::{
         Shared,
         access::Caller,
-        api::oncall::{NewOverride, shifts},
+        api::{
+            figures::{self, USUAL_MS, ratio},
+            oncall::{NewOverride, shifts},
+        },
         problem::{Problem, settled},
         words,
     },
@@ -33,8 +38,6 @@ use crate::{
 
 /// Shifts shown of each rotation.
 const SHOWN: usize = 8;
-/// The night, by the clock: from this hour on, and before that one.
-const NIGHT: (i8, i8) = (22, 7);
 
 struct ShiftLine {
     who: Option<String>,
@@ -67,22 +70,23 @@ struct OnCallPage {
     rotations: Vec<RotationLines>,
     people: Vec<String>,
     policies: Vec<PolicyLines>,
-    /// Person, pages, pages at night.
-    counts: Vec<(String, usize, usize)>,
-    zone: String,
+    loads: Vec<Load>,
+    answers: Vec<String>,
 }
 
 /// The view.
 pub(in crate::web) async fn view(Given(web): Given<Shared>, Extension(caller): Extension<Caller>) -> Shown {
     let (snapshot, now) = (web.snapshot(), web.now());
     let roster: &Roster = &web.context.config.roster;
+    let span = Span { from: now.plus_ms(-USUAL_MS), until: now };
+    let (loads, answers) = figures::of(&web, span, Per::Whole).await?;
     show(&OnCallPage {
         frame: Frame::new(&web, &caller, "on-call", "On call"),
         rotations: roster.rotations.values().map(|rotation| lines(rotation, &snapshot, now)).collect(),
         people: roster.people.keys().cloned().collect(),
         policies: roster.policies.values().map(policy_lines).collect(),
-        counts: counts(&snapshot, &web.zone),
-        zone: zone_words(&web, now),
+        loads,
+        answers: answers_lines(&answers),
     })
 }
 
@@ -122,18 +126,21 @@ fn policy_lines(policy: &Policy) -> PolicyLines {
     }
 }
 
-/// Calls to each person: pages of a problem or of its going on, not of its end.
-fn counts(snapshot: &Snapshot, zone: &TimeZone) -> Vec<(String, usize, usize)> {
-    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let pages = snapshot.incidents.values().flat_map(|view| &view.pages);
-    for page in pages.filter(|page| matches!(page.kind, PageKind::Opened | PageKind::Updated)) {
-        let Some(person) = &page.person else { continue };
-        let hour = calendar::instant(page.decided).to_zoned(zone.clone()).hour();
-        let count = counts.entry(person.clone()).or_default();
-        count.0 += 1;
-        count.1 += usize::from(hour >= NIGHT.0 || hour < NIGHT.1);
-    }
-    counts.into_iter().map(|(person, (all, night))| (person, all, night)).collect()
+/// How many somebody had and how soon, and how many nobody had.
+fn answers_lines(answers: &Answers) -> Vec<String> {
+    let of = |part: usize| {
+        let share = ratio(part, answers.incidents).unwrap_or(0.0) * 100.0;
+        format!("{part} of {} ({share:.0} %)", answers.incidents)
+    };
+    let taken = answers.median_ms.zip(answers.p90_ms).map(|(median, p90)| {
+        let (count, median, p90) = (of(answers.acknowledged), words::duration(median), words::duration(p90));
+        format!("Somebody had it: {count}, half of these within {median} of the first page, nine of ten within {p90}.")
+    });
+    let nobody = (answers.nobody > 0).then(|| {
+        let (count, soon) = (of(answers.nobody), answers.by_itself);
+        format!("Over without anybody: {count}, {soon} of these within 10 minutes of the first page.")
+    });
+    taken.into_iter().chain(nobody).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,6 +7,8 @@ use super::{closed, list_of, object};
 pub(super) fn answers() -> Value {
     let (text, maybe_text) = (json!({ "type": "string" }), json!({ "type": ["string", "null"] }));
     let (whole, time) = (json!({ "type": "integer" }), super::time());
+    let (number, day) = (json!({ "type": "number" }), json!({ "type": "string", "format": "date" }));
+    let (maybe_number, maybe_whole) = (json!({ "type": ["number", "null"] }), json!({ "type": ["integer", "null"] }));
     let shift = object(
         &["person", "from", "until"],
         json!({ "person": maybe_text, "from": time, "until": time, "override": { "type": ["integer", "null"] } }),
@@ -22,6 +24,15 @@ pub(super) fn answers() -> Value {
         "StandInList": list_of(object(&["number", "rotation", "person", "from", "until", "by"], json!({
             "number": whole, "rotation": text, "person": text, "instead_of": maybe_text, "from": time, "until": time,
             "by": text, "made": time }))),
+        "OnCallFigures": object(&["from", "until", "people", "answers"], json!({
+            "from": time, "until": time,
+            "people": { "type": "array", "items": object(&["person", "from", "until", "days", "pages", "pages_at_night", "nights"], json!({
+                "person": text, "from": day, "until": day, "days": whole, "pages": whole, "pages_at_night": whole,
+                "nights": whole, "pages_per_day": number, "pages_per_night": number, "zone": maybe_text })) },
+            "answers": object(&["incidents", "acknowledged", "nobody", "by_itself"], json!({
+                "incidents": whole, "acknowledged": whole, "nobody": whole, "by_itself": whole,
+                "nobody_ratio": maybe_number, "by_itself_ratio": maybe_number,
+                "median_seconds": maybe_whole, "p90_seconds": maybe_whole })) })),
         "StandInMade": object(&["number", "done"], json!({
             "number": { "type": ["integer", "null"] }, "done": { "type": "boolean" } })),
         "RouteTest": object(&["at", "about", "severity", "why", "told"], json!({

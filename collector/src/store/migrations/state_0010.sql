@@ -1,0 +1,1 @@
+CREATE INDEX page_decided ON page (decided_ms);

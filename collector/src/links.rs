@@ -119,12 +119,61 @@ impl Links {
     }
 }
 
+/// Whose turns a calendar shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    /// Of which rotation; none: of all.
+    pub rotation: Option<String>,
+    /// Of which person; none: of everybody.
+    pub person: Option<String>,
+}
+
+/// Signs addresses of calendars: they show turns, take nothing, and work as long as the key is there.
+const CALENDAR: &str = "muster calendar 1";
+
+impl Links {
+    /// The signed name of a calendar.
+    #[must_use]
+    pub fn calendar(&self, whose: &Whose) -> String {
+        let part = |name: &Option<String>| name.clone().unwrap_or_default();
+        let says = format!("{} {}", part(&whose.rotation), part(&whose.person));
+        let tag = hmac::sign(&self.key, format!("{CALENDAR} {says}").as_bytes());
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(says), URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// Whose turns a signed name shows, if it is one of ours.
+    #[must_use]
+    pub fn read_calendar(&self, text: &str) -> Option<Whose> {
+        let (says, tag) = text.split_once('.')?;
+        let (says, tag) = (URL_SAFE_NO_PAD.decode(says).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
+        let says = String::from_utf8(says).ok()?;
+        hmac::verify(&self.key, format!("{CALENDAR} {says}").as_bytes(), &tag).ok()?;
+        let (rotation, person) = says.split_once(' ')?;
+        let part = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+        Some(Whose { rotation: part(rotation), person: part(person) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn link() -> Link {
         Link { incident: IncidentNo(7), page: PageId(9), ends: Timestamp::from_ms(1_000), who: "Ann B. ♥".into() }
+    }
+
+    #[test]
+    fn a_calendars_name_is_read_back_and_is_no_link_that_takes_anything() {
+        let state = tempfile::tempdir().unwrap();
+        let links = Links::open(state.path()).unwrap();
+        for (rotation, person) in [(Some("ops"), None), (None, Some("ann")), (Some("ops"), Some("ann"))] {
+            let whose = Whose { rotation: rotation.map(str::to_owned), person: person.map(str::to_owned) };
+            let text = links.calendar(&whose);
+            assert_eq!((links.read_calendar(&text), links.read(&text)), (Some(whose), None));
+            let other = tempfile::tempdir().unwrap();
+            assert_eq!(Links::open(other.path()).unwrap().read_calendar(&text), None);
+        }
+        assert_eq!(links.read_calendar(&links.sign(&link())), None);
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod prometheus;
 mod quickstart;
 mod receivers;
 mod restart;
+mod rota;
 mod rules;
 mod scope;
 mod settings;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub(super) use self::{
     holds::{Covered, MaintenanceTask, NewWindow, SilenceTask},
     labels::{AssetTask, LabelHosts, ListFormat},
-    oncall::{FiguresOf, OnCallTask, RouteTask, Tried},
+    oncall::{AbsenceTask, FiguresOf, OnCallTask, RouteTask, Tried},
 };
 use clap::{Args, Parser, Subcommand};
 

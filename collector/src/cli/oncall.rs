@@ -1,11 +1,13 @@
 //! `on-call ...` and `route ...`: who is called, and who would be.
 
+use std::{io::Read, path::Path};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     CliError,
-    arguments::{FiguresOf, OnCallTask, Tried},
+    arguments::{AbsenceTask, FiguresOf, OnCallTask, Tried},
     commands::{Desk, encode, query},
     holds::time,
     print::{self, Column},
@@ -23,6 +25,10 @@ const OVERRIDES: [Column; 7] = [
     ("until", "until"),
     ("by", "by"),
 ];
+/// The largest calendar that is sent, in bytes: as much as is read.
+const CALENDAR_BYTES: u64 = 1 << 20;
+const ABSENCES: [Column; 6] =
+    [("no", "number"), ("person", "person"), ("from", "from"), ("until", "until"), ("what", "summary"), ("by", "by")];
 const FIGURES: [Column; 6] = [
     ("person", "person"),
     ("from", "from"),
@@ -57,12 +63,46 @@ impl Desk {
                 }
                 self.done(Method::POST, "/on-call/overrides", Some(body)).await
             }
+            OnCallTask::Swap(asked) => {
+                let mut body = json!({ "rotation": asked.rotation, "person": asked.person, "with": asked.with });
+                let times = [("turn", asked.turn), ("for_turn", asked.for_turn)];
+                for (field, text) in times.into_iter().filter_map(|(field, text)| Some((field, text?))) {
+                    body[field] = time(field, &text)?.into();
+                }
+                self.done(Method::POST, "/on-call/swaps", Some(body)).await
+            }
+            OnCallTask::Absences(task) => self.absences(task).await,
+            OnCallTask::Calendar { rotation, person } => {
+                let asked = query(&[("rotation", rotation), ("person", person)]);
+                let answer = self.client.get(&format!("/on-call/calendar?{}", asked.trim_start_matches('&'))).await?;
+                if self.json { print::json(&answer) } else { print::text(answer["url"].as_str().unwrap_or_default()) }
+            }
             OnCallTask::Figures(asked) => self.figures(asked).await,
             OnCallTask::Overrides => self.list("/on-call/overrides", "", &OVERRIDES).await,
             OnCallTask::Withdraw { number } => {
                 self.done(Method::DELETE, &format!("/on-call/overrides/{number}"), None).await
             }
         }
+    }
+
+    async fn absences(&self, task: AbsenceTask) -> Result<(), CliError> {
+        let body = match task {
+            AbsenceTask::List => return self.list("/on-call/absences", "", &ABSENCES).await,
+            AbsenceTask::Remove { number } => {
+                return self.done(Method::DELETE, &format!("/on-call/absences/{number}"), None).await;
+            }
+            AbsenceTask::Add { person, from, until, summary, confirm_gaps } => json!({
+                "person": person, "from": time("from", &from)?, "until": time("until", &until)?, "summary": summary,
+                "confirm_gaps": confirm_gaps,
+            }),
+            AbsenceTask::Import { file, person, confirm_gaps } => json!({
+                "person": person, "calendar": calendar_text(&file)?, "confirm_gaps": confirm_gaps }),
+        };
+        let answer = self.client.post("/on-call/absences", body).await?;
+        if self.json {
+            return print::json(&answer);
+        }
+        print::line(&format!("{} added, {} known already, {} over", answer["added"], answer["known"], answer["over"]))
     }
 
     async fn figures(&self, asked: FiguresOf) -> Result<(), CliError> {
@@ -101,4 +141,21 @@ impl Desk {
         }
         print::table(&TOLD, &answer["told"])
     }
+}
+
+/// A calendar from a file or from standard input.
+fn calendar_text(file: &Path) -> Result<String, CliError> {
+    let unusable = |why: String| CliError::Usage(format!("{} cannot be imported: {why}", file.display()));
+    let failed = |error: std::io::Error| unusable(error.to_string());
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().take(CALENDAR_BYTES + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).map_err(failed)?.take(CALENDAR_BYTES + 1).read_to_string(&mut text)
+    };
+    read.map_err(failed)?;
+    if text.len() as u64 > CALENDAR_BYTES {
+        return Err(unusable("it is larger than 1 MiB: export less at once".into()));
+    }
+    Ok(text)
 }

@@ -13,6 +13,7 @@ use crate::domain::{
     labels::Class,
     oncall::{
         Contact, Messenger, Person, Roster,
+        absence::Exceptions,
         policy::{Policy, Step, Target},
         rotation::{Layer, Length, Rotation},
         route::RouteRule,
@@ -213,7 +214,10 @@ fn rotation(mut section: Section<'_, '_>, roster: &Roster) -> Option<Rotation> {
         section.wrong("layer", "at least one: [[rotation.layer]] with people, every, handoff and from");
     }
     let rotation = name.zip(zone).map(|(name, zone)| Rotation { name, zone, layers, gaps_confirmed, handoff_notice });
-    let gap = rotation.as_ref().filter(|_| !gaps_confirmed).and_then(|known| known.gaps(None, &[]).first().copied());
+    let gap = rotation
+        .as_ref()
+        .filter(|_| !gaps_confirmed)
+        .and_then(|known| known.gaps(None, &Exceptions::default()).first().copied());
     if let Some(gap) = gap {
         let expected = format!(
             "somebody at all times: from {} to {} nobody is on call. Add people or hours, or set gaps_are_intended = true",

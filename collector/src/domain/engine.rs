@@ -447,6 +447,9 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
             let detail = format!("{} from {} to {}", asked.person, asked.span.from, asked.span.until);
             ("on_call.override", asked.rotation.clone(), detail)
         }
+        Command::Swap(asked) => ("on_call.swap", asked.rotation.clone(), asked.words()),
+        Command::AddAbsences(asked) => ("on_call.away", asked.person.clone(), asked.words()),
+        Command::EndAbsence(no) => ("on_call.back", no.to_string(), String::new()),
         Command::EndOverride(no) => ("on_call.withdraw", no.to_string(), String::new()),
         Command::BeginOwn(asked) => {
             let detail = format!("for {} s: {} {}", asked.lasts_ms / 1_000, asked.reason, asked.change);

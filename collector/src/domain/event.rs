@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     alert::{Alert, Tally},
     assets::Asset,
+    desk::standins::Away,
     device::{Device, obstacle::Reply},
     heartbeat::Ping,
     hold::{Hold, own::OwnWindow},
-    ids::{HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
+    ids::{AbsenceNo, HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
     labels::{Admission, Profile},
     layers::Says,
-    oncall::rotation::Override,
+    oncall::{rotation::Override, swap::Swap},
     record::{Page, Row},
     time::Timestamp,
 };
@@ -338,6 +339,12 @@ pub enum Command {
     AddOverride(Box<Override>),
     /// Withdraw that.
     EndOverride(OverrideNo),
+    /// Two people exchange turns. Answers with the number of the first of the two overrides that it is.
+    Swap(Box<Swap>),
+    /// Somebody is away at these times. Answers how many of them are new.
+    AddAbsences(Box<Away>),
+    /// They are there after all.
+    EndAbsence(AbsenceNo),
     /// Another's job says that it runs, ran or failed.
     Ping(Box<Ping>),
     /// What others say is wrong. Answers what became of it.

@@ -33,6 +33,10 @@ number!(
     OverrideNo
 );
 number!(
+    /// That somebody is away and cannot be called.
+    AbsenceNo
+);
+number!(
     /// A page: one call to one receiver about one incident.
     PageId
 );

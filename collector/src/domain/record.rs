@@ -12,7 +12,7 @@ use super::{
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
-    oncall::{Destination, rotation::Override},
+    oncall::{Destination, absence::Absence, rotation::Override},
     time::Timestamp,
 };
 
@@ -47,6 +47,8 @@ pub enum Row {
     Page(Box<Page>),
     /// Upsert by number: somebody else is on call for a time.
     Override(Box<Override>),
+    /// Upsert by number: somebody is away for a time.
+    Absence(Box<Absence>),
     /// Upsert by rotation: what was told of its hand-overs.
     Handoff(Box<HandoffRow>),
     /// Upsert by name: what is known of another's job.
@@ -478,6 +480,8 @@ pub struct Loaded {
     pub last_hold: i64,
     /// Who is on call out of turn.
     pub overrides: Vec<Override>,
+    /// Who is away.
+    pub absences: Vec<Absence>,
     /// What was told of hand-overs.
     pub handoffs: Vec<HandoffRow>,
     /// What is known of other people's jobs.

@@ -11,7 +11,7 @@ use super::{
     host::{Cause, State, checks::CheckRow, ledger::OpenSpan},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
-    oncall::rotation::Override,
+    oncall::absence::Exceptions,
     record::{FindingRow, IncidentEventRow, IncidentRow, Page},
     settings::Part,
     time::Timestamp,
@@ -36,8 +36,8 @@ pub struct Snapshot {
     pub cuts: Arc<BTreeMap<String, Timestamp>>,
     /// Maintenance windows and silences that are to come, last, or ended lately.
     pub holds: Arc<Vec<Hold>>,
-    /// Who is on call out of turn.
-    pub overrides: Arc<Vec<Override>>,
+    /// Who is on call out of turn, and who is away.
+    pub exceptions: Arc<Exceptions>,
     /// Other people's jobs, in the order of the configuration.
     pub heartbeats: Arc<Vec<HeartbeatView>>,
 }

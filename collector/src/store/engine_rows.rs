@@ -47,6 +47,11 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
             "INSERT INTO on_call_override (no, body) VALUES (?1, ?2) ON CONFLICT (no) DO UPDATE SET body = excluded.body",
             params![row.no.0, json(row)?],
         ),
+        Row::Absence(row) => execute(
+            connection,
+            "INSERT INTO absence (no, body) VALUES (?1, ?2) ON CONFLICT (no) DO UPDATE SET body = excluded.body",
+            params![row.no.0, json(row)?],
+        ),
         Row::Handoff(row) => execute(
             connection,
             "INSERT INTO handoff (rotation, body) VALUES (?1, ?2)

@@ -40,6 +40,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(8, include_str!("migrations/state_0008.sql")),
     Migration::new(9, include_str!("migrations/state_0009.sql")),
     Migration::new(10, include_str!("migrations/state_0010.sql")),
+    Migration::new(11, include_str!("migrations/state_0011.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

@@ -156,7 +156,7 @@ impl Web {
 
     /// Who has each rotation within a span.
     fn on_duty(&self, span: Span) -> Vec<OnDuty> {
-        self.context.config.roster.on_duty(span, &self.snapshot().overrides)
+        self.context.config.roster.on_duty(span, &self.snapshot().exceptions)
     }
 }
 

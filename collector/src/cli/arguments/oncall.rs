@@ -1,5 +1,7 @@
 //! `on-call ...` and `route ...`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::seconds;
@@ -31,9 +33,103 @@ Examples:
     Figures(FiguresOf),
     /// Who stands in for whom, now or to come
     Overrides,
+    /// Two people exchange turns, and both are told
+    #[command(after_help = "\
+Of a turn that has begun the rest is exchanged. It is two overrides: on-call withdraw takes each back.
+
+Examples:
+  muster-collector on-call swap ops ann bob              ann's present or next turn for bob's next one after it
+  muster-collector on-call swap ops ann bob --turn '2026-12-21 12:00' --for-turn '2027-01-04 12:00'")]
+    Swap(SwapOf),
+    /// Who is away and cannot be called: their turns are the next one's
+    #[command(subcommand)]
+    Absences(AbsenceTask),
+    /// The address under which a calendar subscribes to turns
+    #[command(after_help = "\
+Whoever has the address sees who is on call, without signing in. Without links.key in the state directory all are void.
+
+Examples:
+  muster-collector on-call calendar --rotation ops
+  muster-collector on-call calendar --person ann")]
+    Calendar {
+        /// The turns of this rotation
+        #[arg(long, required_unless_present = "person")]
+        rotation: Option<String>,
+        /// Only those of this person; without a rotation, of all rotations
+        #[arg(long)]
+        person: Option<String>,
+    },
     /// Whoever has it by the rotation has it again
     Withdraw {
         /// The override's number
+        number: i64,
+    },
+}
+
+/// Who exchanges turns.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SwapOf {
+    /// In which rotation
+    pub(in crate::cli) rotation: String,
+    /// One of the two
+    pub(in crate::cli) person: String,
+    /// The other
+    pub(in crate::cli) with: String,
+    /// The turn that the first gives away holds this time [default: their present or next one]
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) turn: Option<String>,
+    /// The turn that they take holds this time [default: the other's next one after it]
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) for_turn: Option<String>,
+}
+
+/// `on-call absences ...`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum AbsenceTask {
+    /// Those of now and to come
+    List,
+    /// Somebody is away from here to there
+    #[command(after_help = "\
+Example:
+  muster-collector on-call absences add ann --from '2026-12-21 00:00' --until '2027-01-04 00:00' --summary holiday")]
+    Add {
+        /// Who
+        person: String,
+        /// From this time on
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// Until this time
+        #[arg(long, value_name = "TIME")]
+        until: String,
+        /// What it is
+        #[arg(long, default_value = "")]
+        summary: String,
+        /// Nobody need be on call then
+        #[arg(long)]
+        confirm_gaps: bool,
+    },
+    /// Read them from a calendar (iCalendar, RFC 5545)
+    #[command(after_help = "\
+Whole days and times without a zone are those of the person's zone. Entries that recur are refused: write each time as an entry
+of its own. Read again, an entry that has moved moves, and what is known stays; what is over is passed over.
+
+Examples:
+  muster-collector on-call absences import holidays.ics --person ann
+  khal export ... | muster-collector on-call absences import - --person ann --confirm-gaps")]
+    Import {
+        /// The calendar, - for standard input
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+        /// Who
+        #[arg(long)]
+        person: String,
+        /// Nobody need be on call then
+        #[arg(long)]
+        confirm_gaps: bool,
+    },
+    /// They are there after all
+    Remove {
+        /// The absence's number
         number: i64,
     },
 }

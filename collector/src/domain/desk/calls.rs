@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{Desk, DeskStep, incident::Incident};
 use crate::domain::{
-    event::{Answer, Effect, Principal},
+    event::Effect,
     hold::what_of,
-    ids::{IncidentNo, OverrideNo, PageId},
+    ids::{IncidentNo, PageId},
     oncall::{
         Destination,
         plan::Plan,
         policy::{Step, Target},
-        rotation::Override,
         route::About,
     },
     record::{Call, Delivery, Escalation, IncidentState, Page, PageKind, Row},
@@ -163,7 +162,7 @@ impl Desk {
     ) -> bool {
         let mut called = Vec::new();
         for target in &taken.targets {
-            let person = self.roster.person_of(target, now, &self.overrides);
+            let person = self.roster.person_of(target, now, &self.exceptions);
             let words = match (target, person) {
                 (Target::Receiver(name), _) => {
                     self.call(no, Destination::receiver(name), now, step);
@@ -239,54 +238,5 @@ impl Desk {
         step.effects.push(incident.note(now, "escalated", text, None));
         step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         step.touched.insert(no);
-    }
-
-    /// Somebody else is on call for a time; number and author are filled in.
-    pub(super) fn add_override(
-        &mut self,
-        by: &Principal,
-        asked: &Override,
-        now: Timestamp,
-        step: &mut DeskStep,
-    ) -> Answer {
-        if !self.roster.rotations.contains_key(&asked.rotation) {
-            return Answer::NotFound(format!("rotation {:?}", asked.rotation));
-        }
-        for person in std::iter::once(&asked.person).chain(&asked.instead_of) {
-            if !self.roster.people.contains_key(person) {
-                return Answer::NotFound(format!("person {person:?} in the configuration"));
-            }
-        }
-        self.last_override += 1;
-        let no = OverrideNo(self.last_override);
-        let made = Override { no, by: by.name.clone(), made: now, withdrawn: None, ..asked.clone() };
-        step.effects.push(Effect::Record(Row::Override(Box::new(made.clone()))));
-        self.overrides.push(made);
-        self.handoffs.look_anew();
-        step.holds = true;
-        step.effects.push(Effect::Publish);
-        Answer::Made(no.0)
-    }
-
-    /// Whoever has it by the rotation has it again.
-    pub(super) fn end_override(
-        &mut self,
-        by: &Principal,
-        no: OverrideNo,
-        now: Timestamp,
-        step: &mut DeskStep,
-    ) -> Answer {
-        let Some(known) = self.overrides.iter_mut().find(|known| known.no == no) else {
-            return Answer::NotFound(format!("override {no}"));
-        };
-        if known.withdrawn.is_some() {
-            return Answer::Refused(format!("override {no} was withdrawn already"));
-        }
-        known.withdrawn = Some((now, by.name.clone()));
-        self.handoffs.look_anew();
-        step.effects.push(Effect::Record(Row::Override(Box::new(known.clone()))));
-        step.holds = true;
-        step.effects.push(Effect::Publish);
-        Answer::Done
     }
 }

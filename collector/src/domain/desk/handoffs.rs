@@ -86,7 +86,7 @@ fn morning(at: Timestamp, zone: &TimeZone) -> Timestamp {
 }
 
 /// `Mon 2026-12-07 09:00 (Europe/Berlin)`
-fn clock(at: Timestamp, zone: &str) -> String {
+pub(super) fn clock(at: Timestamp, zone: &str) -> String {
     let known = calendar::zone(zone).unwrap_or(TimeZone::UTC);
     format!("{} ({zone})", calendar::instant(at).to_zoned(known).strftime("%a %Y-%m-%d %H:%M"))
 }
@@ -105,8 +105,8 @@ impl Desk {
     /// Tells what is to be told of a rotation, and says when to look at it again.
     fn look_at_rotation(&mut self, name: &str, now: Timestamp, step: &mut DeskStep) -> Option<Timestamp> {
         let rotation = self.roster.rotations.get(name)?.clone();
-        let person = rotation.at(now, &self.overrides).0;
-        let next = rotation.changes_after(now, &self.overrides);
+        let person = rotation.at(now, &self.exceptions).0;
+        let next = rotation.changes_after(now, &self.exceptions);
         let Some(mut row) = self.handoffs.known.get(name).cloned() else {
             // Seen for the first time: nobody handed anything over.
             let row = HandoffRow { rotation: name.into(), person, since: now, leaving: Vec::new() };
@@ -148,7 +148,7 @@ impl Desk {
     /// When whoever has it now took it.
     fn began(&self, rotation: &Rotation, since: Timestamp, now: Timestamp) -> Timestamp {
         let from = since.max(now.plus_ms(-LOOKED_BACK_MS)).min(now);
-        let shifts = rotation.shifts(Span { from, until: now.plus_ms(1) }, &self.overrides);
+        let shifts = rotation.shifts(Span { from, until: now.plus_ms(1) }, &self.exceptions);
         shifts.last().map_or(now, |shift| shift.span.from)
     }
 
@@ -159,7 +159,7 @@ impl Desk {
 
     /// By day everybody may be told; at night whoever is on call anyway.
     fn may_be_told(&self, person: &str, rotation: &Rotation, now: Timestamp) -> bool {
-        let on_call = |one: &Rotation| one.at(now, &self.overrides).0.as_deref() == Some(person);
+        let on_call = |one: &Rotation| one.at(now, &self.exceptions).0.as_deref() == Some(person);
         !calendar::is_night(now, &self.zone_of(person, rotation)) || self.roster.rotations.values().any(on_call)
     }
 
@@ -171,9 +171,9 @@ impl Desk {
         now: Timestamp,
         step: &mut DeskStep,
     ) {
-        let (person, override_no) = rotation.at(now, &self.overrides);
+        let (person, override_no) = rotation.at(now, &self.exceptions);
         let Some(person) = person else { return };
-        let until = rotation.until(now, &self.overrides);
+        let until = rotation.until(now, &self.exceptions);
         let until = until.map_or("further notice".to_owned(), |until| clock(until, &rotation.zone));
         let mut lines = vec![match (left, override_no) {
             (Some(left), Some(_)) => format!("You stand in; {left} had it before you."),
@@ -194,8 +194,8 @@ impl Desk {
         now: Timestamp,
         step: &mut DeskStep,
     ) {
-        let now_has = rotation.at(now, &self.overrides).0;
-        let whose = match (&now_has, rotation.until(now, &self.overrides)) {
+        let now_has = rotation.at(now, &self.exceptions).0;
+        let whose = match (&now_has, rotation.until(now, &self.exceptions)) {
             (None, _) => "nobody has it".to_owned(),
             (Some(who), None) => format!("{who} has it"),
             (Some(who), Some(until)) => format!("{who} has it until {}", clock(until, &rotation.zone)),

@@ -15,6 +15,7 @@ mod own;
 pub mod pages;
 pub mod parents;
 pub mod problem;
+pub mod standins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +29,7 @@ use super::{
     host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
-    oncall::{Roster, rotation::Override},
+    oncall::{Roster, absence::Exceptions},
     record::{AttemptRow, Delivery, IncidentState, Loaded, Page, Row},
     time::Timestamp,
 };
@@ -64,8 +65,9 @@ pub struct DeskStep {
 #[derive(Debug)]
 pub struct Desk {
     roster: Roster,
-    overrides: Vec<Override>,
+    exceptions: Exceptions,
     last_override: i64,
+    last_absence: i64,
     handoffs: Handoffs,
     problems: BTreeMap<String, Problem>,
     incidents: BTreeMap<IncidentNo, Incident>,
@@ -98,7 +100,8 @@ impl Desk {
             handoffs: Handoffs::loaded(&loaded.handoffs, !roster.rotations.is_empty()),
             roster,
             last_override: loaded.overrides.iter().map(|known| known.no.0).max().unwrap_or(0),
-            overrides: loaded.overrides.clone(),
+            last_absence: loaded.absences.iter().map(|known| known.no.0).max().unwrap_or(0),
+            exceptions: Exceptions { overrides: loaded.overrides.clone(), absences: loaded.absences.clone() },
             problems,
             incidents,
             cuts: Cuts::default(),
@@ -323,6 +326,9 @@ impl Desk {
             Command::AddHold(hold) => self.add_hold(by, hold, now, &mut step),
             Command::AddOverride(asked) => self.add_override(by, asked, now, &mut step),
             Command::EndOverride(no) => self.end_override(by, *no, now, &mut step),
+            Command::Swap(asked) => self.swap(by, asked, now, &mut step),
+            Command::AddAbsences(asked) => self.add_absences(by, asked, now, &mut step),
+            Command::EndAbsence(no) => self.end_absence(by, *no, now, &mut step),
             Command::Alerts(alerts) => self.take_alerts(alerts, now, &mut step),
             Command::BeginOwn(asked) => self.begin_own(by, asked, now, &mut step),
             Command::EndOwn(host) => self.end_own(by, *host, now, &mut step),
@@ -343,12 +349,6 @@ impl Desk {
     /// Maintenance windows and silences that are to come, last, or ended lately.
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
         self.holds.iter()
-    }
-
-    /// Who is on call out of turn.
-    #[must_use]
-    pub fn overrides(&self) -> &[Override] {
-        &self.overrides
     }
 
     /// Scopes that are cut now: name and since.

@@ -24,7 +24,7 @@ impl Engine {
         }
         if std::mem::take(&mut self.dirty_holds) {
             self.snapshot.holds = Arc::new(self.desk.holds().cloned().collect());
-            self.snapshot.overrides = Arc::new(self.desk.overrides().to_vec());
+            self.snapshot.exceptions = Arc::new(self.desk.exceptions().clone());
         }
         if std::mem::take(&mut self.dirty_heartbeats) {
             self.snapshot.heartbeats = Arc::new(self.desk.heartbeats());

@@ -1,9 +1,6 @@
 //! Who is on call during something that is planned.
 
-use super::{
-    Roster,
-    rotation::{Override, Shift},
-};
+use super::{Roster, absence::Exceptions, rotation::Shift};
 use crate::domain::calendar::Span;
 
 /// A shift of a rotation, as far as it lies within what was asked.
@@ -18,10 +15,10 @@ pub struct OnDuty {
 impl Roster {
     /// Who has each rotation within a span, without holes.
     #[must_use]
-    pub fn on_duty(&self, span: Span, overrides: &[Override]) -> Vec<OnDuty> {
+    pub fn on_duty(&self, span: Span, exceptions: &Exceptions) -> Vec<OnDuty> {
         let of = |name: &str, shift| OnDuty { rotation: name.to_owned(), shift };
         let rotations = self.rotations.values();
-        rotations.flat_map(|one| one.shifts(span, overrides).into_iter().map(|shift| of(&one.name, shift))).collect()
+        rotations.flat_map(|one| one.shifts(span, exceptions).into_iter().map(|shift| of(&one.name, shift))).collect()
     }
 }
 
@@ -30,7 +27,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         ids::OverrideNo,
-        oncall::rotation::{Layer, Length, Rotation},
+        oncall::rotation::{Layer, Length, Override, Rotation},
         time::Timestamp,
     };
 
@@ -70,7 +67,7 @@ mod tests {
             made: window.from,
             withdrawn: None,
         };
-        let duty = roster.on_duty(window, &[stands_in]);
+        let duty = roster.on_duty(window, &Exceptions { overrides: vec![stands_in], ..Exceptions::default() });
         let said: Vec<String> = duty
             .iter()
             .map(|one| {

@@ -1,13 +1,17 @@
 //! Who is called: people and how they are reached, rotations, escalation policies, and the routes that lead to them.
 //!
-//! All of it stands in `collector.toml` but [`rotation::Override`]s, which people make from day to day.
+//! All of it stands in `collector.toml` but [`absence::Exceptions`]: who stands in and who is away, which people say from day to day.
 
+pub mod absence;
 pub mod during;
 pub mod figures;
+pub mod ical;
 pub mod plan;
 pub mod policy;
 pub mod rotation;
 pub mod route;
+pub mod swap;
+pub mod turns;
 
 use std::collections::BTreeMap;
 

@@ -2,8 +2,8 @@
 
 use super::{
     Destination, Roster,
+    absence::Exceptions,
     policy::{Policy, Step, Target},
-    rotation::Override,
     route::About,
 };
 use crate::domain::time::Timestamp;
@@ -70,7 +70,7 @@ impl Roster {
 
     /// Who would be told from an instant on, if nobody took it: the first round of each policy.
     #[must_use]
-    pub fn foretell(&self, about: &About<'_>, plan: &Plan, now: Timestamp, overrides: &[Override]) -> Vec<Foretold> {
+    pub fn foretell(&self, about: &About<'_>, plan: &Plan, now: Timestamp, exceptions: &Exceptions) -> Vec<Foretold> {
         let at_once = plan.destinations.iter().map(|one| Foretold {
             after_ms: 0,
             who: one.receiver.clone(),
@@ -79,7 +79,7 @@ impl Roster {
         });
         let policies = plan.policies.iter().filter_map(|name| self.policies.get(name));
         let steps = policies.flat_map(|policy| policy.steps.iter().enumerate().map(move |(n, step)| (policy, n, step)));
-        let later = steps.flat_map(|(policy, n, step)| self.of_step(about, policy, n, step, now, overrides));
+        let later = steps.flat_map(|(policy, n, step)| self.of_step(about, policy, n, step, now, exceptions));
         let mut all: Vec<Foretold> = at_once.chain(later).collect();
         all.sort_by_key(|one| one.after_ms);
         all
@@ -92,14 +92,14 @@ impl Roster {
         n: usize,
         step: &Step,
         now: Timestamp,
-        overrides: &[Override],
+        exceptions: &Exceptions,
     ) -> Vec<Foretold> {
         let mut all = Vec::new();
         for target in &step.targets {
             let why = format!("policy {} step {}: {}", policy.name, n + 1, target.words());
             let nobody =
                 |why: String| Foretold { after_ms: step.after_ms, who: "nobody".into(), through: String::new(), why };
-            match (target, self.person_of(target, now.plus_ms(step.after_ms), overrides)) {
+            match (target, self.person_of(target, now.plus_ms(step.after_ms), exceptions)) {
                 (Target::Receiver(name), _) => {
                     all.push(Foretold { after_ms: step.after_ms, who: name.clone(), through: name.clone(), why })
                 }
@@ -123,10 +123,10 @@ impl Roster {
 
     /// The person that a target is at an instant; none for a receiver, or where nobody is on call.
     #[must_use]
-    pub fn person_of(&self, target: &Target, at: Timestamp, overrides: &[Override]) -> Option<String> {
+    pub fn person_of(&self, target: &Target, at: Timestamp, exceptions: &Exceptions) -> Option<String> {
         match target {
             Target::Person(name) => Some(name.clone()),
-            Target::Rotation(name) => self.rotations.get(name)?.at(at, overrides).0,
+            Target::Rotation(name) => self.rotations.get(name)?.at(at, exceptions).0,
             Target::Receiver(_) => None,
         }
     }

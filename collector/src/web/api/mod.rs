@@ -1,9 +1,11 @@
 //! `/api/v1`: what the CLI and other programs use. Answers are JSON, times RFC 3339 in UTC, lists carry a cursor.
 
+pub(super) mod absences;
 pub(super) mod agreements;
 pub(super) mod alerts;
 pub(super) mod api_tokens;
 pub(super) mod backup;
+pub(super) mod calendars;
 pub(super) mod devices;
 pub(super) mod figures;
 pub(super) mod heartbeats;

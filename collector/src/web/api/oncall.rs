@@ -17,6 +17,7 @@ use crate::{
         oncall::{
             rotation::{Override, Rotation, Shift},
             route::About,
+            swap::Swap,
         },
         snapshot::{HostView, Snapshot},
         time::Timestamp,
@@ -35,7 +36,7 @@ const LONGEST_MS: i64 = 366 * 86_400_000;
 
 /// Who has a rotation now and next.
 pub(in crate::web) fn shifts(rotation: &Rotation, snapshot: &Snapshot, now: Timestamp) -> Vec<Shift> {
-    rotation.shifts(Span { from: now, until: now.plus_ms(AHEAD_MS) }, &snapshot.overrides)
+    rotation.shifts(Span { from: now, until: now.plus_ms(AHEAD_MS) }, &snapshot.exceptions)
 }
 
 /// All rotations with who has them now and in the next four weeks.
@@ -64,7 +65,8 @@ fn shift_json(shift: &Shift) -> Value {
 /// Who stands in for whom, what is over left out.
 pub(in crate::web) async fn overrides(State(web): State<Shared>) -> Answered {
     let (snapshot, now) = (web.snapshot(), web.now());
-    let alive = snapshot.overrides.iter().filter(|known| known.withdrawn.is_none() && known.span.until > now);
+    let alive =
+        snapshot.exceptions.overrides.iter().filter(|known| known.withdrawn.is_none() && known.span.until > now);
     let item = |known: &Override| {
         json!({
             "number": known.no, "rotation": known.rotation, "person": known.person, "instead_of": known.instead_of,
@@ -136,6 +138,37 @@ pub(in crate::web) async fn withdraw(
     command(&web, &caller, Command::EndOverride(OverrideNo(no))).await
 }
 
+/// Two people exchange turns.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewSwap {
+    pub(in crate::web) rotation: String,
+    pub(in crate::web) person: String,
+    pub(in crate::web) with: String,
+    pub(in crate::web) turn: Option<String>,
+    pub(in crate::web) for_turn: Option<String>,
+}
+
+impl NewSwap {
+    pub(in crate::web) fn checked(self) -> Result<Command, Problem> {
+        let time = |field, text: &Option<String>| text.as_deref().map(|text| time_of(field, text)).transpose();
+        let (turn, for_turn) = (time("turn", &self.turn)?, time("for_turn", &self.for_turn)?);
+        let swap = Swap { rotation: self.rotation, one: (self.person, turn), other: (self.with, for_turn) };
+        Ok(Command::Swap(Box::new(swap)))
+    }
+}
+
+pub(in crate::web) async fn swap(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<NewSwap>,
+) -> Answered {
+    let made = web.context.mailbox.command(caller.principal(), asked.checked()?).await?;
+    let number = if let Answer::Made(number) = made { Some(number) } else { None };
+    settled(made)?;
+    Ok(Json(json!({ "number": number, "done": true })))
+}
+
 /// What to try the routes with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -158,7 +191,7 @@ pub(in crate::web) async fn test(State(web): State<Shared>, Query(tried): Query<
     let about = case.about();
     let roster = &web.context.config.roster;
     let plan = roster.plan(&about, at);
-    let told = roster.foretell(&about, &plan, at, &snapshot.overrides);
+    let told = roster.foretell(&about, &plan, at, &snapshot.exceptions);
     let told: Vec<Value> = told
         .iter()
         .map(|one| {

@@ -61,6 +61,7 @@ fn operation(route: &ApiRoute) -> Value {
         json!({ "name": name, "in": "query", "required": false, "schema": schema })
     }));
     let role = route.need.word();
+    let kind = if route.answer == "Calendar" { "text/calendar" } else { "application/json" };
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
@@ -69,7 +70,7 @@ fn operation(route: &ApiRoute) -> Value {
         "responses": {
             "200": {
                 "description": "Done",
-                "content": { "application/json": { "schema": reference(route.answer) } },
+                "content": { kind: { "schema": reference(route.answer) } },
             },
             "default": { "$ref": "#/components/responses/Problem" },
         },

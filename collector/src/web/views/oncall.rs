@@ -14,9 +14,10 @@ use crate::{
     domain::{
         calendar::{self, Span},
         event::Command,
-        ids::OverrideNo,
+        ids::{AbsenceNo, OverrideNo},
         oncall::{
             Roster,
+            absence::Absence,
             figures::{Answers, Load, Per},
             policy::Policy,
             rotation::Rotation,
@@ -24,18 +25,23 @@ use crate::{
         snapshot::Snapshot,
         time::Timestamp,
     },
+    links::Whose,
     web::{
-        Shared,
+        Shared, Web,
         access::Caller,
         api::{
+            absences::NewAbsence,
+            calendars,
             figures::{self, USUAL_MS, ratio},
-            oncall::{NewOverride, shifts},
+            oncall::{NewOverride, NewSwap, shifts},
         },
         problem::{Problem, settled},
         words,
     },
 };
 
+/// Absences shown.
+const SHOWN_AWAY: usize = 50;
 /// Shifts shown of each rotation.
 const SHOWN: usize = 8;
 
@@ -54,6 +60,17 @@ struct RotationLines {
     until: Option<String>,
     next: Option<String>,
     shifts: Vec<ShiftLine>,
+    /// Where a calendar subscribes.
+    calendar: String,
+}
+
+/// Somebody who is away.
+struct AbsenceLine {
+    number: i64,
+    who: String,
+    from: String,
+    until: String,
+    summary: String,
 }
 
 struct PolicyLines {
@@ -69,6 +86,7 @@ struct OnCallPage {
     frame: Frame,
     rotations: Vec<RotationLines>,
     people: Vec<String>,
+    absences: Vec<AbsenceLine>,
     policies: Vec<PolicyLines>,
     loads: Vec<Load>,
     answers: Vec<String>,
@@ -82,15 +100,35 @@ pub(in crate::web) async fn view(Given(web): Given<Shared>, Extension(caller): E
     let (loads, answers) = figures::of(&web, span, Per::Whole).await?;
     show(&OnCallPage {
         frame: Frame::new(&web, &caller, "on-call", "On call"),
-        rotations: roster.rotations.values().map(|rotation| lines(rotation, &snapshot, now)).collect(),
+        rotations: roster.rotations.values().map(|rotation| lines(rotation, &snapshot, &web, now)).collect(),
         people: roster.people.keys().cloned().collect(),
+        absences: absences(&web, now),
         policies: roster.policies.values().map(policy_lines).collect(),
         loads,
         answers: answers_lines(&answers),
     })
 }
 
-fn lines(rotation: &Rotation, snapshot: &Snapshot, now: Timestamp) -> RotationLines {
+/// Who is away, now or to come, by their own clocks.
+fn absences(web: &Web, now: Timestamp) -> Vec<AbsenceLine> {
+    let snapshot = web.snapshot();
+    let mut alive: Vec<_> = snapshot.exceptions.absences.iter().filter(|one| one.withdrawn.is_none()).collect();
+    alive.retain(|one| one.span.until > now);
+    alive.sort_by_key(|one| (one.span.from, one.no));
+    let line = |one: &&Absence| {
+        let zone = web.context.config.roster.zone_of(&one.person).and_then(calendar::zone).unwrap_or(TimeZone::UTC);
+        AbsenceLine {
+            number: one.no.0,
+            who: one.person.clone(),
+            from: words::clock_time(one.span.from, &zone),
+            until: words::clock_time(one.span.until, &zone),
+            summary: one.summary.clone(),
+        }
+    };
+    alive.iter().take(SHOWN_AWAY).map(line).collect()
+}
+
+fn lines(rotation: &Rotation, snapshot: &Snapshot, web: &Web, now: Timestamp) -> RotationLines {
     let zone = calendar::zone(&rotation.zone).unwrap_or(TimeZone::UTC);
     let all = shifts(rotation, snapshot, now);
     let first = all.first();
@@ -108,6 +146,7 @@ fn lines(rotation: &Rotation, snapshot: &Snapshot, now: Timestamp) -> RotationLi
         until: all.get(1).map(|shift| words::clock_time(shift.span.from, &zone)),
         next: all.get(1).map(|shift| shift.person.clone().unwrap_or_else(|| "nobody".into())),
         shifts: shown.collect(),
+        calendar: calendars::url(web, &Whose { rotation: Some(rotation.name.clone()), person: None }),
     }
 }
 
@@ -149,18 +188,22 @@ pub(in crate::web) struct Act {
     action: String,
     rotation: String,
     person: String,
+    with: String,
     from: String,
     until: String,
+    summary: String,
+    confirm_gaps: String,
     number: i64,
 }
 
 impl Act {
-    /// A form's time by the clocks of the rotation, in RFC 3339.
+    /// A form's time by the clocks of the rotation, or of the person where there is none, in RFC 3339.
     fn time(&self, roster: &Roster, field: &str, text: &str) -> Result<Option<String>, Problem> {
         if text.is_empty() {
             return Ok(None);
         }
-        let zone = roster.rotations.get(&self.rotation).and_then(|rotation| calendar::zone(&rotation.zone));
+        let named = roster.rotations.get(&self.rotation).map(|rotation| rotation.zone.as_str());
+        let zone = named.or_else(|| roster.zone_of(&self.person)).and_then(calendar::zone);
         let wrong = || Problem::invalid(field, text, "a day and a time");
         let wall: jiff::civil::DateTime = text.parse().map_err(|_| wrong())?;
         let at = wall.to_zoned(zone.unwrap_or(TimeZone::UTC)).map_err(|_| wrong())?;
@@ -187,8 +230,20 @@ pub(in crate::web) async fn act(
             };
             Command::AddOverride(Box::new(new.checked(web.now())?))
         }
+        "swap" => {
+            let (rotation, person, with) = (asked.rotation, asked.person, asked.with);
+            NewSwap { rotation, person, with, turn: None, for_turn: None }.checked()?
+        }
+        "away" => {
+            let (from, until) = (asked.time(roster, "from", &asked.from)?, asked.time(roster, "until", &asked.until)?);
+            let confirm_gaps = !asked.confirm_gaps.is_empty();
+            let (person, summary) = (asked.person, asked.summary);
+            let away = NewAbsence { person, from, until, summary, confirm_gaps, ..NewAbsence::default() };
+            Command::AddAbsences(Box::new(away.checked(&web)?.0))
+        }
+        "back" => Command::EndAbsence(AbsenceNo(asked.number)),
         "withdraw" => Command::EndOverride(OverrideNo(asked.number)),
-        other => return Err(Problem::invalid("action", other, "override or withdraw").into()),
+        other => return Err(Problem::invalid("action", other, "override, swap, away, back or withdraw").into()),
     };
     settled(web.context.mailbox.command(caller.principal(), command).await.map_err(Problem::from)?)?;
     Ok(Redirect::to("/on-call").into_response())

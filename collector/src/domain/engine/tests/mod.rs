@@ -25,6 +25,7 @@ mod holds;
 mod labels;
 mod oncall;
 mod own;
+mod standins;
 mod table;
 mod watchdog;
 mod watchers;

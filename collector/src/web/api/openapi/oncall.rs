@@ -33,6 +33,14 @@ pub(super) fn answers() -> Value {
                 "incidents": whole, "acknowledged": whole, "nobody": whole, "by_itself": whole,
                 "nobody_ratio": maybe_number, "by_itself_ratio": maybe_number,
                 "median_seconds": maybe_whole, "p90_seconds": maybe_whole })) })),
+        "AbsenceList": list_of(object(&["number", "person", "from", "until"], json!({
+            "number": whole, "person": text, "from": time, "until": time, "summary": text, "by": text, "made": time }))),
+        "AbsencesMade": object(&["done", "added", "known", "over", "entries"], json!({
+            "done": { "type": "boolean" }, "added": whole, "known": whole, "over": whole,
+            "entries": { "type": "array", "items": object(&["from", "until"], json!({
+                "from": time, "until": time, "summary": text })) } })),
+        "Calendar": { "type": "string" },
+        "CalendarAddress": object(&["url"], json!({ "url": text })),
         "StandInMade": object(&["number", "done"], json!({
             "number": { "type": ["integer", "null"] }, "done": { "type": "boolean" } })),
         "RouteTest": object(&["at", "about", "severity", "why", "told"], json!({
@@ -47,5 +55,10 @@ pub(super) fn questions() -> Value {
         "NewStandIn": closed(&["rotation", "person"], json!({
             "rotation": text, "person": text, "instead_of": text, "from": time, "until": time,
             "for_seconds": { "type": "integer", "minimum": 1 } })),
+        "NewSwap": closed(&["rotation", "person", "with"], json!({
+            "rotation": text, "person": text, "with": text, "turn": time, "for_turn": time })),
+        "NewAbsence": closed(&["person"], json!({
+            "person": text, "from": time, "until": time, "summary": text, "calendar": text,
+            "confirm_gaps": { "type": "boolean" } })),
     })
 }

@@ -420,5 +420,32 @@ mod tests {
             }
             proptest::prop_assert_eq!(at, all.until);
         }
+
+        #[test]
+        fn shifts_of_hours_last_so_many_hours_over_changes_of_the_clock_and_follow_the_list_of_people(
+            people in 1_usize..6, hours in 1_i32..100, hour in 0_i8..24, minute in 0_i8..60, start in 0_i64..365,
+            look in 0_i64..600 * 24 * 60,
+            zone in proptest::sample::select(vec!["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "UTC"]),
+        ) {
+            let names: Vec<String> = (0..people).map(|n| format!("p{n}")).collect();
+            let from = Date::constant(2026, 1, 1).checked_add(jiff::Span::new().days(start)).unwrap();
+            let handoff = Time::new(hour, minute, 0, 0).unwrap();
+            let layer = Layer { people: names.clone(), from, handoff, every: Length::Hours(hours), hours: None };
+            let rotation = Rotation { zone: zone.into(), ..rotation(vec![layer]) };
+            let zone = calendar::zone(zone).unwrap();
+            let begin = calendar::at(from, handoff, &zone, Edge::Start);
+            let at = begin.plus_ms(look * 60_000);
+            // So many whole shifts have passed: hours are counted as they pass, whatever the clock shows.
+            let turn = look / (i64::from(hours) * 60);
+            let expected = &names[usize::try_from(turn).unwrap() % people];
+            let none = Exceptions::default();
+            proptest::prop_assert_eq!(rotation.at(at, &none).0, Some(expected.clone()));
+            let shift = begin.plus_ms(turn * i64::from(hours) * 3_600_000);
+            proptest::prop_assert_eq!(rotation.turn_of(expected, at).map(|span| span.from), Some(shift));
+            proptest::prop_assert_eq!(
+                rotation.changes_after(at, &none), Some(shift.plus_ms(i64::from(hours) * 3_600_000))
+            );
+            proptest::prop_assert_eq!(rotation.at(begin.plus_ms(-1), &none).0, None);
+        }
     }
 }

@@ -137,6 +137,30 @@ fn the_week_is_handed_over_at_nine_by_the_clock_also_after_the_clock_was_changed
 }
 
 #[test]
+fn an_escalation_that_lasts_over_the_hand_over_after_the_clock_was_set_back_calls_who_has_it_by_then() {
+    // It begins in Bob's week; Ann has it from 9:00 in Berlin on, which is 8:00 UTC since the day before.
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-26T07:40:00Z"));
+    fleet.silent_from_now(1);
+    fleet.take_all_but(&[], 70 * MINUTE);
+    assert_eq!(
+        fleet.calls(),
+        [
+            (0, "push-bob", PageKind::Opened),
+            (5, "call-bob", PageKind::Opened),
+            (15, "push-boss", PageKind::Opened),
+            (20, "call-boss", PageKind::Opened),
+            (45, "push-ann", PageKind::Opened),
+            (50, "call-ann", PageKind::Opened),
+            (60, "push-boss", PageKind::Updated),
+            (65, "call-boss", PageKind::Updated),
+        ]
+    );
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
+    let told: Vec<&str> = fleet.pages[8..].iter().map(|page| page.receiver.as_str()).collect();
+    assert_eq!(told, ["call-ann", "call-bob", "call-boss", "push-ann", "push-bob", "push-boss"]);
+}
+
+#[test]
 fn an_override_puts_somebody_else_on_call_and_is_withdrawn() {
     let start = at("2026-10-20T02:00:00Z");
     let mut fleet = Fleet::with(&[Watch::Normal, Watch::Normal], roster(), start);

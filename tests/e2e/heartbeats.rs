@@ -59,4 +59,12 @@ async fn a_job_that_falls_silent_pages_once_over_a_crash_of_the_collector_and_it
     }
     assert!(page.contains("sync") && page.contains("backup"), "{page}");
     assert_eq!(says(&format!("{sync}x"), "").await, 404);
+
+    // Somebody knows the URL who should not: the new one is the only one, after a crash too.
+    let renewed = collector.cli(&["heartbeat", "renew", "sync"]).await;
+    assert_eq!((says(&sync, "").await, says(&renewed, "").await, says(&backup, "").await), (404, 200, 200));
+    collector.kill().await;
+    collector.run().await;
+    assert_eq!((says(&sync, "").await, says(&renewed, "").await), (404, 200));
+    assert!(!collector.log().contains(renewed.rsplit('/').next().expect("a path")));
 }

@@ -15,7 +15,7 @@ use std::{
     future::Future,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -117,7 +117,7 @@ struct House {
     store: Store,
     identity: Identity,
     slots: Arc<Slots>,
-    pings: Arc<PingSecrets>,
+    pings: Arc<RwLock<PingSecrets>>,
     settings: Arc<Shelf>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     mailbox: Mailbox,
@@ -186,7 +186,7 @@ impl House {
             ticked: clock.now(),
         };
         Ok(Self {
-            pings: Arc::new(heartbeats::secrets(&config, &store).await?),
+            pings: Arc::new(RwLock::new(heartbeats::secrets(&config, &store).await?)),
             config,
             clock,
             registry,

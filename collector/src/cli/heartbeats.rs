@@ -1,11 +1,12 @@
 //! `heartbeat ...`: other people's jobs.
 
 use clap::Subcommand;
+use serde_json::json;
 
 use super::{
     CliError,
     commands::{Desk, encode},
-    print::Column,
+    print::{self, Column},
 };
 
 const HEARTBEATS: [Column; 7] = [
@@ -35,12 +36,21 @@ Jobs are defined as [[heartbeat]] in collector.toml.")]
         /// The job's name
         name: String,
     },
+    /// Gives a job another URL, because somebody knows the old one who should not; that leads nowhere from now on
+    Renew {
+        /// The job's name
+        name: String,
+    },
 }
 
 impl Desk {
     pub(super) async fn heartbeat(&self, task: HeartbeatTask) -> Result<(), CliError> {
         match task {
             HeartbeatTask::List => self.list("/heartbeats", "", &HEARTBEATS).await,
+            HeartbeatTask::Renew { name } => {
+                let answer = self.client.post(&format!("/heartbeats/{}/renew", encode(&name)), json!({})).await?;
+                if self.json { print::json(&answer) } else { print::line(answer["url"].as_str().unwrap_or_default()) }
+            }
             HeartbeatTask::Show { name } => self.one(&format!("/heartbeats/{}", encode(&name))).await,
         }
     }

@@ -23,7 +23,7 @@ mod tests;
 mod views;
 mod words;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{Arc, RwLock, atomic::AtomicBool};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use prometheus::{IntCounterVec, Opts, Registry};
@@ -59,7 +59,7 @@ pub struct WebContext {
     /// What agents are told.
     pub settings: Arc<Shelf>,
     /// What leads to the heartbeats of other people's jobs.
-    pub pings: Arc<PingSecrets>,
+    pub pings: Arc<RwLock<PingSecrets>>,
     /// Join tokens.
     pub identity: Identity,
     /// People, API tokens, sessions, audit.

@@ -1,7 +1,10 @@
 //! `/ping/...`: other people's jobs say that they start, have run or failed, as healthchecks.io takes it. The secret in the
 //! path is the credential; it is in no log and no answer.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{PoisonError, RwLockReadGuard},
+};
 
 use axum::{
     body::Body,
@@ -10,10 +13,10 @@ use axum::{
 };
 use tokio_stream::StreamExt;
 
-use super::{Shared, access::Door, problem::Problem};
+use super::{Shared, Web, access::Door, problem::Problem};
 use crate::domain::{
     event::{Answer, Command, Principal},
-    heartbeat::{Ping, SAID_BYTES, Signal},
+    heartbeat::{Ping, SAID_BYTES, Signal, secrets::PingSecrets},
 };
 
 /// More of a body is not read: the word counts all the same.
@@ -49,12 +52,12 @@ pub(super) async fn signal(
     take(&web, &secret, signal, request).await
 }
 
-async fn take(web: &Shared, secret: &str, signal: Signal, request: Request) -> Result<&'static str, Problem> {
+async fn take(web: &Web, secret: &str, signal: Signal, request: Request) -> Result<&'static str, Problem> {
     let address = match request.extensions().get::<Door>() {
         Some(Door::Tcp { peer, .. }) => peer.ip().to_canonical(),
         Some(Door::Unix { .. }) | None => IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
-    let name = web.context.pings.name_of(secret).map(str::to_owned);
+    let name = secrets(web).name_of(secret).map(str::to_owned);
     if !web.pings.try_once(address, name.as_deref().unwrap_or_default(), web.now()) {
         let detail = format!("too many: at most {} a minute are taken for one heartbeat", PER_MINUTE.0);
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
@@ -70,6 +73,11 @@ async fn take(web: &Shared, secret: &str, signal: Signal, request: Request) -> R
         Answer::NotFound(what) => Err(Problem::not_found(&what)),
         Answer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, why)),
     }
+}
+
+/// What leads to which heartbeat now.
+pub(super) fn secrets(web: &Web) -> RwLockReadGuard<'_, PingSecrets> {
+    web.context.pings.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The end of a body as text. A body that breaks off is taken as far as it came.

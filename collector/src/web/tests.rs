@@ -95,7 +95,10 @@ impl Stage {
             snapshot: watch::channel(Arc::new(snapshot)).1,
             slots: Arc::new(Slots::default()),
             settings: Arc::default(),
-            pings: Arc::new(PingSecrets::new(vec![("backup".into(), "the-secret-of-backup".into())])),
+            pings: Arc::new(std::sync::RwLock::new(PingSecrets::new(vec![(
+                "backup".into(),
+                "the-secret-of-backup".into(),
+            )]))),
             identity,
             store: store.clone(),
             mailbox,

@@ -23,6 +23,14 @@ impl PingSecrets {
         self.by_secret.get(secret).map(String::as_str)
     }
 
+    /// It has another secret from now on; what it had leads nowhere.
+    pub fn renew(&mut self, name: String, secret: String) {
+        if let Some(old) = self.by_name.insert(name.clone(), secret.clone()) {
+            self.by_secret.remove(&old);
+        }
+        self.by_secret.insert(secret, name);
+    }
+
     /// The path under which a heartbeat is told something. Only for who may speak for the job.
     #[must_use]
     pub fn path_of(&self, name: &str) -> Option<String> {
@@ -47,5 +55,13 @@ mod tests {
         assert_eq!((secrets.name_of("backup"), secrets.name_of("")), (None, None));
         assert_eq!(secrets.path_of("backup").as_deref(), Some("/ping/s3cr3t"));
         assert!(!format!("{secrets:?} {secrets:#?}").contains("s3cr3t"));
+    }
+
+    #[test]
+    fn a_renewed_secret_is_the_only_one() {
+        let mut secrets = PingSecrets::new(vec![("backup".into(), "old".into()), ("sync".into(), "other".into())]);
+        secrets.renew("backup".into(), "new".into());
+        assert_eq!((secrets.name_of("old"), secrets.name_of("new")), (None, Some("backup")));
+        assert_eq!((secrets.path_of("backup").as_deref(), secrets.name_of("other")), (Some("/ping/new"), Some("sync")));
     }
 }

@@ -1,5 +1,7 @@
 //! Other people's jobs: how they stand, and for operators the URL under which they say that they have run.
 
+use std::sync::{Arc, PoisonError};
+
 use axum::{
     Extension, Json,
     extract::{Path, State},
@@ -13,12 +15,12 @@ use crate::{
         time::Timestamp,
     },
     store::people::Role,
-    web::{Shared, Web, access::Caller, problem::Problem},
+    web::{Shared, Web, access::Caller, ping, problem::Problem, secret},
 };
 
 /// The whole URL of a heartbeat, for who may speak for the job.
 pub(in crate::web) fn url_of(web: &Web, caller: &Caller, name: &str) -> Option<String> {
-    let path = web.context.pings.path_of(name).filter(|_| caller.role >= Role::Operator)?;
+    let path = ping::secrets(web).path_of(name).filter(|_| caller.role >= Role::Operator)?;
     Some(format!("{}{path}", web.context.config.http.url))
 }
 
@@ -57,8 +59,36 @@ pub(in crate::web) async fn show(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Answered {
+    shown(&web, &caller, &name)
+}
+
+fn shown(web: &Web, caller: &Caller, name: &str) -> Answered {
     let snapshot = web.snapshot();
-    let view = snapshot.heartbeats.iter().find(|view| view.heartbeat.name == name);
-    let view = view.ok_or_else(|| Problem::not_found(&format!("heartbeat {name:?} in collector.toml")))?;
-    Ok(Json(item(&web, &caller, view)))
+    let view = snapshot.heartbeats.iter().find(|view| view.heartbeat.name == name).ok_or_else(|| unknown(name))?;
+    Ok(Json(item(web, caller, view)))
+}
+
+fn unknown(name: &str) -> Problem {
+    Problem::not_found(&format!("heartbeat {name:?} in collector.toml"))
+}
+
+/// Gives it another URL; the old one leads nowhere from now on.
+pub(in crate::web) async fn renew_secret(web: &Web, caller: &Caller, name: &str) -> Result<(), Problem> {
+    if ping::secrets(web).path_of(name).is_none() {
+        return Err(unknown(name));
+    }
+    let (pings, fresh) = (Arc::clone(&web.context.pings), secret::new_ping_secret()?);
+    let by = caller.audit(web.now(), "heartbeat.renew", name, String::new());
+    let (kept, renewed) = (fresh.clone(), name.to_owned());
+    let committed = move || pings.write().unwrap_or_else(PoisonError::into_inner).renew(renewed, kept);
+    Ok(web.context.store.renew_heartbeat_secret(name.to_owned(), fresh, by, committed).await?)
+}
+
+pub(in crate::web) async fn renew(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Answered {
+    renew_secret(&web, &caller, &name).await?;
+    shown(&web, &caller, &name)
 }

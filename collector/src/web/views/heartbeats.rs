@@ -1,7 +1,12 @@
 //! Other people's jobs: how each stands, when it is expected next, and the line that goes into its crontab.
 
 use askama::Template;
-use axum::{Extension, extract::State as Given};
+use axum::{
+    Extension, Form,
+    extract::State as Given,
+    response::{IntoResponse, Redirect},
+};
+use serde::Deserialize;
 
 use super::{Badge, Frame, Shown, When, show};
 use crate::{
@@ -12,7 +17,8 @@ use crate::{
     web::{
         Shared, Web,
         access::Caller,
-        api::heartbeats::{signal_words, url_of},
+        api::heartbeats::{renew_secret, signal_words, url_of},
+        problem::Problem,
         words,
     },
 };
@@ -45,6 +51,25 @@ pub(in crate::web) async fn view(Given(web): Given<Shared>, Extension(caller): E
     let snapshot = web.snapshot();
     let jobs = snapshot.heartbeats.iter().map(|view| job(&web, &caller, view)).collect();
     show(&HeartbeatsPage { frame: Frame::new(&web, &caller, "on-call", "Heartbeats"), jobs })
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::web) struct Asked {
+    action: String,
+    name: String,
+}
+
+/// Gives a job another URL.
+pub(in crate::web) async fn act(
+    Given(web): Given<Shared>,
+    Extension(caller): Extension<Caller>,
+    Form(asked): Form<Asked>,
+) -> Shown {
+    if asked.action != "renew" {
+        return Err(Problem::invalid("action", &asked.action, "renew").into());
+    }
+    renew_secret(&web, &caller, &asked.name).await?;
+    Ok(Redirect::to("/heartbeats").into_response())
 }
 
 fn job(web: &Web, caller: &Caller, view: &HeartbeatView) -> Job {

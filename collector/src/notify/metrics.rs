@@ -2,6 +2,8 @@
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use crate::domain::event::Severity;
+
 /// Figures about notifications, by receiver.
 #[derive(Debug, Clone)]
 pub struct NotifyMetrics {
@@ -9,6 +11,8 @@ pub struct NotifyMetrics {
     pub notifications: IntCounterVec,
     /// How long tries took.
     pub seconds: HistogramVec,
+    /// From the decision to tell somebody until the receiver has taken the page, restarts and outages in, by severity.
+    pub delivery: HistogramVec,
     /// Pages that wait or are being sent.
     pub queue: IntGaugeVec,
     /// Pages that did not fit into the queue and were left to the record for now.
@@ -38,6 +42,16 @@ impl NotifyMetrics {
                 .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0]),
                 &["receiver"],
             )?,
+            delivery: HistogramVec::new(
+                HistogramOpts::new(
+                    "muster_page_delivery_seconds",
+                    "From the decision to tell somebody until the receiver has taken the page, by receiver and severity.",
+                )
+                .buckets(vec![
+                    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0,
+                ]),
+                &["receiver", "severity"],
+            )?,
             queue: IntGaugeVec::new(
                 Opts::new("muster_notification_queue", "Pages that wait or are being sent, by receiver."),
                 &["receiver"],
@@ -55,6 +69,7 @@ impl NotifyMetrics {
         };
         registry.register(Box::new(metrics.notifications.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
+        registry.register(Box::new(metrics.delivery.clone()))?;
         registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.spilled.clone()))?;
         registry.register(Box::new(metrics.mirror_rounds.clone()))?;
@@ -65,6 +80,9 @@ impl NotifyMetrics {
     pub(super) fn count_from_zero(&self, receiver: &str) {
         for outcome in ["accepted", "retrying", "failed"] {
             let _ = self.notifications.with_label_values(&[receiver, outcome]);
+        }
+        for severity in [Severity::Critical, Severity::Warning] {
+            let _ = self.delivery.with_label_values(&[receiver, severity.word()]);
         }
     }
 }

@@ -308,6 +308,8 @@ impl<M: Messenger> Worker<M> {
         let word = match &outcome {
             Outcome::Accepted { .. } => {
                 self.standing.accepted();
+                let seconds = now.since_ms(page.decided).max(0) as f64 / 1_000.0;
+                self.tray.metrics.delivery.with_label_values(&[receiver, page.severity.word()]).observe(seconds);
                 "accepted"
             }
             Outcome::Retrying { error } => {

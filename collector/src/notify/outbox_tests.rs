@@ -95,6 +95,7 @@ struct World {
     outbox: Outbox,
     workers: Workers,
     metrics: NotifyMetrics,
+    registry: prometheus::Registry,
     script: Arc<Mutex<VecDeque<Do>>>,
     clock: Clock,
     _server: JoinSet<()>,
@@ -127,7 +128,8 @@ async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -
     });
     let (mailbox, events) = Mailbox::new();
     let (snapshots, watching) = watch::channel(Arc::new(Snapshot::default()));
-    let metrics = NotifyMetrics::register(&prometheus::Registry::new()).unwrap();
+    let registry = prometheus::Registry::new();
+    let metrics = NotifyMetrics::register(&registry).unwrap();
     let mut receivers = vec![hook("hook", &url)];
     receivers.extend(others);
     let (outbox, workers) = Outbox::start(Setup {
@@ -142,7 +144,7 @@ async fn world(script: &[Do], others: Vec<ReceiverConfig>, pending: Vec<Page>) -
         patience: QUICK,
     })
     .unwrap();
-    World { heard, events, outbox, workers, metrics, script, clock, _server: server, _snapshots: snapshots }
+    World { heard, events, outbox, workers, metrics, registry, script, clock, _server: server, _snapshots: snapshots }
 }
 
 impl World {
@@ -197,6 +199,19 @@ async fn a_page_is_posted_once_and_signed_as_the_standard_says() {
     assert_eq!(body["data"]["url"], "https://muster.example.org/incidents/1042");
     assert_eq!(world.metrics.notifications.with_label_values(&["hook", "accepted"]).get(), 1);
     assert_eq!(world.metrics.queue.with_label_values(&["hook"]).get(), 0);
+}
+
+#[tokio::test]
+async fn how_long_a_page_took_is_told_by_receiver_and_severity_from_its_decision_on() {
+    let mut world = world(&[Do::Answer(500)], Vec::new(), Vec::new()).await;
+    let decided = world.clock.now().plus_ms(-400_000);
+    world.outbox.submit(Page { decided, severity: Severity::Critical, ..page(1, 1, 1) });
+    world.settled(1).await;
+    let told = prometheus::TextEncoder::new().encode_to_string(&world.registry.gather()).unwrap();
+    let critical = r#"muster_page_delivery_seconds_bucket{receiver="hook",severity="critical""#;
+    assert!(told.contains(&format!("{critical},le=\"300\"}} 0\n{critical},le=\"900\"}} 1\n")), "{told}");
+    let warning = r#"muster_page_delivery_seconds_count{receiver="hook",severity="warning"} 0"#;
+    assert!(told.contains(warning), "counted from zero: {told}");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use super::figures::{flag, say};
 use super::machine::{CLOCK_AHEAD_MS, Machine, furnish, now};
 use super::recording::Recording;
+use crate::process::installed;
 use crate::wait::pass;
 
 /// The word that makes the program be the simulated hosts.
@@ -62,9 +63,28 @@ enum Mode {
 /// What the simulated hosts are made from.
 #[derive(Debug, Clone)]
 struct Plan {
+    /// The number of the first host; others have those before and after.
+    first: usize,
     hosts: usize,
     port: u16,
+    /// Where the collector is dialled; nothing: at several loopback addresses.
+    address: Option<String>,
     home: PathBuf,
+}
+
+/// Which simulated hosts a process is, and where it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Share {
+    /// The number of the first host.
+    pub first: usize,
+    /// How many.
+    pub hosts: usize,
+    /// Series of each.
+    pub series: usize,
+    /// For how many seconds this machine is recorded.
+    pub record: usize,
+    /// The network in which it runs, and how the collector is dialled there; nothing: this machine's own.
+    pub network: Option<(String, String)>,
 }
 
 /// The process of the simulated hosts, seen from the measuring program.
@@ -81,10 +101,31 @@ impl Fleet {
     /// # Errors
     /// When the process cannot be started.
     pub fn start(hosts: usize, series: usize, record: usize, port: u16, home: &Path) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(ROLE)
-            .args(["--hosts", &hosts.to_string(), "--series", &series.to_string()])
-            .args(["--record", &record.to_string(), "--port", &port.to_string()])
+        Self::start_share(&Share { hosts, series, record, ..Share::default() }, port, home)
+    }
+
+    /// Starts the process of a part of the hosts; those that are enrolled stay who they are.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start_share(share: &Share, port: u16, home: &Path) -> Result<Self> {
+        let own = std::env::current_exe()?;
+        let mut command = match &share.network {
+            Some((name, _)) => {
+                let mut inside = Command::new(installed("ip", "iproute2"));
+                inside.args(["netns", "exec", name]).arg(own);
+                inside
+            }
+            None => Command::new(own),
+        };
+        command.arg(ROLE);
+        if let Some((_, address)) = &share.network {
+            command.args(["--address", address]);
+        }
+        let mut child = command
+            .args(["--first", &share.first.to_string(), "--hosts", &share.hosts.to_string()])
+            .args(["--series", &share.series.to_string(), "--record", &share.record.to_string()])
+            .args(["--port", &port.to_string()])
             .arg("--home")
             .arg(home)
             .stdin(Stdio::piped())
@@ -127,7 +168,13 @@ impl Fleet {
 /// When hosts cannot be enrolled or begun.
 pub fn serve() -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let plan = Plan { hosts: flag("--hosts", 1), port: flag("--port", 0), home: flag("--home", PathBuf::new()) };
+    let address = Some(flag("--address", String::new())).filter(|address| !address.is_empty());
+    let plan = Plan {
+        first: flag("--first", 0),
+        hosts: flag("--hosts", 1),
+        address,
+        ..Plan::single(&flag("--home", PathBuf::new()), flag("--port", 0))
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recording = runtime.block_on(async {
         let mut recording = Recording::make(flag("--record", 120)).await.with_series(flag("--series", 300));
@@ -184,8 +231,7 @@ fn obey(tell: &watch::Sender<Mode>) {
 /// # Errors
 /// When it is refused.
 pub async fn enrol_single(home: &Path, number: usize, port: u16, token: &str) -> Result<String> {
-    let plan = Plan { hosts: 1, port, home: home.to_path_buf() };
-    enrol_one(plan, number, Token::parse(token)?).await
+    enrol_one(Plan::single(home, port), number, Token::parse(token)?).await
 }
 
 /// Is one simulated host, which reports this machine's readings of now again and again, until it is killed.
@@ -194,7 +240,7 @@ pub async fn enrol_single(home: &Path, number: usize, port: u16, token: &str) ->
 /// When it has no identity.
 pub fn serve_one(home: &Path, number: usize, port: u16) -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let plan = Plan { hosts: 1, port, home: home.to_path_buf() };
+    let plan = Plan::single(home, port);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(LocalSet::new().run_until(async {
         let machine = Machine::new(number, Arc::new(Recording::make(0).await));
@@ -208,7 +254,10 @@ pub fn serve_one(home: &Path, number: usize, port: u16) -> Result<()> {
 async fn enrol_all(plan: &Plan, tokens: &str) -> Result<()> {
     let tokens: Vec<&str> = tokens.split_ascii_whitespace().collect();
     let mut tasks = JoinSet::new();
-    for number in 0..plan.hosts {
+    for number in plan.numbers() {
+        if plan.is_enrolled(number) {
+            continue;
+        }
         let token = Token::parse(tokens.get(number % tokens.len().max(1)).context("no token")?)?;
         tasks.spawn_local(enrol_one(plan.clone(), number, token));
         pass(ENROL_EVERY).await;
@@ -244,9 +293,10 @@ fn run_share(
     runtime.block_on(LocalSet::new().run_until(async {
         mode.wait_for(|mode| *mode != Mode::Wait).await?;
         let mut hosts = JoinSet::new();
-        for number in (thread..plan.hosts).step_by(THREADS) {
+        for number in plan.numbers().skip(thread).step_by(THREADS) {
             let machine = Machine::new(number, Arc::clone(recording));
-            let phase = Duration::from_secs(REPORT_SECONDS as u64).mul_f64(number as f64 / plan.hosts as f64);
+            let phase =
+                Duration::from_secs(REPORT_SECONDS as u64).mul_f64((number - plan.first) as f64 / plan.hosts as f64);
             hosts.spawn_local(run_host(plan.clone(), number, machine, mode.clone(), phase));
             pass(CONNECT_EVERY).await;
         }
@@ -335,9 +385,24 @@ fn append_gap(spool: &mut Spool, number: usize) {
 }
 
 impl Plan {
+    fn single(home: &Path, port: u16) -> Self {
+        Self { first: 0, hosts: 1, port, address: None, home: home.to_path_buf() }
+    }
+
+    fn numbers(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.hosts
+    }
+
+    fn is_enrolled(&self, number: usize) -> bool {
+        self.home.join(format!("state-{number}/identity.json")).exists()
+    }
+
     /// One of several loopback addresses, so that none runs out of ports.
     fn address(&self, number: usize) -> String {
-        format!("127.0.0.{}:{}", 1 + number % 8, self.port)
+        match &self.address {
+            Some(address) => format!("{address}:{}", self.port),
+            None => format!("127.0.0.{}:{}", 1 + number % 8, self.port),
+        }
     }
 
     fn machine(&self, number: usize) -> PathBuf {

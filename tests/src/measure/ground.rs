@@ -33,10 +33,20 @@ pub fn raise_files() {
 /// # Errors
 /// When they cannot be written.
 pub async fn write_tokens(collector: &Collector, hosts: usize, home: &Path) -> Result<()> {
+    write_tokens_at(collector, hosts, None, home).await
+}
+
+/// The same for hosts at a site.
+///
+/// # Errors
+/// When they cannot be written.
+pub async fn write_tokens_at(collector: &Collector, hosts: usize, site: Option<&str>, home: &Path) -> Result<()> {
     let mut tokens = String::new();
     for _ in 0..hosts.div_ceil(TOKEN_USES) {
         let uses = TOKEN_USES.to_string();
-        let made = ["token", "create", "--kind", "batch", "--uses", &uses, "--class", "server", "--watch", "normal"];
+        let mut made =
+            vec!["token", "create", "--kind", "batch", "--uses", &uses, "--class", "server", "--watch", "normal"];
+        made.extend(site.into_iter().flat_map(|site| ["--site", site]));
         tokens.push_str(&collector.cli(&made).await);
         tokens.push('\n');
     }

@@ -3,9 +3,10 @@
 //! Reading order: [`recording`] is what this machine said for two minutes; [`machine`] is one simulated host that says
 //! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`ground`] is what they stand on;
 //! [`meter`] reads what processes cost; [`collectd`] is another agent to compare with; [`floor`] is what no agent can cost
-//! less than; [`sink`] stamps pages; [`figures`] prints.
+//! less than; [`alerts`] raises incidents; [`sink`] stamps pages, [`toll`] takes few of them; [`figures`] prints.
 //! [`proof`] reads the patches of `tests/proofs`.
 
+pub mod alerts;
 pub mod collectd;
 pub mod figures;
 pub mod fleet;
@@ -17,3 +18,4 @@ pub mod meter;
 pub mod proof;
 pub mod recording;
 pub mod sink;
+pub mod toll;

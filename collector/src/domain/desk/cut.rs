@@ -1,8 +1,9 @@
 //! Cuts: when many hosts of a scope fall silent at once it is the way to them that is broken, not they.
 //!
 //! Scopes are each site of at least five hosts, and the collector's own network. A scope is cut when at least
-//! max(3, 30 %) of its up hosts became suspect by silence within 5 s. It heals when half are back; the rest
-//! become suspect again 60 s later.
+//! max(3, 30 %) of its up hosts became suspect by silence within 5 s. What cuts off all sites at once reaches that share
+//! at each of them at about the same time as in all, so a site waits for a moment whether it is alone. A cut heals when
+//! half are back; the rest become suspect again 60 s later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -36,6 +37,8 @@ const WINDOW_MS: i64 = 5_000;
 const HEAL_MS: i64 = 60_000;
 /// The scope that holds every host.
 const COLLECTOR: &str = "the collector's network";
+/// What the name of a site's scope begins with.
+const SITE: &str = "site ";
 
 /// All scopes.
 #[derive(Debug, Default)]
@@ -48,6 +51,8 @@ struct Scope {
     /// In the order in which they fell silent.
     order: VecDeque<(Timestamp, HostNo)>,
     suspects: BTreeSet<HostNo>,
+    /// Enough are silent; cut then, unless all sites turn out to be.
+    ripe: Option<Timestamp>,
     cut: Option<Cut>,
 }
 
@@ -74,6 +79,12 @@ impl Scope {
         if self.suspects.insert(host) {
             self.order.push_back((now, host));
         }
+    }
+
+    /// Whether so many are silent that it is cut, and nothing else explains it.
+    fn is_silent(&self, site: Option<&str>, percent: usize, fleet: &Fleet) -> bool {
+        self.suspects.len() >= CUT_HOSTS.max((fleet.up_in(site) * percent).div_ceil(100))
+            && !fleet.family.explains(&self.suspects, fleet)
     }
 
     fn back(&mut self, host: HostNo, now: Timestamp) {
@@ -135,11 +146,28 @@ impl Cuts {
                 return;
             }
             scope.suspect(host, now);
-            let enough = scope.suspects.len() >= CUT_HOSTS.max((fleet.up_in(site) * percent).div_ceil(100));
-            let other = || fleet.family.explains(&scope.suspects, fleet);
-            if enough && (site.is_some() || more_than_a_site(&scope.suspects, fleet)) && !other() {
+            if !scope.is_silent(site, percent, fleet) {
+                continue;
+            }
+            if site.is_some() {
+                scope.ripe.get_or_insert(now.plus_ms(patience_ms(&scope.suspects, fleet)));
+            } else if more_than_a_site(&scope.suspects, fleet) {
                 declare(scope, site, fleet, now, step);
                 return;
+            }
+        }
+    }
+
+    /// Sites that have waited long enough are cut, unless all of them are.
+    fn ripen(&mut self, fleet: &Fleet, now: Timestamp, step: &mut DeskStep) {
+        let all_cut = self.scopes.get(COLLECTOR).is_some_and(|scope| scope.open().is_some());
+        for (name, scope) in &mut self.scopes {
+            if scope.ripe.take_if(|at| *at <= now).is_none() {
+                continue;
+            }
+            let site = name.strip_prefix(SITE);
+            if !all_cut && scope.open().is_none() && scope.is_silent(site, CUT_PERCENT, fleet) {
+                declare(scope, site, fleet, now, step);
             }
         }
     }
@@ -148,6 +176,7 @@ impl Cuts {
     pub fn stepped(&mut self, by_ms: i64) {
         for scope in self.scopes.values_mut() {
             scope.order.iter_mut().for_each(|(at, _)| *at = at.plus_ms(by_ms));
+            scope.ripe = scope.ripe.map(|at| at.plus_ms(by_ms));
             if let Some(cut) = &mut scope.cut {
                 cut.healed = cut.healed.map(|at| at.plus_ms(by_ms));
             }
@@ -155,7 +184,7 @@ impl Cuts {
     }
 
     /// Sends those that did not come back with their scope into suspicion again; forgets a cut that took nobody along.
-    pub fn tick(&mut self, now: Timestamp, step: &mut DeskStep) {
+    pub fn tick(&mut self, fleet: &Fleet, now: Timestamp, step: &mut DeskStep) {
         for scope in self.scopes.values_mut() {
             let over = |cut: &Cut| match cut.healed {
                 Some(at) => now.since_ms(at) >= HEAL_MS && !cut.changed,
@@ -168,17 +197,21 @@ impl Cuts {
                 step.for_hosts.push(ForHosts { hosts, event: HostEvent::Healed });
             }
         }
+        // Last: whom a new cut takes along joins it after this step.
+        self.ripen(fleet, now, step);
     }
 
     /// When the next cut wants to be looked at: at once after a change, else when the rest of a healed one is due.
     pub fn due(&self) -> impl Iterator<Item = Timestamp> {
-        self.scopes.values().filter_map(|scope| {
+        let ripe = self.scopes.values().filter_map(|scope| scope.ripe);
+        let cuts = self.scopes.values().filter_map(|scope| {
             let cut = scope.cut.as_ref()?;
             if cut.changed || cut.members.is_empty() {
                 return Some(cut.since);
             }
             Some(cut.healed?.plus_ms(HEAL_MS))
-        })
+        });
+        ripe.chain(cuts)
     }
 
     /// Scopes that are cut: name and since.
@@ -244,6 +277,13 @@ fn declare(scope: &mut Scope, site: Option<&str>, fleet: &Fleet, now: Timestamp,
     step.effects.push(Effect::Publish);
 }
 
+/// How long a site waits for the others: not so long that the first of its hosts is down before, in milliseconds.
+fn patience_ms(suspects: &BTreeSet<HostNo>, fleet: &Fleet) -> i64 {
+    let timers = suspects.iter().filter_map(|host| fleet.get(*host)).map(|member| member.watch.timers());
+    let confirm_ms = timers.filter(|timers| !timers.looks_at_ms.is_empty()).map(|timers| timers.confirm_ms).min();
+    confirm_ms.unwrap_or(0) * 3 / 4
+}
+
 /// One site falling silent is that site's cut, not the collector's.
 fn more_than_a_site(suspects: &BTreeSet<HostNo>, fleet: &Fleet) -> bool {
     let mut sites = suspects.iter().filter_map(|host| fleet.get(*host)).map(|member| member.site.as_deref());
@@ -252,7 +292,7 @@ fn more_than_a_site(suspects: &BTreeSet<HostNo>, fleet: &Fleet) -> bool {
 }
 
 fn scope_name(site: Option<&str>) -> String {
-    site.map_or_else(|| COLLECTOR.to_owned(), |site| format!("site {site}"))
+    site.map_or_else(|| COLLECTOR.to_owned(), |site| format!("{SITE}{site}"))
 }
 
 impl Desk {

@@ -211,7 +211,7 @@ impl Desk {
     pub fn tick(&mut self, now: Timestamp) -> DeskStep {
         let mut step = DeskStep::default();
         self.settle_cuts(now, &mut step);
-        self.cuts.tick(now, &mut step);
+        self.cuts.tick(&self.fleet, now, &mut step);
         self.alerts_run_out(now, &mut step);
         let folded: Vec<String> = self
             .problems

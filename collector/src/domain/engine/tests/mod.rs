@@ -26,6 +26,7 @@ mod labels;
 mod oncall;
 mod own;
 mod standins;
+mod storms;
 mod table;
 mod watchdog;
 mod watchers;

@@ -13,6 +13,7 @@ mod checks;
 mod crowd;
 mod cut;
 mod declared;
+mod delivery;
 mod deploy;
 mod devices;
 mod disk;

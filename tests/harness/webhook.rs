@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
+use axum::{Router, body::Bytes, extract::State, routing::post};
+use muster_agent::clock::boottime_ns;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -19,6 +21,8 @@ pub struct Message {
     pub signature: Option<String>,
     /// What was answered.
     pub answered: u16,
+    /// When it was read, nanoseconds of boot time.
+    pub at_ns: u64,
     /// The body.
     pub body: Value,
 }
@@ -40,7 +44,8 @@ impl Message {
 #[derive(Debug, Default)]
 struct Book {
     messages: Vec<Message>,
-    answers: VecDeque<u16>,
+    /// Status codes, and seconds of `Retry-After`.
+    answers: VecDeque<(u16, Option<u64>)>,
 }
 
 type Shared = Arc<Mutex<Book>>;
@@ -84,7 +89,12 @@ impl Webhook {
 
     /// The next messages are answered so; then 204 again.
     pub fn answer(&self, codes: &[u16]) {
-        self.book().answers.extend(codes);
+        self.book().answers.extend(codes.iter().map(|code| (*code, None)));
+    }
+
+    /// The next message is answered with 429 and asked to come again after so many seconds.
+    pub fn answer_later(&self, seconds: u64) {
+        self.book().answers.push_back((429, Some(seconds)));
     }
 
     /// All messages so far, refused ones too; but none about findings, which tell of the machine that the tests run on (a
@@ -133,15 +143,17 @@ impl Drop for Webhook {
     }
 }
 
-async fn take(State(book): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn take(State(book): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap) {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-    let answered = book.answers.pop_front().unwrap_or(204);
+    let (answered, later) = book.answers.pop_front().unwrap_or((204, None));
     book.messages.push(Message {
         id: header("webhook-id").unwrap_or_default(),
         signature: header("webhook-signature"),
         answered,
+        at_ns: boottime_ns(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     });
-    StatusCode::from_u16(answered).unwrap_or(StatusCode::NO_CONTENT)
+    let later = later.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
+    (StatusCode::from_u16(answered).unwrap_or(StatusCode::NO_CONTENT), later.into_iter().collect())
 }

@@ -389,11 +389,18 @@ pub enum Outcome {
     Retrying {
         /// What went wrong.
         error: String,
+        /// Until when the receiver asked to be left alone, if it did.
+        not_before: Option<Timestamp>,
     },
     /// It is given up.
     Failed {
         /// What went wrong.
         error: String,
+    },
+    /// The receiver, which took it before, tells that it reached the person.
+    Delivered {
+        /// How it puts that.
+        receipt: String,
     },
 }
 

@@ -5,8 +5,8 @@
 //! some; [`settings`] is what agents are told. [`record`] is what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
-//! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`oncall`] who is called, [`calendar`] what clocks and dates of named zones
-//! come to; [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
+//! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`oncall`] who is called, [`proof`] how far a page has come,
+//! [`calendar`] what clocks and dates of named zones come to; [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
 //! [`sla`] is what was promised of uptime, and kept.
 
 pub mod alert;
@@ -27,6 +27,7 @@ pub mod labels;
 pub mod layers;
 pub mod network;
 pub mod oncall;
+pub mod proof;
 pub mod record;
 pub mod relabelling;
 pub mod rules;

@@ -13,6 +13,7 @@ use super::{
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     oncall::{Destination, absence::Absence, rotation::Override},
+    proof::Proof,
     time::Timestamp,
 };
 
@@ -380,6 +381,9 @@ pub struct Page {
     /// What it says besides.
     #[serde(default)]
     pub facts: PageFacts,
+    /// How far it has come.
+    #[serde(default)]
+    pub proof: Proof,
 }
 
 /// What a page says besides, as far as it was known when the page was decided; one recorded before a field existed has

@@ -17,7 +17,7 @@ const IDLE_CONNECTIONS: usize = 8;
 /// Most of an answer that is read, in bytes, so that the connection can be used again. It is never shown whole.
 const ANSWER_BYTES: usize = 64 * 1024;
 /// A receiver that asks for more patience than this is tried again all the same.
-const RETRY_AFTER_MOST: Duration = Duration::from_secs(600);
+pub(super) const RETRY_AFTER_MOST: Duration = Duration::from_secs(600);
 
 /// An HTTP client could not be made.
 #[derive(Debug, thiserror::Error)]

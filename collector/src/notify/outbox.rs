@@ -20,7 +20,7 @@ pub use super::queue::Patience;
 use super::{
     alertmanager,
     alertmanager_webhook::AlertmanagerWebhook,
-    client::ClientError,
+    client::{ClientError, RETRY_AFTER_MOST},
     email::{Email, EmailError},
     metrics::NotifyMetrics,
     ntfy::Ntfy,
@@ -114,6 +114,12 @@ impl Outbox {
         let outbox = Self { trays: Arc::new(trays) };
         let mut pending = setup.pending;
         pending.sort_by_key(|page| page.id);
+        // What a receiver asked for is not forgotten with the collector that it asked.
+        let most = setup.clock.now().plus_ms(RETRY_AFTER_MOST.as_millis() as i64);
+        for (page, until) in pending.iter().filter_map(|page| Some((page, page.proof.not_before?))) {
+            let tray = outbox.trays.get(&page.receiver);
+            tray.into_iter().for_each(|tray| tray.with(|queue| queue.leave_alone(until.min(most))));
+        }
         pending.into_iter().for_each(|page| outbox.submit(page));
         Ok((outbox, Workers { tasks, stop }))
     }
@@ -312,7 +318,7 @@ impl<M: Messenger> Worker<M> {
                 self.tray.metrics.delivery.with_label_values(&[receiver, page.severity.word()]).observe(seconds);
                 "accepted"
             }
-            Outcome::Retrying { error } => {
+            Outcome::Retrying { error, .. } => {
                 self.standing.failed(error, now);
                 tracing::warn!("page {id} did not reach receiver {receiver} and is tried again: {error}");
                 "retrying"
@@ -322,6 +328,8 @@ impl<M: Messenger> Worker<M> {
                 tracing::error!("page {id} will not reach receiver {receiver}: {error}");
                 "failed"
             }
+            // Not what a try comes to.
+            Outcome::Delivered { .. } => "delivered",
         };
         self.tray.metrics.notifications.with_label_values(&[&self.tray.receiver, word]).inc();
         // The engine being gone means that we stop too; the record still says that this page is to be sent.

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         event::Severity,
         ids::IncidentNo,
+        proof::Proof,
         record::{Delivery, IncidentState, PageKind},
         time::Timestamp,
     },
@@ -57,6 +58,7 @@ pub(in crate::notify) fn page(id: i64, incident: i64, n: i64) -> Page {
         act: None,
         delivery: Delivery::Queued,
         facts: Default::default(),
+        proof: Default::default(),
     }
 }
 
@@ -345,6 +347,27 @@ async fn the_engine_is_told_once_when_a_receiver_has_failed_for_a_minute() {
 async fn a_trouble_from_before_a_restart_ends_with_the_first_page_that_is_taken() {
     let mut world = world(&[], Vec::new(), vec![fresh(1, 1, 1)]).await;
     assert_eq!(world.told().await, (1, "delivery/hook".into(), None));
+}
+
+#[tokio::test]
+async fn a_receiver_that_asked_for_patience_before_a_restart_is_left_alone_and_for_ten_minutes_at_most() {
+    for (asked_ms, stepped_ms) in [(60_000, 60_000), (86_400_000, 600_000)] {
+        let not_before = Some(crate::clock::wall().plus_ms(asked_ms));
+        let asked = Page { proof: Proof { not_before, ..Proof::default() }, ..fresh(1, 1, 1) };
+        let mut world = world(&[], Vec::new(), vec![asked]).await;
+        world.outbox.submit(Page { severity: Severity::Critical, ..fresh(2, 2, 1) });
+        // Both wait in the queue, and everybody has had a turn.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.ids_heard(), [""; 0]);
+        world.clock.step(stepped_ms + 1_000);
+        world.outbox.submit(fresh(3, 3, 1));
+        world.settled(3).await;
+        let mut heard = world.ids_heard();
+        heard.sort();
+        assert_eq!(heard, ["page_1", "page_2", "page_3"]);
+    }
 }
 
 /// Keeps what is logged.

@@ -251,7 +251,7 @@ impl Queue {
             waiting.tries
         });
         let too_old = now.since_ms(page.decided) >= self.patience.give_up.as_millis() as i64;
-        let (error, again) = match sent {
+        let (error, again, asked) = match sent {
             Sent::Accepted { provider_id } => {
                 self.heard();
                 self.forget(lane, (page.n, page.id));
@@ -259,40 +259,45 @@ impl Queue {
             }
             Sent::Rejected { error } => {
                 self.heard();
-                (error, false)
+                (error, false, None)
             }
             Sent::Gone { error } => {
                 self.failures = self.failures.max(BREAKER_FAILURES - 1);
                 self.count_failure(now, None, jitter);
-                (error, false)
+                (error, false, None)
             }
             Sent::Refused { error } => {
                 // It may be about this page only, which then counts once and does not hold up the others.
                 if tries == 1 || self.only_probed() {
                     self.count_failure(now, None, jitter);
                 }
-                (error, true)
+                (error, true, None)
             }
             Sent::Retry { error, after } => {
                 self.count_failure(now, after, jitter);
-                (error, true)
+                (error, true, after.map(|after| now.plus_ms(after.as_millis() as i64)))
             }
         };
         if again && !too_old {
-            return self.again(lane, error, now, tries, jitter);
+            self.again(lane, now, tries, jitter);
+            return Outcome::Retrying { error, not_before: asked };
         }
         self.forget(lane, (page.n, page.id));
         let error = if again { format!("given up after 24 h: {error}") } else { error };
         Outcome::Failed { error }
     }
 
-    fn again(&mut self, lane: Lane, error: String, now: Timestamp, tries: u32, jitter: f64) -> Outcome {
+    fn again(&mut self, lane: Lane, now: Timestamp, tries: u32, jitter: f64) {
         if let Some(waiting) = self.lanes.get_mut(&lane) {
             waiting.due = now.plus_ms(self.patience.wait_ms(tries, jitter).max(1));
             waiting.place = Place::Nowhere;
         }
         self.shelve(lane);
-        Outcome::Retrying { error }
+    }
+
+    /// The receiver asked, before this collector began, to be left alone until then.
+    pub(super) fn leave_alone(&mut self, until: Timestamp) {
+        self.not_before = self.not_before.max(until);
     }
 
     fn forget(&mut self, lane: Lane, at: (i64, PageId)) {

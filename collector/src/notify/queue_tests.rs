@@ -223,6 +223,22 @@ fn retry_after_holds_the_whole_receiver() {
 }
 
 #[test]
+fn what_a_receiver_asked_for_is_told_with_the_outcome_and_holds_a_queue_that_begins_anew() {
+    let mut queue = Queue::default();
+    queue.push(warning(1, 1, 1));
+    let page = queue.take(at(0)).unwrap();
+    let asked = Sent::Retry { error: "it answered 429".into(), after: Some(Duration::from_secs(90)) };
+    let outcome = queue.settle(&page, asked, at(1_000), 0.5);
+    assert_eq!(outcome, Outcome::Retrying { error: "it answered 429".into(), not_before: Some(at(91_000)) });
+
+    let mut queue = Queue::default();
+    queue.leave_alone(at(91_000));
+    queue.push(critical(1, 1, 1));
+    assert_eq!((queue.take(at(90_999)), queue.next_due()), (None, Some(at(91_000))));
+    assert!(queue.take(at(91_000)).is_some());
+}
+
+#[test]
 fn what_does_not_fit_is_fetched_again_and_critical_still_fits() {
     let mut queue = Queue::default();
     let all = PAGES_QUEUED as i64 + 500;

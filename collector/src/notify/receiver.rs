@@ -82,6 +82,22 @@ impl ReceiverKind {
         }
     }
 
+    /// What is known of a page once it was accepted, and what is not.
+    #[must_use]
+    pub const fn tells(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "the mail server has it; whether it came into the mailbox is not told",
+            Self::Pagerduty(_) => "PagerDuty has it; whom it reached stands there",
+            Self::Ntfy(_) => "the server has it; whether a phone showed it is not told",
+            Self::Slack(_) | Self::Teams(_) => "it stands in the channel; whether anybody read it is not told",
+            Self::Twilio(_) => "Twilio has it; whether it reached the number is told only where a receipt stands here",
+            Self::Script(_) => "the program has ended well; what it did with it is not told",
+            Self::Webhook(_) | Self::AlertmanagerWebhook(_) | Self::Alertmanager(_) => {
+                "this receiver tells nothing further"
+            }
+        }
+    }
+
     /// How it reads what it is sent.
     #[must_use]
     pub const fn markup(&self) -> Markup {

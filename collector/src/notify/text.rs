@@ -212,6 +212,7 @@ pub(super) fn samples() -> Vec<Page> {
         path: "/incidents/1042".into(),
         act: None,
         delivery: Delivery::Queued,
+        proof: Default::default(),
         facts: PageFacts {
             site: "berlin".into(),
             hosts: 1,

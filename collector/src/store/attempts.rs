@@ -81,6 +81,7 @@ mod tests {
             act: None,
             delivery: Delivery::Queued,
             facts: Default::default(),
+            proof: Default::default(),
         }))
     }
 

@@ -183,6 +183,7 @@ fn page(id: i64, incident: i64, delivery: Delivery) -> Row {
         act: None,
         delivery,
         facts: Default::default(),
+        proof: Default::default(),
     }))
 }
 

@@ -259,6 +259,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         act: None,
         delivery: Delivery::Queued,
         facts: Default::default(),
+        proof: Default::default(),
     };
     let row = IncidentRow {
         no,

@@ -14,6 +14,7 @@ use crate::domain::{
     event::{Effect, Severity},
     ids::PageId,
     oncall::rotation::Rotation,
+    proof::Proof,
     record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
     time::Timestamp,
 };
@@ -257,6 +258,7 @@ impl Desk {
             path: "/on-call".into(),
             act: None,
             delivery: Delivery::Queued,
+            proof: Proof::default(),
             facts: PageFacts { paged: vec![person], ..PageFacts::default() },
         };
         self.tests.insert(id, page.clone());

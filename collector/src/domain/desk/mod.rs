@@ -278,36 +278,36 @@ impl Desk {
     /// A page was tried.
     pub fn delivered(&mut self, id: PageId, outcome: &Outcome, now: Timestamp) -> DeskStep {
         let mut step = DeskStep::default();
-        let (word, detail, delivery) = match outcome {
-            Outcome::Accepted { provider_id } => {
-                ("accepted", provider_id.clone().unwrap_or_default(), Some(Delivery::Accepted))
-            }
-            Outcome::Retrying { error } => ("retrying", error.clone(), None),
-            Outcome::Failed { error } => ("failed", error.clone(), Some(Delivery::Failed)),
+        let (word, detail) = match outcome {
+            Outcome::Accepted { provider_id } => ("accepted", provider_id.clone().unwrap_or_default()),
+            Outcome::Retrying { error, .. } => ("retrying", error.clone()),
+            Outcome::Failed { error } => ("failed", error.clone()),
+            Outcome::Delivered { receipt } => ("delivered", receipt.clone()),
         };
         let attempt = |n| AttemptRow { page: id, n, at: now, outcome: word.into(), detail: detail.clone() };
         let Some(incident) = self.incidents.values_mut().find(|incident| incident.pages.contains_key(&id)) else {
-            if let (Some(delivery), Some(mut page)) = (delivery, self.tests.remove(&id)) {
-                page.delivery = delivery;
-                step.effects.push(Effect::Record(Row::Page(Box::new(page))));
+            if let Some(page) = self.tests.get_mut(&id)
+                && page.learn(outcome, now)
+            {
+                step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
             }
+            self.tests.retain(|_, page| page.delivery == Delivery::Queued);
             step.effects.push(Effect::Record(Row::Attempt(attempt(now.ms()))));
             return step;
         };
         let (no, n) = (incident.row.no, incident.next_attempt(id, now));
         step.effects.push(Effect::Record(Row::Attempt(attempt(n))));
-        if let (Some(delivery), Some(page)) = (delivery, incident.pages.get_mut(&id)) {
-            page.delivery = delivery;
+        if let Some(page) = incident.pages.get_mut(&id)
+            && page.learn(outcome, now)
+        {
             step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
-            let text = format!(
-                "{} by {}{}",
-                word,
-                page.receiver,
-                if detail.is_empty() { String::new() } else { format!(": {detail}") }
-            );
-            step.effects.push(incident.note(now, "paged", text, None));
+            let said = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+            let text = format!("{word} by {}{said}", page.receiver);
+            if !matches!(outcome, Outcome::Retrying { .. }) {
+                step.effects.push(incident.note(now, "paged", text, None));
+            }
         }
-        if delivery == Some(Delivery::Failed) {
+        if matches!(outcome, Outcome::Failed { .. }) {
             self.not_reached(no, id, &detail, now, &mut step);
             self.call_due(no, now, &mut step);
         }

@@ -7,6 +7,7 @@ use crate::domain::{
     event::{Answer, Effect, Severity},
     ids::{IncidentNo, PageId},
     oncall::Destination,
+    proof::Proof,
     record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
     time::Timestamp,
 };
@@ -108,6 +109,7 @@ impl Desk {
             path: format!("/incidents/{no}"),
             act: None,
             delivery: Delivery::Queued,
+            proof: Proof::default(),
             facts: PageFacts {
                 site,
                 hosts: names.len(),
@@ -150,6 +152,7 @@ impl Desk {
             path: "/settings".into(),
             act: None,
             delivery: Delivery::Queued,
+            proof: Proof::default(),
             facts: PageFacts { paged: vec![receiver.to_owned()], ..PageFacts::default() },
         };
         self.tests.insert(id, page.clone());

@@ -9,9 +9,16 @@ use serde_json::{Value, json};
 
 use super::{Answered, command, cursor_of, limit_of, list as page_of};
 use crate::{
-    domain::{event::Command, ids::IncidentNo, record::AttemptRow, snapshot::IncidentView},
+    domain::{
+        event::Command,
+        ids::IncidentNo,
+        proof::acknowledged,
+        record::{AttemptRow, IncidentEventRow, Page},
+        snapshot::IncidentView,
+        time::Timestamp,
+    },
     web::{
-        Shared,
+        Shared, Web,
         access::Caller,
         problem::{Body, Problem},
         processes::Told,
@@ -79,6 +86,7 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
                 "attempts": tried.map_or(0, |tried| tried.made),
                 "last_attempt": tried.map(|tried| tried.last.at.to_string()),
                 "last_answer": tried.map(|tried| answer_of(&tried.last)),
+                "chain": chain(page, &view.events, &web),
             })
         })
         .collect();
@@ -88,6 +96,19 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
     answer["pages"] = Value::from(pages);
     answer["processes"] = Told::json(web.processes_of(&view.row).await?.as_ref());
     Ok(Json(answer))
+}
+
+/// How far a page has come; what is not known is null, and `tells` says what its receiver tells beyond *accepted*.
+fn chain(page: &Page, events: &[IncidentEventRow], web: &Web) -> Value {
+    let (proof, acknowledged) = (&page.proof, acknowledged(page, events));
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let receiver = web.context.config.receivers.iter().find(|receiver| receiver.name == page.receiver);
+    json!({
+        "queued": page.decided.to_string(), "not_before": time(proof.not_before), "accepted": time(proof.accepted),
+        "provider_id": proof.provider_id, "delivered": time(proof.delivered), "receipt": proof.receipt,
+        "acknowledged": time(acknowledged.map(|(at, _)| at)), "acknowledged_by": acknowledged.map(|(_, who)| who),
+        "tells": receiver.map(|receiver| receiver.kind.tells()),
+    })
 }
 
 /// What came of an attempt, in words.

@@ -146,12 +146,18 @@ fn answers() -> Map<String, Value> {
         &["n", "at", "kind", "text"],
         json!({ "n": whole, "at": time, "kind": text, "text": text, "by": maybe_text }),
     );
+    let chain = object(
+        &["queued"],
+        json!({ "queued": time, "not_before": maybe_time, "accepted": maybe_time, "provider_id": maybe_text,
+        "delivered": maybe_time, "receipt": maybe_text, "acknowledged": maybe_time, "acknowledged_by": maybe_text,
+        "tells": maybe_text }),
+    );
     let page = object(
-        &["id", "receiver", "n", "type", "decided", "delivery"],
+        &["id", "receiver", "n", "type", "decided", "delivery", "chain"],
         json!({
         "id": whole, "receiver": text, "person": maybe_text, "n": whole, "type": text, "decided": time,
         "delivery": { "enum": ["queued", "accepted", "failed"] },
-        "attempts": whole, "last_attempt": maybe_time, "last_answer": maybe_text }),
+        "attempts": whole, "last_attempt": maybe_time, "last_answer": maybe_text, "chain": chain }),
     );
     let described = json!({
         "Object": { "type": "object" },

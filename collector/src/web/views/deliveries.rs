@@ -7,9 +7,17 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Badge, Frame, Shown, When, incidents::delivery, page_words, show};
+use super::{
+    Badge, Frame, Shown, When,
+    chain::{Chain, chain},
+    incidents::delivery,
+    page_words, show,
+};
 use crate::{
-    domain::record::{Delivery, Page},
+    domain::{
+        record::{Delivery, Page},
+        snapshot::IncidentView,
+    },
     web::{Shared, access::Caller},
 };
 
@@ -23,7 +31,7 @@ struct Line {
     number: i64,
     title: String,
     delivery: Badge,
-    decided: When,
+    chain: Chain,
 }
 
 #[derive(Template)]
@@ -50,23 +58,23 @@ pub(in crate::web) async fn view(
     Query(asked): Query<Asked>,
 ) -> Shown {
     let (snapshot, now) = (web.snapshot(), web.now());
-    let mut pages: Vec<(i64, &Page)> = Vec::new();
-    for (no, view) in snapshot.incidents.iter() {
-        pages.extend(view.pages.iter().map(|page| (no.0, page)));
+    let mut pages: Vec<(&IncidentView, &Page)> = Vec::new();
+    for view in snapshot.incidents.values() {
+        pages.extend(view.pages.iter().map(|page| (&**view, page)));
     }
     let count = |state: Delivery| pages.iter().filter(|(_, page)| page.delivery == state).count();
     let counts = (count(Delivery::Accepted), count(Delivery::Queued), count(Delivery::Failed));
     let only = asked.only == "trouble";
     pages.retain(|(_, page)| !only || page.delivery != Delivery::Accepted);
     pages.sort_by_key(|(_, page)| std::cmp::Reverse((page.decided, page.id)));
-    let line = |(number, page): &(i64, &Page)| Line {
+    let line = |(view, page): &(&IncidentView, &Page)| Line {
         person: page.person.clone(),
         receiver: page.receiver.clone(),
         told: page_words(page.kind),
-        number: *number,
+        number: view.row.no.0,
         title: page.title.clone(),
         delivery: delivery(page.delivery),
-        decided: When::new(page.decided, now, &web.zone),
+        chain: chain(page, &view.events, &web.context.config, |at| When::new(at, now, &web.zone)),
     };
     show(&DeliveriesPage {
         frame: Frame::new(&web, &caller, "on-call", "Deliveries"),

@@ -10,11 +10,13 @@ use serde::Deserialize;
 
 use super::{
     Badge, Frame, Shown, When,
+    chain::{Chain, chain},
     graph::{Graph, Span},
     page_words, processes, show,
     trends::{Past, zone_words},
 };
 use crate::{
+    config::Config,
     domain::{
         event::Command,
         hold::what_of,
@@ -115,8 +117,8 @@ struct PageLine {
     receiver: String,
     person: Option<String>,
     told: &'static str,
-    decided: When,
     delivery: Badge,
+    chain: Chain,
     tries: Option<Tries>,
 }
 
@@ -187,7 +189,8 @@ pub(in crate::web) async fn view(
     let frame = Frame::new(&web, &caller, "incidents", format!("#{no}"));
     let attempts = web.context.store.attempts(no).await.map_err(Problem::from)?;
     let graph = graph_of(&web, &view.row).await?;
-    let mut page = page(frame, &snapshot, view, &attempts, |at| When::new(at, now, &web.zone), now);
+    let mut page =
+        page(frame, &snapshot, &web.context.config, view, &attempts, |at| When::new(at, now, &web.zone), now);
     (page.graph, page.zone) = (graph, zone_words(&web, now));
     let told = web.processes_of(&view.row).await?;
     page.processes = told.map(|told| processes::seen(&told, now, &web.zone)).unwrap_or_default();
@@ -204,6 +207,7 @@ async fn graph_of(web: &Web, row: &IncidentRow) -> Result<Option<Graph>, Problem
 fn page(
     frame: Frame,
     snapshot: &Snapshot,
+    config: &Config,
     view: &IncidentView,
     attempts: &[Attempts],
     when: impl Fn(crate::domain::time::Timestamp) -> When,
@@ -226,8 +230,8 @@ fn page(
         receiver: page.receiver.clone(),
         person: page.person.clone(),
         told: page_words(page.kind),
-        decided: when(page.decided),
         delivery: delivery(page.delivery),
+        chain: chain(page, &view.events, config, &when),
         tries: attempts.iter().find(|attempts| attempts.last.page == page.id).map(|attempts| Tries {
             made: attempts.made,
             last: when(attempts.last.at),

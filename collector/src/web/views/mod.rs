@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 pub(super) mod add;
+mod chain;
 pub(super) mod deliveries;
 mod graph;
 pub(super) mod heartbeats;

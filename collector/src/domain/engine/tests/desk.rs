@@ -1,6 +1,10 @@
 //! The fleet: cuts, incidents, what the collector does to itself, and what people do.
 
 use super::*;
+use crate::domain::{
+    proof::{Proof, acknowledged},
+    record::Delivery,
+};
 
 #[test]
 fn hosts_that_fall_silent_together_are_one_cut_and_one_page_and_one_recovery() {
@@ -168,11 +172,51 @@ fn a_page_says_site_number_of_hosts_who_has_it_and_who_was_paged() {
 }
 
 #[test]
+fn a_page_is_followed_from_the_queue_over_the_receivers_word_to_the_person_who_took_it() {
+    let mut fleet = Fleet::of(&[Watch::Fast]);
+    fleet.ends(1, Ending::Fin);
+    let page = fleet.pages[0].id;
+    let now = |fleet: &Fleet| Timestamp::from_ms(fleet.now);
+    let asked = Some(now(&fleet).plus_ms(30_000));
+    fleet.apply(Event::Delivered { page, outcome: Outcome::Retrying { error: "429".into(), not_before: asked } });
+    let kept = |fleet: &Fleet| {
+        let pages = fleet.rows.iter().filter_map(|row| if let Row::Page(page) = row { Some(page) } else { None });
+        pages.filter(|kept| kept.id == page).next_back().cloned().expect("the page was recorded")
+    };
+    assert_eq!((kept(&fleet).delivery, kept(&fleet).proof.not_before), (Delivery::Queued, asked));
+
+    let taken = now(&fleet);
+    fleet.apply(Event::Delivered { page, outcome: Outcome::Accepted { provider_id: Some("SM1".into()) } });
+    fleet.now += 200;
+    let reached = now(&fleet);
+    for receipt in ["delivered", "read"] {
+        fleet.apply(Event::Delivered { page, outcome: Outcome::Delivered { receipt: receipt.into() } });
+        fleet.now += 200;
+    }
+    let proof = kept(&fleet).proof;
+    let expected = Proof {
+        not_before: None,
+        accepted: Some(taken),
+        provider_id: Some("SM1".into()),
+        delivered: Some(reached),
+        receipt: Some("read".into()),
+    };
+    assert_eq!((kept(&fleet).delivery, proof), (Delivery::Accepted, expected));
+    let view = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();
+    assert_eq!(acknowledged(&view.pages[0], &view.events), None);
+    let (at, who) = (now(&fleet), "ana");
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
+    let view = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();
+    assert_eq!(acknowledged(&view.pages[0], &view.events), Some((at, who)));
+    assert_eq!(acknowledged(view.pages.last().unwrap(), &view.events), Some((at, who)), "told in the same moment");
+}
+
+#[test]
 fn each_try_of_a_page_is_recorded_and_its_end_is_noted() {
     let mut fleet = Fleet::of(&[Watch::Fast]);
     fleet.ends(1, Ending::Fin);
     let page = fleet.pages[0].id;
-    fleet.apply(Event::Delivered { page, outcome: Outcome::Retrying { error: "503".into() } });
+    fleet.apply(Event::Delivered { page, outcome: Outcome::Retrying { error: "503".into(), not_before: None } });
     fleet.apply(Event::Delivered { page, outcome: Outcome::Accepted { provider_id: None } });
     let tries = fleet.rows.iter().filter(|row| matches!(row, Row::Attempt(_))).count();
     assert_eq!(tries, 2);

@@ -26,7 +26,7 @@ fn paged() -> (Fleet, i64) {
 #[test]
 fn a_page_that_nobody_takes_for_ten_minutes_is_no_health_until_somebody_takes_it() {
     let (mut fleet, decided) = paged();
-    delivered(&mut fleet, 0, Outcome::Retrying { error: "it answered 503".into() });
+    delivered(&mut fleet, 0, Outcome::Retrying { error: "it answered 503".into(), not_before: None });
     fleet.until(decided + 10 * MINUTE);
     assert_eq!(found(&fleet), Health::Well, "retries are the outbox's daily bread");
     fleet.until(decided + 10 * MINUTE + 1);

@@ -163,3 +163,44 @@ async fn a_machine_begins_and_ends_maintenance_of_itself_with_its_own_certificat
     assert!(said.code == 1 && said.err.contains("not enrolled"), "{}", said.all());
     assert_eq!(ask(&stranger, &["--for", "soon"]).await.code, 64);
 }
+
+#[tokio::test]
+async fn a_false_alarm_is_closed_and_taken_back_and_an_expected_outage_makes_a_window() {
+    let hook = Webhook::start().await;
+    let mut collector = Collector::start(&hook.receiver()).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+    agent.kill().await;
+    let ours = |all: Vec<Value>| all.into_iter().find(|incident| incident["host"] == agent.name.as_str());
+    let down = || async { ours(collector.incidents().await).filter(|incident| incident["paged"] == true) };
+    let number = eventually("it is down and paged", s(30), down).await["number"].to_string();
+    let no = ["incident", "not-a-problem", &number];
+    let said = collector.try_cli(&[&no[..], &["threshold", "--reason", "x", "--info"]].concat()).await;
+    assert!(said.code == 1 && said.err.contains("watch level"), "{}", said.all());
+    let never = ["never", "--owner", "ana", "--for", "90d", "--reason", "x", "--dry-run"];
+    let seen = collector.cli(&[&no[..], &never].concat()).await;
+    assert!(seen.contains("would have spared 1 of 1 page"), "{seen}");
+
+    collector.cli(&[&no[..], &["false-alarm", "--reason", "the cable was out"]].concat()).await;
+    let resolved = hook.wait("incident.resolved", s(10)).await;
+    assert_eq!(resolved.body["data"]["host"], agent.name);
+    collector.kill().await;
+    collector.run().await;
+    let shown = collector.get(&format!("/api/v1/incidents/{number}")).await.json();
+    assert_eq!((&shown["state"], &shown["not_a_problem"][0]["choice"]), (&"resolved".into(), &"false_alarm".into()));
+    assert_eq!(shown["not_a_problem"][0]["reason"], "the cable was out");
+
+    let expected =
+        ["expected", "--every", "sun", "--at", "02:00-04:00", "--zone", "Europe/Berlin", "--reason", "backups"];
+    collector.cli(&[&no[..], &expected].concat()).await;
+    let listed = collector.cli(&["maintenance", "list"]).await;
+    assert!(listed.contains("sun 02:00-04:00 Europe/Berlin") && listed.contains(&agent.name), "{listed}");
+
+    collector.cli(&[&no[..], &["take-back", "1"]].concat()).await;
+    let again = || async { ours(collector.incidents().await).filter(|incident| incident["state"] == "open") };
+    let again = eventually("what is still wrong is open again", s(90), again).await;
+    assert_ne!(again["number"].to_string(), number, "as an incident of its own");
+    collector.cli(&[&no[..], &["take-back", "2"]].concat()).await;
+    let listed = collector.cli(&["maintenance", "list"]).await;
+    assert!(listed.contains("over"), "{listed}");
+    agent.run();
+}

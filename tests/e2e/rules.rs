@@ -115,3 +115,45 @@ async fn an_override_from_the_command_line_counts_at_once_and_is_explained_and_e
     eventually("the built-in limits count again", s(60), is_critical).await;
     assert_eq!(collector.cli(&["rules", "override", "list"]).await, "");
 }
+
+#[tokio::test]
+async fn an_incident_that_was_no_problem_gets_the_limits_it_needed_and_has_them_taken_back() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&(hook.receiver() + ONLY_OURS)).await;
+    let disk = Loop::mount().await;
+    let part = disk.1.to_string_lossy().into_owned();
+    let agent = Agent::up(&collector, "fast").await;
+    disk.fill();
+    about(&hook, "incident.opened", &part).await;
+    let ours = || async {
+        let all = collector.incidents().await;
+        all.into_iter().find(|incident| incident["component"] == part.as_str() && incident["state"] == "open")
+    };
+    let number = eventually("its incident", s(10), ours).await["number"].to_string();
+    // The past of its figures is known with the next minute.
+    let needed = || async {
+        let offer = collector.get(&format!("/api/v1/incidents/{number}/not-a-problem")).await.json();
+        let limits = offer["limits"].as_array().cloned().unwrap_or_default();
+        limits.into_iter().find(|limit| limit["key"] == "critical" && limit["needed"].is_string())
+    };
+    let critical = eventually("what it would have needed", s(130), needed).await;
+    let percent: f64 =
+        critical["needed"].as_str().and_then(|text| text.strip_suffix(" %")?.parse().ok()).expect("a share");
+    assert!((3.0..4.8).contains(&percent), "5 % free, less a little: {critical}");
+
+    let say = ["incident", "not-a-problem", &number, "threshold", "--reason", "small by design"];
+    let seen = collector.cli(&[&say[..], &["--dry-run"]].concat()).await;
+    assert!(seen.contains("would have spared 1 of 1 page of the last 90 days"), "{seen}");
+    assert_eq!(collector.cli(&["rules", "override", "list"]).await, "", "a dry run saves nothing");
+    collector.cli(&say).await;
+    let resolved = about(&hook, "incident.resolved", &part).await;
+    assert_eq!(resolved.body["data"]["component"], part.as_str());
+    let shown = collector.get(&format!("/incidents/{number}")).await.body;
+    assert!(shown.contains("small by design"), "{shown}");
+
+    collector.cli(&["incident", "not-a-problem", &number, "take-back", "1"]).await;
+    eventually("the limits before count again", s(60), ours).await;
+    let audit = collector.cli(&["--json", "incident", "show", &number]).await;
+    assert!(audit.contains("taken back: other limits"), "{audit}");
+    drop(agent);
+}

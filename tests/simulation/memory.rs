@@ -6,10 +6,11 @@ use muster_collector::domain::{
     assets::Assets,
     desk::handoffs::HandoffRow,
     device::Device,
+    dismissal::Dismissal,
     heartbeat::HeartbeatRow,
     hold::Hold,
     host::checks::CheckRow,
-    ids::{AbsenceNo, HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
+    ids::{AbsenceNo, DismissalNo, HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
     labels::Profile,
     oncall::{absence::Absence, rotation::Override},
     record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
@@ -33,6 +34,7 @@ pub(crate) struct Memory {
     pages: BTreeMap<PageId, Page>,
     assets: Assets,
     holds: BTreeMap<HoldNo, Hold>,
+    dismissals: BTreeMap<DismissalNo, Dismissal>,
     overrides: BTreeMap<OverrideNo, Override>,
     absences: BTreeMap<AbsenceNo, Absence>,
     handoffs: BTreeMap<String, HandoffRow>,
@@ -69,6 +71,7 @@ impl Memory {
                 Row::Handoff(row) => drop(self.handoffs.insert(row.rotation.clone(), *row)),
                 Row::Heartbeat(row) => drop(self.heartbeats.insert(row.name.clone(), *row)),
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
+                Row::Dismissal(row) => drop(self.dismissals.insert(row.no, *row)),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
         }
@@ -93,6 +96,7 @@ impl Memory {
             pages: self.pages.values().cloned().collect(),
             holds: self.holds.values().cloned().collect(),
             last_hold: self.holds.keys().last().map_or(0, |no| no.0),
+            dismissals: self.dismissals.values().cloned().collect(),
             overrides: self.overrides.values().cloned().collect(),
             absences: self.absences.values().cloned().collect(),
             handoffs: self.handoffs.values().cloned().collect(),

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod holds;
+mod incidents;
 mod labels;
 mod oncall;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 pub(super) use self::{
     holds::{Covered, MaintenanceTask, NewWindow, SilenceTask},
+    incidents::{IncidentTask, NotAProblem, Said},
     labels::{AssetTask, LabelHosts, ListFormat},
     oncall::{AbsenceTask, FiguresOf, OnCallTask, RouteTask, Tried},
 };
@@ -288,41 +290,6 @@ pub(super) enum HostTask {
     Activate {
         /// Its name or id
         host: String,
-    },
-}
-
-/// `incident ...`
-#[derive(Debug, Subcommand)]
-pub(super) enum IncidentTask {
-    /// Incidents, newest first
-    List {
-        /// Only in this state
-        #[arg(long, value_parser = ["open", "acknowledged", "resolved"])]
-        only: Option<String>,
-    },
-    /// One incident with its timeline and pages
-    Show {
-        /// Its number
-        number: String,
-    },
-    /// You have it
-    Ack {
-        /// Its number
-        number: String,
-        /// What you see or do
-        #[arg(long, default_value = "")]
-        note: String,
-        /// For so long, such as 2h; then everybody is told again
-        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
-        lasts: Option<i64>,
-    },
-    /// Close it by hand
-    Resolve {
-        /// Its number
-        number: String,
-        /// Why
-        #[arg(long, default_value = "")]
-        note: String,
     },
 }
 

@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CliError,
-    arguments::{
-        ApiTokenTask, HostTask, IncidentTask, OverrideTask, PersonTask, Place, RouteTask, RulesTask, Task, TokenTask,
-    },
+    arguments::{ApiTokenTask, HostTask, OverrideTask, PersonTask, Place, RouteTask, RulesTask, Task, TokenTask},
     client::{Client, read_line},
     print::{self, Column},
 };
@@ -33,7 +31,7 @@ const HOSTS: [Column; 7] = [
     ("found", "findings"),
     ("inc", "incident"),
 ];
-const INCIDENTS: [Column; 6] = [
+pub(super) const INCIDENTS: [Column; 6] = [
     ("no", "number"),
     ("state", "state"),
     ("severity", "severity"),
@@ -192,25 +190,6 @@ impl Desk {
                     "enabled": new.off.then_some(false), "limits": object(new.limits),
                 });
                 self.done(Method::POST, "/rules/overrides", Some(body)).await
-            }
-        }
-    }
-
-    async fn incident(&self, task: IncidentTask) -> Result<(), CliError> {
-        match task {
-            IncidentTask::List { only } => self.list("/incidents", &query(&[("state", only)]), &INCIDENTS).await,
-            IncidentTask::Show { number } => self.one(&format!("/incidents/{}", encode(&number))).await,
-            IncidentTask::Ack { number, note, lasts } => {
-                let path = format!("/incidents/{}/acknowledge", encode(&number));
-                let mut body = json!({ "note": note });
-                if let Some(seconds) = lasts {
-                    body["for_seconds"] = seconds.into();
-                }
-                self.done(Method::POST, &path, Some(body)).await
-            }
-            IncidentTask::Resolve { number, note } => {
-                let path = format!("/incidents/{}/resolve", encode(&number));
-                self.done(Method::POST, &path, Some(json!({ "note": note }))).await
             }
         }
     }

@@ -54,17 +54,26 @@ fn window_body(window: NewWindow) -> Result<Value, CliError> {
         asked["flexible_seconds"] = seconds.into();
     }
     if let Some(at) = window.at {
-        let (start, end) = at.split_once('-').ok_or_else(|| wrong("--at", &at, "two times such as 22:00-04:00"))?;
-        let every = window.every.unwrap_or_default();
-        let days: Vec<&str> = every.split(',').map(str::trim).filter(|day| !day.is_empty() && *day != "day").collect();
-        let zone = match window.zone {
-            Some(zone) => zone,
-            None => own_zone()?,
-        };
-        asked["every"] = json!({
-            "days": days, "month_days": window.month_days, "start": start.trim(), "end": end.trim(), "zone": zone });
+        asked["every"] = recurring(window.every, &window.month_days, &at, window.zone)?;
     }
     Ok(asked)
+}
+
+/// When something recurs: `--every`, `--month-days`, `--at`, `--zone`.
+pub(super) fn recurring(
+    every: Option<String>,
+    month_days: &[i8],
+    at: &str,
+    zone: Option<String>,
+) -> Result<Value, CliError> {
+    let (start, end) = at.split_once('-').ok_or_else(|| wrong("--at", at, "two times such as 22:00-04:00"))?;
+    let every = every.unwrap_or_default();
+    let days: Vec<&str> = every.split(',').map(str::trim).filter(|day| !day.is_empty() && *day != "day").collect();
+    let zone = match zone {
+        Some(zone) => zone,
+        None => own_zone()?,
+    };
+    Ok(json!({ "days": days, "month_days": month_days, "start": start.trim(), "end": end.trim(), "zone": zone }))
 }
 
 fn body(covered: Covered) -> Result<Value, CliError> {

@@ -8,6 +8,7 @@ mod commands;
 mod devices;
 mod heartbeats;
 mod holds;
+mod incidents;
 mod labels;
 mod oncall;
 mod print;

@@ -60,6 +60,7 @@ pub struct Engine {
     dirty_incidents: BTreeSet<IncidentNo>,
     dirty_holds: bool,
     dirty_heartbeats: bool,
+    dirty_dismissals: bool,
     devices: Devices,
 }
 
@@ -82,6 +83,7 @@ impl Engine {
             dirty_incidents: BTreeSet::new(),
             dirty_holds: true,
             dirty_heartbeats: false,
+            dirty_dismissals: true,
             devices: Devices::loaded(loaded),
         };
         let mut effects = Vec::new();
@@ -357,6 +359,7 @@ impl Engine {
         }
         self.dirty_holds |= step.holds;
         self.dirty_heartbeats |= step.heartbeats;
+        self.dirty_dismissals |= step.dismissals;
         effects.extend(step.effects);
         for order in step.for_hosts {
             for no in order.hosts {
@@ -438,7 +441,10 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
         Command::Parent { host, parent } => {
             ("host.parent", host.to_string(), parent.map_or_else(|| "none".into(), |parent| parent.to_string()))
         }
-        Command::Acknowledge { incident, note, .. } => ("incident.acknowledge", format!("#{incident}"), note.clone()),
+        Command::Acknowledge { incident, note, for_ms } => {
+            let lasts = for_ms.map_or_else(String::new, |ms| format!("for {} min: ", ms / 60_000));
+            ("incident.acknowledge", format!("#{incident}"), lasts + note)
+        }
         Command::AddHold(hold) => {
             let action = if hold.kind == Kind::Silence { "silence.add" } else { "maintenance.add" };
             (action, hold.scope.words(), format!("{}: {}", hold.when.words(), hold.reason))
@@ -458,6 +464,10 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
         Command::EndOwn(host) => ("maintenance.own_end", host.to_string(), String::new()),
         Command::EndHold(no) => ("hold.end", no.to_string(), String::new()),
         Command::Resolve { incident, note } => ("incident.resolve", format!("#{incident}"), note.clone()),
+        Command::Dismiss(asked) => asked.audit(),
+        Command::TakeBack { incident, dismissal } => {
+            ("incident.take_back", format!("#{incident}"), format!("what was said, number {dismissal}"))
+        }
         Command::Ping(ping) => ("heartbeat.ping", ping.name.clone(), String::new()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
     };

@@ -9,9 +9,10 @@ use super::{
     assets::Asset,
     desk::standins::Away,
     device::{Device, obstacle::Reply},
+    dismissal,
     heartbeat::Ping,
     hold::{Hold, own::OwnWindow},
-    ids::{AbsenceNo, HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
+    ids::{AbsenceNo, DismissalNo, HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
     labels::{Admission, Profile},
     layers::Says,
     oncall::{rotation::Override, swap::Swap},
@@ -335,6 +336,15 @@ pub enum Command {
     BeginOwn(OwnWindow),
     /// A machine ends what it began.
     EndOwn(HostNo),
+    /// It was no problem. Answers with the number of that.
+    Dismiss(Box<dismissal::Asked>),
+    /// It was one, after all.
+    TakeBack {
+        /// Of which incident.
+        incident: IncidentNo,
+        /// What was said of it.
+        dismissal: DismissalNo,
+    },
     /// Somebody else is on call for a time; its number and author are filled in. Answers with its number.
     AddOverride(Box<Override>),
     /// Withdraw that.

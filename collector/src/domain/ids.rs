@@ -29,6 +29,10 @@ number!(
     HoldNo
 );
 number!(
+    /// What was said of an incident that was no problem.
+    DismissalNo
+);
+number!(
     /// That somebody else is on call for a time.
     OverrideNo
 );

@@ -5,8 +5,9 @@
 //! some; [`settings`] is what agents are told. [`record`] is what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
-//! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`oncall`] who is called, [`proof`] how far a page has come,
-//! [`calendar`] what clocks and dates of named zones come to; [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
+//! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`dismissal`] what was no problem, [`oncall`]
+//! who is called, [`proof`] how far a page has come, [`calendar`] what clocks and dates of named zones come to;
+//! [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
 //! [`sla`] is what was promised of uptime, and kept.
 
 pub mod alert;
@@ -15,6 +16,7 @@ pub mod calendar;
 pub mod csv;
 pub mod desk;
 pub mod device;
+pub mod dismissal;
 pub mod engine;
 pub mod event;
 pub mod evidence;

@@ -6,6 +6,7 @@ use super::{
     assets::{Asset, Assets},
     desk::handoffs::HandoffRow,
     device::Device,
+    dismissal::Dismissal,
     event::Severity,
     heartbeat::HeartbeatRow,
     hold::Hold,
@@ -56,6 +57,8 @@ pub enum Row {
     Heartbeat(Box<HeartbeatRow>),
     /// Append; version n of a maintenance window or a silence.
     Hold(Box<Hold>),
+    /// Append; version n of what was said to be no problem.
+    Dismissal(Box<Dismissal>),
     /// Append.
     Attempt(AttemptRow),
     /// Append to the audit log.
@@ -482,6 +485,8 @@ pub struct Loaded {
     pub holds: Vec<Hold>,
     /// Highest number of these ever given.
     pub last_hold: i64,
+    /// What was said to be no problem, each as it is now.
+    pub dismissals: Vec<Dismissal>,
     /// Who is on call out of turn.
     pub overrides: Vec<Override>,
     /// Who is away.

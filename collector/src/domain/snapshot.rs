@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use super::{
     desk::holds::HeldBy,
     device::{Device, Said, obstacle::Obstacle},
+    dismissal::Dismissal,
     event::Severity,
     heartbeat::HeartbeatView,
     hold::Hold,
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub cuts: Arc<BTreeMap<String, Timestamp>>,
     /// Maintenance windows and silences that are to come, last, or ended lately.
     pub holds: Arc<Vec<Hold>>,
+    /// What was said to be no problem.
+    pub dismissals: Arc<Vec<Dismissal>>,
     /// Who is on call out of turn, and who is away.
     pub exceptions: Arc<Exceptions>,
     /// Other people's jobs, in the order of the configuration.

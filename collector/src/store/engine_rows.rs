@@ -70,6 +70,13 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
             "SELECT count(*) FROM hold WHERE no = ?1 AND version = ?2 AND kind = ?3 AND body = ?4",
             params![hold.no.0, hold.version, hold.kind.word(), json(hold)?],
         ),
+        Row::Dismissal(row) => append(
+            connection,
+            &format!("version {} of what was said of incident {}", row.version, row.incident),
+            "INSERT INTO dismissal (no, version, incident, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (no, version) DO NOTHING",
+            "SELECT count(*) FROM dismissal WHERE no = ?1 AND version = ?2 AND incident = ?3 AND body = ?4",
+            params![row.no.0, row.version, row.incident.0, json(row)?],
+        ),
         Row::Audit(row) if is_in_audit(connection, row)? => Ok(()),
         Row::Audit(row) => append_audit(connection, row),
         Row::Assets(rows) => super::assets::replace(connection, rows),

@@ -6,6 +6,7 @@ use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
     desk::handoffs::HandoffRow,
     device::Device,
+    dismissal::Dismissal,
     heartbeat::HeartbeatRow,
     hold::Hold,
     host::checks::CheckRow,
@@ -57,6 +58,11 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             connection,
             "SELECT body FROM hold WHERE version = (SELECT max(version) FROM hold AS other WHERE other.no = hold.no) ORDER BY no",
             body::<Hold>,
+        )?,
+        dismissals: all(
+            connection,
+            "SELECT body FROM dismissal WHERE version = (SELECT max(version) FROM dismissal AS other WHERE other.no = dismissal.no) ORDER BY no",
+            body::<Dismissal>,
         )?,
         overrides: all(connection, "SELECT body FROM on_call_override ORDER BY no", body::<Override>)?,
         absences: all(connection, "SELECT body FROM absence ORDER BY no", body::<Absence>)?,

@@ -41,6 +41,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(9, include_str!("migrations/state_0009.sql")),
     Migration::new(10, include_str!("migrations/state_0010.sql")),
     Migration::new(11, include_str!("migrations/state_0011.sql")),
+    Migration::new(12, include_str!("migrations/state_0012.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

@@ -22,6 +22,7 @@ pub mod ledger;
 mod load;
 mod migrations;
 pub mod overrides;
+pub mod past;
 pub mod peek;
 pub mod people;
 mod reserve;

@@ -1,6 +1,7 @@
 //! The store as its users see it: what is committed is there again, what is not is not, and nothing is deleted.
 
 mod calls;
+mod dismissals;
 mod evidence;
 mod kept;
 mod labels;
@@ -448,9 +449,9 @@ fn a_newer_store_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), NOW).unwrap());
     let path = directory.path().join("state.db");
-    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '12' WHERE key = 'schema_version'", []).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '13' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 12") && refused.contains("knows up to 11"), "{refused}");
+    assert!(refused.contains("has schema 13") && refused.contains("knows up to 12"), "{refused}");
     assert!(path.exists());
 }
 

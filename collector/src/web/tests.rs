@@ -49,6 +49,7 @@ use crate::{
 mod alerts;
 mod labels;
 mod lists;
+mod not_a_problem;
 mod pings;
 mod processes;
 mod rules;

@@ -6,6 +6,7 @@
 mod alerts;
 mod calls;
 pub mod cut;
+pub mod dismissals;
 pub mod fleet;
 pub mod handoffs;
 pub mod heartbeats;
@@ -20,10 +21,11 @@ pub mod standins;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
-    cut::Cuts, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats, holds::Holds, incident::Incident,
+    cut::Cuts, dismissals::Dismissals, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats, holds::Holds, incident::Incident,
     problem::Problem,
 };
 use super::{
+    dismissal::Dismissal,
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
     hold::Hold,
     host::{Cause, State, change::HostChange},
@@ -59,6 +61,8 @@ pub struct DeskStep {
     pub holds: bool,
     /// Other people's jobs changed.
     pub heartbeats: bool,
+    /// Something was said to be no problem, or that was taken back.
+    pub dismissals: bool,
 }
 
 /// The desk. One for the fleet.
@@ -74,6 +78,7 @@ pub struct Desk {
     cuts: Cuts,
     fleet: Fleet,
     holds: Holds,
+    dismissals: Dismissals,
     heartbeats: Heartbeats,
     tests: BTreeMap<PageId, Page>,
     last_incident: i64,
@@ -107,6 +112,7 @@ impl Desk {
             cuts: Cuts::default(),
             fleet: Fleet::default(),
             holds: Holds::loaded(&loaded.holds, loaded.last_hold),
+            dismissals: Dismissals::loaded(&loaded.dismissals),
             heartbeats: Heartbeats::loaded(&loaded.heartbeats),
             tests: loaded
                 .pages
@@ -333,6 +339,8 @@ impl Desk {
             Command::BeginOwn(asked) => self.begin_own(by, asked, now, &mut step),
             Command::EndOwn(host) => self.end_own(by, *host, now, &mut step),
             Command::EndHold(no) => self.end_hold(by, *no, now, &mut step),
+            Command::Dismiss(asked) => self.dismiss(by, asked, now, &mut step),
+            Command::TakeBack { incident, dismissal } => self.take_back(by, *incident, *dismissal, now, &mut step),
             Command::Ping(ping) => self.pinged(ping, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
@@ -349,6 +357,11 @@ impl Desk {
     /// Maintenance windows and silences that are to come, last, or ended lately.
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
         self.holds.iter()
+    }
+
+    /// What was said to be no problem.
+    pub fn dismissals(&self) -> impl Iterator<Item = &Dismissal> {
+        self.dismissals.iter()
     }
 
     /// Scopes that are cut now: name and since.

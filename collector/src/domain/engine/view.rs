@@ -26,6 +26,9 @@ impl Engine {
             self.snapshot.holds = Arc::new(self.desk.holds().cloned().collect());
             self.snapshot.exceptions = Arc::new(self.desk.exceptions().clone());
         }
+        if std::mem::take(&mut self.dirty_dismissals) {
+            self.snapshot.dismissals = Arc::new(self.desk.dismissals().cloned().collect());
+        }
         if std::mem::take(&mut self.dirty_heartbeats) {
             self.snapshot.heartbeats = Arc::new(self.desk.heartbeats());
         }

@@ -353,7 +353,11 @@ impl Slot {
     }
 
     pub(super) fn judge_by(&self, thresholds: Arc<Thresholds>) {
-        self.lock().thresholds = thresholds;
+        let mut state = self.lock();
+        if !state.thresholds.judges_like(&thresholds) {
+            state.memory.judge_anew();
+        }
+        state.thresholds = thresholds;
     }
 
     /// The value of the series with exactly these labels, in any order, if there is one now.

@@ -60,7 +60,7 @@ fn used(judging: &mut Judging<'_>, rule: &'static Rule, part: &str, used: Single
     }
     let applies = judging.applies(rule);
     let limits = &applies.limits;
-    let previous = judging.previous(rule, part);
+    let previous = judging.crossed(rule, part);
     let level = level(Bad::Above, share, (limits[WARNING], limits[CRITICAL]), limits[HYSTERESIS], previous);
     let evidence = || format!("{part}: {used} of {most} in use ({} %)", percent(share));
     judging.settle(rule, part, level, (&applies, limits[FOR]), evidence);

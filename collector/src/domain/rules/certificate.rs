@@ -53,7 +53,7 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
         let part = name(dictionary, *place);
         let applies = inputs.thresholds.at(&EXPIRY, || part);
         let (limits, left_s) = (&applies.limits, ends_s - now_s);
-        let previous = judging.previous(&EXPIRY, part);
+        let previous = judging.crossed(&EXPIRY, part);
         let level = level(Bad::Below, left_s, (limits[WARNING], limits[CRITICAL]), limits[HYSTERESIS], previous);
         let evidence = || {
             let days = left_s / DAY;

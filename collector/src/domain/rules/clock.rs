@@ -36,7 +36,7 @@ const FOR: usize = 4;
 pub(super) fn judge(judging: &mut Judging<'_>) {
     let applies = judging.applies(&OFF);
     let limits = &applies.limits;
-    let previous = judging.previous(&OFF, "clock");
+    let previous = judging.crossed(&OFF, "clock");
     #[expect(clippy::cast_precision_loss, reason = "milliseconds between clocks, shown with one digit")]
     let ahead_s = judging.inputs.clock_ahead_ms as f64 / 1_000.0;
     let disciplined = judging.inputs.single(Single::ClockSynchronised) == 1.0;

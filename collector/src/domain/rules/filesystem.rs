@@ -168,7 +168,7 @@ pub(super) fn judge(judging: &mut Judging<'_>, writable: &mut Writable) {
 /// Little is left, of space or of files. What cannot be written to cannot fill.
 fn left(judging: &mut Judging<'_>, part: &str, rule: &'static Rule, space: Space, fills: bool) {
     let applies = judging.inputs.thresholds.at(rule, || part);
-    let previous = judging.previous(rule, part);
+    let previous = judging.crossed(rule, part);
     let limits = &applies.limits;
     let level = space
         .level(
@@ -204,7 +204,7 @@ fn filling(judging: &mut Judging<'_>, part: &str) {
         let gone = (judging.inputs.now.ms() - filling.at.ms()) as f64 / HOUR_MS;
         (filling.forecast.low - gone, filling.forecast.high - gone)
     });
-    let previous = judging.previous(&FILLING, part);
+    let previous = judging.crossed(&FILLING, part);
     let limits = &applies.limits;
     let latest = forecast.map_or(f64::INFINITY, |(_, latest)| latest * HOUR_S);
     let level = level(Bad::Below, latest, (limits[WARNING], limits[CRITICAL]), limits[HYSTERESIS], previous);

@@ -11,6 +11,8 @@ pub(super) struct Judging<'a> {
     pub(super) inputs: &'a Inputs<'a>,
     pub(super) standing: &'a mut Standing,
     pub(super) pending: &'a mut Pending,
+    /// The limits are others than in the pass before.
+    pub(super) anew: bool,
     pub(super) told: Vec<Judgement>,
 }
 
@@ -23,6 +25,11 @@ impl<'a> Judging<'a> {
     /// How bad the finding that stands is, if one does.
     pub(super) fn previous(&self, rule: &Rule, part: &str) -> Option<Severity> {
         if self.standing.any(rule) { self.standing.severity(rule, part) } else { None }
+    }
+
+    /// How bad it was before by the same limits: what new limits do not cross needs not leave them behind either.
+    pub(super) fn crossed(&self, rule: &Rule, part: &str) -> Option<Severity> {
+        self.previous(rule, part).filter(|_| !self.anew)
     }
 
     /// The trouble is at this level now, or there is none. It opens when it has held for `for_s`, is told when its

@@ -77,7 +77,7 @@ fn exhausted(judging: &mut Judging<'_>, minutes: &Minutes) {
     }
     let applies = judging.applies(&EXHAUSTED);
     let limits = &applies.limits;
-    let previous = judging.previous(&EXHAUSTED, "memory");
+    let previous = judging.crossed(&EXHAUSTED, "memory");
     let measured = !judging.inputs.single(Single::MemoryStalled).is_nan();
     let stalled = minutes.rate(Counter::MemoryStalled, limits[FOR]);
     if measured && stalled.is_none() {

@@ -143,6 +143,7 @@ pub struct Memory {
     writable: filesystem::Writable,
     gaps: gaps::Gaps,
     last_uptime_ms: u64,
+    anew: bool,
 }
 
 impl Memory {
@@ -155,7 +156,8 @@ impl Memory {
         self.last_uptime_ms = inputs.uptime_ms;
         self.minutes.feed(inputs.uptime_ms, pressure::counters(inputs));
         let (standing, pending) = (&mut self.standing, &mut self.pending);
-        let mut judging = Judging { inputs, standing, pending, told: Vec::new() };
+        let anew = std::mem::take(&mut self.anew);
+        let mut judging = Judging { inputs, standing, pending, anew, told: Vec::new() };
         filesystem::judge(&mut judging, &mut self.writable);
         memory::judge(&mut judging, &self.minutes, &mut self.kills);
         swap::judge(&mut judging, &self.minutes);
@@ -179,6 +181,11 @@ impl Memory {
     /// Takes over which findings are open; whatever else was thought open is not.
     pub fn adopt(&mut self, open: &[FindingRow]) {
         self.standing = Standing::of(open);
+    }
+
+    /// The limits are others from now on.
+    pub fn judge_anew(&mut self) {
+        self.anew = true;
     }
 
     /// Starts all running `for` times anew.

@@ -89,7 +89,7 @@ fn processors_wanted(judging: &mut Judging<'_>, minutes: &Minutes) {
     let Some(waited) = minutes.rate(Counter::CpuWaiting, applies.limits[CPU_FOR]) else { return };
     let count = f64::from(judging.inputs.dictionary.rules().processors.max(1));
     let load = judging.inputs.single(Single::Load5) / count;
-    let previous = judging.previous(&CPU, "processors");
+    let previous = judging.crossed(&CPU, "processors");
     let (warning, hysteresis) = (applies.limits[WARNING], applies.limits[HYSTERESIS]);
     let queue = applies.limits[LOAD] * if previous.is_some() { LOAD_HYSTERESIS } else { 1.0 };
     let level = level(Bad::Above, waited, (warning, f64::NAN), hysteresis, previous).filter(|_| load > queue);
@@ -108,7 +108,7 @@ fn processors_wanted(judging: &mut Judging<'_>, minutes: &Minutes) {
 fn disks_wanted(judging: &mut Judging<'_>, minutes: &Minutes) {
     let applies = judging.applies(&IO);
     let Some(waited) = minutes.rate(Counter::IoStalled, applies.limits[IO_FOR]) else { return };
-    let previous = judging.previous(&IO, "disks");
+    let previous = judging.crossed(&IO, "disks");
     let (warning, hysteresis) = (applies.limits[WARNING], applies.limits[HYSTERESIS]);
     let level = level(Bad::Above, waited, (warning, f64::NAN), hysteresis, previous);
     let evidence = || {

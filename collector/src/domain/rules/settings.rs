@@ -236,6 +236,19 @@ impl Thresholds {
         Self { rules, parts, lines: Arc::clone(lines) }
     }
 
+    /// Whether everything is judged by the same limits as by `other`.
+    #[must_use]
+    pub fn judges_like(&self, other: &Self) -> bool {
+        let said = |thresholds: &Self| -> Vec<(usize, Option<String>, Change)> {
+            let lines = thresholds.parts.iter().map(|(rule, line)| (*rule, &thresholds.lines[*line]));
+            lines.map(|(rule, line)| (rule, line.selector.part.clone(), line.change.clone())).collect()
+        };
+        let same = |(a, b): (&Effective, &Effective)| {
+            (a.enabled, a.most, a.limits.map(f64::to_bits)) == (b.enabled, b.most, b.limits.map(f64::to_bits))
+        };
+        self.rules.iter().zip(&other.rules).all(same) && said(self) == said(other)
+    }
+
     /// What applies to this rule on the host as a whole.
     #[must_use]
     pub fn of(&self, rule: &'static Rule) -> Effective {

@@ -7,6 +7,9 @@ use super::{
     minutes::{Minutes, ROW},
     reading::Series,
 };
+use crate::domain::time::Timestamp;
+
+const MINUTE_MS: i64 = 60_000;
 
 /// Rows of a host, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,6 +59,18 @@ impl History {
         }
         values
     }
+
+    /// The least of a series between two instants: by the minute, and by the hour where minutes are not kept any more.
+    #[must_use]
+    pub fn least(&self, series: &Series, from: Timestamp, to: Timestamp) -> Option<f64> {
+        let (first, last) = (from.ms().div_euclid(MINUTE_MS), to.ms().div_euclid(MINUTE_MS));
+        let minutes = self.minutes(series, first, last + 1).into_iter().filter(|value| value.is_finite());
+        let hours = || {
+            let hours = self.hours(series, first.div_euclid(ROW as i64), last.div_euclid(ROW as i64) + 1);
+            hours.into_iter().flatten().map(|hour| hour.min).min_by(f64::total_cmp)
+        };
+        minutes.min_by(f64::total_cmp).or_else(hours)
+    }
 }
 
 #[cfg(test)]
@@ -81,5 +96,26 @@ mod tests {
         let minutes = history.minutes(&load, 25 * 60 - 1, 25 * 60 + 3);
         assert!(minutes[0].is_nan() && minutes[3].is_nan());
         assert_eq!(minutes[1..3], [1.0, 3.0]);
+    }
+
+    #[test]
+    fn the_least_is_by_the_minute_while_those_are_kept_and_by_the_hour_before() {
+        let load = Series::new("load1", "").unwrap();
+        let mut minutes = Minutes::new(60);
+        for (minute, value) in [(60, 1.0), (61, 5.0), (62, 4.0), (63, 2.0)] {
+            minutes.set(minute, &load, value);
+        }
+        let mut hours = Hours::new(0, 1);
+        let mut column = vec![None; 24];
+        column[0] = Some(Hour { min: 3.0, mean: 6.0, max: 9.0 });
+        hours.columns.insert(load.clone(), column);
+        let history = History { minutes: vec![minutes], hours: vec![hours] };
+        let least = |from: i64, to: i64| {
+            history.least(&load, Timestamp::from_ms(from * MINUTE_MS), Timestamp::from_ms(to * MINUTE_MS))
+        };
+        assert_eq!(
+            [least(61, 62), least(61, 63), least(10, 10), least(200, 201)],
+            [Some(4.0), Some(2.0), Some(3.0), None]
+        );
     }
 }

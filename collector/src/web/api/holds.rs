@@ -67,14 +67,14 @@ pub(in crate::web) struct NewHold {
 /// When it recurs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Every {
+pub(in crate::web) struct Every {
     #[serde(default)]
-    days: Vec<String>,
+    pub(in crate::web) days: Vec<String>,
     #[serde(default)]
-    month_days: Vec<i8>,
-    start: String,
-    end: String,
-    zone: String,
+    pub(in crate::web) month_days: Vec<i8>,
+    pub(in crate::web) start: String,
+    pub(in crate::web) end: String,
+    pub(in crate::web) zone: String,
 }
 
 impl NewHold {
@@ -92,14 +92,8 @@ impl NewHold {
     /// As the engine takes it, or what is wrong.
     pub(in crate::web) fn checked(self, kind: Kind, now: Timestamp) -> Result<Hold, Problem> {
         let scope = self.scope()?;
-        for (field, text) in [("reason", &self.reason), ("change", &self.change)] {
-            if text.len() > TEXT_BYTES || text.chars().any(char::is_control) {
-                return Err(Problem::invalid(field, text, "one line of at most 1000 bytes"));
-            }
-        }
-        if self.reason.trim().is_empty() {
-            return Err(Problem::invalid("reason", "", "why: whoever looks at 3 a.m. wants to know"));
-        }
+        one_line("change", &self.change)?;
+        checked_reason(&self.reason)?;
         let when = self.when(kind, now)?;
         let (reason, change) = (self.reason, self.change);
         Ok(Hold {
@@ -188,7 +182,8 @@ impl NewHold {
 }
 
 impl Every {
-    fn checked(&self) -> Result<Recurring, Problem> {
+    /// As the engine takes it, or what is wrong.
+    pub(in crate::web) fn checked(&self) -> Result<Recurring, Problem> {
         let days = self.days.iter().map(|word| {
             weekday_of(word).ok_or_else(|| Problem::invalid("every.days", word, "mon, tue, wed, thu, fri, sat or sun"))
         });
@@ -209,12 +204,30 @@ impl Every {
     }
 }
 
+/// One line of bounded length.
+pub(in crate::web) fn one_line(field: &str, text: &str) -> Result<(), Problem> {
+    if text.len() > TEXT_BYTES || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(field, text, "one line of at most 1000 bytes"));
+    }
+    Ok(())
+}
+
+/// Why something pages nobody is always said.
+pub(in crate::web) fn checked_reason(reason: &str) -> Result<(), Problem> {
+    one_line("reason", reason)?;
+    if reason.trim().is_empty() {
+        return Err(Problem::invalid("reason", "", "why: whoever looks at 3 a.m. wants to know"));
+    }
+    Ok(())
+}
+
 /// Whether one covers a host.
 pub(in crate::web) fn covers(hold: &Hold, profile: &Profile) -> bool {
     fits(&hold.scope, profile)
 }
 
-fn fits(scope: &Scope, profile: &Profile) -> bool {
+/// Whether a scope covers a host.
+pub(in crate::web) fn fits(scope: &Scope, profile: &Profile) -> bool {
     let labels = confirmed_labels(profile);
     let site = profile.confirmed_site();
     scope.fits_host(&Subject { name: &profile.name, site, class: Some(profile.class), labels: Labels(&labels) })

@@ -94,6 +94,7 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
     answer["hosts"] = json!(view.hosts);
     answer["timeline"] = Value::from(events);
     answer["pages"] = Value::from(pages);
+    answer["not_a_problem"] = Value::from(super::not_a_problem::said_of(&snapshot, no));
     answer["processes"] = Told::json(web.processes_of(&view.row).await?.as_ref());
     Ok(Json(answer))
 }

@@ -13,6 +13,7 @@ pub(super) mod holds;
 pub(super) mod hosts;
 pub(super) mod incidents;
 pub(super) mod labels;
+pub(super) mod not_a_problem;
 pub(super) mod oncall;
 pub(super) mod openapi;
 pub(super) mod people;

@@ -5,6 +5,7 @@ mod alerts;
 mod heartbeats;
 mod holds;
 mod labels;
+mod not_a_problem;
 mod oncall;
 
 use axum::Json;
@@ -123,6 +124,7 @@ fn schemas() -> Value {
     all.extend(questions());
     all.extend(into_map(labels::answers()));
     all.extend(into_map(holds::answers()));
+    all.extend(into_map(not_a_problem::answers()));
     all.extend(into_map(oncall::answers()));
     all.extend(into_map(agreements::answers()));
     all.extend(into_map(heartbeats::answers()));
@@ -183,7 +185,7 @@ fn answers() -> Map<String, Value> {
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
             "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
-            "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
+            "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
         "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))), "Trends": trends(),
@@ -368,6 +370,7 @@ fn questions() -> Map<String, Value> {
     asked.extend(into_map(alerts::questions()));
     asked.extend(into_map(labels::questions()));
     asked.extend(into_map(holds::questions()));
+    asked.extend(into_map(not_a_problem::questions()));
     asked.extend(into_map(oncall::questions()));
     asked
 }

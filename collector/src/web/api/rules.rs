@@ -117,20 +117,20 @@ pub(in crate::web) async fn overrides(State(web): State<Shared>) -> Answered {
     Ok(page_of(rows.iter().map(item).collect(), None))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewOverride {
-    name: String,
-    rule: String,
-    host: Option<String>,
-    label: Option<String>,
-    site: Option<String>,
-    class: Option<String>,
-    part: Option<String>,
-    enabled: Option<bool>,
-    severity: Option<String>,
+    pub(in crate::web) name: String,
+    pub(in crate::web) rule: String,
+    pub(in crate::web) host: Option<String>,
+    pub(in crate::web) label: Option<String>,
+    pub(in crate::web) site: Option<String>,
+    pub(in crate::web) class: Option<String>,
+    pub(in crate::web) part: Option<String>,
+    pub(in crate::web) enabled: Option<bool>,
+    pub(in crate::web) severity: Option<String>,
     #[serde(default)]
-    limits: BTreeMap<String, String>,
+    pub(in crate::web) limits: BTreeMap<String, String>,
 }
 
 impl NewOverride {
@@ -160,6 +160,13 @@ pub(in crate::web) async fn add(
     Extension(caller): Extension<Caller>,
     Body(asked): Body<NewOverride>,
 ) -> Answered {
+    let line = checked(&web, &asked, &web.context.store.overrides().await?)?;
+    put(&web, &caller, "rule.override", asked.name, line).await?;
+    Ok(done())
+}
+
+/// The line that an override is among those made before, or what is wrong with it.
+pub(in crate::web) fn checked(web: &Web, asked: &NewOverride, present: &[OverrideRow]) -> Result<String, Problem> {
     let line = asked.line(rule_of(&asked.rule)?)?;
     if line.len() > LINE_BYTES {
         return Err(Problem::invalid("override", &line, "at most 2048 bytes"));
@@ -167,12 +174,11 @@ pub(in crate::web) async fn add(
     if let Err(errors) = config::parse_override(&line, &web.context.config.rules, "") {
         return Err(Problem::invalid("override", &line, &errors.to_string()));
     }
-    let present = web.context.store.overrides().await?;
     let is_new = present.iter().all(|row| row.name != asked.name);
     if is_new && present.len() >= OVERRIDES {
         return Err(Problem::invalid("name", &asked.name, "at most 500 overrides: write them into collector.toml"));
     }
-    put(&web, &caller, "rule.override", asked.name, line).await
+    Ok(line)
 }
 
 /// Ends an override.
@@ -188,10 +194,18 @@ pub(in crate::web) async fn remove(
             "override {shown:?} made through the API (muster-collector rules override list)"
         )));
     }
-    put(&web, &caller, "rule.override.remove", name, String::new()).await
+    put(&web, &caller, "rule.override.remove", name, String::new()).await?;
+    Ok(done())
 }
 
-async fn put(web: &Web, caller: &Caller, action: &str, name: String, line: String) -> Answered {
+/// Saves a line that was checked, or with an empty one ends an override; it counts at once.
+pub(in crate::web) async fn put(
+    web: &Web,
+    caller: &Caller,
+    action: &str,
+    name: String,
+    line: String,
+) -> Result<(), Problem> {
     let at: Timestamp = web.now();
     let by = caller.audit(at, action, &name, line.clone());
     let row = OverrideRow { name, line, at, who: by.who.clone() };
@@ -200,7 +214,7 @@ async fn put(web: &Web, caller: &Caller, action: &str, name: String, line: Strin
     let settings = config::with_overrides(&web.context.config.rules, rows.into_iter().map(OverrideRow::said));
     let snapshot = web.snapshot();
     web.context.slots.set_rules(settings, snapshot.hosts.values().map(|host| &host.profile));
-    Ok(done())
+    Ok(())
 }
 
 /// How to keep a finding from waking anybody: a line for the configuration, and the command that does the same now.

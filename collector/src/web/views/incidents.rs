@@ -12,6 +12,7 @@ use super::{
     Badge, Frame, Shown, When,
     chain::{Chain, chain},
     graph::{Graph, Span},
+    not_a_problem::{Said, said_of},
     page_words, processes, show,
     trends::{Past, zone_words},
 };
@@ -20,8 +21,9 @@ use crate::{
     domain::{
         event::Command,
         hold::what_of,
-        record::{Delivery, IncidentRow, IncidentState},
+        record::{Delivery, IncidentEventRow, IncidentRow, IncidentState, Page},
         snapshot::{IncidentView, Snapshot},
+        time::Timestamp,
         trend::concerned,
     },
     store::attempts::Attempts,
@@ -172,6 +174,8 @@ struct IncidentPage {
     zone: String,
     events: Vec<EventLine>,
     pages: Vec<PageLine>,
+    /// What people said of it that makes it no problem.
+    said: Vec<Said>,
     /// Who is called next if nobody takes it: when, and whom.
     next: Option<(When, String)>,
 }
@@ -210,8 +214,8 @@ fn page(
     config: &Config,
     view: &IncidentView,
     attempts: &[Attempts],
-    when: impl Fn(crate::domain::time::Timestamp) -> When,
-    now: crate::domain::time::Timestamp,
+    when: impl Fn(Timestamp) -> When,
+    now: Timestamp,
 ) -> IncidentPage {
     let row = &view.row;
     let host = row.host.and_then(|no| snapshot.hosts.get(&no));
@@ -219,24 +223,6 @@ fn page(
     let held = view.held.and_then(|held| {
         let hold = snapshot.holds.iter().find(|hold| hold.no == held.hold)?;
         Some((hold.name(), when(held.until)))
-    });
-    let events = view.events.iter().rev().map(|event| EventLine {
-        when: when(event.at),
-        kind: event.kind.clone(),
-        text: event.text.clone(),
-        by: event.by.clone(),
-    });
-    let pages = view.pages.iter().map(|page| PageLine {
-        receiver: page.receiver.clone(),
-        person: page.person.clone(),
-        told: page_words(page.kind),
-        delivery: delivery(page.delivery),
-        chain: chain(page, &view.events, config, &when),
-        tries: attempts.iter().find(|attempts| attempts.last.page == page.id).map(|attempts| Tries {
-            made: attempts.made,
-            last: when(attempts.last.at),
-            answer: answer_of(&attempts.last),
-        }),
     });
     let host = host.map(|host| HostNow {
         url: format!("/hosts/{}", host.profile.id),
@@ -266,8 +252,9 @@ fn page(
         links: row.alert.as_ref().map(|alert| alert.links.clone()).unwrap_or_default(),
         key: row.key.clone(),
         hosts: view.hosts.clone(),
-        events: events.collect(),
-        pages: pages.collect(),
+        events: event_lines(view, &when),
+        pages: page_lines(view, config, attempts, &when),
+        said: said_of(snapshot, view, &when),
         next: next(row).map(|(at, words)| (when(at), words)),
         graph: None,
         processes: Vec::new(),
@@ -276,8 +263,40 @@ fn page(
     }
 }
 
+/// The timeline, newest first.
+fn event_lines(view: &IncidentView, when: &impl Fn(Timestamp) -> When) -> Vec<EventLine> {
+    let line = |event: &IncidentEventRow| EventLine {
+        when: when(event.at),
+        kind: event.kind.clone(),
+        text: event.text.clone(),
+        by: event.by.clone(),
+    };
+    view.events.iter().rev().map(line).collect()
+}
+
+fn page_lines(
+    view: &IncidentView,
+    config: &Config,
+    attempts: &[Attempts],
+    when: &impl Fn(Timestamp) -> When,
+) -> Vec<PageLine> {
+    let line = |page: &Page| PageLine {
+        receiver: page.receiver.clone(),
+        person: page.person.clone(),
+        told: page_words(page.kind),
+        delivery: delivery(page.delivery),
+        chain: chain(page, &view.events, config, when),
+        tries: attempts.iter().find(|attempts| attempts.last.page == page.id).map(|attempts| Tries {
+            made: attempts.made,
+            last: when(attempts.last.at),
+            answer: answer_of(&attempts.last),
+        }),
+    };
+    view.pages.iter().map(line).collect()
+}
+
 /// What comes next if nobody takes it.
-fn next(row: &IncidentRow) -> Option<(crate::domain::time::Timestamp, String)> {
+fn next(row: &IncidentRow) -> Option<(Timestamp, String)> {
     let calls = row.calls.iter().map(|call| (call.due, format!("{} through {}", call.person, call.receiver)));
     let step = |one: &crate::domain::record::Escalation| format!("step {} of policy {}", one.step + 1, one.policy);
     let steps = row.escalations.iter().map(|one| (one.due, step(one)));

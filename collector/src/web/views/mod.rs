@@ -10,6 +10,7 @@ pub(super) mod holds;
 pub(super) mod host;
 pub(super) mod incidents;
 pub(super) mod labelling;
+pub(super) mod not_a_problem;
 pub(super) mod oncall;
 mod processes;
 pub(super) mod service_levels;

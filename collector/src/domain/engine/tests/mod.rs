@@ -19,6 +19,7 @@ mod checks;
 mod declared;
 mod desk;
 mod devices;
+mod dismissals;
 mod handoffs;
 mod heartbeats;
 mod holds;

@@ -103,3 +103,28 @@ fn a_host_that_becomes_a_workstation_tells_the_same_trouble_as_info() {
     bench.slots.know(&profile("web-1", Class::Workstation, &[]));
     assert_eq!(bench.hold(60, &[(UNITS[1], 1.0)]), ["info systemd_unit_failed: app.service: in state failed"]);
 }
+
+#[test]
+fn what_other_limits_do_not_cross_is_over_at_once_and_limits_of_others_change_nothing() {
+    let series = ["node_filesystem_size_bytes{mountpoint=/var}", "node_filesystem_avail_bytes{mountpoint=/var}"];
+    let bench = Bench::new(&series);
+    let web = profile("web-1", Class::Server, &[]);
+    let free = |share: f64| [(series[0], 107_374_182_400.0), (series[1], share * 107_374_182_400.0)];
+    assert_eq!(bench.report(&free(0.0476)).len(), 1, "critical below 5 %");
+    let only = |host: &str, limit: f64| {
+        let selector = Selector { host: Some(host.into()), ..Selector::default() };
+        Settings::new(vec![line("x", "filesystem_space", selector, None, &[("warning", limit), ("critical", limit)])])
+    };
+    bench.slots.set_rules(only("db-1", 0.01), [&web].into_iter());
+    assert!(bench.report(&free(0.06)).is_empty(), "critical until 7 %, whatever is said of another host");
+    bench.slots.set_rules(only("web-1", 0.047), [&web].into_iter());
+    let said = bench.report(&free(0.0476));
+    assert!(
+        said.len() == 1 && said[0].starts_with("cleared filesystem_space: /var: 4.8 GiB of 100 GiB free"),
+        "{said:?}"
+    );
+    // From then on the new limits hold like any: left behind by 2 % more.
+    assert_eq!(bench.report(&free(0.046)).len(), 1);
+    assert!(bench.report(&free(0.066)).is_empty());
+    assert_eq!(bench.report(&free(0.068)).len(), 1);
+}

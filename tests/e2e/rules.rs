@@ -120,9 +120,9 @@ async fn an_override_from_the_command_line_counts_at_once_and_is_explained_and_e
 async fn an_incident_that_was_no_problem_gets_the_limits_it_needed_and_has_them_taken_back() {
     let hook = Webhook::start().await;
     let collector = Collector::start(&(hook.receiver() + ONLY_OURS)).await;
+    let agent = Agent::up(&collector, "fast").await;
     let disk = Loop::mount().await;
     let part = disk.1.to_string_lossy().into_owned();
-    let agent = Agent::up(&collector, "fast").await;
     disk.fill();
     about(&hook, "incident.opened", &part).await;
     let ours = || async {
@@ -130,6 +130,8 @@ async fn an_incident_that_was_no_problem_gets_the_limits_it_needed_and_has_them_
         all.into_iter().find(|incident| incident["component"] == part.as_str() && incident["state"] == "open")
     };
     let number = eventually("its incident", s(10), ours).await["number"].to_string();
+    let changes = collector.get(&format!("/api/v1/incidents/{number}")).await.json()["changes"].to_string();
+    assert!(changes.contains(&format!("file system {part} is new")), "{changes}");
     // The past of its figures is known with the next minute.
     let needed = || async {
         let offer = collector.get(&format!("/api/v1/incidents/{number}/not-a-problem")).await.json();

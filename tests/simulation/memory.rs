@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_collector::domain::{
     assets::Assets,
+    changed::ChangedRow,
     desk::handoffs::HandoffRow,
     device::Device,
     dismissal::Dismissal,
@@ -35,6 +36,7 @@ pub(crate) struct Memory {
     assets: Assets,
     holds: BTreeMap<HoldNo, Hold>,
     dismissals: BTreeMap<DismissalNo, Dismissal>,
+    changes: Vec<ChangedRow>,
     overrides: BTreeMap<OverrideNo, Override>,
     absences: BTreeMap<AbsenceNo, Absence>,
     handoffs: BTreeMap<String, HandoffRow>,
@@ -71,6 +73,7 @@ impl Memory {
                 Row::Handoff(row) => drop(self.handoffs.insert(row.rotation.clone(), *row)),
                 Row::Heartbeat(row) => drop(self.heartbeats.insert(row.name.clone(), *row)),
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
+                Row::Changed(row) => self.changes.push(*row),
                 Row::Dismissal(row) => drop(self.dismissals.insert(row.no, *row)),
                 Row::Attempt(_) | Row::Audit(_) => {}
             }
@@ -96,6 +99,7 @@ impl Memory {
             pages: self.pages.values().cloned().collect(),
             holds: self.holds.values().cloned().collect(),
             last_hold: self.holds.keys().last().map_or(0, |no| no.0),
+            changes: self.changes.clone(),
             dismissals: self.dismissals.values().cloned().collect(),
             overrides: self.overrides.values().cloned().collect(),
             absences: self.absences.values().cloned().collect(),

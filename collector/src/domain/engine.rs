@@ -14,6 +14,7 @@ use std::{
 use self::devices::Devices;
 use super::{
     assets::Assets,
+    changed::{self, Changed},
     desk::{Desk, DeskStep},
     device::Device,
     event::{Answer, CloseReason, Command, Effect, Event, HostEvent, Principal},
@@ -154,6 +155,9 @@ impl Engine {
             Event::Settings(hosts) => {
                 let sessions = hosts.iter().filter_map(|no| self.hosts.get(no)?.session());
                 effects.extend(sessions.map(Effect::Settings));
+            }
+            Event::Changed { hosts, changed } => {
+                hosts.into_iter().for_each(|no| self.desk.note_change(no, changed.clone(), &mut effects));
             }
             Event::Tick => self.tick(now, &mut effects),
             Event::Stalled { from, to } => self.stalled(from, to, &mut effects),
@@ -386,14 +390,20 @@ impl Engine {
                 if let Some(refused) = self.said_by_file(no, command) {
                     return refused;
                 }
-                match command {
+                let answer = match command {
                     Command::Admit { admission, .. } => self.admit(no, *admission, now, effects),
                     Command::Device { device, parent, .. } => {
                         self.set_device(no, Device { host: no, ..(**device).clone() }, *parent, effects)
                     }
                     Command::Parent { parent, .. } => self.set_parent(no, *parent, effects),
                     _ => Answer::Refused("not about one host".into()),
+                };
+                if answer == Answer::Done {
+                    let AuditRow { action, detail, who, .. } = audit(by, command, now);
+                    let changed = Changed::new(now, changed::Kind::Person, &format!("{action}: {detail}"), Some(who));
+                    self.desk.note_change(no, changed, effects);
                 }
+                answer
             }
             Command::AreYouThere => return Answer::Done,
             // What a job says is no change by a person.

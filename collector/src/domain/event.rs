@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     alert::{Alert, Tally},
     assets::Asset,
+    changed::{Changed, Kind},
     desk::standins::Away,
     device::{Device, obstacle::Reply},
     dismissal,
@@ -45,6 +46,13 @@ pub enum Event {
     },
     /// The settings of these hosts are others now (already durable).
     Settings(Vec<HostNo>),
+    /// Something that was set for these hosts is other than before (already durable).
+    Changed {
+        /// Which hosts.
+        hosts: Vec<HostNo>,
+        /// What, by whom.
+        changed: Changed,
+    },
     /// Time passes; due things are looked at.
     Tick,
     /// The collector itself was suspended or starved for this time.
@@ -121,6 +129,8 @@ pub enum HostEvent {
         /// What changed.
         judgements: Vec<Judgement>,
     },
+    /// Its readings name other parts than before, or services that were restarted.
+    Changed(Vec<(Kind, String)>),
     /// Checks turned out so (already durable).
     Checked {
         /// The last outcome of each.

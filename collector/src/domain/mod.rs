@@ -2,7 +2,7 @@
 //!
 //! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
 //! where the readings are, in the host's slot, and some want [`evidence`] from the host; [`trend`] keeps a short past of
-//! some; [`settings`] is what agents are told. [`record`] is what must be durable before anybody hears of it,
+//! some; [`settings`] is what agents are told. [`changed`] is what changed on a host lately, [`record`] what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
 //! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`dismissal`] what was no problem, [`oncall`]
@@ -13,6 +13,7 @@
 pub mod alert;
 pub mod assets;
 pub mod calendar;
+pub mod changed;
 pub mod csv;
 pub mod desk;
 pub mod device;

@@ -1,9 +1,12 @@
 //! What is durable before anybody hears of it: the rows of `state.db` that the engine owns.
 
+mod calls;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     assets::{Asset, Assets},
+    changed::{Changed, ChangedRow},
     desk::handoffs::HandoffRow,
     device::Device,
     dismissal::Dismissal,
@@ -17,6 +20,8 @@ use super::{
     proof::Proof,
     time::Timestamp,
 };
+
+pub use self::calls::{Call, Escalation};
 
 /// One row to write. Upserts replace by key; appends never change what is there.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +64,8 @@ pub enum Row {
     Hold(Box<Hold>),
     /// Append; version n of what was said to be no problem.
     Dismissal(Box<Dismissal>),
+    /// Append: what changed on a host.
+    Changed(Box<ChangedRow>),
     /// Append.
     Attempt(AttemptRow),
     /// Append to the audit log.
@@ -257,32 +264,9 @@ pub struct IncidentRow {
     /// The alert from elsewhere that opened it.
     #[serde(default)]
     pub alert: Option<Box<AlertRow>>,
-}
-
-/// The next step of a policy that an incident follows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Escalation {
-    /// Which policy.
-    pub policy: String,
-    /// Which step, from 0.
-    pub step: usize,
-    /// How often all of it was done before.
-    pub round: u32,
-    /// When it is taken.
-    pub due: Timestamp,
-}
-
-/// A way to a person that is tried later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Call {
-    /// Who.
-    pub person: String,
-    /// Through which receiver.
-    pub receiver: String,
-    /// Their address or number there.
-    pub to: Option<String>,
-    /// When.
-    pub due: Timestamp,
+    /// What changed on its host in the 24 hours before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Changed>,
 }
 
 /// One line of an incident's timeline.
@@ -487,6 +471,8 @@ pub struct Loaded {
     pub last_hold: i64,
     /// What was said to be no problem, each as it is now.
     pub dismissals: Vec<Dismissal>,
+    /// What changed on hosts in the last 24 h, oldest first.
+    pub changes: Vec<ChangedRow>,
     /// Who is on call out of turn.
     pub overrides: Vec<Override>,
     /// Who is away.

@@ -300,6 +300,9 @@ impl Running {
         if applied.tell_heard {
             tell.push(HostEvent::Heard { session: self.session });
         }
+        if !applied.changes.is_empty() {
+            tell.push(HostEvent::Changed(applied.changes));
+        }
         if !applied.judgements.is_empty() {
             self.ask_for_evidence(&applied.judgements, now);
             tell.push(HostEvent::Judged { through: None, judgements: applied.judgements });

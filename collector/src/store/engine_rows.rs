@@ -70,6 +70,11 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
             "SELECT count(*) FROM hold WHERE no = ?1 AND version = ?2 AND kind = ?3 AND body = ?4",
             params![hold.no.0, hold.version, hold.kind.word(), json(hold)?],
         ),
+        Row::Changed(row) => execute(
+            connection,
+            "INSERT INTO host_change (host, at_ms, body) VALUES (?1, ?2, ?3) ON CONFLICT (host, at_ms, body) DO NOTHING",
+            params![row.host.0, row.changed.at.ms(), json(&row.changed)?],
+        ),
         Row::Dismissal(row) => append(
             connection,
             &format!("version {} of what was said of incident {}", row.version, row.incident),

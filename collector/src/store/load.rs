@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
+    changed::{self, ChangedRow},
     desk::handoffs::HandoffRow,
     device::Device,
     dismissal::Dismissal,
@@ -64,6 +65,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             "SELECT body FROM dismissal WHERE version = (SELECT max(version) FROM dismissal AS other WHERE other.no = dismissal.no) ORDER BY no",
             body::<Dismissal>,
         )?,
+        changes: changes(connection, opened.plus_ms(-changed::LOOKS_BACK_MS))?,
         overrides: all(connection, "SELECT body FROM on_call_override ORDER BY no", body::<Override>)?,
         absences: all(connection, "SELECT body FROM absence ORDER BY no", body::<Absence>)?,
         handoffs: all(connection, "SELECT body FROM handoff ORDER BY rotation", body::<HandoffRow>)?,
@@ -77,6 +79,15 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
             .map_err(in_state)?
             .flatten()
             .map(Timestamp::from_ms),
+    })
+}
+
+/// What changed on hosts since then, oldest first.
+fn changes(connection: &Connection, since: Timestamp) -> Result<Vec<ChangedRow>, StoreError> {
+    let sql = "SELECT host, body FROM host_change WHERE at_ms >= ?1 ORDER BY at_ms, host";
+    let mut statement = connection.prepare(sql).map_err(in_state)?;
+    collect(statement.query([since.ms()]), |row| {
+        Ok(ChangedRow { host: HostNo(column(row, 0)?), changed: from_json(&column::<String>(row, 1)?)? })
     })
 }
 

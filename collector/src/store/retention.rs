@@ -48,9 +48,13 @@ fn excess(facts: i64, now: Timestamp) -> Excess {
 /// A fact's place: epoch and sequence.
 type Place = (Vec<u8>, i64);
 
-/// The details of incidents resolved before `?1`, and pages about none: how to find their keys, and how to delete one. The newest page stays,
-/// since pages are numbered on from it.
-const DETAILS: [(&str, &str); 5] = [
+/// What changed on hosts before `?1`, the details of incidents resolved before it, and pages about none: how to find their
+/// keys, and how to delete one. The newest page stays, since pages are numbered on from it.
+const DETAILS: [(&str, &str); 6] = [
+    (
+        "SELECT DISTINCT host, at_ms FROM host_change WHERE at_ms < ?1 LIMIT ?2",
+        "DELETE FROM host_change WHERE host = ?1 AND at_ms = ?2",
+    ),
     (
         "SELECT a.page, a.n FROM incident i JOIN page p ON p.incident = i.no JOIN attempt a ON a.page = p.id
          WHERE i.state = 'resolved' AND i.resolved_ms < ?1 LIMIT ?2",

@@ -37,7 +37,6 @@ use crate::domain::{
 };
 
 const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
-
 fn at(ms: i64) -> Timestamp {
     NOW.plus_ms(ms)
 }
@@ -147,6 +146,7 @@ fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> Row {
         escalations: Vec::new(),
         calls: Vec::new(),
         alert: None,
+        changes: Vec::new(),
     }))
 }
 
@@ -449,9 +449,9 @@ fn a_newer_store_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), NOW).unwrap());
     let path = directory.path().join("state.db");
-    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '13' WHERE key = 'schema_version'", []).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '14' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 13") && refused.contains("knows up to 12"), "{refused}");
+    assert!(refused.contains("has schema 14") && refused.contains("knows up to 13"), "{refused}");
     assert!(path.exists());
 }
 

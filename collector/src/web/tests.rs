@@ -283,6 +283,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         escalations: Vec::new(),
         calls: Vec::new(),
         alert: None,
+        changes: Vec::new(),
     };
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };

@@ -167,6 +167,7 @@ impl Desk {
             "alert" => problem.alert.as_ref().map_or_else(String::new, |alert| alert.name.clone()),
             _ => "host".into(),
         };
+        let changes = problem.host.map(|host| self.what_changed(host, problem.since, now)).unwrap_or_default();
         let row = IncidentRow {
             no,
             id: incident_uuid(no, now),
@@ -188,6 +189,7 @@ impl Desk {
             escalations: Vec::new(),
             calls: Vec::new(),
             alert: problem.alert.clone(),
+            changes,
         };
         let mut incident = Incident::loaded(row.clone(), Vec::new());
         step.effects.push(Effect::Record(Row::Incident(Box::new(row))));

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod calls;
+mod changes;
 pub mod cut;
 pub mod dismissals;
 pub mod fleet;
@@ -21,10 +22,11 @@ pub mod standins;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
-    cut::Cuts, dismissals::Dismissals, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats, holds::Holds, incident::Incident,
-    problem::Problem,
+    changes::Changes, cut::Cuts, dismissals::Dismissals, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats,
+    holds::Holds, incident::Incident, problem::Problem,
 };
 use super::{
+    changed::Changed,
     dismissal::Dismissal,
     event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
     hold::Hold,
@@ -79,6 +81,7 @@ pub struct Desk {
     fleet: Fleet,
     holds: Holds,
     dismissals: Dismissals,
+    changes: Changes,
     heartbeats: Heartbeats,
     tests: BTreeMap<PageId, Page>,
     last_incident: i64,
@@ -113,6 +116,7 @@ impl Desk {
             fleet: Fleet::default(),
             holds: Holds::loaded(&loaded.holds, loaded.last_hold),
             dismissals: Dismissals::loaded(&loaded.dismissals),
+            changes: Changes::loaded(&loaded.changes),
             heartbeats: Heartbeats::loaded(&loaded.heartbeats),
             tests: loaded
                 .pages
@@ -155,11 +159,14 @@ impl Desk {
         match change {
             HostChange::Suspected { proof, .. } => self.fleet.proven(profile.no, *proof),
             HostChange::Liveness { to, since, .. } => self.fleet.turn(profile.no, *to, *since),
-            HostChange::Finding(_) | HostChange::Check { .. } => {}
+            HostChange::Finding(_) | HostChange::Check { .. } | HostChange::Changed(_) => {}
         }
         self.cuts.heard(profile.no, change, &self.fleet, now, &mut step);
         match change {
             HostChange::Suspected { .. } => {}
+            HostChange::Changed(changes) => changes.iter().for_each(|(kind, text)| {
+                self.note_change(profile.no, Changed::new(now, *kind, text, None), &mut step.effects);
+            }),
             HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
                 self.join_cut(profile, scope, now, &mut step);
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Desk, DeskStep};
 use crate::domain::{
+    changed,
     event::{Answer, Effect, Severity},
     ids::{IncidentNo, PageId},
     oncall::Destination,
@@ -172,6 +173,11 @@ impl Desk {
             let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
             lines.push(format!("hosts: {}{tail}", listed.join(", ")));
         }
+        let row = self.incidents.get(&no).map(|incident| &incident.row);
+        lines.extend(
+            row.filter(|row| row.state != IncidentState::Resolved)
+                .and_then(|row| changed::line(&row.changes, row.since)),
+        );
         if lines.is_empty() {
             let last = self.incidents.get(&no).and_then(|incident| incident.events.last());
             lines.extend(last.map(|event| event.text.clone()));

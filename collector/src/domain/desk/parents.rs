@@ -54,6 +54,12 @@ impl Family {
         Self { parents, children, watched }
     }
 
+    /// What a host is behind, the nearest first.
+    #[must_use]
+    pub fn above(&self, host: HostNo) -> Vec<HostNo> {
+        ancestors(host, &self.parents).collect()
+    }
+
     fn detect_ms(&self, device: HostNo) -> i64 {
         self.watched.get(&device).map_or(0, |watched| watched.detect_ms)
     }

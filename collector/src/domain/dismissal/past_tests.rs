@@ -42,6 +42,7 @@ fn past(no: i64, since: &str, lasted_ms: i64) -> Past {
         escalations: Vec::new(),
         calls: Vec::new(),
         alert: None,
+        changes: Vec::new(),
     };
     Past { row, handled: false, calls: vec![since] }
 }

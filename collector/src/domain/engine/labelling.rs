@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{Engine, origin};
 use crate::domain::{
     assets::{Asset, Assets},
+    changed::{Changed, Kind},
     event::{Answer, Effect, Principal},
     ids::{HostId, HostNo},
     labels::{MOST_LABELS, label_trouble},
@@ -122,6 +123,8 @@ impl Engine {
         let line = because.line("host.label", host.profile.id.to_string(), &words, now);
         effects.push(Effect::Record(Row::Audit(line)));
         let session = host.session();
+        let changed = Changed::new(now, Kind::Label, &words, Some(because.who.to_owned()));
+        self.desk.note_change(no, changed, effects);
         self.devices.stale = true;
         self.desk.know(&host.profile, host.state(), now);
         self.dirty_hosts.insert(no);

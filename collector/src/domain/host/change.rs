@@ -1,7 +1,7 @@
 //! What a step of a host leads to: effects for the edges, and changes, which are all that the desk ever hears of it.
 
 use super::{Cause, State, checks::CheckRow};
-use crate::domain::{event::Effect, record::FindingRow, time::Timestamp};
+use crate::domain::{changed::Kind, event::Effect, record::FindingRow, time::Timestamp};
 
 /// All that the desk ever hears of a host.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub enum HostChange {
     },
     /// A finding opened, changed or cleared.
     Finding(FindingRow),
+    /// Something about the machine is other than it was: no judgement, what may explain one.
+    Changed(Vec<(Kind, String)>),
     /// A check turned out so, often enough for that to count.
     Check {
         /// Whether that is a problem.

@@ -12,6 +12,7 @@ use super::{
     suspicion::Suspicion,
 };
 use crate::domain::{
+    changed,
     event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Look, Why},
     ids::SessionId,
     labels::{Admission, Facts, Profile},
@@ -152,6 +153,7 @@ impl Host {
                 }
             }
             HostEvent::Checked { outcomes } => self.checked(outcomes, now, &mut step),
+            HostEvent::Changed(changes) => step.changes.push(HostChange::Changed(changes)),
             HostEvent::Admitted(admission) => self.admitted(admission, now, &mut step),
             HostEvent::Cut { scope } => self.cut(scope, now, &mut step),
             HostEvent::Healed => {
@@ -205,11 +207,20 @@ impl Host {
         self.session = Some(session);
         self.alive = alive;
         let rebooted = self.boot_id != Some(boot_id);
+        let booted = (rebooted && self.boot_id.is_some()).then(|| match self.state {
+            State::Rebooting | State::Shutdown | State::Asleep => "booted anew, as it had said",
+            _ => "booted anew without a word before: a crash, or its power was gone",
+        });
         let moved = rebooted || self.peer != Some(peer);
         self.up_before = self.up_before.filter(|_| !rebooted);
         self.boot_id = Some(boot_id);
         self.peer = Some(peer);
         let facts = Facts { remote_checks: self.profile.facts.remote_checks, ..facts };
+        let mut changes = changed::of_facts(&self.profile.facts, &facts);
+        changes.extend(booted.map(|words| (changed::Kind::Boot, words.to_owned())));
+        if !changes.is_empty() {
+            step.changes.push(HostChange::Changed(changes));
+        }
         if self.profile.facts != facts {
             self.profile.facts = facts;
             step.effects.push(Effect::Record(Row::Host(Box::new(self.profile.clone()))));

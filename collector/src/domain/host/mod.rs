@@ -10,6 +10,7 @@ mod drain_tests;
 mod findings;
 pub mod ledger;
 pub mod machine;
+pub mod parts;
 pub mod slot;
 pub mod slots;
 pub mod suspicion;

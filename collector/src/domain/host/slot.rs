@@ -22,9 +22,11 @@ use super::{
         is_absent,
         text::Format,
     },
+    parts::Parts,
     slots::Silence,
 };
 use crate::domain::{
+    changed::Kind,
     event::Judgement,
     ids::{HostNo, SessionId},
     record::FindingRow,
@@ -123,6 +125,8 @@ pub struct Applied {
     pub judgements: Vec<Judgement>,
     /// The dictionary changed: the agent wants to know that it was heard, to go on from there on another stream.
     pub learned: bool,
+    /// Parts that came or went, services that were restarted.
+    pub changes: Vec<(Kind, String)>,
     /// The engine must be told `Heard`: first readings of the session, or first message after `Silent`.
     pub tell_heard: bool,
 }
@@ -294,6 +298,7 @@ impl Slot {
         let state = &mut *guard;
         let sources = sources_after(&state.sources, state.fresh, update).map_err(SlotError::Malformed)?;
         let learned = state.draft.is_some();
+        let mut parts = Vec::new();
         if let Some(draft) = &state.draft {
             let (dictionary, hidden) = draft.seal(&self.shared.interner);
             let mut values = if state.fresh {
@@ -303,6 +308,8 @@ impl Slot {
             };
             let staged = stage(update, &dictionary, &values, update.full).map_err(SlotError::Malformed)?;
             commit(update.full, &staged, &mut values);
+            let before = Parts::of(&state.dictionary, &state.values);
+            parts = Parts::of(&dictionary, &values).since(&before);
             (state.dictionary, state.values, state.draft) = (dictionary, values, None);
             state.omissions.invalid += hidden;
             state.allowance.begin(now);
@@ -329,10 +336,12 @@ impl Slot {
             growth: state.filling.as_deref(),
         };
         let judgements = state.memory.judge(&inputs);
+        let restarted = state.memory.take_restarted().into_iter().map(|words| (Kind::Service, words));
+        let changes = parts.into_iter().map(|words| (Kind::Part, words)).chain(restarted).collect();
         state.trends.sample(state.dictionary.trends(), &state.values, update.agent_wall_ms, now);
         drop(guard);
         let was_silent = self.heard(session, now);
-        Ok(Applied { judgements, learned, tell_heard: first || was_silent })
+        Ok(Applied { judgements, changes, learned, tell_heard: first || was_silent })
     }
 
     /// Takes over which findings are open for this host, as the records say: after a start of the collector, or when a

@@ -173,6 +173,11 @@ impl Memory {
         judging.told
     }
 
+    /// Services that were restarted in the last pass, in words.
+    pub fn take_restarted(&mut self) -> Vec<String> {
+        self.restarts.take_noticed()
+    }
+
     /// The host says that it could not report.
     pub fn unreported(&mut self, words: String) {
         self.gaps.note(words);

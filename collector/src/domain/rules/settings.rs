@@ -12,6 +12,7 @@ use std::{
 use super::catalogue::{LIMITS, RULES, Rule};
 use crate::domain::{
     event::Severity,
+    ids::HostNo,
     labels::{Class, Profile, matches_pattern},
 };
 
@@ -140,6 +141,15 @@ impl Settings {
     #[must_use]
     pub fn of(&self, profile: &Profile) -> Arc<Thresholds> {
         self.shared(profile.class == Class::Workstation, self.places(|line| line.selector.fits(profile)))
+    }
+
+    /// The hosts to which other lines apply than in `before`.
+    pub fn differing<'a>(&self, before: &Self, hosts: impl Iterator<Item = &'a Profile>) -> Vec<HostNo> {
+        let origins = |settings: &Self, profile: &Profile| -> Vec<String> {
+            let lines = settings.lines.iter().filter(|line| line.selector.fits(profile));
+            lines.map(|line| line.origin.clone()).collect()
+        };
+        hosts.filter(|host| origins(self, host) != origins(before, host)).map(|host| host.no).collect()
     }
 
     fn places(&self, fits: impl Fn(&Line) -> bool) -> Vec<usize> {

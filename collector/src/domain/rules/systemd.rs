@@ -44,6 +44,8 @@ const WINDOW: usize = 1;
 /// Units whose restarts are remembered, and restarts of each: the most that [`RESTARTING`] may be set to.
 const UNITS: usize = 256;
 const RESTARTS: usize = 20;
+/// Restarts told of one pass.
+const NOTICED: usize = 8;
 
 /// Where the readings are that say whether a unit is in state failed.
 pub(super) fn failed_places(dictionary: &Dictionary) -> Box<[u32]> {
@@ -69,6 +71,8 @@ pub(super) struct Restarts {
     /// Whether the counters of this session were seen before.
     begun: bool,
     units: BTreeMap<Box<str>, Restarted>,
+    /// What was restarted in the last pass.
+    noticed: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +85,10 @@ struct Restarted {
 impl Restarts {
     pub(super) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    pub(super) fn take_noticed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.noticed)
     }
 }
 
@@ -118,7 +126,11 @@ fn restarting(judging: &mut Judging<'_>, restarts: &mut Restarts) {
     for place in &dictionary.rules().restarts {
         let count = inputs.value(*place);
         if count > 0.0 {
-            note(&mut restarts.units, dictionary.label(*place, "name"), count, begun, inputs.uptime_ms);
+            let unit = dictionary.label(*place, "name");
+            let more = note(&mut restarts.units, unit, count, begun, inputs.uptime_ms);
+            if more > 0 && restarts.noticed.len() < NOTICED {
+                restarts.noticed.push(format!("{unit} was restarted ({count:.0} times in all)"));
+            }
         }
     }
     for (unit, restarted) in &mut restarts.units {
@@ -142,20 +154,25 @@ fn restarting(judging: &mut Judging<'_>, restarts: &mut Restarts) {
     }
 }
 
-fn note(units: &mut BTreeMap<Box<str>, Restarted>, unit: &str, count: f64, begun: bool, now_ms: u64) {
+/// Notes the counter; answers by how much it grew while we watched.
+fn note(units: &mut BTreeMap<Box<str>, Restarted>, unit: &str, count: f64, begun: bool, now_ms: u64) -> usize {
     let full = units.len() >= UNITS;
     let Some(known) = units.get_mut(unit) else {
         if !full {
             // Counted up from nothing while we watched, or before we did.
             let times_ms = if begun { vec![now_ms; grown(count)] } else { Vec::new() };
+            let more = times_ms.len();
             units.insert(unit.into(), Restarted { count, times_ms });
+            return more;
         }
-        return;
+        return 0;
     };
     let by = count - std::mem::replace(&mut known.count, count);
-    known.times_ms.extend(std::iter::repeat_n(now_ms, grown(by)));
+    let more = grown(by);
+    known.times_ms.extend(std::iter::repeat_n(now_ms, more));
     let surplus = known.times_ms.len().saturating_sub(RESTARTS);
     known.times_ms.drain(..surplus);
+    more
 }
 
 fn grown(by: f64) -> usize {

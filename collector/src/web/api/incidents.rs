@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Answered, command, cursor_of, limit_of, list as page_of};
 use crate::{
     domain::{
+        changed::Changed,
         event::Command,
         ids::IncidentNo,
         proof::acknowledged,
@@ -94,6 +95,8 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
     answer["hosts"] = json!(view.hosts);
     answer["timeline"] = Value::from(events);
     answer["pages"] = Value::from(pages);
+    let changed = |change: &Changed| json!({ "at": change.at.to_string(), "kind": change.kind, "text": change.text, "by": change.by });
+    answer["changes"] = view.row.changes.iter().map(changed).collect();
     answer["not_a_problem"] = Value::from(super::not_a_problem::said_of(&snapshot, no));
     answer["processes"] = Told::json(web.processes_of(&view.row).await?.as_ref());
     Ok(Json(answer))

@@ -185,7 +185,7 @@ fn answers() -> Map<String, Value> {
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
             "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
-            "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
+            "changes": not_a_problem::changes(), "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
         "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))), "Trends": trends(),

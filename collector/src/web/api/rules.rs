@@ -13,6 +13,8 @@ use super::{Answered, done, hosts::find, list as page_of};
 use crate::{
     config,
     domain::{
+        changed::{Changed, Kind},
+        event::Event,
         rules::{Effective, RULES, Rule, Thresholds},
         time::Timestamp,
     },
@@ -208,12 +210,17 @@ pub(in crate::web) async fn put(
 ) -> Result<(), Problem> {
     let at: Timestamp = web.now();
     let by = caller.audit(at, action, &name, line.clone());
-    let row = OverrideRow { name, line, at, who: by.who.clone() };
+    let (row, who) = (OverrideRow { name: name.clone(), line, at, who: by.who.clone() }, by.who.clone());
+    let text = if row.line.is_empty() { format!("override {name} ended") } else { format!("override {}", row.line) };
     web.context.store.put_override(row, by).await?;
     let rows = web.context.store.overrides().await?;
     let settings = config::with_overrides(&web.context.config.rules, rows.into_iter().map(OverrideRow::said));
     let snapshot = web.snapshot();
+    let hosts = snapshot.hosts.values().map(|host| &host.profile);
+    let hosts = settings.differing(&web.context.slots.settings(), hosts);
     web.context.slots.set_rules(settings, snapshot.hosts.values().map(|host| &host.profile));
+    let changed = Changed::new(at, Kind::Limit, &text, Some(who));
+    web.context.mailbox.send(Event::Changed { hosts, changed }).await?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::{Answered, done, hosts::find, list as page_of};
 use crate::{
     config,
     domain::{
+        changed::{Changed, Kind},
         event::Event,
         ids::HostNo,
         settings::{
@@ -157,10 +158,14 @@ pub(in crate::web) async fn remove(
 async fn put(web: &Web, caller: &Caller, action: &str, scope: String, document: String) -> Answered {
     let at = web.now();
     let by = caller.audit(at, action, &scope, document.clone());
+    let text = format!("settings of {scope} {}", if document.is_empty() { "ended" } else { "set" });
+    let change = Changed::new(at, Kind::Setting, &text, Some(by.who.clone()));
     web.context.store.put_settings(SettingsRow { scope, document, at, who: by.who.clone() }, by).await?;
     let rows = web.context.store.settings().await?;
     web.context.settings.set_made(rows.iter().filter_map(part).collect());
-    web.context.mailbox.send(Event::Settings(changed(web))).await.map_err(Problem::from)?;
+    let hosts = changed(web);
+    web.context.mailbox.send(Event::Changed { hosts: hosts.clone(), changed: change }).await?;
+    web.context.mailbox.send(Event::Settings(hosts)).await.map_err(Problem::from)?;
     Ok(done())
 }
 

@@ -115,6 +115,13 @@ struct EventLine {
     by: Option<String>,
 }
 
+struct ChangeLine {
+    when: When,
+    kind: &'static str,
+    text: String,
+    by: Option<String>,
+}
+
 struct PageLine {
     receiver: String,
     person: Option<String>,
@@ -174,6 +181,8 @@ struct IncidentPage {
     zone: String,
     events: Vec<EventLine>,
     pages: Vec<PageLine>,
+    /// What changed on its host in the day before.
+    changes: Vec<ChangeLine>,
     /// What people said of it that makes it no problem.
     said: Vec<Said>,
     /// Who is called next if nobody takes it: when, and whom.
@@ -254,6 +263,16 @@ fn page(
         hosts: view.hosts.clone(),
         events: event_lines(view, &when),
         pages: page_lines(view, config, attempts, &when),
+        changes: row
+            .changes
+            .iter()
+            .map(|change| ChangeLine {
+                when: when(change.at),
+                kind: change.kind.word(),
+                text: change.text.clone(),
+                by: change.by.clone(),
+            })
+            .collect(),
         said: said_of(snapshot, view, &when),
         next: next(row).map(|(at, words)| (when(at), words)),
         graph: None,

@@ -15,6 +15,7 @@ use crate::domain::{
 };
 
 mod alerts;
+mod changes;
 mod checks;
 mod declared;
 mod desk;

@@ -18,6 +18,18 @@ pub(super) fn said() -> Value {
     json!({ "type": "array", "items": one })
 }
 
+/// What changed on an incident's host before it.
+pub(super) fn changes() -> Value {
+    let text = json!({ "type": "string" });
+    let kinds = json!({ "enum": ["boot", "system", "agent", "part", "service", "label", "limit", "setting", "maintenance",
+                                 "silence", "incident", "person"] });
+    let one = object(
+        &["at", "kind", "text"],
+        json!({ "at": super::time(), "kind": kinds, "text": text, "by": { "type": ["string", "null"] } }),
+    );
+    json!({ "type": "array", "items": one })
+}
+
 fn choices() -> Value {
     json!({ "enum": ["threshold", "expected", "never", "false_alarm"] })
 }

@@ -157,6 +157,8 @@ struct IncidentPage {
     severity: Badge,
     is_open: bool,
     is_resolved: bool,
+    /// Whoever looks has it.
+    is_mine: bool,
     since: When,
     opened: When,
     resolved: Option<When>,
@@ -247,6 +249,7 @@ fn page(
         severity: Badge::severity(row.severity),
         is_open: row.state == IncidentState::Open,
         is_resolved: row.state == IncidentState::Resolved,
+        is_mine: row.acknowledged_by.is_some() && row.acknowledged_by == frame.who,
         since: when(row.since),
         opened: when(row.opened),
         resolved: row.resolved.map(&when),

@@ -202,5 +202,13 @@ async fn a_false_alarm_is_closed_and_taken_back_and_an_expected_outage_makes_a_w
     collector.cli(&[&no[..], &["take-back", "2"]].concat()).await;
     let listed = collector.cli(&["maintenance", "list"]).await;
     assert!(listed.contains("over"), "{listed}");
+    let subject = format!("#{number}");
+    let audit = collector.cli(&["--json", "audit", "--subject", &subject]).await;
+    let audit: Value = serde_json::from_str(&audit).expect("it is JSON");
+    let lines = audit.as_array().cloned().unwrap_or_default();
+    let said: Vec<_> = lines.iter().map(|line| (line["action"].as_str(), line["from"].as_str())).collect();
+    let [not, back] = ["incident.not_a_problem", "incident.take_back"].map(|action| (Some(action), Some("socket")));
+    assert_eq!(said, [back, back, not, not], "newest first: {audit}");
+    assert!(lines.iter().all(|line| line["who"].as_str().is_some_and(|who| who.starts_with("uid:"))), "{audit}");
     agent.run();
 }

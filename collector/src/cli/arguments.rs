@@ -126,6 +126,23 @@ taken, parents and watchers that are not there, circles. A collector that starts
     Sla(SlaTask),
     /// How the collector and the fleet do
     Status,
+    /// Who did what, from where, newest first; nothing in it is ever changed
+    #[command(after_help = "Examples:\n  muster-collector audit --who ana\n  \
+        muster-collector audit --subject '#1042'\n  muster-collector audit --action incident.not_a_problem --last 1000")]
+    Audit {
+        /// Only of this person or program
+        #[arg(long)]
+        who: Option<String>,
+        /// Only this, such as incident.acknowledge
+        #[arg(long)]
+        action: Option<String>,
+        /// Only about this, such as '#1042'
+        #[arg(long)]
+        subject: Option<String>,
+        /// So many lines, at most 1000 [default: 100]
+        #[arg(long, value_name = "N")]
+        last: Option<u32>,
+    },
     /// Copy all records and the authority while the collector runs
     #[command(after_help = "Example:\n  muster-collector backup /var/backups/muster-2026-11-21\n\n\
         The copy holds the key of the authority: keep it where only you may read. To restore, stop the collector and put\n\

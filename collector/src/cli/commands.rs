@@ -21,6 +21,8 @@ const TOKENS: [Column; 6] = [
     ("expires", "expires"),
 ];
 const API_TOKENS: [Column; 4] = [("id", "id"), ("role", "role"), ("for", "note"), ("expires", "expires")];
+const AUDIT: [Column; 6] =
+    [("at", "at"), ("who", "who"), ("from", "from"), ("what", "action"), ("on", "subject"), ("detail", "detail")];
 const PEOPLE: [Column; 3] = [("name", "name"), ("role", "role"), ("enabled", "enabled")];
 const HOSTS: [Column; 7] = [
     ("name", "name"),
@@ -71,6 +73,10 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Heartbeat(task) => desk.heartbeat(task).await,
         Task::Route(RouteTask::Test(tried)) => desk.route_test(tried).await,
         Task::Status => desk.one("/status").await,
+        Task::Audit { who, action, subject, last } => {
+            let asked = query(&[("who", who), ("action", action), ("subject", subject)]);
+            desk.lines(&format!("/audit?limit={}{asked}", last.unwrap_or(100)), &AUDIT).await
+        }
         Task::Backup { directory } => desk.backup(&directory).await,
         // Done without the collector, before this is reached.
         Task::Serve | Task::CheckConfig { .. } | Task::Openapi => Ok(()),
@@ -81,6 +87,12 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
 impl Desk {
     pub(super) async fn list(&self, path: &str, query: &str, columns: &[Column]) -> Result<(), CliError> {
         let items = self.client.all(path, query).await?;
+        if self.json { print::json(&items) } else { print::table(columns, &items) }
+    }
+
+    /// A list that is asked for once, as long as its path says.
+    async fn lines(&self, path: &str, columns: &[Column]) -> Result<(), CliError> {
+        let items = self.client.get(path).await?["items"].take();
         if self.json { print::json(&items) } else { print::table(columns, &items) }
     }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use super::{StoreError, chain, in_state, json, word};
+use super::{AuditOf, StoreError, chain, in_state, json, word};
 use crate::domain::{
     host::checks::CheckRow,
     labels::Profile,
@@ -369,11 +369,15 @@ fn audit_row(found: &rusqlite::Row<'_>) -> rusqlite::Result<AuditRow> {
     })
 }
 
-/// The newest lines of the audit log.
-pub(super) fn last_audit(connection: &Connection, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
-    let sql = format!("{AUDIT_COLUMNS} ORDER BY day DESC, n DESC LIMIT ?1");
+/// The newest lines of the audit log that fit.
+pub(super) fn last_audit(connection: &Connection, of: &AuditOf, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+    let sql = format!(
+        "{AUDIT_COLUMNS} WHERE who = coalesce(?1, who) AND action = coalesce(?2, action)
+         AND subject = coalesce(?3, subject) ORDER BY day DESC, n DESC LIMIT ?4"
+    );
     let mut statement = connection.prepare_cached(&sql).map_err(in_state)?;
-    let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], audit_row).map_err(in_state)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![of.who, of.action, of.subject, limit], audit_row).map_err(in_state)?;
     rows.collect::<Result<_, _>>().map_err(in_state)
 }
 

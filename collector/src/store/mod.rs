@@ -102,6 +102,17 @@ pub struct Fact {
     pub body: String,
 }
 
+/// Which lines of the audit log; what is not said fits all.
+#[derive(Debug, Clone, Default)]
+pub struct AuditOf {
+    /// Of this person or program.
+    pub who: Option<String>,
+    /// Such as `incident.acknowledge`.
+    pub action: Option<String>,
+    /// Such as `#1042`.
+    pub subject: Option<String>,
+}
+
 /// A handle to the store; cheap to clone. Writes go through one thread per file. Dropping the last handle writes what
 /// is queued, closes both files and unlocks the directory.
 #[derive(Debug, Clone)]
@@ -275,7 +286,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when it cannot be read.
     pub async fn audit(&self, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
-        self.state_reader().read(move |connection| engine_rows::last_audit(connection, limit)).await
+        self.audit_of(AuditOf::default(), limit).await
+    }
+
+    /// The last lines of the audit log that fit, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn audit_of(&self, of: AuditOf, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.state_reader().read(move |connection| engine_rows::last_audit(connection, &of, limit)).await
     }
 
     /// Checks the hash chains of the ledger and of the audit log; returns what does not fit, in words.

@@ -212,7 +212,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/receivers", VIEW, "Configured receivers", query [], body None, "ReceiverList", get(api::receivers::list)),
     api!(POST "/receivers/{name}/test", OPERATE, "Send a test page", query [], body None, "Done", post(api::receivers::test)),
     api!(POST "/backup", ADMIN, "Copy records and authority into a new directory; over the unix socket only", query [], body Some("NewBackup"), "Done", post(api::backup::create)),
-    api!(GET "/audit", ADMIN, "Last lines of the audit log, newest first", query ["limit"], body None, "AuditList", get(api::status::audit)),
+    api!(GET "/audit", ADMIN, "Last lines of the audit log, newest first, or those of somebody, of an action or about a subject", query ["who", "action", "subject", "limit"], body None, "AuditList", get(api::status::audit)),
 ];
 
 /// All our routes, without state and guard.

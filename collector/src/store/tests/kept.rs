@@ -1,7 +1,7 @@
 //! What of people and of the past is kept, and for how long.
 
 use super::*;
-use crate::store::Pruned;
+use crate::store::{AuditOf, Pruned};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -38,6 +38,17 @@ async fn links_work_once_and_people_are_signed_out_when_they_change() {
     assert!(!store.end_api_token("t1", audit("api_token.end")).await.unwrap());
     let actions: Vec<_> = store.audit(9).await.unwrap().into_iter().map(|row| row.action).collect();
     assert_eq!(actions, ["api_token.end", "api_token.create", "person.disable", "person.add"]);
+    let of = |who: Option<&str>, action: Option<&str>, subject: Option<&str>| {
+        let [who, action, subject] = [who, action, subject].map(|text| text.map(str::to_owned));
+        store.audit_of(AuditOf { who, action, subject }, 9)
+    };
+    let counts = [
+        of(Some("ada"), None, Some("web")).await.unwrap().len(),
+        of(Some("bob"), None, None).await.unwrap().len(),
+        of(Some("ada"), Some("person.add"), None).await.unwrap().len(),
+        of(None, None, Some("db")).await.unwrap().len(),
+    ];
+    assert_eq!(counts, [4, 0, 1, 0]);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Answered, limit_of, list as page_of};
 use crate::{
     domain::{host::State as HostState, record::IncidentState},
+    store::AuditOf,
     web::Shared,
 };
 
@@ -54,12 +55,16 @@ pub(in crate::web) async fn status(State(web): State<Shared>) -> Answered {
 }
 
 #[derive(Debug, Deserialize)]
-pub(in crate::web) struct Limit {
+pub(in crate::web) struct Lines {
     limit: Option<usize>,
+    who: Option<String>,
+    action: Option<String>,
+    subject: Option<String>,
 }
 
-pub(in crate::web) async fn audit(State(web): State<Shared>, Query(query): Query<Limit>) -> Answered {
-    let rows = web.context.store.audit(limit_of(query.limit)).await?;
+pub(in crate::web) async fn audit(State(web): State<Shared>, Query(query): Query<Lines>) -> Answered {
+    let Lines { limit, who, action, subject } = query;
+    let rows = web.context.store.audit_of(AuditOf { who, action, subject }, limit_of(limit)).await?;
     let items: Vec<Value> = rows
         .iter()
         .map(|row| {

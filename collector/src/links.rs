@@ -1,4 +1,5 @@
-//! Signed links that let one person take one incident without signing in: written into pages, opened on a phone at night.
+//! Signed links that let one person take one incident without signing in, or say that a test page came: written into pages,
+//! opened on a phone at night.
 //!
 //! A link names incident, page, person and end; its signature is an HMAC with a key that never leaves the state directory.
 //! Nothing is kept of links: without the key none can be made, with another key all of them are void.
@@ -19,6 +20,7 @@ use ring::{
 
 use crate::domain::{
     ids::{IncidentNo, PageId},
+    oncall::test_page::CONFIRMED_WITHIN_MS,
     record::{Page, PageKind},
     time::Timestamp,
 };
@@ -30,6 +32,8 @@ const KEY_BYTES: usize = 32;
 const WORKS_MS: i64 = 24 * 3_600_000;
 /// Signs only this purpose.
 const PURPOSE: &str = "muster act 1";
+/// And only this one: that a test page came.
+const CONFIRMS: &str = "muster confirm 1";
 /// Longest name in a link, in bytes.
 const WHO_BYTES: usize = 128;
 
@@ -48,7 +52,7 @@ impl std::fmt::Debug for Links {
 /// What a link says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Which incident it takes.
+    /// Which incident it takes; 0 in one that confirms a test.
     pub incident: IncidentNo,
     /// In which page it stood.
     pub page: PageId,
@@ -89,29 +93,44 @@ impl Links {
         Ok(Self { key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &key)) })
     }
 
-    /// The path of the link that stands in a page; only pages of trouble have one.
+    /// The path of the link that stands in a page; only pages of trouble and tests of a person have one.
     #[must_use]
     pub fn path(&self, page: &Page) -> Option<String> {
+        if page.kind == PageKind::Test {
+            let ends = page.decided.plus_ms(CONFIRMED_WITHIN_MS);
+            let link = Link { incident: IncidentNo(0), page: page.id, ends, who: page.person.clone()? };
+            return Some(format!("/confirm/{}", self.sign(CONFIRMS, &link)));
+        }
         let incident = page.incident.filter(|_| matches!(page.kind, PageKind::Opened | PageKind::Updated))?;
         let who = page.person.as_deref().unwrap_or(&page.receiver);
         let who = who[..who.floor_char_boundary(WHO_BYTES)].to_owned();
         let link = Link { incident, page: page.id, ends: page.decided.plus_ms(WORKS_MS), who };
-        Some(format!("/act/{}", self.sign(&link)))
+        Some(format!("/act/{}", self.sign(PURPOSE, &link)))
     }
 
-    fn sign(&self, link: &Link) -> String {
+    fn sign(&self, purpose: &str, link: &Link) -> String {
         let says = format!("{} {} {} {}", link.incident, link.page, link.ends.ms(), link.who);
-        let tag = hmac::sign(&self.key, format!("{PURPOSE} {says}").as_bytes());
+        let tag = hmac::sign(&self.key, format!("{purpose} {says}").as_bytes());
         format!("{}.{}", URL_SAFE_NO_PAD.encode(says), URL_SAFE_NO_PAD.encode(tag))
     }
 
     /// What a link says, if it is one of ours. Whether it has ended is the caller's business.
     #[must_use]
     pub fn read(&self, text: &str) -> Option<Link> {
+        self.read_for(PURPOSE, text)
+    }
+
+    /// The same of a link that confirms a test.
+    #[must_use]
+    pub fn read_confirming(&self, text: &str) -> Option<Link> {
+        self.read_for(CONFIRMS, text)
+    }
+
+    fn read_for(&self, purpose: &str, text: &str) -> Option<Link> {
         let (says, tag) = text.split_once('.')?;
         let (says, tag) = (URL_SAFE_NO_PAD.decode(says).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
         let says = String::from_utf8(says).ok()?;
-        hmac::verify(&self.key, format!("{PURPOSE} {says}").as_bytes(), &tag).ok()?;
+        hmac::verify(&self.key, format!("{purpose} {says}").as_bytes(), &tag).ok()?;
         let mut parts = says.splitn(4, ' ');
         let mut number = || parts.next()?.parse::<i64>().ok();
         let (incident, page, ends) = (IncidentNo(number()?), PageId(number()?), Timestamp::from_ms(number()?));
@@ -179,9 +198,10 @@ mod tests {
     #[test]
     fn a_link_says_what_was_signed_also_after_a_restart_and_nothing_else_does() {
         let state = tempfile::tempdir().unwrap();
-        let text = Links::open(state.path()).unwrap().sign(&link());
+        let text = Links::open(state.path()).unwrap().sign(PURPOSE, &link());
         let links = Links::open(state.path()).unwrap();
         assert_eq!(links.read(&text), Some(link()));
+        assert_eq!(links.read_confirming(&text), None, "for another purpose");
         assert!(!text.contains(['/', '+', '=', '&', '?']), "{text}");
         let other = tempfile::tempdir().unwrap();
         assert_eq!(Links::open(other.path()).unwrap().read(&text), None, "another collector's key");

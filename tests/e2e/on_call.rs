@@ -159,3 +159,39 @@ async fn the_link_in_a_page_takes_it_by_its_button_and_not_by_being_opened() {
     let forged = collector.get(&format!("{says}A.{tag}")).await;
     assert_eq!(forged.status, 404, "{}", forged.body);
 }
+
+#[tokio::test]
+async fn a_test_page_is_confirmed_by_its_button_and_not_by_being_opened_and_a_crash_forgets_nothing_of_it() {
+    let hook = Webhook::start().await;
+    let person = "[[person]]\nname = \"ann\"\ncontact = [{ receiver = \"hook\" }]\n\
+                  zone = \"Europe/Berlin\"\ntest_page = \"mon 10:00\"\n";
+    let mut collector = Collector::start(&format!("{}{person}", hook.receiver())).await;
+    let state = async |collector: &Collector| collector.get("/api/v1/on-call/tests").await.json()["items"][0].clone();
+    let before = state(&collector).await;
+    assert_eq!((&before["schedule"], &before["sent"]), (&"at mon 10:00 Europe/Berlin".into(), &Value::Null));
+    assert!(before["due"].as_str().is_some_and(|due| due.ends_with("08:00:00.000Z") || due.ends_with("09:00:00.000Z")));
+
+    collector.cli(&["on-call", "test", "ann"]).await;
+    let page = hook.wait("test", s(10)).await;
+    assert_eq!(page.body["data"]["person"], "ann");
+    let url = page.body["data"]["act_url"].as_str().expect("a link").to_owned();
+    collector.kill().await;
+    collector.run().await;
+    let shown = http::client().get(&url).send().await.expect("an answer").text().await.expect("text");
+    assert!(shown.contains("It came") && shown.contains("Test page to ann"), "{shown}");
+    assert_eq!(http::client().post(&url).send().await.expect("an answer").status(), 403, "from no page of ours");
+    let waits = state(&collector).await;
+    assert!(waits["waits_until"].is_string() && waits["confirmed"].is_null(), "{waits:#}");
+    assert!(collector.get("/on-call").await.body.contains("waits until"));
+
+    let origin = collector.url("");
+    let origin = origin.trim_end_matches('/');
+    let said = http::client().post(&url).header("Origin", origin).header("Sec-Fetch-Site", "same-origin").send().await;
+    let said = said.expect("an answer").text().await.expect("text");
+    assert!(said.contains("the one through hook came"), "{said}");
+    let confirmed = state(&collector).await;
+    assert_eq!((&confirmed["through"], &confirmed["waits_until"]), (&"hook".into(), &Value::Null), "{confirmed:#}");
+    assert!(collector.get("/on-call").await.body.contains("through hook"));
+    let act = url.replace("/confirm/", "/act/");
+    assert_eq!(http::client().get(&act).send().await.expect("an answer").status(), 404, "it takes no incident");
+}

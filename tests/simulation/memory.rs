@@ -13,7 +13,7 @@ use muster_collector::domain::{
     host::checks::CheckRow,
     ids::{AbsenceNo, DismissalNo, HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
     labels::Profile,
-    oncall::{absence::Absence, rotation::Override},
+    oncall::{absence::Absence, rotation::Override, test_page::TestPageRow},
     record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
     time::Timestamp,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Memory {
     absences: BTreeMap<AbsenceNo, Absence>,
     handoffs: BTreeMap<String, HandoffRow>,
     heartbeats: BTreeMap<String, HeartbeatRow>,
+    test_pages: BTreeMap<String, TestPageRow>,
     pub(crate) last_ran: Option<Timestamp>,
 }
 
@@ -72,6 +73,7 @@ impl Memory {
                 Row::Absence(row) => drop(self.absences.insert(row.no, *row)),
                 Row::Handoff(row) => drop(self.handoffs.insert(row.rotation.clone(), *row)),
                 Row::Heartbeat(row) => drop(self.heartbeats.insert(row.name.clone(), *row)),
+                Row::TestPage(row) => drop(self.test_pages.insert(row.person.clone(), *row)),
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
                 Row::Changed(row) => self.changes.push(*row),
                 Row::Dismissal(row) => drop(self.dismissals.insert(row.no, *row)),
@@ -105,6 +107,7 @@ impl Memory {
             absences: self.absences.values().cloned().collect(),
             handoffs: self.handoffs.values().cloned().collect(),
             heartbeats: self.heartbeats.values().cloned().collect(),
+            test_pages: self.test_pages.values().cloned().collect(),
             last_incident: self.incidents.keys().last().map_or(0, |no| no.0),
             last_page: self.pages.keys().last().map_or(0, |id| id.0),
             last_ran: self.last_ran,

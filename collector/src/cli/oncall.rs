@@ -37,6 +37,14 @@ const FIGURES: [Column; 6] = [
     ("at night", "pages_at_night"),
     ("nights", "nights"),
 ];
+const TESTS: [Column; 6] = [
+    ("person", "person"),
+    ("last sent", "sent"),
+    ("last confirmed", "confirmed"),
+    ("through", "through"),
+    ("to be confirmed until", "waits_until"),
+    ("next", "due"),
+];
 const TOLD: [Column; 4] = [("at", "at"), ("who", "who"), ("through", "through"), ("why", "why")];
 const RECEIVERS: [Column; 1] = [("name", "name")];
 
@@ -79,6 +87,10 @@ impl Desk {
             }
             OnCallTask::Figures(asked) => self.figures(asked).await,
             OnCallTask::Overrides => self.list("/on-call/overrides", "", &OVERRIDES).await,
+            OnCallTask::Tests => self.list("/on-call/tests", "", &TESTS).await,
+            OnCallTask::Test { person } => {
+                self.done(Method::POST, "/on-call/tests", Some(json!({ "person": person }))).await
+            }
             OnCallTask::Withdraw { number } => {
                 self.done(Method::DELETE, &format!("/on-call/overrides/{number}"), None).await
             }

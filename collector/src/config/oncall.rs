@@ -9,6 +9,7 @@ use super::{
 use crate::domain::{
     calendar::{self, Recurring, weekday_of},
     event::Severity,
+    heartbeat::schedule::Schedule,
     hold::Scope,
     labels::Class,
     oncall::{
@@ -60,9 +61,12 @@ pub(super) fn read(receivers: &[ReceiverConfig], messengers: Vec<Messenger>, tab
         let important = ways.read(&mut section, "important", important_given);
         let notices = contacts.iter().find(|contact| ways.ring_for_nobody(contact)).cloned();
         let zone = section.text("zone", ZONE, a_zone);
+        let test_page = section.text("test_page", "a calendar event such as \"mon 10:00\"", |text| {
+            Schedule::on_calendar(text, zone.as_deref()).map(Box::new)
+        });
         section.finish();
         if let Some(name) = name {
-            roster.people.insert(name.clone(), Person { name, zone, contacts, important, notices });
+            roster.people.insert(name.clone(), Person { name, zone, contacts, important, notices, test_page });
         }
     }
     for section in tables.rotations {

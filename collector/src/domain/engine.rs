@@ -112,6 +112,8 @@ impl Engine {
         engine.dirty_incidents.extend(all);
         engine.desk.weigh_holds(now);
         engine.desk.wait_for_senders(now);
+        let step = engine.desk.test_people(now);
+        engine.desk_step(step, now, &mut effects);
         engine.settle(loaded.last_ran.map_or(0, |last| now.since_ms(last)), now);
         engine.plan_watchers(now, &mut effects);
         effects.push(Effect::Publish);
@@ -479,6 +481,8 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
             ("incident.take_back", format!("#{incident}"), format!("what was said, number {dismissal}"))
         }
         Command::Ping(ping) => ("heartbeat.ping", ping.name.clone(), String::new()),
+        Command::TestPerson(name) => ("on_call.test", name.clone(), String::new()),
+        Command::ConfirmTest(page) => ("on_call.confirm_test", page.to_string(), String::new()),
         Command::TestPage { receiver } => ("receiver.test", receiver.clone(), String::new()),
     };
     AuditRow { at: now, who: by.name.clone(), from: origin(by), action: action.into(), subject, detail }

@@ -371,6 +371,10 @@ pub enum Command {
     Alerts(Vec<Alert>),
     /// Answer: that you do says that you decide, and that what you decided is durable.
     AreYouThere,
+    /// Send a person a test page by all of their ways.
+    TestPerson(String),
+    /// Whoever says so was reached by this page, which was a test.
+    ConfirmTest(PageId),
     /// Send a test page to a receiver.
     TestPage {
         /// Which receiver.

@@ -16,7 +16,7 @@ use super::{
     host::{Cause, State, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
-    oncall::{Destination, absence::Absence, rotation::Override},
+    oncall::{Destination, absence::Absence, rotation::Override, test_page::TestPageRow},
     proof::Proof,
     time::Timestamp,
 };
@@ -60,6 +60,8 @@ pub enum Row {
     Handoff(Box<HandoffRow>),
     /// Upsert by name: what is known of another's job.
     Heartbeat(Box<HeartbeatRow>),
+    /// Upsert by person: test pages to them.
+    TestPage(Box<TestPageRow>),
     /// Append; version n of a maintenance window or a silence.
     Hold(Box<Hold>),
     /// Append; version n of what was said to be no problem.
@@ -481,6 +483,8 @@ pub struct Loaded {
     pub handoffs: Vec<HandoffRow>,
     /// What is known of other people's jobs.
     pub heartbeats: Vec<HeartbeatRow>,
+    /// Test pages to people.
+    pub test_pages: Vec<TestPageRow>,
     /// Highest incident number ever given.
     pub last_incident: i64,
     /// Highest page number ever given.

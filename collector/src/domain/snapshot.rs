@@ -12,7 +12,7 @@ use super::{
     host::{Cause, State, checks::CheckRow, ledger::OpenSpan},
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
-    oncall::absence::Exceptions,
+    oncall::{absence::Exceptions, test_page::TestPageRow},
     record::{FindingRow, IncidentEventRow, IncidentRow, Page},
     settings::Part,
     time::Timestamp,
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub dismissals: Arc<Vec<Dismissal>>,
     /// Who is on call out of turn, and who is away.
     pub exceptions: Arc<Exceptions>,
+    /// Test pages to people.
+    pub test_pages: Arc<Vec<TestPageRow>>,
     /// Other people's jobs, in the order of the configuration.
     pub heartbeats: Arc<Vec<HeartbeatView>>,
 }

@@ -91,7 +91,10 @@ pub(super) fn full(page: &Page, base_url: &str) -> String {
         lines.extend(evidence);
     }
     lines.push(String::new());
-    lines.extend(act_url(page, base_url).map(|link| format!("Take it: {link}")));
+    lines.extend(act_url(page, base_url).map(|link| match page.kind {
+        PageKind::Test => format!("Say that it came: {link}"),
+        _ => format!("Take it: {link}"),
+    }));
     lines.push(url(page, base_url));
     lines.join("\n")
 }

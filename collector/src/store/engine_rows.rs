@@ -63,6 +63,11 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
             "INSERT INTO heartbeat (name, body) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
             params![row.name, json(row)?],
         ),
+        Row::TestPage(row) => execute(
+            connection,
+            "INSERT INTO test_page (person, body) VALUES (?1, ?2) ON CONFLICT (person) DO UPDATE SET body = excluded.body",
+            params![row.person, json(row)?],
+        ),
         Row::Hold(hold) => append(
             connection,
             &format!("version {} of {} {}", hold.version, hold.kind.word(), hold.no),

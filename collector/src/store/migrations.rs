@@ -43,6 +43,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(11, include_str!("migrations/state_0011.sql")),
     Migration::new(12, include_str!("migrations/state_0012.sql")),
     Migration::new(13, include_str!("migrations/state_0013.sql")),
+    Migration::new(14, include_str!("migrations/state_0014.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

@@ -59,6 +59,19 @@ Examples:
         #[arg(long)]
         person: Option<String>,
     },
+    /// Test pages to people: when they were sent, and whether they were confirmed
+    Tests,
+    /// Send a person a test page by all of their ways; they say with the link in it that it came
+    #[command(after_help = "\
+Within 24 hours they say that it came, or an incident tells others. As often as the person's test_page in
+collector.toml says it is sent without this.
+
+Example:
+  muster-collector on-call test ann")]
+    Test {
+        /// Who
+        person: String,
+    },
     /// Whoever has it by the rotation has it again
     Withdraw {
         /// The override's number

@@ -17,6 +17,12 @@ fn the_example_is_read_as_it_says() {
     let ways: Vec<(&str, i64)> =
         roster.people["ann"].important.iter().map(|way| (way.receiver.as_str(), way.after_ms)).collect();
     assert_eq!(ways, [("on-call", 0), ("mail", 300_000)]);
+    let test_page = roster.people["ann"].test_page.as_ref().map(|schedule| schedule.words());
+    assert_eq!(
+        (test_page.as_deref(), roster.people["ann"].zone.as_deref()),
+        (Some("at mon 10:00 Europe/Berlin"), Some("Europe/Berlin"))
+    );
+    assert_eq!(roster.people["bob"].test_page, None);
     let rotation = &roster.rotations["ops"];
     assert_eq!(
         (rotation.layers.len(), rotation.layers[1].hours.as_ref().map(|hours| hours.words())),
@@ -76,4 +82,22 @@ fn a_rotation_with_a_gap_is_refused_with_the_gap_unless_it_is_meant() {
 fn where_alertmanager_pages_no_route_does() {
     let text = with("[[route]]\nreceivers = [\"hook\"]\n[paging]\nby = \"alertmanager\"\n");
     assert_eq!(read(&text).unwrap().roster.routes, []);
+}
+
+#[test]
+fn test_pages_need_a_calendar_and_a_zone() {
+    for (lines, part) in [
+        ("test_page = \"mon 10:00\"", "person[1].test_page = \"mon 10:00\": expected a zone at its end"),
+        (
+            "test_page = \"moon 10:00\"\nzone = \"Europe/Berlin\"",
+            "expected days of the week such as Mon..Fri,Sun, not \"moon\"",
+        ),
+        (
+            "test_page = \"mon 10:00 Europe/Berlin\"\nzone = \"Berlin\"",
+            "person[1].zone = \"Berlin\": expected the name of a zone",
+        ),
+    ] {
+        let said = mistakes(&with(lines));
+        assert!(said.len() == 1 && said[0].contains(part), "{lines}: {said:#?}");
+    }
 }

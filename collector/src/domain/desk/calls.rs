@@ -170,6 +170,7 @@ impl Desk {
                 }
                 (Target::Rotation(rotation), None) => format!("nobody (no one is on call in {rotation})"),
                 (_, None) => "nobody".to_owned(),
+                (_, Some(name)) if self.is_missing_test_of(no, &name) => format!("nobody ({name} may not be reached)"),
                 (target, Some(name)) => {
                     self.call_person(no, &name, now, step);
                     if matches!(target, Target::Rotation(_)) { format!("{name} ({})", target.words()) } else { name }

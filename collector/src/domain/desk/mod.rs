@@ -18,6 +18,7 @@ pub mod pages;
 pub mod parents;
 pub mod problem;
 pub mod standins;
+mod test_pages;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,6 +85,7 @@ pub struct Desk {
     changes: Changes,
     heartbeats: Heartbeats,
     tests: BTreeMap<PageId, Page>,
+    test_pages: test_pages::TestPages,
     last_incident: i64,
     last_page: i64,
     hold_until: Timestamp,
@@ -124,6 +126,7 @@ impl Desk {
                 .filter(|page| page.incident.is_none())
                 .map(|page| (page.id, page.clone()))
                 .collect(),
+            test_pages: loaded.test_pages.iter().map(|row| (row.person.clone(), row.clone())).collect(),
             last_incident: loaded.last_incident,
             last_page: loaded.last_page,
             hold_until: Timestamp::default(),
@@ -239,6 +242,7 @@ impl Desk {
         self.run_out(now, &mut step);
         self.judge_heartbeats(now, &mut step);
         self.hand_over(now, &mut step);
+        self.test_pages_fall_due(now, &mut step);
         if self.holds.due().is_some_and(|due| due <= now) {
             self.holds_changed(now, &mut step);
         }
@@ -285,6 +289,7 @@ impl Desk {
             .chain(self.holds.due())
             .chain(self.heartbeats.due())
             .chain(self.handoffs.due())
+            .chain(self.test_pages_due())
             .min()
     }
 
@@ -350,6 +355,8 @@ impl Desk {
             Command::TakeBack { incident, dismissal } => self.take_back(by, *incident, *dismissal, now, &mut step),
             Command::Ping(ping) => self.pinged(ping, now, &mut step),
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
+            Command::TestPerson(name) => self.test_person(name, now, &mut step),
+            Command::ConfirmTest(page) => self.confirm_test(by, *page, now, &mut step),
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
             Command::AreYouThere
             | Command::Label { .. }

@@ -25,6 +25,7 @@ impl Engine {
         if std::mem::take(&mut self.dirty_holds) {
             self.snapshot.holds = Arc::new(self.desk.holds().cloned().collect());
             self.snapshot.exceptions = Arc::new(self.desk.exceptions().clone());
+            self.snapshot.test_pages = Arc::new(self.desk.test_pages().cloned().collect());
         }
         if std::mem::take(&mut self.dirty_dismissals) {
             self.snapshot.dismissals = Arc::new(self.desk.dismissals().cloned().collect());

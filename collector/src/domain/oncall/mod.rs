@@ -11,12 +11,13 @@ pub mod policy;
 pub mod rotation;
 pub mod route;
 pub mod swap;
+pub mod test_page;
 pub mod turns;
 
 use std::collections::BTreeMap;
 
 use self::{policy::Policy, rotation::Rotation, route::RouteRule};
-use super::event::Severity;
+use super::{event::Severity, heartbeat::schedule::Schedule};
 
 /// A way to reach a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Person {
     pub important: Vec<Contact>,
     /// How they are told of what needs no hurry: the first of their contacts that rings for nobody.
     pub notices: Option<Contact>,
+    /// When they are sent a test page.
+    pub test_page: Option<Box<Schedule>>,
 }
 
 impl Person {

@@ -77,6 +77,34 @@ pub(in crate::web) async fn overrides(State(web): State<Shared>) -> Answered {
     Ok(page_of(alive.map(item).collect(), None))
 }
 
+/// Test pages to people.
+pub(in crate::web) async fn tests(State(web): State<Shared>) -> Answered {
+    let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let snapshot = web.snapshot();
+    let items = snapshot.test_pages.iter().map(|row| {
+        json!({
+            "person": row.person, "schedule": row.rule, "due": text(row.due), "sent": text(row.sent),
+            "waits_until": text(row.waits_until()), "confirmed": text(row.confirmed), "through": row.through,
+        })
+    });
+    Ok(page_of(items.collect(), None))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewTestPage {
+    person: String,
+}
+
+/// Sends a person a test page.
+pub(in crate::web) async fn test_person(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<NewTestPage>,
+) -> Answered {
+    command(&web, &caller, Command::TestPerson(asked.person)).await
+}
+
 /// Somebody stands in.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,6 +3,7 @@
 pub(super) mod act;
 pub(super) mod add;
 mod chain;
+pub(super) mod confirm;
 pub(super) mod deliveries;
 mod graph;
 pub(super) mod heartbeats;

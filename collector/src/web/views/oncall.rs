@@ -21,6 +21,7 @@ use crate::{
             figures::{Answers, Load, Per},
             policy::Policy,
             rotation::Rotation,
+            test_page::TestPageRow,
         },
         snapshot::Snapshot,
         time::Timestamp,
@@ -80,6 +81,15 @@ struct PolicyLines {
     pause: String,
 }
 
+struct TestLine {
+    person: String,
+    confirmed: Option<String>,
+    through: String,
+    waits: Option<String>,
+    is_missed: bool,
+    next: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "on_call.html")]
 struct OnCallPage {
@@ -87,6 +97,7 @@ struct OnCallPage {
     rotations: Vec<RotationLines>,
     people: Vec<String>,
     absences: Vec<AbsenceLine>,
+    tests: Vec<TestLine>,
     policies: Vec<PolicyLines>,
     loads: Vec<Load>,
     answers: Vec<String>,
@@ -103,6 +114,7 @@ pub(in crate::web) async fn view(Given(web): Given<Shared>, Extension(caller): E
         rotations: roster.rotations.values().map(|rotation| lines(rotation, &snapshot, &web, now)).collect(),
         people: roster.people.keys().cloned().collect(),
         absences: absences(&web, now),
+        tests: snapshot.test_pages.iter().map(|row| test_line(row, &web.zone, now)).collect(),
         policies: roster.policies.values().map(policy_lines).collect(),
         loads,
         answers: answers_lines(&answers),
@@ -147,6 +159,18 @@ fn lines(rotation: &Rotation, snapshot: &Snapshot, web: &Web, now: Timestamp) ->
         next: all.get(1).map(|shift| shift.person.clone().unwrap_or_else(|| "nobody".into())),
         shifts: shown.collect(),
         calendar: calendars::url(web, &Whose { rotation: Some(rotation.name.clone()), person: None }),
+    }
+}
+
+fn test_line(row: &TestPageRow, zone: &TimeZone, now: Timestamp) -> TestLine {
+    let waits = row.waits_until();
+    TestLine {
+        person: row.person.clone(),
+        confirmed: row.confirmed.map(|at| words::clock_time(at, zone)),
+        through: row.through.clone(),
+        waits: waits.map(|until| words::clock_time(until, zone)),
+        is_missed: waits.is_some_and(|until| until <= now),
+        next: row.due.map(|at| words::clock_time(at, zone)),
     }
 }
 

@@ -24,7 +24,7 @@ fn person(name: &str, notices: bool) -> (String, Person) {
     let way = |receiver: String| Contact { receiver, to: None, after_ms: 0 };
     let contacts = vec![way(format!("mail-{name}"))];
     let notices = notices.then(|| contacts[0].clone());
-    (name.into(), Person { name: name.into(), zone: None, contacts, important: vec![], notices })
+    (name.into(), Person { name: name.into(), zone: None, contacts, important: vec![], notices, test_page: None })
 }
 
 /// Weekly turns from 2026-10-19 on, handed over on Mondays at this time in Berlin. Cleo cannot be told without waking her.

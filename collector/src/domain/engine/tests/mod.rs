@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 use super::*;
 use crate::domain::{
     event::{AliveProof, Ending, Judgement, Look, Outcome, ReplyId, Severity, Verdict, Why},
+    heartbeat::schedule::Schedule,
     host::Cause,
     ids::SessionId,
     labels::{Class, Facts},
@@ -30,6 +31,7 @@ mod own;
 mod standins;
 mod storms;
 mod table;
+mod test_pages;
 mod watchdog;
 mod watchers;
 

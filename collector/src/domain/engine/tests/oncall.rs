@@ -21,7 +21,7 @@ fn contact(receiver: &str, after_ms: i64) -> Contact {
 fn person(name: &str) -> (String, Person) {
     let contacts = vec![contact(&format!("mail-{name}"), 0)];
     let important = vec![contact(&format!("push-{name}"), 0), contact(&format!("call-{name}"), 5 * MINUTE)];
-    (name.into(), Person { name: name.into(), zone: None, contacts, important, notices: None })
+    (name.into(), Person { name: name.into(), zone: None, contacts, important, notices: None, test_page: None })
 }
 
 /// Ann and Bob take weekly turns, handing over on Mondays at 9 in Berlin; the boss comes after 15 minutes, then all again.

@@ -6,6 +6,7 @@ use super::{closed, list_of, object};
 
 pub(super) fn answers() -> Value {
     let (text, maybe_text) = (json!({ "type": "string" }), json!({ "type": ["string", "null"] }));
+    let maybe_time = json!({ "type": ["string", "null"], "format": "date-time" });
     let (whole, time) = (json!({ "type": "integer" }), super::time());
     let (number, day) = (json!({ "type": "number" }), json!({ "type": "string", "format": "date" }));
     let (maybe_number, maybe_whole) = (json!({ "type": ["number", "null"] }), json!({ "type": ["integer", "null"] }));
@@ -41,6 +42,9 @@ pub(super) fn answers() -> Value {
                 "from": time, "until": time, "summary": text })) } })),
         "Calendar": { "type": "string" },
         "CalendarAddress": object(&["url"], json!({ "url": text })),
+        "TestPageList": list_of(object(&["person", "schedule", "due", "sent", "confirmed"], json!({
+            "person": text, "schedule": text, "due": maybe_time, "sent": maybe_time, "waits_until": maybe_time,
+            "confirmed": maybe_time, "through": text }))),
         "StandInMade": object(&["number", "done"], json!({
             "number": { "type": ["integer", "null"] }, "done": { "type": "boolean" } })),
         "RouteTest": object(&["at", "about", "severity", "why", "told"], json!({
@@ -52,6 +56,7 @@ pub(super) fn answers() -> Value {
 pub(super) fn questions() -> Value {
     let (text, time) = (json!({ "type": "string" }), super::time());
     json!({
+        "NewTestPage": closed(&["person"], json!({ "person": text })),
         "NewStandIn": closed(&["rotation", "person"], json!({
             "rotation": text, "person": text, "instead_of": text, "from": time, "until": time,
             "for_seconds": { "type": "integer", "minimum": 1 } })),

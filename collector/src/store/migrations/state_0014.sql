@@ -1,0 +1,1 @@
+CREATE TABLE test_page (person TEXT PRIMARY KEY, body TEXT NOT NULL);

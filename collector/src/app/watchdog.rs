@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,8 +26,14 @@ use crate::{
 /// Engine and store have so long to answer; both take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Since when which watchdogs are not reached.
-type Unreached = Arc<Mutex<BTreeMap<String, Timestamp>>>;
+/// What the tasks of all watchdogs know together.
+#[derive(Default)]
+struct Known {
+    /// Since when which watchdogs are not reached.
+    unreached: BTreeMap<String, Timestamp>,
+    /// How the collector is, as the log and the desk were told last.
+    told: Option<Health>,
+}
 
 /// All watchdogs, not told anything yet.
 pub(super) struct Watchdogs {
@@ -38,7 +44,7 @@ pub(super) struct Watchdogs {
 
 /// Makes the configured watchdogs ready; people reach the views of this collector at `url`.
 pub(super) fn all(house: &House, url: &str) -> anyhow::Result<Watchdogs> {
-    let (metrics, unreached) = (WatchdogMetrics::register(&house.registry)?, Unreached::default());
+    let (metrics, known) = (WatchdogMetrics::register(&house.registry)?, Arc::<Mutex<Known>>::default());
     let mut watched = Vec::new();
     for config in &house.config.watchdogs {
         watched.push(Watched {
@@ -48,7 +54,7 @@ pub(super) fn all(house: &House, url: &str) -> anyhow::Result<Watchdogs> {
             clock: house.clock.clone(),
             snapshots: house.snapshot.clone(),
             url: url.to_owned(),
-            unreached: unreached.clone(),
+            known: known.clone(),
         });
     }
     let names: Vec<&str> = house.config.watchdogs.iter().map(|config| config.name.as_str()).collect();
@@ -80,8 +86,7 @@ struct Watched {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the views are.
     url: String,
-    /// Shared by all watchdogs.
-    unreached: Unreached,
+    known: Arc<Mutex<Known>>,
 }
 
 impl Watched {
@@ -96,10 +101,9 @@ impl Watched {
         );
         let mut reach = Reach::new(&config.name, &place, &self.snapshots.borrow().clone());
         let mut asked = Asked::default();
-        let mut was = None;
         loop {
             tokio::select! {
-                () = self.round(&mut reach, &mut asked, &mut was) => {}
+                () = self.round(&mut reach, &mut asked) => {}
                 _ = stop.changed() => return,
             }
             tokio::select! {
@@ -109,20 +113,11 @@ impl Watched {
         }
     }
 
-    async fn round(&self, reach: &mut Reach, asked: &mut Asked, was: &mut Option<Health>) {
+    async fn round(&self, reach: &mut Reach, asked: &mut Asked) {
         let name = &self.watchdog.config().name;
         let health = self.health(asked).await;
-        if was.as_ref() != Some(&health) {
-            match &health {
-                Health::Unwell { why, .. } => tracing::error!("pages may reach nobody: {why}"),
-                Health::Well if was.is_some() => tracing::info!("the way to whoever is paged is well again"),
-                Health::Well => {}
-            }
-            if self.tell(health.event()).await {
-                *was = Some(health.clone());
-            }
-        }
-        let others = self.unreached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.tell_health(&health).await;
+        let others = self.known().unreached.clone();
         let words = reach.words(&self.url, &health, &self.snapshots.borrow().clone(), &others);
         let said = self.watchdog.say(&health, words, self.clock.now()).await;
         let event = match &said {
@@ -141,12 +136,31 @@ impl Watched {
         }
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn note(&self, name: &str, since: Option<Timestamp>) {
-        let mut unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
         match since {
-            Some(since) => unreached.insert(name.to_owned(), since),
-            None => unreached.remove(name),
+            Some(since) => self.known().unreached.insert(name.to_owned(), since),
+            None => self.known().unreached.remove(name),
         };
+    }
+
+    /// Says in the log and at the desk how the collector is, once for each change however many watchdogs there are.
+    async fn tell_health(&self, health: &Health) {
+        let before = self.known().told.replace(health.clone());
+        if before.as_ref() == Some(health) {
+            return;
+        }
+        match health {
+            Health::Unwell { why, .. } => tracing::error!("pages may reach nobody: {why}"),
+            Health::Well if before.is_some() => tracing::info!("the way to whoever is paged is well again"),
+            Health::Well => {}
+        }
+        if !self.tell(health.event()).await {
+            self.known().told = None;
+        }
     }
 
     /// How the collector is.

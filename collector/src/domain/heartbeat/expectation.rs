@@ -63,6 +63,16 @@ impl Expectation {
         if let Self::At(schedule) = self { Some(schedule.after(now)) } else { None }
     }
 
+    /// The zone whose clocks count, where any does.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        match self {
+            Self::Every(_) => None,
+            Self::By(deadline) => Some(&deadline.zone),
+            Self::At(schedule) => Some(schedule.zone()),
+        }
+    }
+
     /// When a success may come that is due at `due`, and came so long before that the last time.
     #[must_use]
     pub fn earliest(&self, due: Timestamp, lead_ms: i64, grace_ms: i64) -> Timestamp {

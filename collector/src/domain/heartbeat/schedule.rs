@@ -164,7 +164,13 @@ impl Schedule {
         None
     }
 
-    /// In words: `at cron 0 3 * * 1-5 Europe/Berlin`.
+    /// The zone whose clocks count.
+    #[must_use]
+    pub fn zone(&self) -> &str {
+        &self.zone
+    }
+
+    /// In words: `at 0 3 * * 1-5 Europe/Berlin`.
     #[must_use]
     pub fn words(&self) -> String {
         let Self { text, zone, .. } = self;

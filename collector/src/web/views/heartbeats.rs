@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Badge, Frame, Shown, When, show};
 use crate::{
     domain::{
+        calendar,
         event::Severity,
         heartbeat::{HeartbeatView, State},
     },
@@ -75,6 +76,8 @@ pub(in crate::web) async fn act(
 fn job(web: &Web, caller: &Caller, view: &HeartbeatView) -> Job {
     let (job, row) = (&view.heartbeat, view.row.as_ref());
     let when = |at| When::new(at, web.now(), &web.zone);
+    // By the clocks that it is expected by.
+    let zone = job.expected.zone().and_then(calendar::zone).unwrap_or_else(|| web.zone.clone());
     let mut belongs: Vec<String> = job.host.iter().map(|host| format!("host {host}")).collect();
     belongs.extend(job.site.iter().map(|site| format!("site {site}")));
     belongs.extend(job.labels.iter().map(|(name, value)| format!("{name}={value}")));
@@ -88,8 +91,8 @@ fn job(web: &Web, caller: &Caller, view: &HeartbeatView) -> Job {
         last_signal: row.map(|row| signal_words(row.signal)).unwrap_or_default(),
         success: row.and_then(|row| row.success).map(when),
         took: row.and_then(|row| row.took_ms).map(words::duration),
-        due: row.map(|row| words::clock_time(row.due, &web.zone)),
-        next_run: job.expected.next_run(web.now()).map(|at| words::clock_time(at, &web.zone)),
+        due: row.map(|row| words::clock_time(row.due, &zone)),
+        next_run: job.expected.next_run(web.now()).map(|at| words::clock_time(at, &zone)),
         said: row.map(|row| row.said.trim().to_owned()).unwrap_or_default(),
         line: url_of(web, caller, &job.name).map(|url| format!("&& curl -fsS -m 10 --retry 5 {url}")),
     }

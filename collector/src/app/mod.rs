@@ -142,8 +142,7 @@ struct Running {
 
 impl House {
     async fn build(config: Config, ports: &Ports) -> anyhow::Result<Self> {
-        let (clock, registry) = (Clock::start(), Registry::new());
-        telemetry::register(&registry)?;
+        let (clock, registry) = (Clock::start(), registry()?);
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = devices::load(&config, &identity, &store, clock.now()).await?;
@@ -319,6 +318,12 @@ async fn end(mut tasks: JoinSet<()>) {
     if tokio::time::timeout(TASKS_END, all).await.is_err() {
         tasks.shutdown().await;
     }
+}
+
+fn registry() -> anyhow::Result<Registry> {
+    let registry = Registry::new();
+    telemetry::register(&registry)?;
+    Ok(registry)
 }
 
 async fn listen(address: SocketAddr, section: &str) -> anyhow::Result<TcpListener> {

@@ -105,6 +105,20 @@ fn the_example_documents_every_key_and_shows_the_defaults() {
     assert!(["hunter2", "MfKQ9r8", "abcdef0123456789abcdef0123456789"].iter().all(|secret| !printed.contains(secret)));
 }
 
+/// All kinds of receiver.
+const KINDS: [&str; 10] = [
+    "webhook",
+    "email",
+    "pagerduty",
+    "ntfy",
+    "slack",
+    "teams",
+    "twilio",
+    "script",
+    "alertmanager_webhook",
+    "alertmanager",
+];
+
 #[test]
 fn every_key_that_is_read_stands_in_the_example() {
     let unknown = "nothing_called_this = 1\n";
@@ -131,19 +145,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[settings]]\n",
         "[[settings]]\n[[settings.check]]\nname = \"x\"\nkind = \"http\"\nurl = \"http://a/\"\n",
     ];
-    let kinds = [
-        "webhook",
-        "email",
-        "pagerduty",
-        "ntfy",
-        "slack",
-        "teams",
-        "twilio",
-        "script",
-        "alertmanager_webhook",
-        "alertmanager",
-    ];
-    let kinds = kinds.map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
+    let kinds = KINDS.map(|kind| format!("[[receiver]]\nname = \"x\"\nkind = \"{kind}\"\n"));
     for folder in folders.into_iter().map(str::to_owned).chain(kinds) {
         let all = mistakes(&format!("{folder}{unknown}"));
         let known = all.iter().find_map(|line| line.split("known are: ").nth(1)).expect("the known keys are listed");

@@ -192,7 +192,7 @@ mod tests {
             let other = tempfile::tempdir().unwrap();
             assert_eq!(Links::open(other.path()).unwrap().read_calendar(&text), None);
         }
-        assert_eq!(links.read_calendar(&links.sign(&link())), None);
+        assert_eq!(links.read_calendar(&links.sign(PURPOSE, &link())), None);
     }
 
     #[test]

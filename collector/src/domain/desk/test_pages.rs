@@ -10,6 +10,7 @@ use crate::domain::{
         Contact,
         test_page::{CONFIRMED_WITHIN_MS, TestPageRow, ways},
     },
+    proof::Proof,
     record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
     time::Timestamp,
 };
@@ -148,6 +149,7 @@ impl Desk {
             path: "/on-call".into(),
             act: None,
             delivery: Delivery::Queued,
+            proof: Proof::default(),
         }
     }
 

@@ -30,7 +30,7 @@ fn roster(people: &[&str]) -> Roster {
     let way = |name: &str| Contact { receiver: format!("mail-{name}"), to: None, after_ms: 0 };
     let person = |name: &&str| {
         let (contacts, notices) = (vec![way(name)], Some(way(name)));
-        ((*name).to_owned(), Person { name: (*name).into(), zone: None, contacts, important: vec![], notices })
+        ((*name).to_owned(), Person { name: (*name).into(), zone: None, contacts, important: vec![], notices, test_page: None })
     };
     let layer = Layer {
         people: people.iter().map(|name| (*name).to_owned()).collect(),

@@ -126,6 +126,43 @@ async fn a_service_that_stops_is_paged_at_its_third_failure_and_resolved_once_ov
 }
 
 #[tokio::test]
+async fn a_service_that_flaps_is_told_once_as_flapping_and_then_not_until_it_is_stable() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&hook.receiver()).await;
+    let mut service = Service::start().await;
+    let mut agent = Agent::enrolled(&collector, "fast", None).await;
+    agent.configure(&format!(
+        "interval = \"1s\"\n[[check]]\nname = \"shop\"\nkind = \"tcp\"\naddress = \"127.0.0.1:{}\"\ninterval = \"1s\"\n\
+         timeout = \"1s\"\nattempts = 1\nretry_interval = \"1s\"\n",
+        service.port
+    ));
+    agent.run();
+    check_is(&collector, &agent.host, "shop", "ok").await;
+    for _ in 0..4 {
+        service.stop().await;
+        check_is(&collector, &agent.host, "shop", "critical").await;
+        service.again().await;
+        check_is(&collector, &agent.host, "shop", "ok").await;
+    }
+    let flapping = hook.wait("incident.updated", s(10)).await;
+    let title = flapping.body["data"]["title"].as_str().unwrap_or_default();
+    assert!(title.ends_with("check shop is critical (flapping: 5 changes in 1 min)"), "{title}");
+    // Whatever else is wrong with this machine is another story.
+    let of_shop = || hook.messages().into_iter().filter(|message| message.key() == flapping.key()).collect::<Vec<_>>();
+    never("a word of the fourth time", s(3), || async { (of_shop().len() > 5).then(of_shop) }).await;
+    let told: Vec<String> = of_shop().iter().map(|message| message.kind().to_owned()).collect();
+    let twice = ["incident.opened", "incident.resolved", "incident.opened", "incident.resolved"];
+    assert_eq!(told, [&twice[..], &["incident.updated"]].concat());
+
+    let number = &flapping.body["data"]["number"];
+    let incident = collector.get(&format!("/api/v1/incidents/{number}")).await.json();
+    assert_eq!((&incident["state"], &incident["flapping"]["changes"]), (&Value::from("open"), &Value::from(8)));
+    assert!(incident["flapping"]["quiet_until"].is_string() && incident["flapping"]["well_since"].is_string());
+    let view = collector.get(&format!("/incidents/{number}")).await.body;
+    assert!(view.contains("flapping: 8 changes") && view.contains("until it is stable for 18 min"), "{view}");
+}
+
+#[tokio::test]
 async fn a_wrong_definition_is_refused_with_line_and_key_and_nothing_runs() {
     let agent = Agent::new(None);
     agent.configure(

@@ -8,6 +8,7 @@ mod checks;
 mod devices;
 mod heartbeats;
 mod host_rules;
+mod incidents;
 mod oncall;
 mod read;
 mod receivers;

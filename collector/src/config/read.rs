@@ -8,7 +8,8 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, oncall, receivers, rules,
+    Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, oncall,
+    receivers, rules,
     section::{Section, Source},
     settings, watchdogs,
 };
@@ -52,6 +53,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         routes: all.tables("route", oncall::MOST),
     };
     let mut roster = oncall::read(&receivers, messengers(&receivers, paging), tables);
+    incidents::read(all.table("incidents"), &mut roster);
     if paging == Paging::Alertmanager {
         roster.routes.clear();
         roster.people.values_mut().for_each(|person| person.notices = None);

@@ -21,6 +21,7 @@ pub mod dismissal;
 pub mod engine;
 pub mod event;
 pub mod evidence;
+pub mod flapping;
 pub mod heartbeat;
 pub mod hold;
 pub mod host;

@@ -11,6 +11,7 @@ use super::{
     device::Device,
     dismissal::Dismissal,
     event::Severity,
+    flapping::Changes,
     heartbeat::HeartbeatRow,
     hold::Hold,
     host::{Cause, State, checks::CheckRow},
@@ -269,6 +270,9 @@ pub struct IncidentRow {
     /// What changed on its host in the 24 hours before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Changed>,
+    /// When what it is about began and ended lately, and whether it flaps.
+    #[serde(default)]
+    pub swings: Changes,
 }
 
 /// One line of an incident's timeline.

@@ -34,6 +34,7 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         calls: Vec::new(),
         alert: None,
         changes: Vec::new(),
+        swings: Default::default(),
     };
     let host_name = format!("web-{no}");
     Arc::new(IncidentView { row, host_name, hosts: Vec::new(), events: Vec::new(), pages: Vec::new(), held: None })

@@ -147,6 +147,7 @@ fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> Row {
         calls: Vec::new(),
         alert: None,
         changes: Vec::new(),
+        swings: Default::default(),
     }))
 }
 

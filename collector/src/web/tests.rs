@@ -284,6 +284,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         calls: Vec::new(),
         alert: None,
         changes: Vec::new(),
+        swings: Default::default(),
     };
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };

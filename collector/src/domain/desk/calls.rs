@@ -25,7 +25,7 @@ impl Incident {
     /// When the next step, contact or lost page is due.
     #[must_use]
     pub fn call_due(&self) -> Option<Timestamp> {
-        if self.row.state != IncidentState::Open || self.row.part_of.is_some() {
+        if self.row.state != IncidentState::Open || self.row.part_of.is_some() || self.is_well() {
             return None;
         }
         let steps = self.row.escalations.iter().map(|escalation| escalation.due);

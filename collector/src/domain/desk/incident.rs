@@ -63,7 +63,7 @@ impl Incident {
     #[must_use]
     pub fn page_due(&self) -> Option<Timestamp> {
         let held = self.held.map_or(self.row.page_at, |held| held.until);
-        self.waits_for_page().then_some(self.row.page_at.max(held))
+        (self.waits_for_page() && !self.is_well()).then_some(self.row.page_at.max(held))
     }
 
     /// Whether its pages are still to go out, now or later.
@@ -107,7 +107,7 @@ impl Desk {
     /// A problem joins the open incident of its cause, or opens one.
     pub(super) fn open_or_join(&mut self, key: &str, now: Timestamp, step: &mut DeskStep) {
         let Some(problem) = self.problems.get(key).map(|problem| problem.row.clone()) else { return };
-        let joins = self.cause_of(&problem);
+        let joins = self.cause_of(&problem).or_else(|| self.flaps_on(&problem, now, step));
         let no = match joins {
             Some(no) => {
                 if let Some(incident) = self.incidents.get_mut(&no) {
@@ -115,7 +115,7 @@ impl Desk {
                 }
                 no
             }
-            None => self.open(&problem, now, step),
+            None => self.reopen_flapping(&problem, now, step).unwrap_or_else(|| self.open(&problem, now, step)),
         };
         let of = joins.and_then(|no| self.incidents.get(&no)).map(|incident| incident.row.key.clone());
         if let Some(problem) = self.problems.get_mut(key) {
@@ -155,10 +155,7 @@ impl Desk {
     fn open(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) -> IncidentNo {
         self.last_incident += 1;
         let no = IncidentNo(self.last_incident);
-        let page_after_ms = match problem.host {
-            Some(host) => self.page_after_ms(host),
-            None => self.cuts.page_after_ms(&problem.key, &self.fleet).unwrap_or(0),
-        };
+        let page_after_ms = self.page_after_ms(problem);
         let component = match problem.kind.as_str() {
             "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
             "check" => problem.key.rsplit_once('/').map_or("", |(_, check)| check).to_owned(),
@@ -190,6 +187,7 @@ impl Desk {
             calls: Vec::new(),
             alert: problem.alert.clone(),
             changes,
+            swings: self.swings_of(&problem.key, now),
         };
         let mut incident = Incident::loaded(row.clone(), Vec::new());
         step.effects.push(Effect::Record(Row::Incident(Box::new(row))));
@@ -198,8 +196,12 @@ impl Desk {
         no
     }
 
-    fn page_after_ms(&self, host: crate::domain::ids::HostNo) -> i64 {
-        self.fleet.get(host).map_or(Watch::Normal, |member| member.watch).timers().page_after_ms
+    /// How long the page of a problem that is its own cause waits.
+    pub(super) fn page_after_ms(&self, problem: &ProblemRow) -> i64 {
+        match problem.host {
+            Some(host) => self.fleet.get(host).map_or(Watch::Normal, |member| member.watch).timers().page_after_ms,
+            None => self.cuts.page_after_ms(&problem.key, &self.fleet).unwrap_or(0),
+        }
     }
 
     /// A problem of an incident changed: title, severity; who was told hears of it when it got worse.

@@ -8,6 +8,7 @@ mod calls;
 mod changes;
 pub mod cut;
 pub mod dismissals;
+mod flaps;
 pub mod fleet;
 pub mod handoffs;
 pub mod heartbeats;
@@ -35,7 +36,7 @@ use super::{
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     oncall::{Roster, absence::Exceptions},
-    record::{AttemptRow, Delivery, IncidentState, Loaded, Page, Row},
+    record::{AttemptRow, Delivery, IncidentState, Loaded, Page, ProblemRow, Row},
     time::Timestamp,
 };
 
@@ -200,9 +201,12 @@ impl Desk {
             problem.row.fold_until = problem.row.fold_until.plus_ms(by_ms);
             effects.push(Effect::Record(Row::Problem(problem.row.clone())));
         }
-        let waits =
-            |incident: &&mut Incident| incident.page_due().or(incident.call_due()).or(incident.runs_out()).is_some();
+        let waits = |incident: &&mut Incident| {
+            let due = incident.page_due().or(incident.call_due()).or(incident.runs_out());
+            due.or(incident.stable_at()).is_some()
+        };
         for incident in self.incidents.values_mut().filter(waits) {
+            incident.row.swings.stepped(by_ms);
             incident.row.page_at = incident.row.page_at.plus_ms(by_ms);
             let steps = incident.row.escalations.iter_mut().map(|step| &mut step.due);
             let calls = incident.row.calls.iter_mut().map(|call| &mut call.due);
@@ -240,6 +244,7 @@ impl Desk {
             self.open_or_join(&key, now, &mut step);
         }
         self.run_out(now, &mut step);
+        self.settle_flapping(now, &mut step);
         self.judge_heartbeats(now, &mut step);
         self.hand_over(now, &mut step);
         self.test_pages_fall_due(now, &mut step);
@@ -279,12 +284,14 @@ impl Desk {
         let pages = self.incidents.values().filter_map(Incident::page_due).map(|at| at.max(self.hold_until));
         let calls = self.incidents.values().filter_map(Incident::call_due).map(|at| at.max(self.hold_until));
         let acknowledged = self.incidents.values().filter_map(Incident::runs_out);
+        let stable = self.incidents.values().filter_map(Incident::stable_at).map(|at| at.max(self.hold_until));
         let alerts = self.problems.values().filter_map(|problem| problem.until);
         folds
             .chain(alerts)
             .chain(pages)
             .chain(calls)
             .chain(acknowledged)
+            .chain(stable)
             .chain(self.cuts.due())
             .chain(self.holds.due())
             .chain(self.heartbeats.due())
@@ -441,7 +448,7 @@ impl Desk {
                     if let Some(host) = gone.row.host {
                         self.leave_children(host, no, &gone.row.key, now, step);
                     }
-                    self.cleared(no, &gone.row.summary, now, step);
+                    self.cleared(no, &gone.row, now, step);
                 }
             }
         }
@@ -457,13 +464,14 @@ impl Desk {
         }
     }
 
-    fn cleared(&mut self, no: IncidentNo, summary: &str, now: Timestamp, step: &mut DeskStep) {
+    fn cleared(&mut self, no: IncidentNo, gone: &ProblemRow, now: Timestamp, step: &mut DeskStep) {
         let left = self.problems.values().any(|problem| problem.row.incident == Some(no));
         let Some(incident) = self.incidents.get_mut(&no).filter(|incident| incident.is_open()) else { return };
-        step.effects.push(incident.note(now, "cleared", summary.to_owned(), None));
+        step.effects.push(incident.note(now, "cleared", gone.summary.clone(), None));
         step.touched.insert(no);
         step.effects.push(Effect::Publish);
-        if !left && incident.row.part_of.is_none() {
+        let (is_own, is_part) = (incident.row.key == gone.key, incident.row.part_of.is_some());
+        if !self.flaps_and_waits(no, is_own, left, now, step) && !left && !is_part {
             self.resolve(no, now, step);
         }
     }
@@ -473,8 +481,9 @@ impl Desk {
         incident.row.state = IncidentState::Resolved;
         incident.call_nobody();
         incident.row.resolved = Some(now);
+        let flapped = incident.end_changes(now);
         step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
-        step.effects.push(incident.note(now, "resolved", "all its problems are over".into(), None));
+        step.effects.push(incident.note(now, "resolved", format!("all its problems are over{flapped}"), None));
         step.touched.insert(no);
         step.effects.push(Effect::Publish);
         self.page_told(no, super::record::PageKind::Resolved, now, step);

@@ -9,7 +9,7 @@ use crate::domain::{
     ids::{IncidentNo, PageId},
     oncall::Destination,
     proof::Proof,
-    record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
+    record::{Delivery, IncidentRow, IncidentState, Page, PageFacts, PageKind, Row},
     time::Timestamp,
 };
 
@@ -101,7 +101,7 @@ impl Desk {
             key: row.key.clone(),
             state: row.state,
             severity: row.severity,
-            title: row.title.clone(),
+            title: titled(row),
             host: if names.len() == 1 { names.first().cloned().unwrap_or_default() } else { String::new() },
             component: row.component.clone(),
             since: row.since,
@@ -178,6 +178,7 @@ impl Desk {
             row.filter(|row| row.state != IncidentState::Resolved)
                 .and_then(|row| changed::line(&row.changes, row.since)),
         );
+        lines.extend(self.incidents.get(&no).and_then(|incident| quiet_words(&incident.row)));
         if lines.is_empty() {
             let last = self.incidents.get(&no).and_then(|incident| incident.events.last());
             lines.extend(last.map(|event| event.text.clone()));
@@ -201,4 +202,20 @@ impl Desk {
             .map(|member| member.name.clone())
             .collect()
     }
+}
+
+/// Its title, and whether it flaps.
+fn titled(row: &IncidentRow) -> String {
+    let flapping = row.swings.flapping.map(|flapping| format!(" ({})", flapping.words()));
+    format!("{}{}", row.title, flapping.unwrap_or_default())
+}
+
+/// Why nobody will hear of the next changes, and for how long.
+fn quiet_words(row: &IncidentRow) -> Option<String> {
+    let flapping = row.swings.flapping.filter(|flapping| flapping.stable_minutes.is_none())?;
+    let minutes = row.swings.stable_minutes();
+    Some(format!(
+        "it flaps since {}: nobody is told of each change until it is stable for {minutes} min",
+        flapping.since
+    ))
 }

@@ -77,6 +77,8 @@ pub struct Roster {
     pub policies: BTreeMap<String, Policy>,
     /// Routes, in order.
     pub routes: Vec<RouteRule>,
+    /// Whether each change of what flaps is told, instead of once that it flaps and once how that ended.
+    pub tells_each_change: bool,
 }
 
 impl Roster {

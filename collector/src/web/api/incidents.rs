@@ -60,6 +60,11 @@ fn brief(view: &IncidentView) -> Value {
         "acknowledged_by": row.acknowledged_by,
         "acknowledged_until": row.acknowledged_until.map(|at| at.to_string()),
         "held_by": view.held.map(|held| held.hold), "held_until": view.held.map(|held| held.until.to_string()), "paged": row.paged, "part_of": row.part_of,
+        "flapping": row.swings.flapping.map(|flapping| json!({
+            "since": flapping.since.to_string(), "changes": flapping.changes,
+            "well_since": flapping.well.map(|at| at.to_string()),
+            "quiet_until": row.swings.stable_at().map(|at| at.to_string()),
+        })),
         "links": row.alert.iter().flat_map(|alert| &alert.links).map(|(name, url)| json!({ "name": name, "url": url })).collect::<Vec<_>>(),
     })
 }

@@ -184,7 +184,7 @@ fn answers() -> Map<String, Value> {
             "severity": severity, "title": text, "host": text, "component": text, "since": time, "opened": time,
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
-            "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
+            "flapping": flapping(), "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
             "changes": not_a_problem::changes(), "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
@@ -202,6 +202,14 @@ fn answers() -> Map<String, Value> {
     let mut all = into_map(described);
     all.extend(of_rules());
     all
+}
+
+/// An incident that is told of once more and then not until it is stable.
+fn flapping() -> Value {
+    let time = json!({ "type": "string", "format": "date-time" });
+    let maybe_time = json!({ "type": ["string", "null"], "format": "date-time" });
+    json!({ "type": ["object", "null"], "properties": {
+        "since": time, "changes": { "type": "integer" }, "well_since": maybe_time, "quiet_until": time } })
 }
 
 /// What is answered about rules and who overrode them.

@@ -45,6 +45,7 @@ struct Line {
     severity: Badge,
     title: String,
     host: String,
+    flaps: bool,
     since: When,
     /// How long it was, once it is over.
     lasted: Option<String>,
@@ -91,6 +92,7 @@ pub(in crate::web) async fn list(
         number: view.row.no.0,
         state: Badge::incident(view.row.state),
         severity: Badge::severity(view.row.severity),
+        flaps: view.row.swings.flapping.is_some(),
         title: view.row.title.clone(),
         host: view.host_name.clone(),
         since: When::new(view.row.since, now, &web.zone),
@@ -167,6 +169,8 @@ struct IncidentPage {
     page_at: Option<When>,
     /// What holds its pages back, and until when.
     held: Option<(String, When)>,
+    /// That it flaps, in words, since when, until when nobody is told of each change, and how many minutes that is.
+    flapping: Option<(String, When, When, i64)>,
     /// What a silence of it would be about: host and the rest of its key.
     silence: Option<(String, String)>,
     part_of: Option<i64>,
@@ -257,6 +261,7 @@ fn page(
         acknowledged_until: row.acknowledged_until.map(&when),
         page_at: (waits && held.is_none()).then(|| when(row.page_at)),
         held,
+        flapping: flapping(row, &when),
         silence: host.as_ref().map(|host| (host.name.clone(), what_of(&row.key))),
         part_of: row.part_of.map(|no| no.0),
         host,
@@ -315,6 +320,11 @@ fn page_lines(
         }),
     };
     view.pages.iter().map(line).collect()
+}
+
+fn flapping(row: &IncidentRow, when: impl Fn(Timestamp) -> When) -> Option<(String, When, When, i64)> {
+    let (changes, flapping) = (&row.swings, row.swings.flapping?);
+    Some((flapping.words(), when(flapping.since), when(changes.stable_at()?), changes.stable_minutes()))
 }
 
 /// What comes next if nobody takes it.

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::host::checks;
 
 /// What an agent says of the check `web` at this moment: status, attempt of three.
-fn says(fleet: &mut Fleet, no: i64, status: u32, attempt: u32) {
+pub(super) fn says(fleet: &mut Fleet, no: i64, status: u32, attempt: u32) {
     let body = format!(
         r#"{{"results":[{{"check":"web","status":{status},"attempt":{attempt},"attempts":3,"output":"says {status}\nmore","perfdata":[]}}]}}"#
     );

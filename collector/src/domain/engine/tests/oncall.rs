@@ -25,7 +25,7 @@ fn person(name: &str) -> (String, Person) {
 }
 
 /// Ann and Bob take weekly turns, handing over on Mondays at 9 in Berlin; the boss comes after 15 minutes, then all again.
-fn roster() -> Roster {
+pub(super) fn roster() -> Roster {
     let receivers =
         ["chat", "mail-ann", "push-ann", "call-ann", "mail-bob", "push-bob", "call-bob", "push-boss", "call-boss"];
     let messengers = receivers.map(|name| Messenger { receiver: name.into(), least: Some(Severity::Warning) });
@@ -61,6 +61,7 @@ fn roster() -> Roster {
         rotations: [("ops".to_owned(), rotation)].into(),
         policies: [("day-and-night".to_owned(), policy)].into(),
         routes: vec![route(Severity::Critical, &[], Some("day-and-night")), route(Severity::Warning, &["chat"], None)],
+        ..Roster::default()
     }
 }
 

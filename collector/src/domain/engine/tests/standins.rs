@@ -58,6 +58,7 @@ fn roster(people: &[&str]) -> Roster {
         rotations: [("ops".to_owned(), ops)].into(),
         policies: [("p".to_owned(), policy)].into(),
         routes: vec![route],
+        ..Roster::default()
     }
 }
 

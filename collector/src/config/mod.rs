@@ -12,6 +12,7 @@ mod incidents;
 mod oncall;
 mod read;
 mod receivers;
+mod redundancy;
 mod rules;
 mod section;
 mod services;

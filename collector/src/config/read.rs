@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::{
     Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, oncall,
-    receivers, rules,
+    receivers, redundancy, rules,
     section::{Section, Source},
     settings, watchdogs,
 };
@@ -42,7 +42,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
     let state = all.text("state", "the path of a directory", path);
     let state = state.unwrap_or_else(|| PathBuf::from("/var/lib/muster/collector"));
     // Asked only where there is something to compare.
-    let fleet = if all.has("device") { fleet(&state) } else { None };
+    let fleet = if all.has("device") || all.has("redundancy") { fleet(&state) } else { None };
     let (grpc, http) = (grpc(all.table("grpc")), http(all.table("http")));
     let receivers = receivers::read(all.tables("receiver", receivers::RECEIVERS));
     let paging = paging(all.table("paging"));
@@ -54,6 +54,9 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
     };
     let mut roster = oncall::read(&receivers, messengers(&receivers, paging), tables);
     incidents::read(all.table("incidents"), &mut roster);
+    let devices = devices::read(all.tables("device", devices::MOST), fleet.as_ref());
+    let names: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
+    roster.groups = redundancy::read(all.tables("redundancy", redundancy::MOST), fleet.as_ref(), &names);
     if paging == Paging::Alertmanager {
         roster.routes.clear();
         roster.people.values_mut().for_each(|person| person.notices = None);
@@ -69,7 +72,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         heartbeats: heartbeats::read(all.tables("heartbeat", heartbeats::MOST)),
         watchdogs: watchdogs::read(all.tables("watchdog", watchdogs::MOST)),
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),
-        devices: devices::read(all.tables("device", devices::MOST), fleet.as_ref()),
+        devices,
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
         trends_quota: trends_quota(all.table("trends")),

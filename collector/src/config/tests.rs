@@ -5,6 +5,7 @@ mod devices;
 mod heartbeats;
 mod oncall;
 mod receivers;
+mod redundancy;
 mod settings;
 mod watchdogs;
 
@@ -128,6 +129,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[http]\n",
         "[paging]\n",
         "[incidents]\n",
+        "[[redundancy]]\n",
         "[rules.filesystem_space]\n",
         "[log]\n",
         "[trends]\n",
@@ -170,6 +172,7 @@ fn every_key_that_is_read_stands_in_the_example() {
                 "overrides",
                 "paging",
                 "incidents",
+                "redundancy",
                 "settings",
                 "check",
                 "device",

@@ -108,6 +108,8 @@ impl Engine {
             .collect();
         let step = engine.desk.reopen_cuts(&unreachable, now);
         engine.desk_step(step, now, &mut effects);
+        let step = engine.desk.regroup(now);
+        engine.desk_step(step, now, &mut effects);
         let all: Vec<IncidentNo> = engine.desk.incidents().map(|incident| incident.row.no).collect();
         engine.dirty_incidents.extend(all);
         engine.desk.weigh_holds(now);

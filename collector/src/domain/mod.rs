@@ -33,6 +33,7 @@ pub mod network;
 pub mod oncall;
 pub mod proof;
 pub mod record;
+pub mod redundancy;
 pub mod relabelling;
 pub mod rules;
 pub mod selection;

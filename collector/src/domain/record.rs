@@ -161,7 +161,7 @@ pub struct ProblemRow {
     pub key: String,
     /// Which host, unless it is about a scope or the collector.
     pub host: Option<HostNo>,
-    /// `liveness`, `finding`, `check`, `self`, `alert`.
+    /// `liveness`, `finding`, `check`, `self`, `alert`, `heartbeat`, `redundancy`.
     pub kind: String,
     /// How bad.
     pub severity: Severity,
@@ -388,6 +388,8 @@ pub struct PageFacts {
     pub site: String,
     /// How many hosts it is about.
     pub hosts: usize,
+    /// What is left of the redundancy groups that it touches.
+    pub redundancy: String,
     /// Who has the incident.
     pub acknowledged_by: Option<String>,
     /// Everybody who was told of the incident so far, by person or receiver, this one included.

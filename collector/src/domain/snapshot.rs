@@ -127,4 +127,6 @@ pub struct IncidentView {
     pub pages: Vec<Page>,
     /// What holds its pages back, and until when.
     pub held: Option<HeldBy>,
+    /// How the redundancy groups stand that it touches.
+    pub redundancy: Vec<String>,
 }

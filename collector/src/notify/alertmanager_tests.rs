@@ -37,7 +37,15 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         swings: Default::default(),
     };
     let host_name = format!("web-{no}");
-    Arc::new(IncidentView { row, host_name, hosts: Vec::new(), events: Vec::new(), pages: Vec::new(), held: None })
+    Arc::new(IncidentView {
+        row,
+        host_name,
+        hosts: Vec::new(),
+        events: Vec::new(),
+        pages: Vec::new(),
+        held: None,
+        redundancy: Vec::new(),
+    })
 }
 
 fn snapshot(incidents: impl IntoIterator<Item = Arc<IncidentView>>) -> Snapshot {

@@ -139,6 +139,7 @@ pub(super) fn life() -> [Page; 5] {
         facts: crate::domain::record::PageFacts {
             site: "berlin".into(),
             hosts: 1,
+            redundancy: String::new(),
             acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
             paged: vec!["hook".into(), "mail".into()],
         },

@@ -106,6 +106,8 @@ pub(super) fn facts(page: &Page) -> Vec<(&'static str, String)> {
     }
     let is_over = page.kind == PageKind::Resolved;
     let impact = if page.facts.hosts > 1 { format!("{} hosts", page.facts.hosts) } else { String::new() };
+    let left = clean(&page.facts.redundancy, LINE_CHARS);
+    let impact = [impact, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     let all = [
         ("Severity", page.severity.word().to_owned()),
         ("State", page.state.word().to_owned()),
@@ -219,6 +221,7 @@ pub(super) fn samples() -> Vec<Page> {
         facts: PageFacts {
             site: "berlin".into(),
             hosts: 1,
+            redundancy: String::new(),
             acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
             paged: vec!["mail".into(), "on-call".into()],
         },

@@ -136,3 +136,17 @@ fn durations_have_two_units_at_most() {
     };
     assert_eq!([59, 60, 3_600, 90_000].map(after), ["59 s", "1 min", "1 h 0 min", "1 d 1 h"]);
 }
+
+#[test]
+fn the_impact_is_how_many_hosts_and_what_redundancy_is_left() {
+    let said = |hosts: usize, redundancy: &str| {
+        let opened = page(PageKind::Opened);
+        let facts = PageFacts { hosts, redundancy: redundancy.into(), ..opened.facts.clone() };
+        let page = Page { facts, ..opened };
+        super::facts(&page).into_iter().find(|(name, _)| *name == "Impact").map(|(_, value)| value)
+    };
+    assert_eq!(said(1, ""), None);
+    let left = "web: 2 of 3 up, needs 2, none to spare";
+    assert_eq!(said(1, left).as_deref(), Some(left));
+    assert_eq!(said(2, left), Some(format!("2 hosts; {left}")));
+}

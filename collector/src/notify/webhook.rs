@@ -104,6 +104,9 @@ struct Data<'a> {
     page: i64,
     site: &'a str,
     hosts: usize,
+    /// What is left of the redundancy groups that it touches.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    redundancy: &'a str,
     acknowledged_by: Option<&'a str>,
     paged: &'a [String],
 }
@@ -131,6 +134,7 @@ impl<'a> Body<'a> {
                 page: page.id.0,
                 site: &page.facts.site,
                 hosts: page.facts.hosts,
+                redundancy: &page.facts.redundancy,
                 acknowledged_by: page.facts.acknowledged_by.as_deref(),
                 paged: &page.facts.paged,
             },

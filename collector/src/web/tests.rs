@@ -289,7 +289,15 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };
     let hosts = vec![HOSTILE.to_owned(), HOSTILE.to_owned()];
-    IncidentView { row, host_name: HOSTILE.into(), hosts, events: vec![event], pages: vec![page], held: None }
+    IncidentView {
+        row,
+        host_name: HOSTILE.into(),
+        hosts,
+        events: vec![event],
+        pages: vec![page],
+        held: None,
+        redundancy: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -85,6 +85,7 @@ impl Scope {
     fn is_silent(&self, site: Option<&str>, percent: usize, fleet: &Fleet) -> bool {
         self.suspects.len() >= CUT_HOSTS.max((fleet.up_in(site) * percent).div_ceil(100))
             && !fleet.family.explains(&self.suspects, fleet)
+            && !fleet.a_group_explains(&self.suspects)
     }
 
     fn back(&mut self, host: HostNo, now: Timestamp) {

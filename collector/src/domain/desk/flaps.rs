@@ -72,12 +72,12 @@ impl Desk {
             return None;
         }
         let no = self.last_about(&problem.key).filter(|incident| !incident.is_open())?.row.no;
-        let page_at = now.plus_ms(self.page_after_ms(problem));
+        let (page_at, (severity, _)) = (now.plus_ms(self.page_after_ms(problem)), self.weight(problem));
         let incident = self.incidents.get_mut(&no)?;
         let row = &mut incident.row;
         (row.state, row.resolved, row.part_of) = (IncidentState::Open, None, None);
         (row.acknowledged_by, row.acknowledged_until) = (None, None);
-        (row.paged, row.page_at, row.severity) = (false, page_at, problem.severity);
+        (row.paged, row.page_at, row.severity) = (false, page_at, severity);
         row.title.clone_from(&problem.summary);
         row.swings = changes;
         step.effects.push(incident.note(now, "problem", problem.summary.clone(), None));

@@ -8,6 +8,7 @@ use crate::domain::{
     host::State,
     ids::HostNo,
     labels::{Class, Profile},
+    redundancy::Group,
     time::Timestamp,
     watch::Watch,
 };
@@ -22,6 +23,8 @@ pub struct Fleet {
     all: Tally,
     /// Who is behind whom.
     pub(super) family: Family,
+    /// Groups of which hosts are behind any.
+    alternatives: Vec<Group>,
 }
 
 /// One host.
@@ -78,6 +81,16 @@ impl Tally {
 }
 
 impl Fleet {
+    /// Nobody yet; hosts may be behind any of these groups.
+    pub(super) fn behind(alternatives: Vec<Group>) -> Self {
+        Self { alternatives, ..Self::default() }
+    }
+
+    /// Groups that hosts are behind.
+    pub(super) fn alternatives(&self) -> &[Group] {
+        &self.alternatives
+    }
+
     /// Takes over name, site and level; a new host is unknown.
     pub fn know(&mut self, profile: &Profile, now: Timestamp) {
         let (state, since, proof) = self

@@ -107,7 +107,8 @@ impl Desk {
     /// A problem joins the open incident of its cause, or opens one.
     pub(super) fn open_or_join(&mut self, key: &str, now: Timestamp, step: &mut DeskStep) {
         let Some(problem) = self.problems.get(key).map(|problem| problem.row.clone()) else { return };
-        let joins = self.cause_of(&problem).or_else(|| self.flaps_on(&problem, now, step));
+        let joins = self.cause_of(&problem).or_else(|| self.incident_of_groups(&problem, now, step));
+        let joins = joins.or_else(|| self.flaps_on(&problem, now, step));
         let no = match joins {
             Some(no) => {
                 if let Some(incident) = self.incidents.get_mut(&no) {
@@ -129,6 +130,7 @@ impl Desk {
             self.take_children(host, no, now, step);
             self.take_host_alerts(&problem, no, now, step);
         }
+        self.take_behind(key, no, now, step);
         if joins.is_some() {
             self.changed(&problem, now, step);
         } else if !self.hold_back(no, now, step)
@@ -142,6 +144,9 @@ impl Desk {
     /// A finding on a host that is down belongs to that, and such a host to a device before it that is down too;
     /// everything else is its own cause.
     fn cause_of(&self, problem: &ProblemRow) -> Option<IncidentNo> {
+        if problem.kind == "redundancy" {
+            return self.cause_of_group(problem);
+        }
         let host = problem.host?;
         let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
         let mut same_host = self.problems.values().filter(|other| other.row.host == Some(host));
@@ -156,11 +161,12 @@ impl Desk {
         self.last_incident += 1;
         let no = IncidentNo(self.last_incident);
         let page_after_ms = self.page_after_ms(problem);
+        let (severity, spared) = self.weight(problem);
         let component = match problem.kind.as_str() {
             "finding" => problem.key.rsplit_once('/').map_or("", |_| component_of(&problem.key)).to_owned(),
             "check" => problem.key.rsplit_once('/').map_or("", |(_, check)| check).to_owned(),
             "self" => "collector".into(),
-            "heartbeat" => problem.key.split('/').nth(1).unwrap_or_default().to_owned(),
+            "heartbeat" | "redundancy" => problem.key.split('/').nth(1).unwrap_or_default().to_owned(),
             "alert" => problem.alert.as_ref().map_or_else(String::new, |alert| alert.name.clone()),
             _ => "host".into(),
         };
@@ -170,7 +176,7 @@ impl Desk {
             id: incident_uuid(no, now),
             key: problem.key.clone(),
             state: IncidentState::Open,
-            severity: problem.severity,
+            severity,
             title: problem.summary.clone(),
             host: problem.host,
             component,
@@ -192,6 +198,10 @@ impl Desk {
         let mut incident = Incident::loaded(row.clone(), Vec::new());
         step.effects.push(Effect::Record(Row::Incident(Box::new(row))));
         step.effects.push(incident.note(now, "opened", format!("{} ({})", problem.summary, problem.evidence), None));
+        if let Some(left) = spared {
+            let text = format!("nobody is woken, a warning is all: redundancy group {left}");
+            step.effects.push(incident.note(now, "held", text, None));
+        }
         self.incidents.insert(no, incident);
         no
     }
@@ -200,26 +210,28 @@ impl Desk {
     pub(super) fn page_after_ms(&self, problem: &ProblemRow) -> i64 {
         match problem.host {
             Some(host) => self.fleet.get(host).map_or(Watch::Normal, |member| member.watch).timers().page_after_ms,
+            None if problem.kind == "redundancy" => self.page_group_after_ms(&problem.key),
             None => self.cuts.page_after_ms(&problem.key, &self.fleet).unwrap_or(0),
         }
     }
 
     /// A problem of an incident changed: title, severity; who was told hears of it when it got worse.
     pub(super) fn changed(&mut self, problem: &ProblemRow, now: Timestamp, step: &mut DeskStep) {
+        let (severity, _) = self.weight(problem);
         let no = problem.incident.or_else(|| self.problems.get(&problem.key).and_then(|known| known.row.incident));
         let Some(incident) = no.and_then(|no| self.incidents.get_mut(&no)).filter(|incident| incident.is_open()) else {
             return;
         };
-        let worse = problem.severity > incident.row.severity;
+        let worse = severity > incident.row.severity;
         if incident.row.key == problem.key {
             incident.row.title.clone_from(&problem.summary);
         }
-        incident.row.severity = incident.row.severity.max(problem.severity);
+        incident.row.severity = incident.row.severity.max(severity);
         step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         step.touched.insert(incident.row.no);
         step.effects.push(Effect::Publish);
         if worse {
-            let text = format!("{} ({})", problem.summary, problem.severity.word());
+            let text = format!("{} ({})", problem.summary, severity.word());
             step.effects.push(incident.note(now, "problem", text, None));
             let no = incident.row.no;
             // Whoever has it may have looked at the lesser trouble only.

@@ -18,6 +18,7 @@ mod own;
 pub mod pages;
 pub mod parents;
 pub mod problem;
+mod redundancy;
 pub mod standins;
 mod test_pages;
 
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
     changes::Changes, cut::Cuts, dismissals::Dismissals, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats,
-    holds::Holds, incident::Incident, problem::Problem,
+    holds::Holds, incident::Incident, problem::Problem, redundancy::Groups,
 };
 use super::{
     changed::Changed,
@@ -85,6 +86,7 @@ pub struct Desk {
     dismissals: Dismissals,
     changes: Changes,
     heartbeats: Heartbeats,
+    groups: Groups,
     tests: BTreeMap<PageId, Page>,
     test_pages: test_pages::TestPages,
     last_incident: i64,
@@ -108,19 +110,20 @@ impl Desk {
         }
         let problems = loaded.problems.iter().map(|row| (row.key.clone(), Problem::loaded(row.clone()))).collect();
         Self {
+            groups: Groups::new(&roster.groups, &loaded.checks),
             handoffs: Handoffs::loaded(&loaded.handoffs, !roster.rotations.is_empty()),
-            roster,
             last_override: loaded.overrides.iter().map(|known| known.no.0).max().unwrap_or(0),
             last_absence: loaded.absences.iter().map(|known| known.no.0).max().unwrap_or(0),
             exceptions: Exceptions { overrides: loaded.overrides.clone(), absences: loaded.absences.clone() },
             problems,
             incidents,
             cuts: Cuts::default(),
-            fleet: Fleet::default(),
+            fleet: Fleet::behind(redundancy::alternatives(&roster.groups)),
             holds: Holds::loaded(&loaded.holds, loaded.last_hold),
             dismissals: Dismissals::loaded(&loaded.dismissals),
             changes: Changes::loaded(&loaded.changes),
             heartbeats: Heartbeats::loaded(&loaded.heartbeats),
+            roster,
             tests: loaded
                 .pages
                 .iter()
@@ -173,6 +176,8 @@ impl Desk {
             }),
             HostChange::Liveness { to: State::Unreachable, cause: Cause::Cut(scope), .. } => {
                 self.join_cut(profile, scope, now, &mut step);
+                let fold_until = now.plus_ms(profile.watch.timers().fold_ms);
+                self.weigh_groups(profile.no, fold_until, now, &mut step);
             }
             // A suspicion changes nothing, nor does a device of which nobody can tell: what was a problem before stays one.
             HostChange::Liveness { to: State::Suspect, .. }
@@ -180,6 +185,8 @@ impl Desk {
             HostChange::Liveness { to, cause, since, .. } => {
                 let mut problem = problem::of_liveness(profile, *to, cause, *since, now);
                 problem.iter_mut().for_each(|problem| self.wait_for_parents(problem, *to));
+                let fold_until = problem.as_ref().map_or(now, |problem| problem.row.fold_until);
+                self.weigh_groups(profile.no, fold_until, now, &mut step);
                 self.weigh(problem::liveness_key(profile), problem, now, &mut step);
             }
             HostChange::Finding(finding) => {
@@ -188,6 +195,8 @@ impl Desk {
             }
             HostChange::Check { open, row } => {
                 let problem = problem::of_check(profile, row, now).filter(|_| *open);
+                self.groups.checked(row, *open);
+                self.weigh_groups(profile.no, now, now, &mut step);
                 self.weigh(problem::check_key(profile, row), problem, now, &mut step);
             }
         }
@@ -406,7 +415,12 @@ impl Desk {
     pub fn hosts_of(&self, no: IncidentNo) -> BTreeSet<HostNo> {
         let own = self.incidents.get(&no).and_then(|incident| incident.row.host);
         let problems = self.problems.values().filter(|problem| problem.row.incident == Some(no));
-        problems.filter_map(|problem| problem.row.host).chain(own).chain(self.cuts.members(no)).collect()
+        problems
+            .filter_map(|problem| problem.row.host)
+            .chain(own)
+            .chain(self.cuts.members(no))
+            .chain(self.lost_of_group(no))
+            .collect()
     }
 
     /// The open incident that a host is in.

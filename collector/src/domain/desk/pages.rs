@@ -79,7 +79,7 @@ impl Desk {
         let Destination { receiver, to, person } = destination;
         let details = self.details(no);
         let names = self.host_names(no);
-        let site = self.site_of(no);
+        let (site, redundancy) = (self.site_of(no), self.redundancy_left(no).join("; "));
         let Some(incident) = self.incidents.get_mut(&no) else { return };
         self.last_page += 1;
         let id = PageId(self.last_page);
@@ -114,6 +114,7 @@ impl Desk {
             facts: PageFacts {
                 site,
                 hosts: names.len(),
+                redundancy,
                 acknowledged_by: row.acknowledged_by.clone(),
                 paged: paged.into_iter().collect(),
             },

@@ -18,7 +18,7 @@ use crate::domain::{
 
 /// Hosts behind a device that is back have this long to connect again: agents that were refused for a while try again
 /// within 60 s, and then have to shake hands.
-const BACK_WITHIN_MS: i64 = 70_000;
+pub(super) const BACK_WITHIN_MS: i64 = 70_000;
 
 /// How a device is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Family {
         ancestors(host, &self.parents).collect()
     }
 
-    fn detect_ms(&self, device: HostNo) -> i64 {
+    pub(super) fn detect_ms(&self, device: HostNo) -> i64 {
         self.watched.get(&device).map_or(0, |watched| watched.detect_ms)
     }
 
@@ -77,19 +77,22 @@ impl Family {
         all
     }
 
+    /// Whether somebody is heard who can say whether a device is there.
+    pub(super) fn is_told(&self, device: HostNo, silent: &BTreeSet<HostNo>, fleet: &Fleet) -> bool {
+        let watchers = self.watched.get(&device).map(|watched| watched.watchers.as_slice()).unwrap_or_default();
+        let mut heard = watchers.iter().filter(|watcher| !silent.contains(watcher));
+        heard.any(|watcher| fleet.get(*watcher).is_some_and(|member| member.state == State::Up))
+    }
+
     /// Whether one device explains that all these fell silent: they are behind it, and somebody is heard who can say
     /// whether it is there.
     #[must_use]
     pub fn explains(&self, silent: &BTreeSet<HostNo>, fleet: &Fleet) -> bool {
         let Some(first) = silent.first() else { return false };
-        let is_told = |device: &HostNo| {
-            let watchers = self.watched.get(device).map(|watched| watched.watchers.as_slice()).unwrap_or_default();
-            let mut heard = watchers.iter().filter(|watcher| !silent.contains(watcher));
-            heard.any(|watcher| fleet.get(*watcher).is_some_and(|member| member.state == State::Up))
-        };
         let is_above_all = |device: &HostNo| {
             silent.iter().all(|host| ancestors(*host, &self.parents).any(|ancestor| ancestor == *device))
         };
+        let is_told = |device: &HostNo| self.is_told(*device, silent, fleet);
         ancestors(*first, &self.parents).any(|device| is_above_all(&device) && is_told(&device))
     }
 }
@@ -105,6 +108,7 @@ impl Desk {
         let Some(host) = problem.row.host.filter(|_| state == State::Down) else { return };
         let family = &self.fleet.family;
         let wait_ms: i64 = ancestors(host, &family.parents).map(|device| family.detect_ms(device)).sum();
+        let wait_ms = wait_ms.max(self.wait_for_groups_ms(host));
         if wait_ms > 0 {
             let fold_until = problem.row.fold_until.max(problem.row.since.plus_ms(wait_ms));
             problem.row.fold_until = fold_until;
@@ -190,6 +194,6 @@ impl Desk {
 }
 
 /// Whether a host fell silent with a device, or after it, and not long before.
-fn with_it(host: &ProblemRow, device: &ProblemRow, detect_ms: i64) -> bool {
+pub(super) fn with_it(host: &ProblemRow, device: &ProblemRow, detect_ms: i64) -> bool {
     host.since.plus_ms(detect_ms) >= device.since
 }

@@ -7,6 +7,7 @@ use crate::domain::{
     ids::HostNo,
     labels::Profile,
     record::{FindingRow, ProblemRow},
+    redundancy::{Count, Group},
     time::Timestamp,
     watch::Watch,
 };
@@ -214,6 +215,28 @@ pub fn of_cut(scope: &str, names: usize, since: Timestamp, now: Timestamp, fold_
             part_of: None,
             incident: None,
             fold_until: now.plus_ms(fold_ms),
+            alert: None,
+        },
+        until: None,
+    }
+}
+
+/// The problem that a broken redundancy group is.
+#[must_use]
+pub fn of_group(group: &Group, count: &Count, now: Timestamp, fold_until: Timestamp) -> Problem {
+    let (all, needs) = (group.members.len(), group.needs);
+    Problem {
+        row: ProblemRow {
+            key: group.key(),
+            host: None,
+            kind: "redundancy".into(),
+            severity: group.severity,
+            since: now,
+            summary: format!("redundancy group {} is broken: {} of {all} up, needs {needs}", group.name, count.up),
+            evidence: format!("not up: {}", count.lost.join(", ")),
+            part_of: None,
+            incident: None,
+            fold_until,
             alert: None,
         },
         until: None,

@@ -91,6 +91,12 @@ impl Fleet {
         Self(here.iter().map(member).collect())
     }
 
+    /// Whether a host or device is called so.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     fn kind(&self, name: &str) -> Option<Kind> {
         self.0.get(name).map(|member| member.kind)
     }

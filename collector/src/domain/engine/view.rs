@@ -49,6 +49,7 @@ impl Engine {
                     events: incident.events.clone(),
                     pages: incident.pages.values().cloned().collect(),
                     held: incident.held,
+                    redundancy: self.desk.redundancy_left(no),
                 };
                 incidents.insert(no, Arc::new(view));
             }

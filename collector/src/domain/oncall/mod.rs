@@ -17,7 +17,7 @@ pub mod turns;
 use std::collections::BTreeMap;
 
 use self::{policy::Policy, rotation::Rotation, route::RouteRule};
-use super::{event::Severity, heartbeat::schedule::Schedule};
+use super::{event::Severity, heartbeat::schedule::Schedule, redundancy::Group};
 
 /// A way to reach a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Roster {
     pub policies: BTreeMap<String, Policy>,
     /// Routes, in order.
     pub routes: Vec<RouteRule>,
+    /// Redundancy groups.
+    pub groups: Vec<Group>,
     /// Whether each change of what flaps is told, instead of once that it flaps and once how that ended.
     pub tells_each_change: bool,
 }

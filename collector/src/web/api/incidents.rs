@@ -60,6 +60,7 @@ fn brief(view: &IncidentView) -> Value {
         "acknowledged_by": row.acknowledged_by,
         "acknowledged_until": row.acknowledged_until.map(|at| at.to_string()),
         "held_by": view.held.map(|held| held.hold), "held_until": view.held.map(|held| held.until.to_string()), "paged": row.paged, "part_of": row.part_of,
+        "redundancy": view.redundancy,
         "flapping": row.swings.flapping.map(|flapping| json!({
             "since": flapping.since.to_string(), "changes": flapping.changes,
             "well_since": flapping.well.map(|at| at.to_string()),

@@ -184,7 +184,7 @@ fn answers() -> Map<String, Value> {
             "severity": severity, "title": text, "host": text, "component": text, "since": time, "opened": time,
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
-            "flapping": flapping(), "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
+            "flapping": flapping(), "redundancy": { "type": "array", "items": text }, "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
             "changes": not_a_problem::changes(), "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),

@@ -176,6 +176,8 @@ struct IncidentPage {
     part_of: Option<i64>,
     host: Option<HostNow>,
     component: String,
+    /// What is left of the redundancy groups that it touches.
+    redundancy: Vec<String>,
     /// Where whoever said it shows more: what it is called, and its address.
     links: Vec<(String, String)>,
     key: String,
@@ -266,6 +268,7 @@ fn page(
         part_of: row.part_of.map(|no| no.0),
         host,
         component: row.component.clone(),
+        redundancy: view.redundancy.clone(),
         links: row.alert.as_ref().map(|alert| alert.links.clone()).unwrap_or_default(),
         key: row.key.clone(),
         hosts: view.hosts.clone(),

@@ -28,20 +28,20 @@ impl Fleet {
     }
 
     /// A watcher's check of a device turned out so, as the first or the second in a row of two.
-    fn asked(&mut self, watcher: i64, device: i64, status: Status, attempt: u32) {
+    pub(super) fn asked(&mut self, watcher: i64, device: i64, status: Status, attempt: u32) {
         let (check, at) = (format!("device.{device}"), Timestamp::from_ms(self.now));
         let output = format!("says {}", status.word());
         let outcome = Checked { check, status: Some(status), attempt, attempts: 2, output, at };
         self.host(watcher, HostEvent::Checked { outcomes: vec![outcome] });
     }
 
-    fn dead(&mut self, watcher: i64, device: i64) {
+    pub(super) fn dead(&mut self, watcher: i64, device: i64) {
         self.asked(watcher, device, Status::Critical, 1);
         self.asked(watcher, device, Status::Critical, 2);
     }
 
     /// These hosts have not been heard since now.
-    fn silent_together(&mut self, hosts: &[i64]) {
+    pub(super) fn silent_together(&mut self, hosts: &[i64]) {
         let proof = Timestamp::from_ms(self.now);
         self.now += 7_000;
         for no in hosts {
@@ -49,7 +49,7 @@ impl Fleet {
         }
     }
 
-    fn after(&mut self, ms: i64) {
+    pub(super) fn after(&mut self, ms: i64) {
         self.until(self.now - START + ms);
     }
 

@@ -29,6 +29,7 @@ mod holds;
 mod labels;
 mod oncall;
 mod own;
+mod redundancy;
 mod standins;
 mod storms;
 mod table;
@@ -70,6 +71,10 @@ impl Fleet {
 
     fn apply(&mut self, event: Event) {
         let effects = self.engine.apply(event, Timestamp::from_ms(self.now));
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Record(row) => self.rows.push(row),

@@ -33,10 +33,11 @@ const HOSTS: [Column; 7] = [
     ("found", "findings"),
     ("inc", "incident"),
 ];
-pub(super) const INCIDENTS: [Column; 6] = [
+pub(super) const INCIDENTS: [Column; 7] = [
     ("no", "number"),
     ("state", "state"),
     ("severity", "severity"),
+    ("prio", "priority"),
     ("since", "since"),
     ("title", "title"),
     ("by", "acknowledged_by"),

@@ -24,6 +24,10 @@ impl Desk {
                 }
                 self.done(Method::POST, &path, Some(body)).await
             }
+            IncidentTask::Priority { number, priority, note } => {
+                let path = format!("/incidents/{}/priority", encode(&number));
+                self.done(Method::POST, &path, Some(json!({ "priority": priority, "note": note }))).await
+            }
             IncidentTask::Resolve { number, note } => {
                 let path = format!("/incidents/{}/resolve", encode(&number));
                 self.done(Method::POST, &path, Some(json!({ "note": note }))).await

@@ -18,12 +18,13 @@ const CUT: [(&[&str], usize); 2] =
 /// Between two columns.
 const GAP: usize = 2;
 /// The fields of one thing in the order in which they are read at night; others follow by name.
-const READ_FIRST: [&str; 25] = [
+const READ_FIRST: [&str; 26] = [
     "number",
     "name",
     "title",
     "state",
     "severity",
+    "priority",
     "at",
     "since",
     "decided",

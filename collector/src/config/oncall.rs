@@ -19,6 +19,7 @@ use crate::domain::{
         rotation::{Layer, Length, Rotation},
         route::RouteRule,
     },
+    priority::Priority,
     rules::Unit,
 };
 use crate::notify::receiver::ReceiverConfig;
@@ -40,6 +41,7 @@ const DAY: &str = "a date such as 2026-11-30";
 pub(super) const WEEKDAY: &str = "mon, tue, wed, thu, fri, sat or sun";
 const HOURS: &str = "two times such as 18:00-08:00";
 const TARGET: &str = "person:NAME, rotation:NAME or receiver:NAME";
+const PRIORITY: &str = "one of P1, P2, P3, P4, P5";
 pub(super) const SEVERITY: &str = "one of info, warning, critical";
 
 /// The tables as they stand in the document.
@@ -299,6 +301,7 @@ fn route(mut section: Section<'_, '_>, roster: &Roster) -> Option<RouteRule> {
         all: false,
     };
     let least = section.text("severity", SEVERITY, severity);
+    let urgent = section.text("priority", PRIORITY, |word| Priority::from_word(word).ok_or_else(|| PRIORITY.into()));
     let zone = if section.has("zone") { zone_name(&mut section) } else { None };
     section.knows("zone");
     let hours = hours(&mut section, zone.as_deref());
@@ -313,5 +316,6 @@ fn route(mut section: Section<'_, '_>, roster: &Roster) -> Option<RouteRule> {
         section.wrong("policy", "policy or receivers: to whom it leads");
     }
     section.finish();
-    Some(RouteRule { place, scope, least: least.unwrap_or(Severity::Warning), hours, receivers, policy, go_on })
+    let least = least.unwrap_or(Severity::Warning);
+    Some(RouteRule { place, scope, least, urgent, hours, receivers, policy, go_on })
 }

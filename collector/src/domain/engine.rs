@@ -29,6 +29,7 @@ use super::{
     label_rule::HostRule,
     labels::{Admission, Profile},
     oncall::Roster,
+    priority::Priority,
     record::{AuditRow, Loaded, Row},
     snapshot::Snapshot,
     time::Timestamp,
@@ -481,6 +482,10 @@ fn audit(by: &Principal, command: &Command, now: Timestamp) -> AuditRow {
         Command::Dismiss(asked) => asked.audit(),
         Command::TakeBack { incident, dismissal } => {
             ("incident.take_back", format!("#{incident}"), format!("what was said, number {dismissal}"))
+        }
+        Command::Prioritise { incident, priority, note } => {
+            let said = priority.map_or("derived", Priority::word);
+            ("incident.prioritise", format!("#{incident}"), format!("{said} {note}").trim().to_owned())
         }
         Command::Ping(ping) => ("heartbeat.ping", ping.name.clone(), String::new()),
         Command::TestPerson(name) => ("on_call.test", name.clone(), String::new()),

@@ -17,6 +17,7 @@ use super::{
     labels::{Admission, Profile},
     layers::Says,
     oncall::{rotation::Override, swap::Swap},
+    priority::Priority,
     record::{Page, Row},
     time::Timestamp,
 };
@@ -335,6 +336,15 @@ pub enum Command {
     Resolve {
         /// Which incident.
         incident: IncidentNo,
+        /// Why.
+        note: String,
+    },
+    /// When somebody must act.
+    Prioritise {
+        /// Which incident.
+        incident: IncidentNo,
+        /// What a person says; nothing: as it is derived.
+        priority: Option<Priority>,
         /// Why.
         note: String,
     },

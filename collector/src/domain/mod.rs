@@ -31,6 +31,7 @@ pub mod labels;
 pub mod layers;
 pub mod network;
 pub mod oncall;
+pub mod priority;
 pub mod proof;
 pub mod record;
 pub mod redundancy;

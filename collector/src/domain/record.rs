@@ -1,9 +1,11 @@
 //! What is durable before anybody hears of it: the rows of `state.db` that the engine owns.
 
 mod calls;
+mod facts;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::facts::PageFacts;
 use super::{
     assets::{Asset, Assets},
     changed::{Changed, ChangedRow},
@@ -18,6 +20,7 @@ use super::{
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     oncall::{Destination, absence::Absence, rotation::Override, test_page::TestPageRow},
+    priority::Priority,
     proof::Proof,
     time::Timestamp,
 };
@@ -273,6 +276,9 @@ pub struct IncidentRow {
     /// When what it is about began and ended lately, and whether it flaps.
     #[serde(default)]
     pub swings: Changes,
+    /// Its priority, where a person said so.
+    #[serde(default)]
+    pub priority: Option<Priority>,
 }
 
 /// One line of an incident's timeline.
@@ -377,23 +383,6 @@ pub struct Page {
     /// How far it has come.
     #[serde(default)]
     pub proof: Proof,
-}
-
-/// What a page says besides, as far as it was known when the page was decided; one recorded before a field existed has
-/// it empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PageFacts {
-    /// Where its hosts stand, if all stand at one site.
-    pub site: String,
-    /// How many hosts it is about.
-    pub hosts: usize,
-    /// What is left of the redundancy groups that it touches.
-    pub redundancy: String,
-    /// Who has the incident.
-    pub acknowledged_by: Option<String>,
-    /// Everybody who was told of the incident so far, by person or receiver, this one included.
-    pub paged: Vec<String>,
 }
 
 impl Page {

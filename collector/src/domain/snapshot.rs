@@ -13,6 +13,7 @@ use super::{
     ids::{HostNo, IncidentNo, SessionId},
     labels::Profile,
     oncall::{absence::Exceptions, test_page::TestPageRow},
+    priority::Priority,
     record::{FindingRow, IncidentEventRow, IncidentRow, Page},
     settings::Part,
     time::Timestamp,
@@ -127,6 +128,8 @@ pub struct IncidentView {
     pub pages: Vec<Page>,
     /// What holds its pages back, and until when.
     pub held: Option<HeldBy>,
+    /// When somebody must act.
+    pub priority: Priority,
     /// How the redundancy groups stand that it touches.
     pub redundancy: Vec<String>,
 }

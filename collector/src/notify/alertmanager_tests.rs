@@ -35,6 +35,7 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         alert: None,
         changes: Vec::new(),
         swings: Default::default(),
+        priority: None,
     };
     let host_name = format!("web-{no}");
     Arc::new(IncidentView {
@@ -44,6 +45,7 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         events: Vec::new(),
         pages: Vec::new(),
         held: None,
+        priority: crate::domain::priority::Priority::P2,
         redundancy: Vec::new(),
     })
 }

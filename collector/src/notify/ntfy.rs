@@ -15,6 +15,7 @@ use super::{
 };
 use crate::domain::{
     event::Severity,
+    priority::Priority,
     record::{Page, PageKind},
 };
 
@@ -122,8 +123,16 @@ impl Messenger for Ntfy {
     }
 }
 
-/// 5 wakes through "do not disturb", 4 makes noise, 3 is a message like others, 2 makes none.
+/// 5 wakes through "do not disturb", 4 makes noise, 3 is a message like others, 2 makes none. One recorded before incidents
+/// had a priority goes by its severity.
 fn priority(page: &Page) -> u8 {
+    if let (PageKind::Opened | PageKind::Updated, Some(priority)) = (page.kind, page.facts.priority) {
+        return match priority {
+            Priority::P1 | Priority::P2 => 5,
+            Priority::P3 | Priority::P4 => 4,
+            Priority::P5 => 3,
+        };
+    }
     match (page.kind, page.severity) {
         (PageKind::Opened | PageKind::Updated, Severity::Critical) => 5,
         (PageKind::Opened | PageKind::Updated, Severity::Warning) => 4,
@@ -186,6 +195,17 @@ mod tests {
             ("[test] web-1 is down", 3, "wrench"),
         ];
         assert_eq!(said, expected.map(|(title, priority, tag)| (title.to_owned(), priority, tag.to_owned())));
+    }
+
+    #[test]
+    fn the_incidents_priority_is_that_of_the_message_and_an_end_is_a_message_like_others() {
+        let [opened, _, _, resolved, _] = life();
+        let said = |page: &Page, of| {
+            let facts = crate::domain::record::PageFacts { priority: Some(of), ..page.facts.clone() };
+            priority(&Page { facts, ..page.clone() })
+        };
+        assert_eq!(Priority::ALL.map(|of| said(&opened, of)), [5, 5, 4, 4, 3]);
+        assert_eq!(said(&resolved, Priority::P1), 3);
     }
 
     #[tokio::test]

@@ -140,6 +140,7 @@ pub(super) fn life() -> [Page; 5] {
             site: "berlin".into(),
             hosts: 1,
             redundancy: String::new(),
+            priority: None,
             acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
             paged: vec!["hook".into(), "mail".into()],
         },

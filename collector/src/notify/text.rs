@@ -110,6 +110,7 @@ pub(super) fn facts(page: &Page) -> Vec<(&'static str, String)> {
     let impact = [impact, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     let all = [
         ("Severity", page.severity.word().to_owned()),
+        ("Priority", page.facts.priority.map_or_else(String::new, |priority| priority.word().to_owned())),
         ("State", page.state.word().to_owned()),
         ("Host", clean(&page.host, 256)),
         ("Component", clean(&page.component, 256)),
@@ -222,6 +223,7 @@ pub(super) fn samples() -> Vec<Page> {
             site: "berlin".into(),
             hosts: 1,
             redundancy: String::new(),
+            priority: None,
             acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
             paged: vec!["mail".into(), "on-call".into()],
         },

@@ -16,7 +16,7 @@ use super::{
     secret::Secret,
     template::Words,
 };
-use crate::domain::record::Page;
+use crate::domain::{priority::Priority, record::Page};
 
 /// Answers that are about one page alone. The others of 4xx may come from whoever stands before the receiver.
 const REJECTS: [u16; 2] = [413, 422];
@@ -104,6 +104,9 @@ struct Data<'a> {
     page: i64,
     site: &'a str,
     hosts: usize,
+    /// When somebody must act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<&'static str>,
     /// What is left of the redundancy groups that it touches.
     #[serde(skip_serializing_if = "str::is_empty")]
     redundancy: &'a str,
@@ -134,6 +137,7 @@ impl<'a> Body<'a> {
                 page: page.id.0,
                 site: &page.facts.site,
                 hosts: page.facts.hosts,
+                priority: page.facts.priority.map(Priority::word),
                 redundancy: &page.facts.redundancy,
                 acknowledged_by: page.facts.acknowledged_by.as_deref(),
                 paged: &page.facts.paged,

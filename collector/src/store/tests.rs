@@ -148,6 +148,7 @@ fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> Row {
         alert: None,
         changes: Vec::new(),
         swings: Default::default(),
+        priority: None,
     }))
 }
 

@@ -172,6 +172,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/incidents", VIEW, "List incidents, newest first", query ["state", "after", "limit"], body None, "IncidentList", get(api::incidents::list)),
     api!(GET "/incidents/{number}", VIEW, "One incident with timeline and pages", query [], body None, "Incident", get(api::incidents::show)),
     api!(POST "/incidents/{number}/acknowledge", OPERATE, "Somebody has it", query [], body Some("Note"), "Done", post(api::incidents::acknowledge)),
+    api!(POST "/incidents/{number}/priority", OPERATE, "Say when somebody must act", query [], body Some("NewPriority"), "Done", post(api::incidents::prioritise)),
     api!(POST "/incidents/{number}/resolve", OPERATE, "Close it by hand", query [], body Some("Note"), "Done", post(api::incidents::resolve)),
     api!(GET "/incidents/{number}/not-a-problem", VIEW, "What can be chosen where it was no problem, and what was said so far", query [], body None, "DismissalOffer", get(api::not_a_problem::show)),
     api!(POST "/incidents/{number}/not-a-problem", OPERATE, "Say that it was no problem, or (dry_run) see what that would have spared and missed", query [], body Some("NewDismissal"), "DismissalMade", post(api::not_a_problem::add)),

@@ -285,6 +285,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         alert: None,
         changes: Vec::new(),
         swings: Default::default(),
+        priority: None,
     };
     let by = Some(HOSTILE.to_owned());
     let event = IncidentEventRow { incident: no, n: 1, at: now, kind: "opened".into(), text: HOSTILE.into(), by };
@@ -296,6 +297,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         events: vec![event],
         pages: vec![page],
         held: None,
+        priority: crate::domain::priority::Priority::P2,
         redundancy: Vec::new(),
     }
 }

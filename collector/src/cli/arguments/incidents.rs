@@ -29,6 +29,23 @@ pub(in crate::cli) enum IncidentTask {
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         lasts: Option<i64>,
     },
+    /// Say when somebody must act, apart from how bad it is
+    #[command(
+        after_help = "Critical is P2, a warning P4; the label priority=P1 of a host takes the place of P2. A cut or a broken\n\
+        redundancy group is one step more urgent, workstations one less. Routes may ask for it: priority = \"P2\".\n\
+        Who is told of more urgent things only is told now.\n\n\
+        Examples:\n  muster-collector incident priority 1042 P1 --note 'the shop is closed'\n  muster-collector incident priority 1042 derived"
+    )]
+    Priority {
+        /// Its number
+        number: String,
+        /// P1, P2, P3, P4, P5, or derived: as its rules say
+        #[arg(value_parser = ["P1", "P2", "P3", "P4", "P5", "derived"], ignore_case = true)]
+        priority: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+    },
     /// Close it by hand
     Resolve {
         /// Its number

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Desk, DeskStep, incident::Incident};
 use crate::domain::{
     event::Effect,
-    hold::what_of,
+    hold::{Subject, what_of},
     ids::{IncidentNo, PageId},
     oncall::{
         Destination,
@@ -13,7 +13,7 @@ use crate::domain::{
         policy::{Step, Target},
         route::About,
     },
-    record::{Call, Delivery, Escalation, IncidentState, Page, PageKind, Row},
+    record::{Call, Delivery, Escalation, IncidentRow, IncidentState, Page, PageKind, Row},
     time::Timestamp,
 };
 
@@ -60,9 +60,14 @@ impl Desk {
     /// An incident as routes know it.
     pub(in crate::domain) fn about(&self, no: IncidentNo) -> Option<About<'_>> {
         let row = &self.incidents.get(&no)?.row;
-        let hosts = self.hosts_of(no).into_iter().filter_map(|host| Some(self.fleet.get(host)?.subject()));
-        let hosts = hosts.chain(self.job_subject(row));
-        Some(About { hosts: hosts.collect(), what: what_of(&row.key), severity: row.severity })
+        let priority = self.priority(no)?;
+        Some(About { hosts: self.subjects_of(row), what: what_of(&row.key), severity: row.severity, priority })
+    }
+
+    /// Hosts that an incident is about, or whose job it is.
+    pub(super) fn subjects_of(&self, row: &IncidentRow) -> Vec<Subject<'_>> {
+        let hosts = self.hosts_of(row.no).into_iter().filter_map(|host| Some(self.fleet.get(host)?.subject()));
+        hosts.chain(self.job_subject(row)).collect()
     }
 
     /// Follows what the routes say: receivers at once, policies from their first step.

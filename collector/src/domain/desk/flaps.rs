@@ -76,7 +76,7 @@ impl Desk {
         let incident = self.incidents.get_mut(&no)?;
         let row = &mut incident.row;
         (row.state, row.resolved, row.part_of) = (IncidentState::Open, None, None);
-        (row.acknowledged_by, row.acknowledged_until) = (None, None);
+        (row.acknowledged_by, row.acknowledged_until, row.priority) = (None, None, None);
         (row.paged, row.page_at, row.severity) = (false, page_at, severity);
         row.title.clone_from(&problem.summary);
         row.swings = changes;

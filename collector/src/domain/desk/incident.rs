@@ -194,6 +194,7 @@ impl Desk {
             alert: problem.alert.clone(),
             changes,
             swings: self.swings_of(&problem.key, now),
+            priority: None,
         };
         let mut incident = Incident::loaded(row.clone(), Vec::new());
         step.effects.push(Effect::Record(Row::Incident(Box::new(row))));

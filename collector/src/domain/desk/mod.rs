@@ -17,6 +17,7 @@ pub mod incident;
 mod own;
 pub mod pages;
 pub mod parents;
+mod priorities;
 pub mod problem;
 mod redundancy;
 pub mod standins;
@@ -373,6 +374,9 @@ impl Desk {
             Command::Resolve { incident, note } => self.resolve_by_hand(*incident, by, note, now, &mut step),
             Command::TestPerson(name) => self.test_person(name, now, &mut step),
             Command::ConfirmTest(page) => self.confirm_test(by, *page, now, &mut step),
+            Command::Prioritise { incident, priority, note } => {
+                self.prioritise(*incident, by, (*priority, note), now, &mut step)
+            }
             Command::TestPage { receiver } => self.test_page(receiver, now, &mut step),
             Command::AreYouThere
             | Command::Label { .. }

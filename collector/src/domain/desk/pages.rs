@@ -80,6 +80,7 @@ impl Desk {
         let details = self.details(no);
         let names = self.host_names(no);
         let (site, redundancy) = (self.site_of(no), self.redundancy_left(no).join("; "));
+        let priority = self.priority(no);
         let Some(incident) = self.incidents.get_mut(&no) else { return };
         self.last_page += 1;
         let id = PageId(self.last_page);
@@ -115,6 +116,7 @@ impl Desk {
                 site,
                 hosts: names.len(),
                 redundancy,
+                priority,
                 acknowledged_by: row.acknowledged_by.clone(),
                 paged: paged.into_iter().collect(),
             },

@@ -128,6 +128,8 @@ impl Engine {
         self.devices.stale = true;
         self.desk.know(&host.profile, host.state(), now);
         self.dirty_hosts.insert(no);
+        // A label may make it more urgent.
+        self.dirty_incidents.extend(self.desk.incident_of(no));
         effects.push(Effect::Publish);
         // What it is given goes by its labels, as they are then published.
         effects.extend(session.map(Effect::Settings));

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::Engine;
 use crate::domain::{
     ids::HostNo,
+    priority::Priority,
     snapshot::{HostView, IncidentView},
     time::Timestamp,
 };
@@ -49,6 +50,7 @@ impl Engine {
                     events: incident.events.clone(),
                     pages: incident.pages.values().cloned().collect(),
                     held: incident.held,
+                    priority: self.desk.priority(no).unwrap_or(Priority::P3),
                     redundancy: self.desk.redundancy_left(no),
                 };
                 incidents.insert(no, Arc::new(view));

@@ -140,6 +140,7 @@ mod tests {
         hold::{Labels, Scope, Subject},
         labels::Class,
         oncall::{Messenger, route::RouteRule},
+        priority::Priority,
     };
 
     fn route(site: &str, least: Severity, receivers: &[&str], go_on: bool) -> RouteRule {
@@ -148,6 +149,7 @@ mod tests {
             place: format!("route for {site:?}"),
             scope: Scope { sites, ..Scope::default() },
             least,
+            urgent: None,
             hours: None,
             receivers: receivers.iter().map(|name| (*name).to_owned()).collect(),
             policy: None,
@@ -157,7 +159,7 @@ mod tests {
 
     fn told(roster: &Roster, site: Option<&str>, severity: Severity) -> Vec<String> {
         let host = Subject { name: "web-1", site, class: Some(Class::Server), labels: Labels(&[]) };
-        let about = About { hosts: vec![host], what: "liveness/host".into(), severity };
+        let about = About { hosts: vec![host], what: "liveness/host".into(), severity, priority: Priority::P2 };
         roster.plan(&about, Timestamp::from_ms(0)).destinations.into_iter().map(|one| one.receiver).collect()
     }
 

@@ -4,6 +4,7 @@ use crate::domain::{
     calendar::Recurring,
     event::Severity,
     hold::{Scope, Subject},
+    priority::Priority,
     time::Timestamp,
 };
 
@@ -16,6 +17,8 @@ pub struct RouteRule {
     pub scope: Scope,
     /// Only those of at least this severity.
     pub least: Severity,
+    /// Only those of at least this priority.
+    pub urgent: Option<Priority>,
     /// Only at these times.
     pub hours: Option<Recurring>,
     /// Receivers that are told at once.
@@ -35,6 +38,8 @@ pub struct About<'a> {
     pub what: String,
     /// How bad it is.
     pub severity: Severity,
+    /// When somebody must act.
+    pub priority: Priority,
 }
 
 impl RouteRule {
@@ -50,6 +55,7 @@ impl RouteRule {
             (hosts, "it is about other hosts"),
             (self.scope.fits_what(&about.what), "it is about something else"),
             (about.severity >= self.least, "it is not bad enough"),
+            (self.urgent.is_none_or(|urgent| about.priority <= urgent), "it is not urgent enough"),
             (self.hours.as_ref().is_none_or(|hours| hours.at(now).is_some()), "it is for other hours"),
         ];
         checks.into_iter().find(|(fits, _)| !fits).map(|(_, why)| why)

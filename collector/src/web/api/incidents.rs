@@ -13,6 +13,7 @@ use crate::{
         changed::Changed,
         event::Command,
         ids::IncidentNo,
+        priority::Priority,
         proof::acknowledged,
         record::{AttemptRow, IncidentEventRow, Page},
         snapshot::IncidentView,
@@ -60,7 +61,7 @@ fn brief(view: &IncidentView) -> Value {
         "acknowledged_by": row.acknowledged_by,
         "acknowledged_until": row.acknowledged_until.map(|at| at.to_string()),
         "held_by": view.held.map(|held| held.hold), "held_until": view.held.map(|held| held.until.to_string()), "paged": row.paged, "part_of": row.part_of,
-        "redundancy": view.redundancy,
+        "priority": view.priority, "priority_said": row.priority, "redundancy": view.redundancy,
         "flapping": row.swings.flapping.map(|flapping| json!({
             "since": flapping.since.to_string(), "changes": flapping.changes,
             "well_since": flapping.well.map(|at| at.to_string()),
@@ -175,6 +176,34 @@ pub(in crate::web) async fn acknowledge(
     let for_ms = acknowledged_ms(given.for_seconds)?;
     let (incident, note) = (number_of(&number)?, checked_note(given.note)?);
     command(&web, &caller, Command::Acknowledge { incident, note, for_ms }).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewPriority {
+    priority: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// `P1` to `P5`, or `derived`.
+pub(in crate::web) fn checked_priority(word: &str) -> Result<Option<Priority>, Problem> {
+    let known = Priority::from_word(word);
+    if known.is_none() && word != "derived" {
+        return Err(Problem::invalid("priority", word, "P1, P2, P3, P4, P5, or derived: as its rules say"));
+    }
+    Ok(known)
+}
+
+pub(in crate::web) async fn prioritise(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    Body(given): Body<NewPriority>,
+) -> Answered {
+    let (incident, note) = (number_of(&number)?, checked_note(given.note)?);
+    let priority = checked_priority(&given.priority)?;
+    command(&web, &caller, Command::Prioritise { incident, priority, note }).await
 }
 
 pub(in crate::web) async fn resolve(

@@ -19,6 +19,7 @@ use crate::{
             route::About,
             swap::Swap,
         },
+        priority::{Priority, derived},
         snapshot::{HostView, Snapshot},
         time::Timestamp,
     },
@@ -230,7 +231,7 @@ pub(in crate::web) async fn test(State(web): State<Shared>, Query(tried): Query<
         })
         .collect();
     Ok(Json(json!({
-        "at": at.to_string(), "about": case.words(), "severity": case.severity, "why": plan.why, "told": told })))
+        "at": at.to_string(), "about": case.words(), "severity": case.severity, "priority": about.priority, "why": plan.why, "told": told })))
 }
 
 /// A host and its confirmed labels.
@@ -241,6 +242,8 @@ struct Case {
     hosts: Vec<Labelled>,
     what: String,
     severity: Severity,
+    /// That of the incident, where it is one.
+    priority: Option<Priority>,
 }
 
 impl Case {
@@ -261,12 +264,14 @@ impl Case {
             let no = number_of(number)?;
             let view = snapshot.incidents.get(&no).ok_or_else(|| super::incidents::unknown(no))?;
             let hosts = view.hosts.iter().filter_map(|name| find(snapshot, name).ok()).map(labelled).collect();
-            return Ok(Self { hosts, what: what_of(&view.row.key), severity: severity.unwrap_or(view.row.severity) });
+            let (what, of_row) = (what_of(&view.row.key), view.row.severity);
+            let priority = severity.is_none_or(|severity| severity == of_row).then_some(view.priority);
+            return Ok(Self { hosts, what, severity: severity.unwrap_or(of_row), priority });
         }
         let host = tried.host.as_deref().map(|name| find(snapshot, name)).transpose()?;
         let what = tried.what.clone().unwrap_or_else(|| "liveness/host".into());
         let hosts = host.into_iter().map(labelled).collect();
-        Ok(Self { hosts, what, severity: severity.unwrap_or(Severity::Critical) })
+        Ok(Self { hosts, what, severity: severity.unwrap_or(Severity::Critical), priority: None })
     }
 
     fn about(&self) -> About<'_> {
@@ -275,7 +280,9 @@ impl Case {
             let site = profile.confirmed_site();
             Subject { name: &profile.name, site, class: Some(profile.class), labels: Labels(labels) }
         });
-        About { hosts: hosts.collect(), what: self.what.clone(), severity: self.severity }
+        let hosts: Vec<Subject<'_>> = hosts.collect();
+        let priority = self.priority.unwrap_or_else(|| derived(self.severity, &hosts, false));
+        About { hosts, what: self.what.clone(), severity: self.severity, priority }
     }
 
     fn words(&self) -> String {

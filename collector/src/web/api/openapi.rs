@@ -184,7 +184,7 @@ fn answers() -> Map<String, Value> {
             "severity": severity, "title": text, "host": text, "component": text, "since": time, "opened": time,
             "resolved": maybe_time, "acknowledged_by": maybe_text, "acknowledged_until": maybe_time,
             "held_by": { "type": ["integer", "null"] }, "held_until": maybe_time, "paged": flag,
-            "flapping": flapping(), "redundancy": { "type": "array", "items": text }, "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
+            "flapping": flapping(), "priority": { "enum": ["P1", "P2", "P3", "P4", "P5"] }, "priority_said": maybe_text, "redundancy": { "type": "array", "items": text }, "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text },
             "changes": not_a_problem::changes(), "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
@@ -362,6 +362,8 @@ fn questions() -> Map<String, Value> {
         "NewDevice": closed(&["name", "address"], json!({
             "name": text, "address": text, "check": text, "site": text, "watch": watch, "parent": text,
             "watchers": { "type": "array", "items": text }, "labels": words })),
+        "NewPriority": closed(&["priority"], json!({
+            "priority": { "enum": ["P1", "P2", "P3", "P4", "P5", "derived"] }, "note": { "type": "string", "maxLength": 2000 } })),
         "NewSettings": closed(&["scope", "document"], json!({ "scope": text, "document": { "type": "string", "maxLength": 32_768 } })),
         "Note": closed(&[], json!({
             "note": { "type": "string", "maxLength": 2000 }, "for_seconds": { "type": "integer", "minimum": 1, "maximum": 604_800 } })),

@@ -21,6 +21,7 @@ use crate::{
     domain::{
         event::Command,
         hold::what_of,
+        priority::Priority,
         record::{Delivery, IncidentEventRow, IncidentRow, IncidentState, Page},
         snapshot::{IncidentView, Snapshot},
         time::Timestamp,
@@ -30,7 +31,7 @@ use crate::{
     web::{
         Shared, Web,
         access::Caller,
-        api::incidents::{acknowledged_ms, answer_of, checked_note, number_of, unknown},
+        api::incidents::{acknowledged_ms, answer_of, checked_note, checked_priority, number_of, unknown},
         problem::{Problem, settled},
         processes::rule_of,
         words,
@@ -45,6 +46,7 @@ struct Line {
     severity: Badge,
     title: String,
     host: String,
+    priority: &'static str,
     flaps: bool,
     since: When,
     /// How long it was, once it is over.
@@ -82,7 +84,7 @@ pub(in crate::web) async fn list(
     let mut views: Vec<&IncidentView> = snapshot.incidents.values().map(AsRef::as_ref).collect();
     views.sort_by_key(|view| {
         let resolved = view.row.state == IncidentState::Resolved;
-        (resolved, std::cmp::Reverse(view.row.severity), std::cmp::Reverse(view.row.no))
+        (resolved, view.priority, std::cmp::Reverse(view.row.severity), std::cmp::Reverse(view.row.no))
     });
     let pages = views.len().div_ceil(PER_PAGE).max(1);
     let page = asked.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
@@ -92,6 +94,7 @@ pub(in crate::web) async fn list(
         number: view.row.no.0,
         state: Badge::incident(view.row.state),
         severity: Badge::severity(view.row.severity),
+        priority: view.priority.word(),
         flaps: view.row.swings.flapping.is_some(),
         title: view.row.title.clone(),
         host: view.host_name.clone(),
@@ -157,6 +160,10 @@ struct IncidentPage {
     title: String,
     state: Badge,
     severity: Badge,
+    priority: &'static str,
+    /// Whether a person said so.
+    priority_said: bool,
+    priorities: [&'static str; 5],
     is_open: bool,
     is_resolved: bool,
     /// Whoever looks has it.
@@ -253,6 +260,9 @@ fn page(
         title: row.title.clone(),
         state: Badge::incident(row.state),
         severity: Badge::severity(row.severity),
+        priority: view.priority.word(),
+        priority_said: row.priority.is_some(),
+        priorities: Priority::ALL.map(Priority::word),
         is_open: row.state == IncidentState::Open,
         is_resolved: row.state == IncidentState::Resolved,
         is_mine: row.acknowledged_by.is_some() && row.acknowledged_by == frame.who,
@@ -352,6 +362,8 @@ pub(in crate::web) struct Act {
     action: String,
     #[serde(default)]
     note: String,
+    #[serde(default)]
+    priority: String,
     /// How long they have it, in seconds; 0: until it is over.
     #[serde(default)]
     lasts: i64,
@@ -371,7 +383,8 @@ pub(in crate::web) async fn act(
             Command::Acknowledge { incident, note, for_ms: acknowledged_ms(Some(asked.lasts).filter(|s| *s != 0))? }
         }
         "resolve" => Command::Resolve { incident, note },
-        other => return Err(Problem::invalid("action", other, "acknowledge or resolve").into()),
+        "priority" => Command::Prioritise { incident, priority: checked_priority(&asked.priority)?, note },
+        other => return Err(Problem::invalid("action", other, "acknowledge, resolve or priority").into()),
     };
     settled(web.context.mailbox.command(caller.principal(), command).await.map_err(Problem::from)?)?;
     Ok(Redirect::to(&format!("/incidents/{incident}")).into_response())

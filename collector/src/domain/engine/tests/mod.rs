@@ -29,6 +29,7 @@ mod holds;
 mod labels;
 mod oncall;
 mod own;
+mod priority;
 mod redundancy;
 mod standins;
 mod storms;

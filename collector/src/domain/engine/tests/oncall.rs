@@ -50,6 +50,7 @@ pub(super) fn roster() -> Roster {
         place: "collector.toml:1".into(),
         scope: crate::domain::hold::Scope::default(),
         least,
+        urgent: None,
         hours: None,
         receivers: receivers.iter().map(|name| (*name).to_owned()).collect(),
         policy: policy.map(str::to_owned),

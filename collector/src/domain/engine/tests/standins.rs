@@ -30,7 +30,10 @@ fn roster(people: &[&str]) -> Roster {
     let way = |name: &str| Contact { receiver: format!("mail-{name}"), to: None, after_ms: 0 };
     let person = |name: &&str| {
         let (contacts, notices) = (vec![way(name)], Some(way(name)));
-        ((*name).to_owned(), Person { name: (*name).into(), zone: None, contacts, important: vec![], notices, test_page: None })
+        (
+            (*name).to_owned(),
+            Person { name: (*name).into(), zone: None, contacts, important: vec![], notices, test_page: None },
+        )
     };
     let layer = Layer {
         people: people.iter().map(|name| (*name).to_owned()).collect(),
@@ -47,6 +50,7 @@ fn roster(people: &[&str]) -> Roster {
         place: "collector.toml:1".into(),
         scope: crate::domain::hold::Scope::default(),
         least: Severity::Critical,
+        urgent: None,
         hours: None,
         receivers: vec![],
         policy: Some("p".into()),

@@ -4,8 +4,9 @@ use super::{Desk, DeskStep, incident::Incident, problem};
 use crate::domain::{
     alert::{Alert, RESOLVE_TIMEOUT_MS, Tally},
     event::{Answer, Effect, Severity},
+    hold::{Labels, Subject},
     ids::IncidentNo,
-    record::{ProblemRow, Row},
+    record::{IncidentRow, ProblemRow, Row},
     time::Timestamp,
 };
 
@@ -120,6 +121,18 @@ impl Desk {
                 self.become_part(own, no, now, step);
             }
         }
+    }
+
+    /// What an incident is about besides hosts: a job, or what others say of it. Their labels count where theirs is the
+    /// only word, and beside a host's own name, site and class where it is known.
+    pub(super) fn own_subject<'a>(&'a self, row: &'a IncidentRow) -> Option<Subject<'a>> {
+        let alert = || {
+            let labels = Labels(&row.alert.as_ref()?.labels);
+            let unknown = Subject { name: "", site: labels.get("site"), class: None, labels };
+            let host = row.host.and_then(|no| self.fleet.get(no));
+            Some(host.map_or(unknown, |host| Subject { labels, ..host.subject() }))
+        };
+        self.job_subject(row).or_else(alert)
     }
 
     /// What was not said again in time is over.

@@ -65,9 +65,9 @@ impl Desk {
     }
 
     /// Hosts that an incident is about, or whose job it is.
-    pub(super) fn subjects_of(&self, row: &IncidentRow) -> Vec<Subject<'_>> {
+    pub(super) fn subjects_of<'a>(&'a self, row: &'a IncidentRow) -> Vec<Subject<'a>> {
         let hosts = self.hosts_of(row.no).into_iter().filter_map(|host| Some(self.fleet.get(host)?.subject()));
-        hosts.chain(self.job_subject(row)).collect()
+        hosts.chain(self.own_subject(row)).collect()
     }
 
     /// Follows what the routes say: receivers at once, policies from their first step.

@@ -79,7 +79,8 @@ impl Holds {
     }
 }
 
-/// An incident is covered with the host that it is about, or with all of its hosts when it is about several.
+/// An incident is covered with the host that it is about, or with all of its hosts when it is about several; what others say
+/// also by what they say of it.
 fn covers(
     hold: &Hold,
     incident: &Incident,
@@ -89,7 +90,7 @@ fn covers(
 ) -> bool {
     let fits = |no: &HostNo| fleet.get(*no).is_some_and(|member| hold.scope.fits_host(&member.subject()));
     let hosts = match &incident.row.host {
-        Some(host) => fits(host),
+        Some(host) => fits(host) || job.is_some_and(|job| hold.scope.fits_host(job)),
         None if members.is_empty() => hold.scope.fits_no_host() || job.is_some_and(|job| hold.scope.fits_host(job)),
         None => members.iter().all(fits),
     };
@@ -101,7 +102,7 @@ impl Desk {
     pub(super) fn held(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) -> Option<HeldBy> {
         let members = self.hosts_of(no);
         let incident = self.incidents.get(&no)?;
-        let job = self.job_subject(&incident.row);
+        let job = self.own_subject(&incident.row);
         let waiting: Vec<HoldNo> = self
             .holds
             .iter()
@@ -120,7 +121,7 @@ impl Desk {
             self.holds.look_ahead(now);
         }
         let incident = self.incidents.get(&no)?;
-        let job = self.job_subject(&incident.row);
+        let job = self.own_subject(&incident.row);
         self.holds.covering(incident, &members, &self.fleet, job.as_ref(), now)
     }
 
@@ -156,7 +157,7 @@ impl Desk {
         for no in self.incidents.keys().copied().collect::<Vec<_>>() {
             let members = self.hosts_of(no);
             let Some(incident) = self.incidents.get(&no) else { continue };
-            let job = self.job_subject(&incident.row);
+            let job = self.own_subject(&incident.row);
             let held = self.holds.covering(incident, &members, &self.fleet, job.as_ref(), now);
             if let Some(incident) = self.incidents.get_mut(&no) {
                 incident.held = held.filter(|_| incident.waits_for_page());

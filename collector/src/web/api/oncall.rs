@@ -20,6 +20,7 @@ use crate::{
             swap::Swap,
         },
         priority::{Priority, derived},
+        record::AlertRow,
         snapshot::{HostView, Snapshot},
         time::Timestamp,
     },
@@ -242,6 +243,8 @@ struct Case {
     hosts: Vec<Labelled>,
     what: String,
     severity: Severity,
+    /// What others say of it.
+    alert: Option<Box<AlertRow>>,
     /// That of the incident, where it is one.
     priority: Option<Priority>,
 }
@@ -266,12 +269,18 @@ impl Case {
             let hosts = view.hosts.iter().filter_map(|name| find(snapshot, name).ok()).map(labelled).collect();
             let (what, of_row) = (what_of(&view.row.key), view.row.severity);
             let priority = severity.is_none_or(|severity| severity == of_row).then_some(view.priority);
-            return Ok(Self { hosts, what, severity: severity.unwrap_or(of_row), priority });
+            return Ok(Self {
+                hosts,
+                what,
+                severity: severity.unwrap_or(of_row),
+                alert: view.row.alert.clone(),
+                priority,
+            });
         }
         let host = tried.host.as_deref().map(|name| find(snapshot, name)).transpose()?;
         let what = tried.what.clone().unwrap_or_else(|| "liveness/host".into());
         let hosts = host.into_iter().map(labelled).collect();
-        Ok(Self { hosts, what, severity: severity.unwrap_or(Severity::Critical), priority: None })
+        Ok(Self { hosts, what, severity: severity.unwrap_or(Severity::Critical), alert: None, priority: None })
     }
 
     fn about(&self) -> About<'_> {
@@ -280,7 +289,12 @@ impl Case {
             let site = profile.confirmed_site();
             Subject { name: &profile.name, site, class: Some(profile.class), labels: Labels(labels) }
         });
-        let hosts: Vec<Subject<'_>> = hosts.collect();
+        let mut hosts: Vec<Subject<'_>> = hosts.collect();
+        if let Some(alert) = &self.alert {
+            let labels = Labels(&alert.labels);
+            let unknown = Subject { name: "", site: labels.get("site"), class: None, labels };
+            hosts.push(hosts.first().map_or(unknown, |host| Subject { labels, ..*host }));
+        }
         let priority = self.priority.unwrap_or_else(|| derived(self.severity, &hosts, false));
         About { hosts, what: self.what.clone(), severity: self.severity, priority }
     }

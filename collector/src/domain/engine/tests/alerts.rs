@@ -1,7 +1,11 @@
 //! Alerts from elsewhere: they are problems like others, and join what explains them.
 
 use super::{checks::restarted, *};
-use crate::domain::alert::{Alert, Said, Source};
+use crate::domain::{
+    alert::{Alert, Said, Source},
+    hold::Scope,
+    oncall::route::RouteRule,
+};
 
 const MINUTE: i64 = 60_000;
 
@@ -16,7 +20,7 @@ impl Fleet {
     }
 
     /// What Prometheus says of an alert: it ends in four minutes unless it is said again, or has ended.
-    fn says(&mut self, labels: &[(&str, &str)], ends_ms: i64) {
+    pub(super) fn says(&mut self, labels: &[(&str, &str)], ends_ms: i64) {
         let alert = self.alert(labels, Some(ends_ms));
         self.operator(Command::Alerts(vec![alert]));
     }
@@ -218,4 +222,44 @@ fn our_own_incident_that_comes_back_through_an_alertmanager_is_none() {
     own.annotations.insert("muster_incident".into(), "another".into());
     fleet.operator(Command::Alerts(vec![own]));
     assert_eq!(fleet.kinds(), [PageKind::Opened, PageKind::Opened]);
+}
+
+#[test]
+fn labels_of_what_others_say_lead_by_routes_and_are_silenced() {
+    let route = |labels: &[(&str, &str)], sites: &[&str], receiver: &str| RouteRule {
+        place: receiver.to_owned(),
+        scope: Scope {
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            sites: sites.iter().map(|site| (*site).to_owned()).collect(),
+            ..Scope::default()
+        },
+        least: Severity::Warning,
+        urgent: None,
+        hours: None,
+        receivers: vec![receiver.to_owned()],
+        policy: None,
+        go_on: false,
+    };
+    let routes = vec![route(&[("team", "d*")], &[], "dba"), route(&[], &["Kiel"], "kiel"), route(&[], &[], "rest")];
+    let mut fleet = Fleet::with(&[Watch::Normal], Roster { routes, ..Roster::default() }, START);
+    fleet.until(2_000);
+    let silenced = Scope { labels: vec![("alertname".into(), "Noise".into())], ..Scope::default() };
+    fleet.operator(super::holds::silence_of(silenced, 60 * MINUTE));
+    for labels in [
+        &[("alertname", "Slow"), ("severity", "critical"), ("team", "db")][..],
+        &[("alertname", "Slow"), ("site", "Kiel")],
+        &[("alertname", "Slow"), ("instance", "h1:80"), ("team", "db")],
+        &[("alertname", "Slow"), ("team", "web")],
+        &[("alertname", "Noise"), ("team", "db")],
+        &[("alertname", "Noise"), ("instance", "h1:80")],
+    ] {
+        fleet.says(labels, 4 * MINUTE);
+    }
+    fleet.until(2 * MINUTE);
+    let mut told: Vec<(&str, &str)> =
+        fleet.pages.iter().map(|page| (page.receiver.as_str(), page.title.as_str())).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("dba", "Slow"), ("dba", "Slow on h1:80"), ("kiel", "Slow"), ("rest", "Slow")]);
+    let held = fleet.engine.snapshot().incidents.values().filter(|view| view.held.is_some()).count();
+    assert_eq!(held, 2);
 }

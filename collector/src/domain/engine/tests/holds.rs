@@ -37,6 +37,15 @@ fn window(host: &str, from: i64, until: i64) -> Command {
     window_of(host, Span { from: at(from), until: at(until) })
 }
 
+/// A silence of a scope, from now on for so long.
+pub(super) fn silence_of(scope: Scope, lasts_ms: i64) -> Command {
+    let Command::AddHold(silence) = hold(Kind::Silence, "h1", When::Once(Span { from: at(0), until: at(lasts_ms) }))
+    else {
+        panic!("a hold")
+    };
+    Command::AddHold(Box::new(Hold { scope, ..*silence }))
+}
+
 /// A maintenance window of a host.
 pub(super) fn window_of(host: &str, span: Span) -> Command {
     hold(Kind::Maintenance, host, When::Once(span))
@@ -120,11 +129,7 @@ fn a_window_that_is_called_off_lets_pages_go_at_once() {
 fn a_silence_of_one_thing_lets_the_others_page_and_worse_waits_for_its_end() {
     let mut fleet = Fleet::of(&[Watch::Normal]);
     let scope = Scope { hosts: vec!["h1".into()], what: Some("finding/filesystem_space:*".into()), ..Scope::default() };
-    let Command::AddHold(silence) = hold(Kind::Silence, "h1", When::Once(Span { from: at(0), until: at(60 * MINUTE) }))
-    else {
-        panic!("a hold")
-    };
-    fleet.operator(Command::AddHold(Box::new(Hold { scope, ..*silence })));
+    fleet.operator(silence_of(scope, 60 * MINUTE));
     let judged = |rule: &'static str, severity| Judgement {
         part: "/var".into(),
         rule,

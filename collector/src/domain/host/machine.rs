@@ -312,14 +312,17 @@ impl Host {
         }
         // Those that stayed away after a cut fall due together by our own doing, and workstations come and go in crowds.
         let counts = cause != Cause::StayedAway && !self.timers().looks_at_ms.is_empty();
-        if suspicion.is_silent() && counts {
-            step.changes.push(HostChange::Suspected { not_back: cause == Cause::NotBack, proof: self.proof });
-        }
+        let is_counted = suspicion.is_silent() && counts;
         self.state = State::Suspect;
         self.since = now;
         self.cause = cause.clone();
         self.suspicion = Some(suspicion);
+        let not_back = cause == Cause::NotBack;
         step.changes.push(HostChange::Liveness { from, to: State::Suspect, cause, since: now });
+        // After it: what this leads to may be a cut that changes the host again.
+        if is_counted {
+            step.changes.push(HostChange::Suspected { not_back, proof: self.proof });
+        }
         step.effects.push(Effect::Publish);
         self.decide(now, step);
     }

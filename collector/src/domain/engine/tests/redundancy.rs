@@ -141,7 +141,14 @@ fn a_cut_explains_that_a_group_is_broken() {
     fleet.after(5 * MINUTE);
     let cut = "the collector's network: 6 hosts cut off from here";
     assert_eq!(fleet.heard_from(0), [("boss", PageKind::Opened, cut), ("ops", PageKind::Opened, cut)]);
-    for no in 1..=6 {
+    let is_over = |fleet: &Fleet| {
+        fleet.rows.iter().any(|row| matches!(row, Row::ProblemCleared(key) if key == "redundancy/web/group"))
+    };
+    fleet.connect(1);
+    assert!(!is_over(&fleet), "the one whose silence made it a cut is cut off too");
+    fleet.connect(2);
+    assert!(is_over(&fleet));
+    for no in 3..=6 {
         fleet.connect(no);
     }
     fleet.after(5 * MINUTE);

@@ -19,7 +19,7 @@ async fn names(collector: &Collector) -> Vec<String> {
     names
 }
 
-async fn check_config(collector: &Collector, more: &[&str]) -> Said {
+pub(crate) async fn check_config(collector: &Collector, more: &[&str]) -> Said {
     run(Command::new(program("muster-collector"))
         .arg("check-config")
         .arg("--config")

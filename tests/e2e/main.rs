@@ -37,6 +37,7 @@ mod parity;
 mod prometheus;
 mod quickstart;
 mod receivers;
+mod redundancy;
 mod restart;
 mod rota;
 mod rules;

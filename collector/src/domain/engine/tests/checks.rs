@@ -40,12 +40,27 @@ pub(super) fn restarted(fleet: &Fleet) -> Loaded {
             }
             Row::ProblemCleared(key) => loaded.problems.retain(|old| old.key != key),
             Row::Incident(row) => {
-                loaded.incidents.retain(|(old, _)| old.no != row.no);
-                loaded.last_incident = row.no.0;
-                loaded.incidents.push((*row, Vec::new()));
+                loaded.last_incident = loaded.last_incident.max(row.no.0);
+                match loaded.incidents.iter_mut().find(|(old, _)| old.no == row.no) {
+                    Some((old, _)) => *old = *row,
+                    None => loaded.incidents.push((*row, Vec::new())),
+                }
+            }
+            Row::IncidentEvent(event) => {
+                let (_, events) = loaded.incidents.iter_mut().find(|(row, _)| row.no == event.incident).unwrap();
+                events.push(event);
+            }
+            Row::Finding(row) => {
+                loaded.findings.retain(|old| (old.host, &old.part, &old.rule) != (row.host, &row.part, &row.rule));
+                loaded.findings.extend(Some(row).filter(|row| row.open));
+            }
+            Row::Hold(hold) => {
+                loaded.last_hold = loaded.last_hold.max(hold.no.0);
+                loaded.holds.retain(|old| old.no != hold.no);
+                loaded.holds.push(*hold);
             }
             Row::Page(page) => {
-                loaded.last_page = page.id.0;
+                loaded.last_page = loaded.last_page.max(page.id.0);
                 loaded.pages.retain(|old| old.id != page.id);
                 loaded.pages.push(*page);
             }

@@ -30,6 +30,7 @@ mod labels;
 mod oncall;
 mod own;
 mod priority;
+mod properties;
 mod redundancy;
 mod standins;
 mod storms;

@@ -6,6 +6,7 @@ mod evidence;
 mod kept;
 mod labels;
 mod repeated;
+mod rows;
 mod trends;
 
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use rusqlite::Connection;
 
+use self::rows::{incident, incident_event};
 use super::{
     DiskState, Fact, Store, StoreError,
     faults::Faults,
@@ -121,45 +123,6 @@ fn problem(no: i64) -> Row {
         incident: Some(IncidentNo(no)),
         fold_until: at(2_000),
         alert: None,
-    })
-}
-
-fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> Row {
-    Row::Incident(Box::new(IncidentRow {
-        no: IncidentNo(no),
-        id: uuid::Uuid::from_u128(u128::from(no.unsigned_abs())).to_string(),
-        key: format!("liveness/web-{no}/down"),
-        state,
-        severity: Severity::Critical,
-        title: "web is down".into(),
-        host: Some(HostNo(no)),
-        component: String::new(),
-        since: at(0),
-        opened: at(1),
-        resolved: resolved.map(at),
-        acknowledged_by: None,
-        acknowledged_until: None,
-        page_at: at(30_000),
-        paged: true,
-        part_of: None,
-        followed: Vec::new(),
-        escalations: Vec::new(),
-        calls: Vec::new(),
-        alert: None,
-        changes: Vec::new(),
-        swings: Default::default(),
-        priority: None,
-    }))
-}
-
-fn incident_event(no: i64, n: i64) -> Row {
-    Row::IncidentEvent(IncidentEventRow {
-        incident: IncidentNo(no),
-        n,
-        at: at(n),
-        kind: "opened".into(),
-        text: "opened".into(),
-        by: None,
     })
 }
 

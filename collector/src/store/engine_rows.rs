@@ -42,6 +42,37 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::IncidentEvent(row) => append_incident_event(connection, row),
         Row::Page(page) => put_page(connection, page),
         Row::Attempt(row) => append_attempt(connection, row),
+        Row::Override(_) | Row::Absence(_) | Row::Handoff(_) | Row::Heartbeat(_) | Row::TestPage(_) => {
+            put_standing(connection, row)
+        }
+        Row::Hold(hold) => append(
+            connection,
+            &format!("version {} of {} {}", hold.version, hold.kind.word(), hold.no),
+            "INSERT INTO hold (no, version, kind, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (no, version) DO NOTHING",
+            "SELECT count(*) FROM hold WHERE no = ?1 AND version = ?2 AND kind = ?3 AND body = ?4",
+            params![hold.no.0, hold.version, hold.kind.word(), json(hold)?],
+        ),
+        Row::Changed(row) => execute(
+            connection,
+            "INSERT INTO host_change (host, at_ms, body) VALUES (?1, ?2, ?3) ON CONFLICT (host, at_ms, body) DO NOTHING",
+            params![row.host.0, row.changed.at.ms(), json(&row.changed)?],
+        ),
+        Row::Dismissal(row) => append(
+            connection,
+            &format!("version {} of what was said of incident {}", row.version, row.incident),
+            "INSERT INTO dismissal (no, version, incident, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (no, version) DO NOTHING",
+            "SELECT count(*) FROM dismissal WHERE no = ?1 AND version = ?2 AND incident = ?3 AND body = ?4",
+            params![row.no.0, row.version, row.incident.0, json(row)?],
+        ),
+        Row::Audit(row) if is_in_audit(connection, row)? => Ok(()),
+        Row::Audit(row) => append_audit(connection, row),
+        Row::Assets(rows) => super::assets::replace(connection, rows),
+    }
+}
+
+/// What is kept as it stands, one row for each name or number.
+fn put_standing(connection: &Connection, row: &Row) -> Result<(), StoreError> {
+    match row {
         Row::Override(row) => execute(
             connection,
             "INSERT INTO on_call_override (no, body) VALUES (?1, ?2) ON CONFLICT (no) DO UPDATE SET body = excluded.body",
@@ -68,28 +99,7 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
             "INSERT INTO test_page (person, body) VALUES (?1, ?2) ON CONFLICT (person) DO UPDATE SET body = excluded.body",
             params![row.person, json(row)?],
         ),
-        Row::Hold(hold) => append(
-            connection,
-            &format!("version {} of {} {}", hold.version, hold.kind.word(), hold.no),
-            "INSERT INTO hold (no, version, kind, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (no, version) DO NOTHING",
-            "SELECT count(*) FROM hold WHERE no = ?1 AND version = ?2 AND kind = ?3 AND body = ?4",
-            params![hold.no.0, hold.version, hold.kind.word(), json(hold)?],
-        ),
-        Row::Changed(row) => execute(
-            connection,
-            "INSERT INTO host_change (host, at_ms, body) VALUES (?1, ?2, ?3) ON CONFLICT (host, at_ms, body) DO NOTHING",
-            params![row.host.0, row.changed.at.ms(), json(&row.changed)?],
-        ),
-        Row::Dismissal(row) => append(
-            connection,
-            &format!("version {} of what was said of incident {}", row.version, row.incident),
-            "INSERT INTO dismissal (no, version, incident, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (no, version) DO NOTHING",
-            "SELECT count(*) FROM dismissal WHERE no = ?1 AND version = ?2 AND incident = ?3 AND body = ?4",
-            params![row.no.0, row.version, row.incident.0, json(row)?],
-        ),
-        Row::Audit(row) if is_in_audit(connection, row)? => Ok(()),
-        Row::Audit(row) => append_audit(connection, row),
-        Row::Assets(rows) => super::assets::replace(connection, rows),
+        _ => Ok(()),
     }
 }
 

@@ -62,7 +62,6 @@ impl Toll {
     ///
     /// # Panics
     /// Never.
-    #[must_use]
     pub fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

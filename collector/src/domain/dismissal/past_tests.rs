@@ -43,6 +43,8 @@ fn past(no: i64, since: &str, lasted_ms: i64) -> Past {
         calls: Vec::new(),
         alert: None,
         changes: Vec::new(),
+        swings: Default::default(),
+        priority: None,
     };
     Past { row, handled: false, calls: vec![since] }
 }

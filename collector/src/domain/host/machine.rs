@@ -207,10 +207,12 @@ impl Host {
         self.session = Some(session);
         self.alive = alive;
         let rebooted = self.boot_id != Some(boot_id);
-        let booted = (rebooted && self.boot_id.is_some()).then(|| match self.state {
-            State::Rebooting | State::Shutdown | State::Asleep => "booted anew, as it had said",
-            _ => "booted anew without a word before: a crash, or its power was gone",
-        });
+        let announced = matches!(self.state, State::Rebooting | State::Shutdown | State::Asleep);
+        let booted = match (rebooted && self.boot_id.is_some(), announced) {
+            (false, _) => None,
+            (true, true) => Some("booted anew, as it had said"),
+            (true, false) => Some("booted anew without a word before: a crash, or its power was gone"),
+        };
         let moved = rebooted || self.peer != Some(peer);
         self.up_before = self.up_before.filter(|_| !rebooted);
         self.boot_id = Some(boot_id);

@@ -180,8 +180,8 @@ fn a_page_is_followed_from_the_queue_over_the_receivers_word_to_the_person_who_t
     let asked = Some(now(&fleet).plus_ms(30_000));
     fleet.apply(Event::Delivered { page, outcome: Outcome::Retrying { error: "429".into(), not_before: asked } });
     let kept = |fleet: &Fleet| {
-        let pages = fleet.rows.iter().filter_map(|row| if let Row::Page(page) = row { Some(page) } else { None });
-        pages.filter(|kept| kept.id == page).next_back().cloned().expect("the page was recorded")
+        let mut pages = fleet.rows.iter().filter_map(|row| if let Row::Page(page) = row { Some(page) } else { None });
+        pages.rfind(|kept| kept.id == page).cloned().expect("the page was recorded")
     };
     assert_eq!((kept(&fleet).delivery, kept(&fleet).proof.not_before), (Delivery::Queued, asked));
 

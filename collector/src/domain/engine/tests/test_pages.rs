@@ -39,6 +39,7 @@ fn roster(event: Option<&str>) -> Roster {
         place: "collector.toml:1".into(),
         scope: Scope::default(),
         least: Severity::Warning,
+        urgent: None,
         hours: None,
         receivers: Vec::new(),
         policy: Some("all".into()),

@@ -236,7 +236,8 @@ impl World {
             return;
         }
         let messengers = vec![Messenger { receiver: "ops".into(), least: Some(Severity::Warning) }];
-        let routes = Roster { messengers, ..Roster::default() };
+        // What is told of each outage is looked at; that what flaps is told once is the engine's own test.
+        let routes = Roster { messengers, tells_each_change: true, ..Roster::default() };
         let loaded = self.memory.load();
         self.outbox = loaded
             .pages

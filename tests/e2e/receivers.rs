@@ -108,10 +108,16 @@ fn read(name: &str, heard: &Heard) -> (String, String) {
         "twilio" => {
             let body = heard.body.replace('+', " ");
             let body = body.split('&').find_map(|pair| pair.strip_prefix("Body=")).unwrap_or_default();
-            (body.to_owned(), body.rsplit("%23").next().unwrap_or_default().to_owned())
+            (body.to_owned(), number_of(body))
         }
         _ => (text(&json["status"]), text(&json["groupKey"])),
     }
+}
+
+/// The incident's number in a text message.
+fn number_of(body: &str) -> String {
+    let after = body.split("%23").nth(1).unwrap_or_default();
+    after.chars().take_while(char::is_ascii_digit).collect()
 }
 
 /// How each says that there is a problem, and that it is over.

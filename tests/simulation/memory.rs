@@ -98,6 +98,7 @@ impl Memory {
             parents: self.parents.iter().map(|(child, parent)| (*child, *parent)).collect(),
             problems: self.problems.values().cloned().collect(),
             incidents: self.incidents.values().map(with_events).collect(),
+            past: self.incidents.values().filter(|row| row.resolved.is_some()).cloned().collect(),
             pages: self.pages.values().cloned().collect(),
             holds: self.holds.values().cloned().collect(),
             last_hold: self.holds.keys().last().map_or(0, |no| no.0),

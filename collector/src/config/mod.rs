@@ -14,6 +14,7 @@ mod read;
 mod receivers;
 mod redundancy;
 mod rules;
+mod runbooks;
 mod section;
 mod services;
 mod settings;

@@ -287,19 +287,24 @@ fn policy(mut section: Section<'_, '_>, roster: &Roster) -> Option<Policy> {
     Some(Policy { name: name?, steps, repeat, pause_ms })
 }
 
-fn route(mut section: Section<'_, '_>, roster: &Roster) -> Option<RouteRule> {
-    let place = section.place();
+/// Which incidents are meant; nothing said: all.
+pub(super) fn scope(section: &mut Section<'_, '_>) -> Scope {
     let texts = |section: &mut Section<'_, '_>, key: &'static str, expected: &str| {
         section.texts(key, expected, PARTS, short_text).unwrap_or_default()
     };
-    let scope = Scope {
-        hosts: texts(&mut section, "hosts", "a host name with * and ?"),
-        sites: texts(&mut section, "sites", "the name of a site"),
+    Scope {
+        hosts: texts(section, "hosts", "a host name with * and ?"),
+        sites: texts(section, "sites", "the name of a site"),
         class: section.text("class", CLASS, |word| Class::from_word(word).ok_or_else(|| CLASS.to_owned())),
         labels: section.pairs("labels", |_, value| short_text(value).map(drop)),
         what: section.text("what", "kind and what, such as check/* or finding/filesystem_*", short_text),
         all: false,
-    };
+    }
+}
+
+fn route(mut section: Section<'_, '_>, roster: &Roster) -> Option<RouteRule> {
+    let place = section.place();
+    let scope = scope(&mut section);
     let least = section.text("severity", SEVERITY, severity);
     let urgent = section.text("priority", PRIORITY, |word| Priority::from_word(word).ok_or_else(|| PRIORITY.into()));
     let zone = if section.has("zone") { zone_name(&mut section) } else { None };

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::{
     Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, oncall,
-    receivers, redundancy, rules,
+    receivers, redundancy, rules, runbooks,
     section::{Section, Source},
     settings, watchdogs,
 };
@@ -61,6 +61,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         roster.routes.clear();
         roster.people.values_mut().for_each(|person| person.notices = None);
     }
+    roster.runbooks = runbooks::read(all.tables("runbook", runbooks::MOST));
     let config = Config {
         state,
         grpc,

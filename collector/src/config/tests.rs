@@ -121,7 +121,7 @@ const KINDS: [&str; 10] = [
 ];
 
 /// Keys that are tables of their own.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "receiver",
     "person",
     "rotation",
@@ -129,6 +129,7 @@ const TABLES: [&str; 24] = [
     "policy",
     "step",
     "route",
+    "runbook",
     "heartbeat",
     "agreement",
     "watchdog",
@@ -169,6 +170,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[policy]]\n[[policy.step]]\n",
         "[[route]]\n",
         "[[agreement]]\nname = \"x\"\n",
+        "[[runbook]]\n",
         "[[heartbeat]]\nname = \"x\"\n",
         "[[watchdog]]\nname = \"x\"\n",
         "[[host_rule]]\nname = \"x\"\n",

@@ -6,7 +6,7 @@
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
 //! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`dismissal`] what was no problem, [`oncall`]
-//! who is called, [`proof`] how far a page has come, [`calendar`] what clocks and dates of named zones come to;
+//! who is called, [`page`] what people are told, [`proof`] how far a page has come, [`calendar`] what clocks and dates of named zones come to;
 //! [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
 //! [`sla`] is what was promised of uptime, and kept.
 
@@ -31,6 +31,7 @@ pub mod labels;
 pub mod layers;
 pub mod network;
 pub mod oncall;
+pub mod page;
 pub mod priority;
 pub mod proof;
 pub mod record;

@@ -1,11 +1,10 @@
 //! What is durable before anybody hears of it: the rows of `state.db` that the engine owns.
 
 mod calls;
-mod facts;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::facts::PageFacts;
+pub use super::page::PageFacts;
 use super::{
     assets::{Asset, Assets},
     changed::{Changed, ChangedRow},
@@ -247,6 +246,9 @@ pub struct IncidentRow {
     pub opened: Timestamp,
     /// When it was resolved.
     pub resolved: Option<Timestamp>,
+    /// Who closed it by hand and why, if it did not end by itself.
+    #[serde(default)]
+    pub closed: Option<String>,
     /// Who has it.
     pub acknowledged_by: Option<String>,
     /// Until when; then everybody is told again. Without it until the trouble is over.
@@ -460,6 +462,8 @@ pub struct Loaded {
     pub problems: Vec<ProblemRow>,
     /// Incidents that are open or were resolved in the last 24 h, with their timelines.
     pub incidents: Vec<(IncidentRow, Vec<IncidentEventRow>)>,
+    /// Incidents that are over, the latest of the last 13 months, newest first.
+    pub past: Vec<IncidentRow>,
     /// Pages not yet accepted or failed, and those of the incidents above.
     pub pages: Vec<Page>,
     /// Maintenance windows and silences, each as it is now.

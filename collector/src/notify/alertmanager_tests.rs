@@ -24,6 +24,7 @@ fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Ti
         since,
         opened: since,
         resolved,
+        closed: None,
         acknowledged_by: None,
         acknowledged_until: None,
         page_at: since,

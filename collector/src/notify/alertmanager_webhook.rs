@@ -120,7 +120,14 @@ impl AlertmanagerWebhook {
         let summary = self.words.own_title(page).unwrap_or_else(|| text::clean(&page.title, text::TITLE_CHARS));
         let description = self.words.own_body(page).unwrap_or_else(|| text::evidence(page).join("\n"));
         let who = page.facts.acknowledged_by.clone().unwrap_or_default();
-        let all = [("summary", summary), ("description", description), ("acknowledged_by", who)];
+        let runbook = page.facts.runbook.clone().unwrap_or_default();
+        let all = [
+            ("summary", summary),
+            ("description", description),
+            ("acknowledged_by", who),
+            // As Prometheus' own rules call it.
+            ("runbook_url", runbook),
+        ];
         all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
     }
 }

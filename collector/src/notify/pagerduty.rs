@@ -57,7 +57,7 @@ struct Event<'a> {
 struct Alert {
     client: &'static str,
     client_url: String,
-    links: [Value; 1],
+    links: Vec<Value>,
     payload: Payload,
 }
 
@@ -117,10 +117,12 @@ impl Pagerduty {
         }
         let summary = self.words.own_title(page).unwrap_or_else(|| text::clean(&page.title, SUMMARY_CHARS));
         let url = self.words.url(page);
+        let links = [(Some(&url), "The incident in Muster"), (page.facts.runbook.as_ref(), "Runbook")].into_iter();
+        let links = links.filter_map(|(href, text)| href.map(|href| json!({ "href": href, "text": text }))).collect();
         Alert {
             client: "Muster",
             client_url: url.clone(),
-            links: [json!({ "href": url, "text": "The incident in Muster" })],
+            links,
             payload: Payload {
                 summary: text::shortened(&summary, SUMMARY_CHARS),
                 source: source(page),

@@ -143,6 +143,7 @@ pub(super) fn life() -> [Page; 5] {
             priority: None,
             acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
             paged: vec!["hook".into(), "mail".into()],
+            ..Default::default()
         },
         ..super::outbox::tests::page(id, 1_042, id)
     };

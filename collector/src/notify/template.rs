@@ -112,6 +112,12 @@ fn fields(page: &Page, base_url: &str) -> Value {
         at => page.decided.to_string(),
         lasted => text::lasted(page),
         evidence => text::evidence(page),
+        details => text::details(page),
+        impact => text::impact(page),
+        hosts => page.facts.names.clone(),
+        last => text::last(page).unwrap_or_default(),
+        next => text::next(page).unwrap_or_default(),
+        runbook => page.facts.runbook.clone().unwrap_or_default(),
         paged => page.facts.paged.clone(),
         taken_by => text::clean(page.facts.acknowledged_by.as_deref().unwrap_or_default(), 256),
         number => page.incident.map(|incident| incident.to_string()).unwrap_or_default(),
@@ -239,9 +245,15 @@ mod tests {
     fn a_template_says_what_the_page_knows() {
         let source = "{{ severity|upper }} {{ host }}{% if site %} at {{ site }}{% endif %}: {{ evidence|join('; ') }} \
                       {{ url }} {{ event }} {{ number }} {{ paged|join('+') }}";
-        let expected = "CRITICAL web-1 at berlin: web-1 is down: no answer to the look; last heard \
-                        2026-11-21T09:14:00.000Z https://muster.example.org/incidents/1042 opened 1042 mail+on-call";
+        let expected = "CRITICAL web-1 at berlin: no answer to the look; last heard 2026-11-21T09:14:00.000Z; also: web-1: \
+                        /var: 3 % free https://muster.example.org/incidents/1042 opened 1042 mail+on-call";
         assert_eq!(made(source, Markup::Plain).unwrap(), expected);
+        let more =
+            "{{ impact|join('; ') }} | {{ next }} | {{ last }} | {{ runbook }} | {{ hosts|length }} | {{ details[0] }}";
+        let expected = "service shop; 2 hosts behind it | Bob at 2026-11-21 09:35 UTC | #977 of 2026-11-03 03:10 UTC, over \
+                        after 42 min: Bob had it | https://wiki.example.org/down | 0 | web-1 is down: no answer to the \
+                        look; last heard 2026-11-21T09:14:00.000Z";
+        assert_eq!(made(more, Markup::Plain).unwrap(), expected);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 use crate::domain::{
     event::Severity,
     ids::{IncidentNo, PageId},
-    record::{Delivery, IncidentState, Page, PageFacts, PageKind},
+    page::{Next, PageFacts, Past},
+    record::{Delivery, IncidentState, Page, PageKind},
     time::Timestamp,
 };
 
@@ -15,6 +16,8 @@ pub(super) const TITLE_CHARS: usize = 200;
 pub(super) const SHORT_CHARS: usize = 160;
 /// Lines of evidence in the full text; a storm has thousands.
 const EVIDENCE_LINES: usize = 30;
+/// What shows it, in a short page, in characters.
+const EVIDENCE_CHARS: usize = 80;
 /// Longest line of evidence, in characters.
 const LINE_CHARS: usize = 1_000;
 
@@ -49,7 +52,8 @@ pub(super) fn symbol(page: &Page) -> &'static str {
     }
 }
 
-/// Severity, host or service, what, since when and site in at most 160 characters of one line; the title gives way.
+/// Severity, host or service, what, since when and site in at most 160 characters of one line; the title gives way. Where
+/// there is room left: what it takes with it, what shows it best, and who is next.
 pub(super) fn short(page: &Page) -> String {
     let head = match page.kind {
         PageKind::Opened => format!("{} ", page.severity.word().to_uppercase()),
@@ -69,7 +73,51 @@ pub(super) fn short(page: &Page) -> String {
         tail.push_str(&format!(", #{incident}"));
     }
     let room = SHORT_CHARS - (head.chars().count() + tail.chars().count()).min(SHORT_CHARS);
-    format!("{head}{}{tail}", shortened(&named(page), room))
+    let mut text = format!("{head}{}{tail}", shortened(&named(page), room));
+    for more in besides(page) {
+        let room = SHORT_CHARS.saturating_sub(text.chars().count() + 2);
+        if more.chars().count() <= room {
+            text.push_str(&format!(". {more}"));
+        }
+    }
+    text
+}
+
+/// What a short page says besides, each only whole, the most important first. That somebody has it, or that it is over,
+/// needs no more words.
+fn besides(page: &Page) -> Vec<String> {
+    if !matches!(page.kind, PageKind::Opened | PageKind::Updated) {
+        return Vec::new();
+    }
+    let strongest = page.facts.evidence.first().map(|first| shortened(&clean(first, LINE_CHARS), EVIDENCE_CHARS));
+    let next = page.facts.next.as_ref().map(|next| format!("Next: {} {}", clean(&next.who, 40), soon(page, next.at)));
+    let impact = impact(page).join(", ");
+    [Some(impact), strongest, next].into_iter().flatten().filter(|words| !words.is_empty()).collect()
+}
+
+/// What it takes with it, the weightiest first.
+pub(super) fn impact(page: &Page) -> Vec<String> {
+    let hosts = (page.facts.hosts > 1).then(|| format!("{} hosts", page.facts.hosts));
+    page.facts.impact.iter().map(|words| clean(words, 256)).chain(hosts).collect()
+}
+
+/// The last incident like it and how it ended.
+pub(super) fn last(page: &Page) -> Option<String> {
+    let last = page.facts.last.as_ref()?;
+    let (began, lasted) = (minute(last.since), length(last.resolved.since_ms(last.since)));
+    Some(clean(&format!("#{} of {began}, over after {lasted}: {}", last.incident, last.ended()), LINE_CHARS))
+}
+
+/// Who is called next if nobody takes it, and when.
+pub(super) fn next(page: &Page) -> Option<String> {
+    let next = page.facts.next.as_ref()?;
+    Some(format!("{} at {}", clean(&next.who, 256), minute(next.at)))
+}
+
+/// The time alone, where the day is that of the page.
+fn soon(page: &Page, at: Timestamp) -> String {
+    let day = |at| written(at, "%Y-%m-%d");
+    if day(at) == day(page.decided) { written(at, "%H:%M") } else { written(at, "%m-%d %H:%M") }
 }
 
 /// The title, with the host before it where it does not say so itself.
@@ -105,9 +153,11 @@ pub(super) fn facts(page: &Page) -> Vec<(&'static str, String)> {
         return vec![("Since", second(page.since))];
     }
     let is_over = page.kind == PageKind::Resolved;
-    let impact = if page.facts.hosts > 1 { format!("{} hosts", page.facts.hosts) } else { String::new() };
-    let left = clean(&page.facts.redundancy, LINE_CHARS);
-    let impact = [impact, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    let mut impact = impact(page);
+    impact.extend(Some(clean(&page.facts.redundancy, LINE_CHARS)).filter(|left| !left.is_empty()));
+    let more = page.facts.hosts.saturating_sub(page.facts.names.len());
+    let mut names = page.facts.names.clone();
+    names.extend((more > 0 && !names.is_empty()).then(|| format!("and {more} more")));
     let all = [
         ("Severity", page.severity.word().to_owned()),
         ("Priority", page.facts.priority.map_or_else(String::new, |priority| priority.word().to_owned())),
@@ -117,16 +167,32 @@ pub(super) fn facts(page: &Page) -> Vec<(&'static str, String)> {
         ("Since", second(page.since)),
         ("Lasted", if is_over { lasted(page) } else { String::new() }),
         ("Site", clean(&page.facts.site, 256)),
-        ("Impact", impact),
+        ("Impact", impact.join("; ")),
+        ("Hosts", clean(&names.join(", "), LINE_CHARS)),
         ("Taken by", clean(page.facts.acknowledged_by.as_deref().unwrap_or_default(), 256)),
         ("Paged", clean(&page.facts.paged.join(", "), LINE_CHARS)),
+        ("Next", next(page).unwrap_or_default()),
+        ("Last time", last(page).unwrap_or_default()),
+        ("Runbook", clean(page.facts.runbook.as_deref().unwrap_or_default(), 2_048)),
         ("Incident", page.incident.map_or_else(String::new, |incident| format!("#{incident}"))),
     ];
     all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// What shows it, in lines; what repeats the title adds nothing, and there is an end to it.
+/// What shows it best, in lines, the strongest first.
 pub(super) fn evidence(page: &Page) -> Vec<String> {
+    if page.facts.evidence.is_empty() {
+        // What the title says itself, what is over, and pages of earlier versions.
+        let listed = |line: &String| page.facts.names.is_empty() || !line.starts_with("hosts: ");
+        return details(page).into_iter().filter(listed).collect();
+    }
+    let mut all: Vec<String> = page.facts.evidence.iter().map(|piece| clean(piece, LINE_CHARS)).collect();
+    all.extend((page.facts.evidence_left > 0).then(|| format!("and {} more", page.facts.evidence_left)));
+    all
+}
+
+/// All that shows it, in lines; what repeats the title adds nothing, and there is an end to it.
+pub(super) fn details(page: &Page) -> Vec<String> {
     let title = clean(&page.title, TITLE_CHARS);
     let all = page.details.lines().map(|line| clean(line, LINE_CHARS));
     let all: Vec<String> = all.filter(|line| !line.is_empty() && *line != title).collect();
@@ -150,7 +216,11 @@ pub(super) fn act_url(page: &Page, base_url: &str) -> Option<String> {
 
 /// How long it lasted until this page was decided.
 pub(super) fn lasted(page: &Page) -> String {
-    let seconds = page.decided.since_ms(page.since).max(0) / 1_000;
+    length(page.decided.since_ms(page.since))
+}
+
+fn length(ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
@@ -195,6 +265,29 @@ pub(super) fn shortened_to_bytes(text: &str, most: usize) -> String {
     format!("{}...", &text[..end])
 }
 
+/// What a page of this kind knows besides.
+fn sample_facts(kind: PageKind) -> PageFacts {
+    if kind == PageKind::Test {
+        return PageFacts::default();
+    }
+    let goes_on = matches!(kind, PageKind::Opened | PageKind::Updated);
+    let evidence = ["no answer to the look; last heard 2026-11-21T09:14:00.000Z", "also: web-1: /var: 3 % free"];
+    PageFacts {
+        impact: vec!["service shop".into(), "2 hosts behind it".into()],
+        evidence: evidence.into_iter().filter(|_| kind != PageKind::Resolved).map(str::to_owned).collect(),
+        last: Some(Past {
+            incident: IncidentNo(977),
+            since: Timestamp::from_ms(1_793_675_400_000),
+            resolved: Timestamp::from_ms(1_793_677_920_000),
+            taken_by: Some("Bob".into()),
+            closed: None,
+        }),
+        runbook: Some("https://wiki.example.org/down".into()),
+        next: goes_on.then(|| Next { who: "Bob".into(), at: Timestamp::from_ms(1_795_253_700_000) }),
+        ..PageFacts::default()
+    }
+}
+
 /// A page of each kind that templates are tried on before anything happens.
 pub(super) fn samples() -> Vec<Page> {
     let sample = |kind: PageKind, state: IncidentState| Page {
@@ -222,10 +315,9 @@ pub(super) fn samples() -> Vec<Page> {
         facts: PageFacts {
             site: "berlin".into(),
             hosts: 1,
-            redundancy: String::new(),
-            priority: None,
             acknowledged_by: (state == IncidentState::Acknowledged).then(|| "Ana".into()),
             paged: vec!["mail".into(), "on-call".into()],
+            ..sample_facts(kind)
         },
     };
     vec![

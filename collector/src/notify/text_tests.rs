@@ -12,13 +12,32 @@ fn a_page_in_160_characters_says_how_bad_where_what_since_when_and_at_which_site
     assert_eq!(
         shorts,
         [
-            "CRITICAL web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042",
-            "CRITICAL (update) web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042",
+            "CRITICAL web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042. service shop, 2 hosts behind it. \
+             no answer to the look; last heard 2026-11-21T09:14:00.000Z",
+            "CRITICAL (update) web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042. service shop, 2 hosts behind it. \
+             Next: Bob 09:35",
             "TAKEN by Ana: web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042",
             "RESOLVED after 6 min: web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042",
             "TEST: web-1 is down, since 2026-11-21 09:14 UTC, berlin",
         ]
     );
+    // What does not fit whole is left out; without impact there is room for who is next.
+    let [opened, ..] = &samples()[..] else { panic!("there are samples") };
+    let facts = PageFacts { impact: Vec::new(), ..opened.facts.clone() };
+    assert_eq!(
+        short(&Page { facts, ..opened.clone() }),
+        "CRITICAL web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042. no answer to the look; last heard \
+         2026-11-21T09:14:00.000Z. Next: Bob 09:35"
+    );
+}
+
+#[test]
+fn who_is_next_on_another_day_is_told_with_the_day() {
+    let next = Some(Next { who: "Bob".into(), at: Timestamp::from_ms(1_795_312_800_000) });
+    let facts = PageFacts { site: "berlin".into(), next, ..PageFacts::default() };
+    let night = Page { facts, ..page(PageKind::Opened) };
+    let expected = "CRITICAL web-1 is down, since 2026-11-21 09:14 UTC, berlin, #1042. Next: Bob 11-22 02:00";
+    assert_eq!(short(&night), expected);
 }
 
 #[test]
@@ -31,10 +50,15 @@ Host       web-1
 Component  host
 Since      2026-11-21 09:14:00 UTC
 Site       berlin
+Impact     service shop; 2 hosts behind it
 Paged      mail, on-call
+Next       Bob at 2026-11-21 09:35 UTC
+Last time  #977 of 2026-11-03 03:10 UTC, over after 42 min: Bob had it
+Runbook    https://wiki.example.org/down
 Incident   #1042
 
-web-1 is down: no answer to the look; last heard 2026-11-21T09:14:00.000Z
+no answer to the look; last heard 2026-11-21T09:14:00.000Z
+also: web-1: /var: 3 % free
 
 https://muster.example.org/incidents/1042";
     assert_eq!(full(&page(PageKind::Opened), "https://muster.example.org"), opened);
@@ -47,13 +71,45 @@ Component  host
 Since      2026-11-21 09:14:00 UTC
 Lasted     6 min
 Site       berlin
+Impact     service shop; 2 hosts behind it
 Paged      mail, on-call
+Last time  #977 of 2026-11-03 03:10 UTC, over after 42 min: Bob had it
+Runbook    https://wiki.example.org/down
 Incident   #1042
 
 web-1 is down: no answer to the look; last heard 2026-11-21T09:14:00.000Z
 
 https://muster.example.org/incidents/1042";
     assert_eq!(full(&page(PageKind::Resolved), "https://muster.example.org"), resolved);
+}
+
+#[test]
+fn many_hosts_and_pieces_of_evidence_are_told_by_the_first_and_counted() {
+    let facts = PageFacts {
+        hosts: 5_000,
+        names: vec!["a".into(), "b".into()],
+        evidence: vec!["x".into(), "y".into(), "z".into()],
+        evidence_left: 4_997,
+        ..PageFacts::default()
+    };
+    let storm = Page { host: String::new(), title: "berlin is cut off".into(), facts, ..page(PageKind::Opened) };
+    let text = full(&storm, "http://x");
+    let lines = ["\nImpact     5000 hosts\nHosts      a, b, and 4998 more\n", "\nx\ny\nz\nand 4997 more\n"];
+    assert!(lines.iter().all(|line| text.contains(line)), "{text}");
+    let over = Page { details: "hosts: a, b and 4998 more\nall are back".into(), ..storm.clone() };
+    let over = Page { facts: PageFacts { evidence: Vec::new(), ..storm.facts }, ..over };
+    assert_eq!(evidence(&over), ["all are back"], "the hosts have a line of their own");
+}
+
+#[test]
+fn how_the_last_one_ended_is_told_in_words() {
+    let ended = |taken_by: Option<&str>, closed: Option<&str>| {
+        let past = page(PageKind::Opened).facts.last.unwrap();
+        Past { taken_by: taken_by.map(str::to_owned), closed: closed.map(str::to_owned), ..past }.ended()
+    };
+    assert_eq!(ended(None, None), "it ended by itself");
+    assert_eq!(ended(None, Some("closed by ann: new disk")), "closed by ann: new disk");
+    assert_eq!(ended(Some("bob"), Some("closed by ann: new disk")), "bob had it; closed by ann: new disk");
 }
 
 #[test]
@@ -92,7 +148,8 @@ http://x/settings";
 
 #[test]
 fn a_host_that_the_title_does_not_name_is_named_before_it() {
-    let disk = Page { title: "/var has 3 % left".into(), ..page(PageKind::Opened) };
+    let facts = PageFacts { site: "berlin".into(), ..PageFacts::default() };
+    let disk = Page { title: "/var has 3 % left".into(), facts, ..page(PageKind::Opened) };
     assert_eq!(short(&disk), "CRITICAL web-1: /var has 3 % left, since 2026-11-21 09:14 UTC, berlin, #1042");
 }
 
@@ -114,6 +171,8 @@ fn no_line_can_be_smuggled_in_and_evidence_has_an_end() {
     let details: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
     let hostile =
         Page { title: "web\r\nBcc: all\u{1b}[2J".into(), details: details.join("\n"), ..page(PageKind::Opened) };
+    let facts = PageFacts { next: Some(Next { who: "\r\n".into(), at: hostile.since }), ..PageFacts::default() };
+    let hostile = Page { facts, ..hostile };
     assert_eq!(title(&hostile), "[critical] web  Bcc: all [2J");
     assert_eq!(evidence(&hostile).len(), 31);
     assert_eq!(evidence(&hostile)[30], "and 70 more");
@@ -141,7 +200,7 @@ fn durations_have_two_units_at_most() {
 fn the_impact_is_how_many_hosts_and_what_redundancy_is_left() {
     let said = |hosts: usize, redundancy: &str| {
         let opened = page(PageKind::Opened);
-        let facts = PageFacts { hosts, redundancy: redundancy.into(), ..opened.facts.clone() };
+        let facts = PageFacts { hosts, redundancy: redundancy.into(), ..PageFacts::default() };
         let page = Page { facts, ..opened };
         super::facts(&page).into_iter().find(|(name, _)| *name == "Impact").map(|(_, value)| value)
     };

@@ -112,6 +112,34 @@ struct Data<'a> {
     redundancy: &'a str,
     acknowledged_by: Option<&'a str>,
     paged: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    impact: &'a [String],
+    /// What shows it best; `details` has everything.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    evidence: &'a [String],
+    /// The last incident like it, and how it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<Last<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook: Option<&'a str>,
+    /// Who is called next if nobody takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Coming<'a>>,
+}
+
+#[derive(Serialize)]
+struct Last<'a> {
+    number: i64,
+    since: String,
+    resolved: String,
+    acknowledged_by: Option<&'a str>,
+    ended: String,
+}
+
+#[derive(Serialize)]
+struct Coming<'a> {
+    who: &'a str,
+    at: String,
 }
 
 impl<'a> Body<'a> {
@@ -141,6 +169,17 @@ impl<'a> Body<'a> {
                 redundancy: &page.facts.redundancy,
                 acknowledged_by: page.facts.acknowledged_by.as_deref(),
                 paged: &page.facts.paged,
+                impact: &page.facts.impact,
+                evidence: &page.facts.evidence,
+                last: page.facts.last.as_ref().map(|last| Last {
+                    number: last.incident.0,
+                    since: last.since.to_string(),
+                    resolved: last.resolved.to_string(),
+                    acknowledged_by: last.taken_by.as_deref(),
+                    ended: last.ended(),
+                }),
+                runbook: page.facts.runbook.as_deref(),
+                next: page.facts.next.as_ref().map(|next| Coming { who: &next.who, at: next.at.to_string() }),
             },
         }
     }

@@ -27,6 +27,11 @@ const RECENT_MS: i64 = 24 * 3_600_000;
 const INCIDENTS: &str = "SELECT body FROM incident WHERE state <> 'resolved' OR resolved_ms >= ?1
     OR no IN (SELECT incident FROM page WHERE delivery = 'queued') ORDER BY no";
 
+/// Incidents that are over are given back for this long, the latest of them: their details are kept no longer either.
+const PAST_MS: i64 = 396 * 86_400_000;
+const PAST: &str = "SELECT body FROM incident WHERE state = 'resolved' AND resolved_ms >= ?1
+    ORDER BY resolved_ms DESC LIMIT 20000";
+
 /// Everything the engine goes on from; `run` is the present run, `opened` when it began.
 pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Result<Loaded, StoreError> {
     let incidents = incidents(connection, opened)?;
@@ -53,6 +58,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
         devices: devices(connection)?,
         parents: parents(connection)?,
         problems: all(connection, "SELECT body FROM problem ORDER BY key", body::<ProblemRow>)?,
+        past: past(connection, opened)?,
         pages: pages(connection, &incidents)?,
         incidents,
         holds: all(
@@ -186,6 +192,11 @@ fn incidents(
             Ok((incident, timeline))
         })
         .collect()
+}
+
+fn past(connection: &Connection, opened: Timestamp) -> Result<Vec<IncidentRow>, StoreError> {
+    let mut statement = connection.prepare(PAST).map_err(in_state)?;
+    collect(statement.query([opened.plus_ms(-PAST_MS).ms()]), body)
 }
 
 fn incident_event(row: &Found<'_>, incident: IncidentNo) -> Result<IncidentEventRow, StoreError> {

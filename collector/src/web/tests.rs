@@ -274,6 +274,7 @@ fn hostile_incident(now: Timestamp) -> IncidentView {
         since: now,
         opened: now,
         resolved: None,
+        closed: None,
         acknowledged_by: Some(HOSTILE.into()),
         acknowledged_until: None,
         page_at: now.plus_ms(30_000),

@@ -37,6 +37,14 @@ fn the_example_is_read_as_it_says() {
         (Some("day-and-night"), 1, true)
     );
     assert!(route.place.starts_with("collector.toml:"), "{}", route.place);
+    let runbook = &roster.runbooks[0];
+    assert_eq!(
+        (runbook.url.as_str(), runbook.scope.words().as_str()),
+        (
+            "https://wiki.example.org/disk-full",
+            "host db-* or web-*, site berlin, class server, department=finance, only finding/filesystem_*"
+        )
+    );
 }
 
 #[test]
@@ -76,6 +84,15 @@ fn a_rotation_with_a_gap_is_refused_with_the_gap_unless_it_is_meant() {
         said.iter().any(|line| line.contains("rotation[1].zone = \"Berlin\": expected the name of a zone")),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_runbook_is_an_address_that_people_can_open() {
+    let said = mistakes("[[runbook]]\nwhat = \"check/*\"\n[[runbook]]\nurl = \"javascript:alert(1)\"\n");
+    assert!(said[0].contains(":1: runbook[1].url: expected the http or https address") && said.len() == 2, "{said:?}");
+    assert!(said[1].contains(":4: runbook[2].url = \"javascript:alert(1)\""), "{said:?}");
+    let all = read("[[runbook]]\nurl = \"https://wiki.example.org/\"\n").unwrap().roster.runbooks;
+    assert!(all[0].scope.is_empty());
 }
 
 #[test]

@@ -273,7 +273,8 @@ fn without_port(instance: &str) -> &str {
 }
 
 /// What may become a link: http and https only, in printable ASCII.
-fn link(url: &str) -> Option<String> {
+#[must_use]
+pub fn link(url: &str) -> Option<String> {
     let scheme = url.get(..8).or(Some(url))?.to_ascii_lowercase();
     let fits = scheme.starts_with("http://") || scheme.starts_with("https://");
     let plain = url.len() <= LINK_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');

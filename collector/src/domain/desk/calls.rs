@@ -74,11 +74,9 @@ impl Desk {
     pub(super) fn follow(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
         let Some(plan) = self.about(no).map(|about| self.roster.plan(&about, now)) else { return };
         let Plan { destinations, policies, .. } = plan;
-        let told = self.incidents.get(&no).map(Incident::told).unwrap_or_default();
-        for destination in destinations.into_iter().filter(|one| !told.contains(one)) {
-            self.page(no, destination, PageKind::Opened, now, step);
-        }
         let Some(incident) = self.incidents.get_mut(&no) else { return };
+        let told = incident.told();
+        // Whoever is told at once is told who comes next.
         let news: Vec<String> = policies.into_iter().filter(|name| !incident.row.followed.contains(name)).collect();
         for name in news {
             let Some(policy) = self.roster.policies.get(&name) else { continue };
@@ -86,6 +84,10 @@ impl Desk {
             incident.row.followed.push(name.clone());
             incident.row.escalations.push(Escalation { policy: name, step: 0, round: 0, due });
         }
+        for destination in destinations.into_iter().filter(|one| !told.contains(one)) {
+            self.page(no, destination, PageKind::Opened, now, step);
+        }
+        let Some(incident) = self.incidents.get(&no) else { return };
         step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         self.call_due(no, now, step);
     }
@@ -141,16 +143,28 @@ impl Desk {
             let name = &escalation.policy;
             // A policy that the configuration has no more calls nobody; what it called stays called.
             let Some(taken) = taken else { continue };
+            let next = next.map(|(next, round, wait_ms)| Escalation {
+                policy: name.clone(),
+                step: next,
+                round,
+                due: now.plus_ms(wait_ms),
+            });
+            let Some(incident) = self.incidents.get_mut(&no) else { return };
+            // Known before anybody is told, who is told of it.
+            incident.row.escalations.extend(next.clone());
             let reached = self.take_step(no, name, escalation.step, &taken, now, step);
             let Some(incident) = self.incidents.get_mut(&no) else { return };
-            if let Some((next, round, wait_ms)) = next {
+            match next {
                 // Nobody there: the next step is not waited for.
-                let due = if reached || round > escalation.round { now.plus_ms(wait_ms) } else { now };
-                let policy = escalation.policy.clone();
-                incident.row.escalations.push(Escalation { policy, step: next, round, due });
-            } else {
-                let text = format!("policy {name} has come to its end and nobody has it");
-                step.effects.push(incident.note(now, "escalated", text, None));
+                Some(next) if !reached && next.round == escalation.round => {
+                    let same = incident.row.escalations.iter_mut().filter(|one| **one == next);
+                    same.for_each(|one| one.due = now);
+                }
+                Some(_) => {}
+                None => {
+                    let text = format!("policy {name} has come to its end and nobody has it");
+                    step.effects.push(incident.note(now, "escalated", text, None));
+                }
             }
         }
     }

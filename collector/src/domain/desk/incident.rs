@@ -183,6 +183,7 @@ impl Desk {
             since: problem.since,
             opened: now,
             resolved: None,
+            closed: None,
             acknowledged_by: None,
             acknowledged_until: None,
             page_at: now.plus_ms(page_after_ms),
@@ -312,6 +313,7 @@ impl Desk {
             return Answer::Done;
         }
         let text = format!("closed by {}: {}", by.name, if note.is_empty() { "no reason given" } else { note });
+        incident.row.closed = Some(text.clone());
         step.effects.push(incident.note(now, "resolved", text, Some(by.name.clone())));
         self.resolve(no, now, step);
         Answer::Done

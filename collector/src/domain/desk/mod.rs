@@ -8,6 +8,7 @@ mod calls;
 mod changes;
 pub mod cut;
 pub mod dismissals;
+mod facts;
 mod flaps;
 pub mod fleet;
 pub mod handoffs;
@@ -17,6 +18,7 @@ pub mod incident;
 mod own;
 pub mod pages;
 pub mod parents;
+pub mod past;
 mod priorities;
 pub mod problem;
 mod redundancy;
@@ -27,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
     changes::Changes, cut::Cuts, dismissals::Dismissals, fleet::Fleet, handoffs::Handoffs, heartbeats::Heartbeats,
-    holds::Holds, incident::Incident, problem::Problem, redundancy::Groups,
+    holds::Holds, incident::Incident, past::Pasts, problem::Problem, redundancy::Groups,
 };
 use super::{
     changed::Changed,
@@ -88,6 +90,7 @@ pub struct Desk {
     changes: Changes,
     heartbeats: Heartbeats,
     groups: Groups,
+    past: Pasts,
     tests: BTreeMap<PageId, Page>,
     test_pages: test_pages::TestPages,
     last_incident: i64,
@@ -124,6 +127,7 @@ impl Desk {
             dismissals: Dismissals::loaded(&loaded.dismissals),
             changes: Changes::loaded(&loaded.changes),
             heartbeats: Heartbeats::loaded(&loaded.heartbeats),
+            past: Pasts::loaded(&loaded.past),
             roster,
             tests: loaded
                 .pages
@@ -500,8 +504,11 @@ impl Desk {
         incident.call_nobody();
         incident.row.resolved = Some(now);
         let flapped = incident.end_changes(now);
+        self.past.learn(&incident.row);
         step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
-        step.effects.push(incident.note(now, "resolved", format!("all its problems are over{flapped}"), None));
+        if incident.row.closed.is_none() {
+            step.effects.push(incident.note(now, "resolved", format!("all its problems are over{flapped}"), None));
+        }
         step.touched.insert(no);
         step.effects.push(Effect::Publish);
         self.page_told(no, super::record::PageKind::Resolved, now, step);

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Desk, DeskStep};
+use super::{Desk, DeskStep, facts::in_full};
 use crate::domain::{
     changed,
     event::{Answer, Effect, Severity},
     ids::{IncidentNo, PageId},
     oncall::Destination,
+    page::{NAMES_TOLD, PageFacts},
     proof::Proof,
-    record::{Delivery, IncidentRow, IncidentState, Page, PageFacts, PageKind, Row},
+    record::{Delivery, IncidentRow, IncidentState, Page, PageKind, Row},
     time::Timestamp,
 };
-
-/// Host names listed in a page; more are counted.
-const NAMES_LISTED: usize = 20;
 
 impl Desk {
     /// Tells everybody who is to know now: who was told before hears that it goes on.
@@ -76,20 +74,16 @@ impl Desk {
         now: Timestamp,
         step: &mut DeskStep,
     ) {
+        let facts = self.facts(no, kind, &destination);
         let Destination { receiver, to, person } = destination;
         let details = self.details(no);
         let names = self.host_names(no);
-        let (site, redundancy) = (self.site_of(no), self.redundancy_left(no).join("; "));
-        let priority = self.priority(no);
         let Some(incident) = self.incidents.get_mut(&no) else { return };
         self.last_page += 1;
         let id = PageId(self.last_page);
         let n =
             1 + incident.pages.values().filter(|page| page.receiver == receiver).map(|page| page.n).max().unwrap_or(0);
         let row = &incident.row;
-        let named = |page: &Page| page.person.clone().unwrap_or_else(|| page.receiver.clone());
-        let mut paged: BTreeSet<String> = incident.pages.values().map(named).collect();
-        paged.insert(person.clone().unwrap_or_else(|| receiver.clone()));
         let page = Page {
             id,
             message_id: format!("{}-{n}-{receiver}", row.id),
@@ -112,14 +106,7 @@ impl Desk {
             act: None,
             delivery: Delivery::Queued,
             proof: Proof::default(),
-            facts: PageFacts {
-                site,
-                hosts: names.len(),
-                redundancy,
-                priority,
-                acknowledged_by: row.acknowledged_by.clone(),
-                paged: paged.into_iter().collect(),
-            },
+            facts,
         };
         incident.pages.insert(id, page.clone());
         step.touched.insert(no);
@@ -167,12 +154,11 @@ impl Desk {
 
     fn details(&self, no: IncidentNo) -> String {
         let problems = self.problems.values().filter(|problem| problem.row.incident == Some(no));
-        let mut lines: Vec<String> =
-            problems.map(|problem| format!("{}: {}", problem.row.summary, problem.row.evidence)).collect();
+        let mut lines: Vec<String> = problems.map(|problem| in_full(&problem.row)).collect();
         let names = self.host_names(no);
         if names.len() > 1 {
-            let more = names.len().saturating_sub(NAMES_LISTED);
-            let listed: Vec<&str> = names.iter().take(NAMES_LISTED).map(String::as_str).collect();
+            let more = names.len().saturating_sub(NAMES_TOLD);
+            let listed: Vec<&str> = names.iter().take(NAMES_TOLD).map(String::as_str).collect();
             let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
             lines.push(format!("hosts: {}{tail}", listed.join(", ")));
         }
@@ -190,7 +176,7 @@ impl Desk {
     }
 
     /// The one site at which all hosts of an incident stand, if they do; a host's own word does not count.
-    fn site_of(&self, no: IncidentNo) -> String {
+    pub(super) fn site_of(&self, no: IncidentNo) -> String {
         let hosts = self.hosts_of(no).into_iter().filter_map(|host| self.fleet.get(host));
         let sites: BTreeSet<&str> = hosts.map(|member| member.site.as_deref().unwrap_or_default()).collect();
         if sites.len() == 1 { sites.first().copied().unwrap_or_default().to_owned() } else { String::new() }

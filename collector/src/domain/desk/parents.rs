@@ -65,7 +65,7 @@ impl Family {
     }
 
     /// Everything behind a device, however far.
-    fn behind(&self, device: HostNo) -> BTreeSet<HostNo> {
+    pub(super) fn behind(&self, device: HostNo) -> BTreeSet<HostNo> {
         let (mut all, mut next) = (BTreeSet::new(), vec![device]);
         while let Some(parent) = next.pop() {
             for child in self.children.get(&parent).into_iter().flatten() {

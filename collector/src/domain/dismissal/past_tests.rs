@@ -33,6 +33,7 @@ fn past(no: i64, since: &str, lasted_ms: i64) -> Past {
         since,
         opened: since,
         resolved: Some(since.plus_ms(lasted_ms)),
+        closed: None,
         acknowledged_by: None,
         acknowledged_until: None,
         page_at: since,

@@ -10,13 +10,14 @@ pub mod plan;
 pub mod policy;
 pub mod rotation;
 pub mod route;
+pub mod runbook;
 pub mod swap;
 pub mod test_page;
 pub mod turns;
 
 use std::collections::BTreeMap;
 
-use self::{policy::Policy, rotation::Rotation, route::RouteRule};
+use self::{policy::Policy, rotation::Rotation, route::RouteRule, runbook::Runbook};
 use super::{event::Severity, heartbeat::schedule::Schedule, redundancy::Group};
 
 /// A way to reach a person.
@@ -81,6 +82,8 @@ pub struct Roster {
     pub groups: Vec<Group>,
     /// Whether each change of what flaps is told, instead of once that it flaps and once how that ended.
     pub tells_each_change: bool,
+    /// Runbooks, in order.
+    pub runbooks: Vec<Runbook>,
 }
 
 impl Roster {

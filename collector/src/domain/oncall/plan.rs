@@ -6,7 +6,7 @@ use super::{
     policy::{Policy, Step, Target},
     route::About,
 };
-use crate::domain::time::Timestamp;
+use crate::domain::{page::Next, record::Escalation, time::Timestamp};
 
 /// What routes come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,6 +119,26 @@ impl Roster {
             }
         }
         all
+    }
+
+    /// Whom the next step of a policy calls, and when. A step that has nobody is not waited for.
+    #[must_use]
+    pub fn next_step(&self, next: &Escalation, exceptions: &Exceptions) -> Option<Next> {
+        let policy = self.policies.get(&next.policy)?;
+        let (mut step, mut round, mut at) = (next.step, next.round, next.due);
+        loop {
+            let called = policy.steps.get(step)?.targets.iter().filter_map(|target| match target {
+                Target::Receiver(name) => Some(name.clone()),
+                _ => self.person_of(target, at, exceptions),
+            });
+            let who = called.collect::<Vec<_>>().join(", ");
+            if !who.is_empty() {
+                return Some(Next { who, at });
+            }
+            let (after, again, wait_ms) = policy.after(step, round)?;
+            at = if again > round { at.plus_ms(wait_ms) } else { at };
+            (step, round) = (after, again);
+        }
     }
 
     /// The person that a target is at an instant; none for a receiver, or where nobody is on call.

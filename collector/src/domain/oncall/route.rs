@@ -42,17 +42,28 @@ pub struct About<'a> {
     pub priority: Priority,
 }
 
+impl About<'_> {
+    /// Whether it is meant; by an empty scope everything is.
+    #[must_use]
+    pub fn fits(&self, scope: &Scope) -> bool {
+        self.fits_hosts(scope) && scope.fits_what(&self.what)
+    }
+
+    fn fits_hosts(&self, scope: &Scope) -> bool {
+        match self.hosts.as_slice() {
+            _ if scope.is_empty() => true,
+            [] => scope.fits_no_host(),
+            hosts => hosts.iter().any(|host| scope.fits_host(host)),
+        }
+    }
+}
+
 impl RouteRule {
     /// Why it does not fit, or nothing when it does.
     #[must_use]
     pub fn misfit(&self, about: &About<'_>, now: Timestamp) -> Option<&'static str> {
-        let hosts = match about.hosts.as_slice() {
-            _ if self.scope.is_empty() => true,
-            [] => self.scope.fits_no_host(),
-            hosts => hosts.iter().any(|host| self.scope.fits_host(host)),
-        };
         let checks = [
-            (hosts, "it is about other hosts"),
+            (about.fits_hosts(&self.scope), "it is about other hosts"),
             (self.scope.fits_what(&about.what), "it is about something else"),
             (about.severity >= self.least, "it is not bad enough"),
             (self.urgent.is_none_or(|urgent| about.priority <= urgent), "it is not urgent enough"),

@@ -150,3 +150,14 @@ async fn details_of_incidents_are_forgotten_after_thirteen_months_and_numbers_go
     };
     assert_eq!((left("incident"), left("incident_event"), left("page"), left("attempt")), (3, 2, 3, 0));
 }
+
+#[tokio::test]
+async fn incidents_that_are_over_are_remembered_for_thirteen_months_the_latest_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let over = |no: i64, days_ago: i64| incident(no, IncidentState::Resolved, Some(-days_ago * DAY_MS));
+    let rows = vec![over(1, 397), over(2, 395), over(3, 30), over(4, 0), incident(5, IncidentState::Open, None)];
+    store.commit(rows).await.unwrap();
+    let past: Vec<i64> = store.load().await.unwrap().past.iter().map(|row| row.no.0).collect();
+    assert_eq!(past, [4, 3, 2]);
+}

@@ -16,6 +16,7 @@ pub(super) fn incident(no: i64, state: IncidentState, resolved: Option<i64>) -> 
         since: at(0),
         opened: at(1),
         resolved: resolved.map(at),
+        closed: None,
         acknowledged_by: None,
         acknowledged_until: None,
         page_at: at(30_000),

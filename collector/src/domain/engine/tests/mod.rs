@@ -22,6 +22,7 @@ mod declared;
 mod desk;
 mod devices;
 mod dismissals;
+mod facts;
 mod flapping;
 mod handoffs;
 mod heartbeats;

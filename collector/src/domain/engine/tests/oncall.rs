@@ -12,7 +12,7 @@ use crate::domain::{
     },
 };
 
-const MINUTE: i64 = 60_000;
+pub(super) const MINUTE: i64 = 60_000;
 
 fn contact(receiver: &str, after_ms: i64) -> Contact {
     Contact { receiver: receiver.into(), to: None, after_ms }
@@ -66,7 +66,7 @@ pub(super) fn roster() -> Roster {
     }
 }
 
-fn at(text: &str) -> i64 {
+pub(super) fn at(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
 }
 
@@ -79,7 +79,7 @@ impl Fleet {
     }
 
     /// Every page is taken as soon as it is sent, but those through these receivers.
-    fn take_all_but(&mut self, refused: &[&str], until_ms: i64) {
+    pub(super) fn take_all_but(&mut self, refused: &[&str], until_ms: i64) {
         let mut seen = 0;
         for minute in 1.. {
             self.until((minute * MINUTE).min(until_ms));

@@ -29,7 +29,7 @@ use crate::domain::{
 pub const KEY_FILE: &str = "links.key";
 const KEY_BYTES: usize = 32;
 /// A link works for so long after its page was decided, in milliseconds: a night and the morning after it.
-const WORKS_MS: i64 = 24 * 3_600_000;
+pub const WORKS_MS: i64 = 24 * 3_600_000;
 /// Signs only this purpose.
 const PURPOSE: &str = "muster act 1";
 /// And only this one: that a test page came.

@@ -6,6 +6,7 @@
 mod agent;
 mod alertmanager;
 mod alerts;
+mod answers;
 mod bad_input;
 mod browser;
 mod captured;

@@ -12,6 +12,7 @@ pub mod http;
 #[path = "../src/measure/mod.rs"]
 pub mod measure;
 pub mod network;
+pub mod ntfy;
 pub mod process;
 pub mod raw;
 pub mod servers;

@@ -10,7 +10,7 @@ use super::{
 use crate::notify::{
     alertmanager_webhook::AlertmanagerWebhookConfig,
     guard::{Guard, SecretUrl, Url},
-    ntfy::NtfyConfig,
+    ntfy::{NtfyConfig, Replies, is_topic},
     pagerduty::{self, PagerdutyConfig},
     receiver::ReceiverKind,
     script::{self, ScriptConfig},
@@ -41,9 +41,26 @@ pub(super) fn ntfy(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {
     let parts = url(section, &guard)
         .and_then(|url| NtfyConfig::parts(&url).map_err(|expected| section.wrong("url", expected)).ok());
     let token = token(section);
+    let replies = replies(section);
     let ca = ca(section);
     let (server, topic) = parts?;
-    Some(ReceiverKind::Ntfy(NtfyConfig { server, topic, token: token.ok()?, ca, guard }))
+    if replies.as_ref().is_some_and(|replies| replies.topic == topic.expose()) {
+        section.wrong("reply_topic", "another topic than that of url: who reads pages must not be sent the answers");
+    }
+    Some(ReceiverKind::Ntfy(NtfyConfig { server, topic, token: token.ok()?, replies, ca, guard }))
+}
+
+/// `reply_topic` and `reply_token_file`: where buttons answer to.
+fn replies(section: &mut Section<'_, '_>) -> Option<Replies> {
+    const TOPIC: &str = "a topic on the same server, of letters, digits, - and _";
+    let topic =
+        section.text("reply_topic", TOPIC, |text| if is_topic(text) { Ok(text.to_owned()) } else { Err(TOPIC.into()) });
+    let token = section.secret_file("reply_token_file", "reply_token");
+    let token = token.and_then(|token| one_word(section, "reply_token_file", token));
+    if topic.is_none() && token.is_some() {
+        section.wrong("reply_topic", format!("{TOPIC}, beside reply_token_file"));
+    }
+    topic.map(|topic| Replies { topic, token })
 }
 
 pub(super) fn slack(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {

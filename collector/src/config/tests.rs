@@ -43,6 +43,7 @@ fn example_switched_on(folder: &Path) -> String {
         ("mail.password", "hunter2\n"),
         ("pagerduty.key", "abcdef0123456789abcdef0123456789\n"),
         ("phone.token", "tk_hunter2"),
+        ("phone-reply.token", "tk_hunter2"),
         ("slack.url", "https://hooks.slack.com/services/T0/B0/hunter2"),
         ("slack.token", "xoxb-hunter2"),
         ("teams.url", "https://prod.westeurope.logic.azure.com/workflows/1/invoke?sig=hunter2"),

@@ -274,6 +274,9 @@ pub enum Verdict {
     CannotTell(String),
 }
 
+/// Services through which people may answer, as [`Principal::via`] names them.
+const SERVICES: [&str; 2] = ["ntfy", "PagerDuty"];
+
 /// Who commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
@@ -283,6 +286,15 @@ pub struct Principal {
     pub via: String,
     /// The address it came from, if any.
     pub address: Option<IpAddr>,
+}
+
+impl Principal {
+    /// Through which service of others they speak, in words behind their name: ` (ntfy)`. Our own doors are not named.
+    #[must_use]
+    pub fn through(&self) -> String {
+        let is_service = SERVICES.contains(&self.via.as_str());
+        if is_service { format!(" ({})", self.via) } else { String::new() }
+    }
 }
 
 /// A command that changes what the engine owns. Who may give it is settled before.
@@ -331,6 +343,15 @@ pub enum Command {
         for_ms: Option<i64>,
         /// What they say.
         note: String,
+    },
+    /// The button of a page was pressed: whom the page was for has it. What was heard before changes nothing.
+    Answer {
+        /// Which incident.
+        incident: IncidentNo,
+        /// Which page.
+        page: PageId,
+        /// When, by the clock of the service that carries the answer: the same each time it is heard.
+        at: Timestamp,
     },
     /// Close by hand.
     Resolve {

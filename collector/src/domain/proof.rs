@@ -26,6 +26,8 @@ pub struct Proof {
     pub delivered: Option<Timestamp>,
     /// How it put that.
     pub receipt: Option<String>,
+    /// When its button was pressed last, by the clock of the service that carried the answer.
+    pub answered: Option<Timestamp>,
 }
 
 impl Page {

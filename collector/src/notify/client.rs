@@ -99,8 +99,7 @@ pub(super) fn build(
 pub(super) async fn send(request: reqwest::RequestBuilder) -> Result<Answer, String> {
     let mut response = request.send().await.map_err(|error| in_words(&error))?;
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|text| retry_after_from(text, crate::clock::wall()));
+    let retry_after = retry_after_of(response.headers());
     let mut body = Vec::new();
     while body.len() < ANSWER_BYTES {
         match response.chunk().await {
@@ -115,6 +114,12 @@ pub(super) async fn send(request: reqwest::RequestBuilder) -> Result<Answer, Str
 /// A body.
 pub(super) fn json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("texts and numbers always have a JSON form")
+}
+
+/// How long a service asks to be left alone: `Retry-After`, or `RateLimit-Reset` where only that is said.
+pub(super) fn retry_after_of(headers: &http::HeaderMap) -> Option<Duration> {
+    let asked = headers.get(http::header::RETRY_AFTER).or_else(|| headers.get("ratelimit-reset"));
+    asked.and_then(|value| value.to_str().ok()).and_then(|text| retry_after_from(text, crate::clock::wall()))
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds or a date.
@@ -132,7 +137,7 @@ pub fn retry_after_from(text: &str, now: crate::domain::time::Timestamp) -> Opti
 }
 
 /// An error with its causes, without the URL.
-fn in_words(error: &reqwest::Error) -> String {
+pub(super) fn in_words(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
     }

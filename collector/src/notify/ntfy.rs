@@ -3,11 +3,14 @@
 //! Messages are published as JSON to the server's root, because headers would carry nothing but ASCII. ntfy drops no
 //! repeats: a message that was taken and whose answer was lost comes twice.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
     client::{self, ClientError},
     guard::{Guard, Url},
+    ntfy_replies::topic_url,
     receiver::{Messenger, Sent},
     secret::Secret,
     template::Words,
@@ -33,10 +36,21 @@ pub struct NtfyConfig {
     pub topic: Secret,
     /// An access token: `token_file`; default: none.
     pub token: Option<Secret>,
+    /// Where buttons of messages answer to; default: a button opens the page's link.
+    pub replies: Option<Replies>,
     /// Certificates (PEM) to trust instead of the system's: `ca_file`.
     pub ca: Option<Vec<u8>>,
     /// Addresses that may be posted to: `allow`.
     pub guard: Guard,
+}
+
+/// Where buttons answer to.
+#[derive(Debug, Clone)]
+pub struct Replies {
+    /// A topic on the same server: `reply_topic`.
+    pub topic: String,
+    /// An access token with which telephones write to it: `reply_token_file`; it stands in each message. Default: none.
+    pub token: Option<Secret>,
 }
 
 impl NtfyConfig {
@@ -69,6 +83,26 @@ struct Message<'a> {
     priority: u8,
     tags: [&'static str; 2],
     click: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    actions: Vec<Button>,
+}
+
+/// A button (<https://docs.ntfy.sh/publish/#action-buttons>).
+#[derive(Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+enum Button {
+    /// Opens an address.
+    View { label: &'static str, url: String },
+    /// Asks an address, and takes the message away when that was answered.
+    Http {
+        label: &'static str,
+        url: String,
+        method: &'static str,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<&'static str, String>,
+        body: String,
+        clear: bool,
+    },
 }
 
 /// A topic.
@@ -98,8 +132,30 @@ impl Ntfy {
             priority: priority(page),
             tags: [text::symbol(page), page.severity.word()],
             click: self.words.url(page),
+            actions: self.take(page).into_iter().chain(runbook(page)).collect(),
         }
     }
+
+    /// The button by which the page's person takes it.
+    fn take(&self, page: &Page) -> Option<Button> {
+        const LABEL: &str = "I have it";
+        let Some(replies) = &self.config.replies else {
+            return self.words.act_url(page).map(|url| Button::View { label: LABEL, url });
+        };
+        let token = |token: &Secret| ("Authorization", format!("Bearer {}", token.expose()));
+        Some(Button::Http {
+            label: LABEL,
+            url: topic_url(&self.config.server, &replies.topic).to_string(),
+            method: "POST",
+            headers: replies.token.iter().map(token).collect(),
+            body: page.act.as_deref()?.rsplit('/').next()?.to_owned(),
+            clear: true,
+        })
+    }
+}
+
+fn runbook(page: &Page) -> Option<Button> {
+    page.facts.runbook.clone().map(|url| Button::View { label: "Runbook", url })
 }
 
 impl Messenger for Ntfy {
@@ -143,7 +199,10 @@ fn priority(page: &Page) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::domain::page::PageFacts;
     use crate::notify::{
         outbox::tests::words,
         sink::{Do, Sink, check_trouble_is_tried_again, life, word},
@@ -154,7 +213,38 @@ mod tests {
     fn topic(sink: &Sink) -> Ntfy {
         let (server, topic) = NtfyConfig::parts(&sink.url("/on-call")).unwrap();
         let token = Some(Secret::new("tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2"));
-        Ntfy::new("phone", NtfyConfig { server, topic, token, ca: None, guard: Guard::default() }, words()).unwrap()
+        let config = NtfyConfig { server, topic, token, replies: None, ca: None, guard: Guard::default() };
+        Ntfy::new("phone", config, words()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn buttons_take_it_by_the_reply_topic_and_open_the_runbook() {
+        let sink = Sink::start(&[], TAKEN).await;
+        let (server, topic) = NtfyConfig::parts(&sink.url("/push/on-call")).unwrap();
+        let replies = |token: Option<&str>| Some(Replies { topic: "replies".into(), token: token.map(Secret::new) });
+        let config = NtfyConfig { server, topic, token: None, replies: None, ca: None, guard: Guard::default() };
+        let [page, ..] = life();
+        let facts = PageFacts { runbook: Some("https://wiki.example.org/down".into()), ..page.facts.clone() };
+        let page = Page { act: Some("/act/Zm9v.YmFy".into()), facts, ..page };
+        for replies in [None, replies(None), replies(Some("tk_write"))] {
+            let phone = Ntfy::new("phone", NtfyConfig { replies, ..config.clone() }, words()).unwrap();
+            assert_eq!(word(&phone.send(&page).await), "accepted");
+            // Without a link of its own there is nothing to take.
+            assert_eq!(word(&phone.send(&Page { act: None, ..page.clone() }).await), "accepted");
+        }
+        let runbook = json!({ "action": "view", "label": "Runbook", "url": "https://wiki.example.org/down" });
+        let http = json!({
+            "action": "http", "label": "I have it", "url": sink.url("/push/replies").to_string(), "method": "POST",
+            "body": "Zm9v.YmFy", "clear": true,
+        });
+        let mut with_token = http.clone();
+        with_token["headers"] = json!({ "Authorization": "Bearer tk_write" });
+        let link = "https://muster.example.org/act/Zm9v.YmFy";
+        let view = json!({ "action": "view", "label": "I have it", "url": link });
+        let said: Vec<Value> = sink.heard().iter().map(|request| request.json()["actions"].clone()).collect();
+        let none = json!([runbook]);
+        let expected = [view, http, with_token].map(|take| [json!([take, runbook]), none.clone()]);
+        assert_eq!(said, expected.concat());
     }
 
     #[tokio::test]

@@ -22,8 +22,10 @@ use super::{
     alertmanager_webhook::AlertmanagerWebhook,
     client::{ClientError, RETRY_AFTER_MOST},
     email::{Email, EmailError},
+    hearing::Ear,
     metrics::NotifyMetrics,
     ntfy::Ntfy,
+    ntfy_replies,
     pagerduty::Pagerduty,
     queue::{Lane, Pushed, Queue},
     receiver::{Messenger, ReceiverConfig, ReceiverKind, Sent},
@@ -174,7 +176,10 @@ impl Opening<'_> {
             ReceiverKind::Webhook(config) => self.open(name, Webhook::new(name, config, words)?),
             ReceiverKind::Email(config) => self.open(name, Email::new(name, config, words)?),
             ReceiverKind::Pagerduty(config) => self.open(name, Pagerduty::new(name, config, words)?),
-            ReceiverKind::Ntfy(config) => self.open(name, Ntfy::new(name, config, words)?),
+            ReceiverKind::Ntfy(config) => {
+                ntfy_replies::Listener::start(&config, self.ear(name), &mut self.tasks)?;
+                self.open(name, Ntfy::new(name, config, words)?);
+            }
             ReceiverKind::Slack(config) => self.open(name, Slack::new(name, config, words)?),
             ReceiverKind::Teams(config) => self.open(name, Teams::new(name, config, words)?),
             ReceiverKind::Twilio(config) => self.open(name, Twilio::new(name, config, words)?),
@@ -195,6 +200,18 @@ impl Opening<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a task needs that listens to a receiver's service.
+    fn ear(&self, name: &str) -> Ear {
+        let setup = self.setup;
+        Ear {
+            receiver: name.to_owned(),
+            mailbox: setup.mailbox.clone(),
+            clock: setup.clock.clone(),
+            links: setup.links.clone(),
+            stopped: self.stopped.clone(),
+        }
     }
 
     fn open<M: Messenger>(&mut self, name: &str, messenger: M) {

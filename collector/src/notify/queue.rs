@@ -58,7 +58,7 @@ impl Default for Patience {
 
 impl Patience {
     /// The wait after `failures` failures (at least one), spread by a fifth around its middle; `jitter` is 0-1.
-    fn wait_ms(&self, failures: u32, jitter: f64) -> i64 {
+    pub(super) fn wait_ms(&self, failures: u32, jitter: f64) -> i64 {
         let at = (failures.max(1) as usize - 1).min(self.backoff.len() - 1);
         (self.backoff[at].as_millis() as f64 * (0.8 + 0.4 * jitter)) as i64
     }

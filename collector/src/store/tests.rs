@@ -165,8 +165,7 @@ fn audit(what: &str) -> AuditRow {
 }
 
 async fn loaded(store: &Store) -> String {
-    let loaded = store.load().await.unwrap();
-    format!("{:?}", Loaded { last_ran: None, ..loaded })
+    format!("{:?}", Loaded { last_ran: None, ..store.load().await.unwrap() })
 }
 
 /// Fails the next commits of a file with the errors in its list.

@@ -17,6 +17,24 @@ fn file(folder: &tempfile::TempDir, name: &str, content: &str) -> PathBuf {
 }
 
 #[test]
+fn ntfys_buttons_answer_to_a_topic_of_their_own() {
+    let ntfy = |more: &str| {
+        format!("[[receiver]]\nname = \"a\"\nkind = \"ntfy\"\nurl = \"https://ntfy.example.org/push/x\"\n{more}\n")
+    };
+    for (more, expected) in [
+        ("reply_topic = \"x\"", "receiver[1].reply_topic: expected another topic than that of url"),
+        ("reply_topic = \"a/b\"", ":5: receiver[1].reply_topic = \"a/b\": expected a topic on the same server"),
+        ("reply_token = \"hunter2\"", "receiver[1].reply_topic: expected a topic on the same server"),
+    ] {
+        let said = mistakes(&ntfy(more));
+        assert!(said.len() == 1 && said[0].contains(expected) && !said[0].contains("hunter2"), "{said:?}");
+    }
+    let config = read(&ntfy("reply_topic = \"y\"")).unwrap();
+    let ReceiverKind::Ntfy(ntfy) = &config.receivers[0].kind else { panic!("not ntfy") };
+    assert!(ntfy.replies.as_ref().is_some_and(|replies| replies.topic == "y" && replies.token.is_none()));
+}
+
+#[test]
 fn a_secret_in_the_file_itself_works_with_a_warning_that_names_key_and_remedy() {
     let key = "abcdef0123456789abcdef0123456789";
     let twilio = "account = \"AC0123456789abcdef0123456789abcdef\"\ntoken = \"hunter2\"\nfrom = \"+4930123456\"\n\

@@ -270,7 +270,7 @@ impl Desk {
         step.effects.push(Effect::Record(Row::Incident(Box::new(incident.row.clone()))));
         let until = until.map_or_else(String::new, |until| format!(" until {until}"));
         let note = if note.is_empty() { String::new() } else { format!(": {note}") };
-        let text = format!("{} has it{until}{note}", by.name);
+        let text = format!("{} has it{}{until}{note}", by.name, by.through());
         step.effects.push(incident.note(now, "acknowledged", text, Some(by.name.clone())));
         step.touched.insert(no);
         step.effects.push(Effect::Publish);

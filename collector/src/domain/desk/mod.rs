@@ -7,6 +7,7 @@ mod alerts;
 mod calls;
 mod changes;
 pub mod cut;
+mod deliveries;
 pub mod dismissals;
 mod facts;
 mod flaps;
@@ -34,13 +35,13 @@ use self::{
 use super::{
     changed::Changed,
     dismissal::Dismissal,
-    event::{Answer, Command, Effect, HostEvent, Outcome, Principal, Severity},
+    event::{Answer, Command, Effect, HostEvent, Principal, Severity},
     hold::Hold,
     host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     oncall::{Roster, absence::Exceptions},
-    record::{AttemptRow, Delivery, IncidentState, Loaded, Page, ProblemRow, Row},
+    record::{IncidentState, Loaded, Page, ProblemRow, Row},
     time::Timestamp,
 };
 
@@ -314,47 +315,6 @@ impl Desk {
             .min()
     }
 
-    /// A page was tried.
-    pub fn delivered(&mut self, id: PageId, outcome: &Outcome, now: Timestamp) -> DeskStep {
-        let mut step = DeskStep::default();
-        let (word, detail) = match outcome {
-            Outcome::Accepted { provider_id } => ("accepted", provider_id.clone().unwrap_or_default()),
-            Outcome::Retrying { error, .. } => ("retrying", error.clone()),
-            Outcome::Failed { error } => ("failed", error.clone()),
-            Outcome::Delivered { receipt } => ("delivered", receipt.clone()),
-        };
-        let attempt = |n| AttemptRow { page: id, n, at: now, outcome: word.into(), detail: detail.clone() };
-        let Some(incident) = self.incidents.values_mut().find(|incident| incident.pages.contains_key(&id)) else {
-            if let Some(page) = self.tests.get_mut(&id)
-                && page.learn(outcome, now)
-            {
-                step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
-            }
-            self.tests.retain(|_, page| page.delivery == Delivery::Queued);
-            step.effects.push(Effect::Record(Row::Attempt(attempt(now.ms()))));
-            return step;
-        };
-        let (no, n) = (incident.row.no, incident.next_attempt(id, now));
-        step.effects.push(Effect::Record(Row::Attempt(attempt(n))));
-        if let Some(page) = incident.pages.get_mut(&id)
-            && page.learn(outcome, now)
-        {
-            step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
-            let said = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-            let text = format!("{word} by {}{said}", page.receiver);
-            if !matches!(outcome, Outcome::Retrying { .. }) {
-                step.effects.push(incident.note(now, "paged", text, None));
-            }
-        }
-        if matches!(outcome, Outcome::Failed { .. }) {
-            self.not_reached(no, id, &detail, now, &mut step);
-            self.call_due(no, now, &mut step);
-        }
-        step.touched.insert(no);
-        step.effects.push(Effect::Publish);
-        step
-    }
-
     /// A person's command about an incident or a receiver.
     pub fn command(&mut self, by: &Principal, command: &Command, now: Timestamp) -> (DeskStep, Answer) {
         let mut step = DeskStep::default();
@@ -362,6 +322,7 @@ impl Desk {
             Command::Acknowledge { incident, note, for_ms } => {
                 self.acknowledge(*incident, by, note, *for_ms, now, &mut step)
             }
+            Command::Answer { incident, page, at } => self.answer(by, *incident, *page, *at, now, &mut step),
             Command::AddHold(hold) => self.add_hold(by, hold, now, &mut step),
             Command::AddOverride(asked) => self.add_override(by, asked, now, &mut step),
             Command::EndOverride(no) => self.end_override(by, *no, now, &mut step),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, device_words};
+use super::{Engine, audit::device_words};
 use crate::domain::{
     device::{
         Device,

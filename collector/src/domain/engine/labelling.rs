@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, origin};
+use super::{Engine, audit::origin};
 use crate::domain::{
     assets::{Asset, Assets},
     changed::{Changed, Kind},

@@ -200,6 +200,7 @@ fn a_page_is_followed_from_the_queue_over_the_receivers_word_to_the_person_who_t
         provider_id: Some("SM1".into()),
         delivered: Some(reached),
         receipt: Some("read".into()),
+        ..Proof::default()
     };
     assert_eq!((kept(&fleet).delivery, proof), (Delivery::Accepted, expected));
     let view = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();

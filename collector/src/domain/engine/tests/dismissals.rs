@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{
     calendar::{Recurring, Span},
     dismissal::{Asked, AskedChoice, Choice, Dismissal, past::Tally},
-    hold::{Hold, Scope, When},
+    hold::{Hold, Kind, Scope, When},
     ids::{DismissalNo, HoldNo},
     record::AuditRow,
 };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     heartbeat::{Heartbeat, HeartbeatRow, Ping, Signal, State as Job, expectation::Expectation},
-    hold::{Hold, Scope, When},
+    hold::{Hold, Kind, Scope, When},
     ids::HoldNo,
 };
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     calendar::Span,
-    hold::{Hold, Scope, When},
+    hold::{Hold, Kind, Scope, When},
     ids::HoldNo,
 };
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     calendar::Span,
-    ids::OverrideNo,
+    ids::{OverrideNo, PageId},
     oncall::{
         Contact, Person,
         policy::{Policy, Step as PolicyStep, Target},
@@ -204,6 +204,32 @@ fn who_is_not_reached_is_passed_over_at_once_and_after_a_minute_without_a_receip
         view.events.iter().filter(|event| event.kind == "escalated").map(|event| &*event.text).collect();
     assert_eq!(said[1], "bob was not reached through push-bob (410 Gone): call-bob is tried");
     assert!(said[2].contains("nobody has taken it for a minute"), "{said:?}");
+}
+
+#[test]
+fn whose_page_is_answered_has_it_and_what_is_heard_again_changes_nothing() {
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+    fleet.silent_from_now(1);
+    fleet.until(MINUTE);
+    let page = fleet.pages[0].id;
+    let answer = |fleet: &mut Fleet, page: PageId, seconds: i64| {
+        let by = Principal { name: "bob".into(), via: "ntfy".into(), address: None };
+        let at = Timestamp::from_ms(1_795_252_440_000 + seconds * 1_000);
+        let command = Command::Answer { incident: IncidentNo(1), page, at };
+        fleet.apply(Event::Operator { by, command, reply: ReplyId(1) });
+        fleet.engine.snapshot().incidents[&IncidentNo(1)].row.acknowledged_by.clone()
+    };
+    assert_eq!(answer(&mut fleet, PageId(99), 0), None, "no page of this incident");
+    assert_eq!(answer(&mut fleet, page, 0).as_deref(), Some("bob"));
+    let view = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();
+    let said = view.events.iter().find(|event| event.kind == "acknowledged").unwrap();
+    assert_eq!((said.text.as_str(), said.by.as_deref()), ("bob has it (ntfy)", Some("bob")));
+    assert_eq!(fleet.pages.last().unwrap().kind, PageKind::Acknowledged, "who was paged is told");
+    fleet.operator(Command::Acknowledge { incident: IncidentNo(1), note: String::new(), for_ms: None });
+    let told = fleet.pages.len();
+    assert_eq!(answer(&mut fleet, page, 0).as_deref(), Some("ana"), "heard again after a restart");
+    assert_eq!(fleet.pages.len(), told);
+    assert_eq!(answer(&mut fleet, page, 1).as_deref(), Some("bob"), "pressed again");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Who is paged answers where the page came, and nothing has to reach the collector from outside.
 
 use muster_tests::ntfy::Ntfy;
-use muster_tests::{Agent, Collector, Webhook, eventually, http};
+use muster_tests::{Agent, Collector, Service, Webhook, eventually, http};
 use serde_json::Value;
 
 use crate::s;
@@ -38,6 +38,34 @@ async fn press(button: &Value) {
     let token = button["headers"]["Authorization"].as_str().expect("a token for the reply topic");
     let answer = request.header("Authorization", token).send().await.expect("an answer");
     assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn who_acknowledges_in_pagerduty_has_it_and_everybody_is_told() {
+    let (hook, events) = (Webhook::start().await, Service::start(&[], (202, "{}")).await);
+    // Whatever is asked: Ana took it long after it began, by the clock of this machine.
+    let theirs = r#"{"incidents":[{"id":"Q1","status":"acknowledged","created_at":"2999-01-01T00:00:00Z","acknowledgements":
+        [{"at":"2999-01-01T00:00:01Z","acknowledger":{"id":"P1","type":"user_reference","summary":"Ana"}}]}]}"#;
+    let api = Service::start(&[503], (200, theirs)).await;
+    let pagerduty = format!(
+        "{}[[receiver]]\nname = \"pd\"\nkind = \"pagerduty\"\nrouting_key = \"0123456789abcdef0123456789abcdef\"\n\
+         url = \"{}\"\napi_token = \"u+hunter2\"\napi_url = \"{}\"\n",
+        hook.receiver(),
+        events.url("/v2/enqueue"),
+        api.url("/"),
+    );
+    let collector = Collector::start(&pagerduty).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+    agent.kill().await;
+    let taken = hook.wait("incident.acknowledged", s(30)).await;
+    assert_eq!(taken.body["data"]["acknowledged_by"], "Ana");
+    let asked = api.taken(|_| true);
+    assert!(asked[0].path.starts_with("/incidents?incident_key="), "{asked:#?}");
+    assert_eq!(asked[0].authorization.as_deref(), Some("Token token=u+hunter2"));
+    let shown = collector.cli(&["incident", "show", &taken.body["data"]["number"].to_string()]).await;
+    assert!(shown.contains("Ana has it (PagerDuty)"), "{shown}");
+    let log = collector.log();
+    assert!(!log.contains("hunter2"), "{log}");
 }
 
 #[tokio::test]

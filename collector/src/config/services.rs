@@ -12,6 +12,7 @@ use crate::notify::{
     guard::{Guard, SecretUrl, Url},
     ntfy::{NtfyConfig, Replies, is_topic},
     pagerduty::{self, PagerdutyConfig},
+    pagerduty_answers::{self, Asking},
     receiver::ReceiverKind,
     script::{self, ScriptConfig},
     secret::Secret,
@@ -32,8 +33,29 @@ pub(super) fn pagerduty(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {
         }
         good.then_some(key)
     });
+    let asking = asking(section, &guard);
     let ca = ca(section);
-    Some(ReceiverKind::Pagerduty(PagerdutyConfig { url: url?, routing_key: key?, ca, guard }))
+    Some(ReceiverKind::Pagerduty(PagerdutyConfig { url: url?, routing_key: key?, asking: asking.ok()?, ca, guard }))
+}
+
+/// `api_token_file` and `api_url`: how PagerDuty is asked who has an incident, if it is; an error where that is wrong.
+fn asking(section: &mut Section<'_, '_>, guard: &Guard) -> Result<Option<Asking>, ()> {
+    let given = section.has("api_token_file") || section.has("api_token");
+    let token = section.secret_file("api_token_file", "api_token");
+    let token = token.and_then(|token| one_word(section, "api_token_file", token));
+    let url = match section.has("api_url") {
+        true => section
+            .text("api_url", "the URL of the REST API", |text| guard.url(text).map_err(|error| error.to_string())),
+        false => {
+            section.knows("api_url");
+            guard.url(pagerduty_answers::API).ok()
+        }
+    };
+    match (url, token) {
+        (Some(url), Some(token)) => Ok(Some(Asking { url, token })),
+        (Some(_), None) if !given => Ok(None),
+        _ => Err(()),
+    }
 }
 
 pub(super) fn ntfy(section: &mut Section<'_, '_>) -> Option<ReceiverKind> {

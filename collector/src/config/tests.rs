@@ -42,6 +42,7 @@ fn example_switched_on(folder: &Path) -> String {
         ("on-call.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("mail.password", "hunter2\n"),
         ("pagerduty.key", "abcdef0123456789abcdef0123456789\n"),
+        ("pagerduty-api.token", "u+hunter2"),
         ("phone.token", "tk_hunter2"),
         ("phone-reply.token", "tk_hunter2"),
         ("slack.url", "https://hooks.slack.com/services/T0/B0/hunter2"),

@@ -312,4 +312,4 @@ fn differs(said: &BTreeMap<IncidentNo, Alert>, picture: &BTreeMap<IncidentNo, Al
 
 #[cfg(test)]
 #[path = "alertmanager_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -11,7 +11,12 @@ use tokio::{net::TcpListener, sync::mpsc};
 use super::*;
 use crate::domain::{event::Severity, record::IncidentRow};
 
-fn incident(no: i64, state: IncidentState, since: Timestamp, resolved: Option<Timestamp>) -> Arc<IncidentView> {
+pub(in crate::notify) fn incident(
+    no: i64,
+    state: IncidentState,
+    since: Timestamp,
+    resolved: Option<Timestamp>,
+) -> Arc<IncidentView> {
     let row = IncidentRow {
         no: IncidentNo(no),
         id: format!("id-{no}"),

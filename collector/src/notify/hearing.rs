@@ -3,7 +3,7 @@
 //! Not hearing for a moment loses nothing, since services are asked for what was said meanwhile. Who is deaf for longer
 //! may miss that somebody has an incident, and others are called for nothing: that is a problem of its own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
@@ -21,6 +21,10 @@ use crate::{
 
 /// So long nothing was heard before that is a problem, in milliseconds.
 const PATIENCE_MS: i64 = 60_000;
+/// Between two questions to one service at least this much time passes, in milliseconds.
+const PACE_MS: i64 = if cfg!(test) { 10 } else { 500 };
+/// Longest wait for a turn; the clock may be set meanwhile, and things to ask about come and go.
+const TURN_MS: i64 = 1_000;
 
 /// What a task that listens to one receiver's service needs.
 #[derive(Clone)]
@@ -102,6 +106,49 @@ impl Hearing {
     }
 }
 
+/// Whose turn it is to be asked about, so that a service is asked gently: about each thing in its own time, about all of
+/// them at one pace. Pure.
+#[derive(Debug)]
+pub(super) struct Rounds<K> {
+    asked: BTreeMap<K, Timestamp>,
+    last: Timestamp,
+}
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn<K> {
+    /// Ask about this.
+    Ask(K),
+    /// Nothing yet.
+    Wait(Duration),
+    /// There is nothing to ask about.
+    Nothing,
+}
+
+impl<K> Default for Rounds<K> {
+    fn default() -> Self {
+        Self { asked: BTreeMap::new(), last: Timestamp::default() }
+    }
+}
+
+impl<K: Ord + Copy> Rounds<K> {
+    /// Whose turn it is of these, each of which is asked about so often, in milliseconds. New ones come first.
+    pub(super) fn next(&mut self, every: &BTreeMap<K, i64>, now: Timestamp) -> Turn<K> {
+        self.asked.retain(|key, _| every.contains_key(key));
+        let due = |(key, every_ms): (&K, &i64)| {
+            (self.asked.get(key).map_or(Timestamp::default(), |at| at.plus_ms(*every_ms)), *key)
+        };
+        let Some((due, key)) = every.iter().map(due).min() else { return Turn::Nothing };
+        let wait_ms = due.max(self.last.plus_ms(PACE_MS)).since_ms(now);
+        if wait_ms > 0 {
+            return Turn::Wait(Duration::from_millis(wait_ms.min(TURN_MS).unsigned_abs()));
+        }
+        self.asked.insert(key, now);
+        self.last = now;
+        Turn::Ask(key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +176,27 @@ mod tests {
         assert!(is_over(hearing.heard()));
         assert_eq!(hearing.failures, 0);
         assert!(hearing.failed("refused", at(200)).is_none(), "counted anew");
+    }
+
+    #[test]
+    fn each_thing_is_asked_about_in_its_time_and_all_at_one_pace_new_ones_first() {
+        let at = |ms: i64| Timestamp::from_ms(1_795_252_440_000 + ms);
+        let mut rounds = Rounds::default();
+        assert_eq!(rounds.next(&BTreeMap::new(), at(0)), Turn::Nothing);
+        let mut every = BTreeMap::from([(1, 300), (2, 300)]);
+        assert_eq!(rounds.next(&every, at(0)), Turn::Ask(1));
+        let wait = |ms| Turn::Wait(Duration::from_millis(ms));
+        assert_eq!(rounds.next(&every, at(4)), wait(6));
+        assert_eq!(rounds.next(&every, at(10)), Turn::Ask(2));
+        assert_eq!(rounds.next(&every, at(20)), wait(280));
+        every.insert(3, 5_000);
+        assert_eq!(rounds.next(&every, at(290)), Turn::Ask(3), "a new one");
+        assert_eq!(rounds.next(&every, at(300)), Turn::Ask(1));
+        every.remove(&2);
+        assert_eq!(rounds.next(&every, at(310)), wait(290));
+        every.insert(2, 300);
+        assert_eq!(rounds.next(&every, at(311)), Turn::Ask(2), "gone and back is new");
+        every = BTreeMap::from([(3, 5_000)]);
+        assert_eq!(rounds.next(&every, at(400)), wait(1_000), "looked again, whatever the clock does");
     }
 }

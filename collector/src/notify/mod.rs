@@ -18,6 +18,7 @@ pub mod ntfy;
 mod ntfy_replies;
 pub mod outbox;
 pub mod pagerduty;
+pub mod pagerduty_answers;
 mod queue;
 pub mod receiver;
 pub mod script;

@@ -27,6 +27,7 @@ use super::{
     ntfy::Ntfy,
     ntfy_replies,
     pagerduty::Pagerduty,
+    pagerduty_answers,
     queue::{Lane, Pushed, Queue},
     receiver::{Messenger, ReceiverConfig, ReceiverKind, Sent},
     script::Script,
@@ -175,7 +176,11 @@ impl Opening<'_> {
         match receiver.kind.clone() {
             ReceiverKind::Webhook(config) => self.open(name, Webhook::new(name, config, words)?),
             ReceiverKind::Email(config) => self.open(name, Email::new(name, config, words)?),
-            ReceiverKind::Pagerduty(config) => self.open(name, Pagerduty::new(name, config, words)?),
+            ReceiverKind::Pagerduty(config) => {
+                let (ear, snapshots) = (self.ear(name), self.setup.snapshots.clone());
+                pagerduty_answers::Asker::start(&config, ear, snapshots, &mut self.tasks)?;
+                self.open(name, Pagerduty::new(name, config, words)?);
+            }
             ReceiverKind::Ntfy(config) => {
                 ntfy_replies::Listener::start(&config, self.ear(name), &mut self.tasks)?;
                 self.open(name, Ntfy::new(name, config, words)?);

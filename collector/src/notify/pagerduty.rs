@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     client::{self, ClientError},
     guard::{Guard, Url},
+    pagerduty_answers::Asking,
     receiver::{Messenger, Sent},
     secret::Secret,
     template::Words,
@@ -37,6 +38,8 @@ pub struct PagerdutyConfig {
     pub url: Url,
     /// The integration key of a service: `routing_key_file`.
     pub routing_key: Secret,
+    /// How it is asked who has an incident: `api_token_file`; default: it is not.
+    pub asking: Option<Asking>,
     /// Certificates (PEM) to trust instead of the system's: `ca_file`.
     pub ca: Option<Vec<u8>>,
     /// Addresses that may be posted to: `allow`.
@@ -165,7 +168,7 @@ fn action(kind: PageKind) -> &'static str {
 }
 
 /// The incident's key, or where that is too long its beginning and its hash.
-fn dedup_key(key: &str) -> String {
+pub(super) fn dedup_key(key: &str) -> String {
     if key.len() <= DEDUP_CHARS {
         return key.to_owned();
     }

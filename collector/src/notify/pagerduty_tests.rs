@@ -14,6 +14,7 @@ fn service(sink: &Sink) -> Pagerduty {
     let config = PagerdutyConfig {
         url: sink.url("/v2/enqueue"),
         routing_key: Secret::new(KEY),
+        asking: None,
         ca: None,
         guard: Guard::default(),
     };

@@ -106,3 +106,30 @@ async fn the_button_of_a_push_message_takes_the_incident_also_while_the_collecto
     let log = collector.log();
     assert!(!log.contains("hunter2"), "{log}");
 }
+
+#[tokio::test]
+async fn a_text_message_that_does_not_arrive_is_passed_over_for_the_next_person() {
+    // Twilio takes it, and says when asked that it did not arrive.
+    let lost = r#"{"sid":"SM0123456789abcdef0123456789abcdef","status":"undelivered","error_code":30005}"#;
+    let (hook, twilio) = (Webhook::start().await, Service::start(&[], (201, lost)).await);
+    let tables = format!(
+        "{}[[receiver]]\nname = \"sms\"\nkind = \"twilio\"\nurl = \"{}\"\naccount = \"AC0123456789abcdef0123456789abcdef\"\n\
+         token = \"hunter2\"\nfrom = \"+4930111222\"\nto = [\"+4915112345678\"]\n\
+         [[person]]\nname = \"ann\"\ncontact = [{{ receiver = \"sms\" }}]\n\
+         [[person]]\nname = \"bob\"\ncontact = [{{ receiver = \"hook\" }}]\n\
+         [[policy]]\nname = \"night\"\n[[policy.step]]\nnotify = [\"person:ann\"]\n\
+         [[policy.step]]\nafter = \"1 h\"\nnotify = [\"person:bob\"]\n[[route]]\nwhat = \"liveness/*\"\npolicy = \"night\"\n",
+        hook.receiver(),
+        twilio.url("/"),
+    );
+    let collector = Collector::start(&tables).await;
+    let mut agent = Agent::up(&collector, "fast").await;
+    agent.kill().await;
+    let told = hook.wait("incident.opened", s(30)).await;
+    assert_eq!(told.body["data"]["person"], "bob");
+    let asked = twilio.taken(|heard| heard.path.ends_with("/Messages/SM0123456789abcdef0123456789abcdef.json"));
+    assert!(!asked.is_empty(), "it was asked what became of it");
+    let shown = collector.cli(&["incident", "show", &told.body["data"]["number"].to_string()]).await;
+    assert!(shown.contains("lost by sms: undelivered, Twilio's error 30005"), "{shown}");
+    assert!(shown.contains("ann was not reached through sms"), "{shown}");
+}

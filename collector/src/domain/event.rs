@@ -1,9 +1,12 @@
 //! What happens to the engine, and what it wants done.
 
+mod outcome;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::outcome::Outcome;
 use super::{
     alert::{Alert, Tally},
     assets::Asset,
@@ -430,33 +433,6 @@ pub enum Answer {
     NotFound(String),
     /// Cannot be done; says why and the remedy.
     Refused(String),
-}
-
-/// How a delivery went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver took it.
-    Accepted {
-        /// Its own id for it, if it gave one.
-        provider_id: Option<String>,
-    },
-    /// It failed and is tried again.
-    Retrying {
-        /// What went wrong.
-        error: String,
-        /// Until when the receiver asked to be left alone, if it did.
-        not_before: Option<Timestamp>,
-    },
-    /// It is given up.
-    Failed {
-        /// What went wrong.
-        error: String,
-    },
-    /// The receiver, which took it before, tells that it reached the person.
-    Delivered {
-        /// How it puts that.
-        receipt: String,
-    },
 }
 
 /// What the engine wants done. Everything else waits until the `Record`s of its batch are durable.

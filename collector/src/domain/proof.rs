@@ -22,10 +22,14 @@ pub struct Proof {
     pub accepted: Option<Timestamp>,
     /// Its own id for it, or what else it said then.
     pub provider_id: Option<String>,
+    /// Whether it will say that the page arrived, and has not yet.
+    pub awaited: bool,
     /// When it told that the page reached the person.
     pub delivered: Option<Timestamp>,
     /// How it put that.
     pub receipt: Option<String>,
+    /// Whether others were called because it did not reach its person in time.
+    pub missed: bool,
     /// When its button was pressed last, by the clock of the service that carried the answer.
     pub answered: Option<Timestamp>,
 }
@@ -44,8 +48,13 @@ impl Page {
             Outcome::Retrying { not_before, .. } => {
                 return std::mem::replace(&mut proof.not_before, *not_before) != *not_before;
             }
-            Outcome::Failed { .. } => self.delivery = Delivery::Failed,
+            Outcome::Failed { .. } | Outcome::Lost { .. } => {
+                self.delivery = Delivery::Failed;
+                proof.awaited = false;
+            }
+            Outcome::Awaited => proof.awaited = proof.delivered.is_none(),
             Outcome::Delivered { receipt } => {
+                proof.awaited = false;
                 proof.delivered.get_or_insert(now);
                 proof.receipt = Some(receipt.clone());
             }

@@ -32,5 +32,6 @@ mod text;
 mod told;
 mod trouble;
 pub mod twilio;
+mod twilio_receipts;
 pub mod watchdog;
 pub mod webhook;

@@ -36,6 +36,7 @@ use super::{
     template::Words,
     trouble::{self, Standing},
     twilio::Twilio,
+    twilio_receipts,
     webhook::Webhook,
 };
 use crate::{
@@ -187,7 +188,11 @@ impl Opening<'_> {
             }
             ReceiverKind::Slack(config) => self.open(name, Slack::new(name, config, words)?),
             ReceiverKind::Teams(config) => self.open(name, Teams::new(name, config, words)?),
-            ReceiverKind::Twilio(config) => self.open(name, Twilio::new(name, config, words)?),
+            ReceiverKind::Twilio(config) => {
+                let (ear, snapshots) = (self.ear(name), self.setup.snapshots.clone());
+                twilio_receipts::Asker::start(&config, ear, snapshots, &mut self.tasks)?;
+                self.open(name, Twilio::new(name, config, words)?);
+            }
             ReceiverKind::Script(config) => self.open(name, Script::new(config, words)),
             ReceiverKind::AlertmanagerWebhook(config) => {
                 self.open(name, AlertmanagerWebhook::new(name, config, words)?);
@@ -350,8 +355,8 @@ impl<M: Messenger> Worker<M> {
                 tracing::error!("page {id} will not reach receiver {receiver}: {error}");
                 "failed"
             }
-            // Not what a try comes to.
-            Outcome::Delivered { .. } => "delivered",
+            // What becomes of it later is not a try's to say.
+            Outcome::Awaited | Outcome::Delivered { .. } | Outcome::Lost { .. } => "later",
         };
         self.tray.metrics.notifications.with_label_values(&[&self.tray.receiver, word]).inc();
         // The engine being gone means that we stop too; the record still says that this page is to be sent.

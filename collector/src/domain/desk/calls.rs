@@ -20,6 +20,9 @@ use crate::domain::{
 /// A page to a person that nobody has taken after this long counts as lost, in milliseconds: the next way is tried, and
 /// this one goes on being tried. As long as a receiver's trouble lasts before it is a problem of its own.
 const UNDELIVERED_MS: i64 = 60_000;
+/// A page that was taken, and of which its receiver was to say whether it arrived, counts as lost this long after that, in
+/// milliseconds: text messages arrive within seconds, and a call that is not taken ends within a minute.
+const RECEIPT_MS: i64 = 120_000;
 
 impl Incident {
     /// When the next step, contact or lost page is due.
@@ -30,16 +33,25 @@ impl Incident {
         }
         let steps = self.row.escalations.iter().map(|escalation| escalation.due);
         let calls = self.row.calls.iter().map(|call| call.due);
-        let waiting = self.undelivered().map(|page| page.decided.plus_ms(UNDELIVERED_MS));
+        let waiting = self.undelivered().map(|(_, due, _)| due);
         let held = self.held.map(|held| held.until);
         let due = steps.chain(calls).chain(waiting).min()?;
         Some(held.map_or(due, |held| due.max(held)))
     }
 
-    /// Pages to people that nobody has taken yet and nothing was done about.
-    fn undelivered(&self) -> impl Iterator<Item = &Page> {
-        let waits = |page: &&Page| page.delivery == Delivery::Queued && page.person.is_some();
-        self.pages.values().filter(waits).filter(|page| !self.passed_over.contains(&page.id))
+    /// Pages to people of which nobody knows that they arrived and nothing was done about: until when that is waited for,
+    /// and what is missing.
+    fn undelivered(&self) -> impl Iterator<Item = (PageId, Timestamp, &'static str)> {
+        let waits = |page: &&Page| page.person.is_some() && !page.proof.missed && !self.passed_over.contains(&page.id);
+        self.pages.values().filter(waits).filter_map(|page| match (page.delivery, page.proof.accepted) {
+            (Delivery::Queued, _) => {
+                Some((page.id, page.decided.plus_ms(UNDELIVERED_MS), "nobody has taken it for a minute"))
+            }
+            (Delivery::Accepted, Some(at)) if page.proof.awaited => {
+                Some((page.id, at.plus_ms(RECEIPT_MS), "it has not arrived within two minutes"))
+            }
+            _ => None,
+        })
     }
 
     /// Nobody has to be called any more.
@@ -113,10 +125,9 @@ impl Desk {
 
     fn pass_over_lost(&mut self, no: IncidentNo, now: Timestamp, step: &mut DeskStep) {
         let Some(incident) = self.incidents.get(&no) else { return };
-        let lost = incident.undelivered().filter(|page| now.since_ms(page.decided) >= UNDELIVERED_MS);
-        let lost: Vec<PageId> = lost.map(|page| page.id).collect();
-        for page in lost {
-            self.not_reached(no, page, "nobody has taken it for a minute", now, step);
+        let lost: Vec<(PageId, Timestamp, &str)> = incident.undelivered().filter(|(_, due, _)| *due <= now).collect();
+        for (page, _, why) in lost {
+            self.not_reached(no, page, why, now, step);
         }
     }
 
@@ -236,6 +247,10 @@ impl Desk {
         let (Some(person), receiver, id) = (page.person.clone(), page.receiver.clone(), page.id) else { return };
         if incident.row.state != IncidentState::Open || !incident.passed_over.insert(id) {
             return;
+        }
+        if let Some(page) = incident.pages.get_mut(&id) {
+            page.proof.missed = true;
+            step.effects.push(Effect::Record(Row::Page(Box::new(page.clone()))));
         }
         let next = incident.row.calls.iter_mut().filter(|call| call.person == person).min_by_key(|call| call.due);
         let then = match next {

@@ -116,7 +116,8 @@ fn chain(page: &Page, events: &[IncidentEventRow], web: &Web) -> Value {
     let receiver = web.context.config.receivers.iter().find(|receiver| receiver.name == page.receiver);
     json!({
         "queued": page.decided.to_string(), "not_before": time(proof.not_before), "accepted": time(proof.accepted),
-        "provider_id": proof.provider_id, "delivered": time(proof.delivered), "receipt": proof.receipt,
+        "provider_id": proof.provider_id, "awaited": proof.awaited, "delivered": time(proof.delivered),
+        "receipt": proof.receipt, "missed": proof.missed,
         "acknowledged": time(acknowledged.map(|(at, _)| at)), "acknowledged_by": acknowledged.map(|(_, who)| who),
         "tells": receiver.map(|receiver| receiver.kind.tells()),
     })

@@ -151,8 +151,8 @@ fn answers() -> Map<String, Value> {
     let chain = object(
         &["queued"],
         json!({ "queued": time, "not_before": maybe_time, "accepted": maybe_time, "provider_id": maybe_text,
-        "delivered": maybe_time, "receipt": maybe_text, "acknowledged": maybe_time, "acknowledged_by": maybe_text,
-        "tells": maybe_text }),
+        "awaited": flag, "delivered": maybe_time, "receipt": maybe_text, "missed": flag, "acknowledged": maybe_time,
+        "acknowledged_by": maybe_text, "tells": maybe_text }),
     );
     let page = object(
         &["id", "receiver", "n", "type", "decided", "delivery", "chain"],

@@ -22,6 +22,8 @@ pub(super) struct Chain {
     pub(super) delivered: Option<(When, String)>,
     /// What is not known beyond *accepted*.
     pub(super) unknown: Option<&'static str>,
+    /// Whether others were called because it did not reach its person in time.
+    pub(super) missed: bool,
     /// Who has the incident since then, and since when.
     pub(super) acknowledged: Option<(When, String)>,
 }
@@ -37,13 +39,16 @@ pub(super) fn chain(
     let is_silent = page.delivery == Delivery::Accepted && proof.delivered.is_none();
     let receiver = config.receivers.iter().find(|receiver| receiver.name == page.receiver);
     let words = receiver.map_or("its receiver is not configured any more", |receiver| receiver.kind.tells());
+    let words = if proof.awaited { "on its way; its receiver will say whether it arrives" } else { words };
+    let receipt = proof.receipt.clone().filter(|receipt| receipt != "delivered").unwrap_or_default();
     Chain {
         queued: when(page.decided),
         asked: proof.not_before.map(&when),
         accepted: proof.accepted.map(&when),
         id: proof.provider_id.clone(),
-        delivered: proof.delivered.map(|at| (when(at), proof.receipt.clone().unwrap_or_default())),
+        delivered: proof.delivered.map(|at| (when(at), receipt)),
         unknown: is_silent.then_some(words),
+        missed: proof.missed,
         acknowledged: acknowledged(page, events).map(|(at, who)| (when(at), who.to_owned())),
     }
 }

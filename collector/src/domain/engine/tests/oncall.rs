@@ -233,6 +233,56 @@ fn whose_page_is_answered_has_it_and_what_is_heard_again_changes_nothing() {
 }
 
 #[test]
+fn what_was_taken_and_did_not_arrive_is_passed_over_at_its_word_or_when_it_says_nothing_for_two_minutes() {
+    let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
+    fleet.silent_from_now(1);
+    fleet.until(MINUTE);
+    let tell = |fleet: &mut Fleet, page: usize, outcome: Outcome| {
+        let page = fleet.pages[page].id;
+        fleet.apply(Event::Delivered { page, outcome });
+    };
+    let taken = || Outcome::Accepted { provider_id: Some("SM1".into()) };
+    tell(&mut fleet, 0, taken());
+    tell(&mut fleet, 0, Outcome::Awaited);
+    tell(&mut fleet, 0, Outcome::Lost { error: "undelivered, Twilio's error 30005".into() });
+    let now = [(0, "push-bob", PageKind::Opened), (0, "call-bob", PageKind::Opened)];
+    assert_eq!(fleet.calls(), now, "his next way at once");
+    // The call rings, and nobody ever says how it ended: the next step comes two minutes after it was taken.
+    tell(&mut fleet, 1, taken());
+    tell(&mut fleet, 1, Outcome::Awaited);
+    let taken_at = fleet.now - fleet.start;
+    fleet.until(taken_at + 2 * MINUTE - 1);
+    assert_eq!(fleet.pages.len(), 2);
+    fleet.until(taken_at + 2 * MINUTE);
+    assert_eq!(fleet.pages[2].receiver, "push-boss");
+    // What arrives is not passed over, and a receiver that says nothing of arrival is believed.
+    tell(&mut fleet, 2, taken());
+    tell(&mut fleet, 2, Outcome::Awaited);
+    tell(&mut fleet, 2, Outcome::Delivered { receipt: "delivered".into() });
+    fleet.until(taken_at + 6 * MINUTE);
+    assert_eq!(fleet.pages.len(), 3, "{:?}", fleet.calls());
+    let view = fleet.engine.snapshot().incidents[&IncidentNo(1)].clone();
+    let said: Vec<&str> = view.events.iter().filter(|one| one.kind == "paged").map(|one| &*one.text).collect();
+    let lost = "lost by push-bob: undelivered, Twilio's error 30005";
+    assert_eq!(
+        said,
+        [
+            "accepted by push-bob: SM1",
+            lost,
+            "accepted by call-bob: SM1",
+            "accepted by push-boss: SM1",
+            "delivered by push-boss"
+        ]
+    );
+    let texts: Vec<&str> = view.events.iter().map(|one| &*one.text).collect();
+    let passed = "bob was not reached through call-bob (it has not arrived within two minutes): the next step of policy day-and-night is taken";
+    assert!(texts.contains(&passed), "{texts:#?}");
+    assert_eq!((view.pages[0].delivery, view.pages[0].proof.missed), (crate::domain::record::Delivery::Failed, true));
+    assert!(view.pages[2].proof.delivered.is_some() && !view.pages[2].proof.missed);
+    assert_eq!(fleet.rows.iter().filter(|row| matches!(row, Row::Attempt(_))).count(), 3, "only tries are counted");
+}
+
+#[test]
 fn a_warning_goes_to_the_chat_and_wakes_nobody_until_it_is_critical() {
     let mut fleet = Fleet::with(&[Watch::Normal], roster(), at("2026-10-20T02:00:00Z"));
     let judged = |severity| Judgement {

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use axum::{
@@ -48,6 +48,7 @@ use crate::{
 
 mod alerts;
 mod labels;
+mod links;
 mod lists;
 mod not_a_problem;
 mod pings;
@@ -63,6 +64,7 @@ pub(super) struct Stage {
     pub(super) router: Router,
     store: Store,
     now: Timestamp,
+    told: Arc<Mutex<Vec<String>>>,
     _engine: JoinSet<()>,
     directory: tempfile::TempDir,
 }
@@ -77,9 +79,12 @@ impl Stage {
         let (mailbox, mut events) = Mailbox::new();
         let mut engine = JoinSet::new();
         let answering = mailbox.clone();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let telling = Arc::clone(&told);
         engine.spawn(async move {
             while let Some(event) = events.recv().await {
-                if let Event::Operator { reply, command, .. } = event {
+                if let Event::Operator { reply, command, by } = event {
+                    telling.lock().unwrap().push(format!("{} through {}: {command:?}", by.name, by.via));
                     let answer = match command {
                         Command::Acknowledge { incident: IncidentNo(404), .. } => Answer::NotFound("no #404".into()),
                         Command::Resolve { .. } => Answer::Refused("it still holds".into()),
@@ -112,7 +117,12 @@ impl Stage {
             .route("/metrics", get(|| async { "figures" }))
             .route("/prometheus/sd", get(|| async { "[]" }))
             .route("/hosts/{host_id}/metrics", get(|| async { "figures" }));
-        Self { router: router(context, exposition), store, now, _engine: engine, directory }
+        Self { router: router(context, exposition), store, now, told, _engine: engine, directory }
+    }
+
+    /// The commands that were given, and by whom.
+    fn commands(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
     }
 
     fn plain() -> Self {

@@ -174,7 +174,7 @@ fn agreement(declared: &Declared, report: &Report) -> Agreement {
         zone: agreement.zone.clone(),
         availability: percent(figures.availability),
         verdict: verdict(figures),
-        bounds: format!("{} to {}", percent(figures.pessimistic), percent(figures.optimistic)),
+        bounds: format!("{} and {}", percent(figures.pessimistic), percent(figures.optimistic)),
         coverage: percent(figures.coverage),
         budget: format!(
             "{}{} of {}",
@@ -190,7 +190,7 @@ fn agreement(declared: &Declared, report: &Report) -> Agreement {
 }
 
 fn percent(ratio: Option<Ratio>) -> String {
-    ratio.map_or_else(|| "–".into(), |ratio| format!("{} %", ratio.percent(DECIMALS)))
+    ratio.map_or_else(|| "–".into(), |ratio| format!("{}\u{a0}%", ratio.percent(DECIMALS)))
 }
 
 fn verdict(figures: &Figures) -> Badge {

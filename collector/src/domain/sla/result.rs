@@ -2,26 +2,23 @@
 
 use serde::Serialize;
 
-use super::{Reckoning, agreement::Agreement, figures::Verdict, lattice::Bucket, target::Ratio};
+use super::{
+    Reckoning,
+    agreement::Agreement,
+    buckets::Buckets,
+    figures::{Figures, Verdict},
+    lattice::Bucket,
+    target::Ratio,
+};
 use crate::domain::calendar::Span;
 
-/// The figures of one subject in one window. Lengths are whole milliseconds; `window_ms` is the sum of the seven that follow
-/// it. Ratios are null where there is nothing to divide by.
+/// The lengths of a window and what they mean. Lengths are whole milliseconds; `window_ms` is the sum of the seven that
+/// follow it. Ratios are null where there is nothing to divide by.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Computed<'a> {
-    /// What was observed; null where nothing was.
-    pub subject: Option<&'a str>,
-    /// The agreement's name.
-    pub agreement: &'a str,
-    /// What it promises, in percent.
-    pub target: f64,
-    /// The window's first instant, RFC 3339 in UTC.
-    pub from: String,
-    /// The first instant after it.
-    pub to: String,
+pub struct Told {
     /// How long the window is.
     pub window_ms: i64,
-    /// Outside of the service hours.
+    /// Outside of the service hours, or the subject was not in service.
     pub outside_hours_ms: i64,
     /// Proven to serve.
     pub up_ms: i64,
@@ -53,18 +50,12 @@ pub struct Computed<'a> {
     pub verdict: Verdict,
 }
 
-impl<'a> Computed<'a> {
-    /// Of a reckoning.
+impl Told {
+    /// Of buckets and what they mean.
     #[must_use]
-    pub fn of(subject: Option<&'a str>, agreement: &'a Agreement, window: Span, reckoning: &Reckoning) -> Self {
-        let (buckets, figures) = (&reckoning.buckets, &reckoning.figures);
+    pub fn of(buckets: &Buckets, figures: &Figures) -> Self {
         let value = |ratio: Option<Ratio>| ratio.map(Ratio::value);
         Self {
-            subject,
-            agreement: &agreement.name,
-            target: agreement.target.percent().parse().unwrap_or_default(),
-            from: window.from.to_string(),
-            to: window.until.to_string(),
             window_ms: buckets.window_ms(),
             outside_hours_ms: buckets.ms(Bucket::OutsideHours),
             up_ms: buckets.ms(Bucket::Up),
@@ -81,6 +72,39 @@ impl<'a> Computed<'a> {
             optimistic_ratio: value(figures.optimistic),
             pessimistic_ratio: value(figures.pessimistic),
             verdict: figures.verdict,
+        }
+    }
+}
+
+/// The figures of one subject in one window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Computed<'a> {
+    /// What was observed; null where nothing was.
+    pub subject: Option<&'a str>,
+    /// The agreement's name.
+    pub agreement: &'a str,
+    /// What it promises, in percent.
+    pub target: f64,
+    /// The window's first instant, RFC 3339 in UTC.
+    pub from: String,
+    /// The first instant after it.
+    pub to: String,
+    /// Its lengths and what they mean.
+    #[serde(flatten)]
+    pub told: Told,
+}
+
+impl<'a> Computed<'a> {
+    /// Of a reckoning.
+    #[must_use]
+    pub fn of(subject: Option<&'a str>, agreement: &'a Agreement, window: Span, reckoning: &Reckoning) -> Self {
+        Self {
+            subject,
+            agreement: &agreement.name,
+            target: agreement.target.percent().parse().unwrap_or_default(),
+            from: window.from.to_string(),
+            to: window.until.to_string(),
+            told: Told::of(&reckoning.buckets, &reckoning.figures),
         }
     }
 }

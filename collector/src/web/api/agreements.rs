@@ -11,11 +11,9 @@ use super::{Answered, list as page_of};
 use crate::{
     domain::sla::{
         agreement::Agreement,
-        buckets::Buckets,
-        figures::Figures,
         outages::Means,
         report::{Declared, Line, Report},
-        result::Computed,
+        result::{Computed, Told},
         target::Ratio,
     },
     web::{Shared, problem::Problem},
@@ -31,7 +29,7 @@ pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
     let mut items = Vec::new();
     for declared in &web.context.config.agreements {
         let report = web.report(declared, None).await?;
-        items.push(item(declared, &report));
+        items.push(item(declared, &report)?);
     }
     Ok(page_of(items, None))
 }
@@ -44,14 +42,14 @@ pub(in crate::web) async fn report(
 ) -> Answered {
     let declared = web.agreement(&name)?;
     let report = web.report(declared, asked.period.as_deref()).await?;
-    let mut whole = item(declared, &report);
+    let mut whole = item(declared, &report)?;
     let subjects: Result<Vec<Value>, Problem> =
         report.lines.iter().map(|line| subject(&declared.agreement, &report, line)).collect();
     whole["subjects"] = Value::Array(subjects?);
     Ok(Json(whole))
 }
 
-fn item(declared: &Declared, report: &Report) -> Value {
+fn item(declared: &Declared, report: &Report) -> Result<Value, Problem> {
     let agreement = &declared.agreement;
     let mut item = json!({
         "name": agreement.name, "target": agreement.target.percent().parse::<f64>().unwrap_or_default(),
@@ -73,14 +71,21 @@ fn item(declared: &Declared, report: &Report) -> Value {
             "availability_ratio": value(report.at_best.availability), "verdict": report.at_best.verdict,
         },
     });
-    merge(&mut item, buckets(&report.buckets));
-    merge(&mut item, figures(&report.figures));
-    item
+    if let (Value::Object(item), Value::Object(told)) =
+        (&mut item, written(&Told::of(&report.buckets, &report.figures))?)
+    {
+        item.extend(told);
+    }
+    Ok(item)
+}
+
+fn written(figures: &impl serde::Serialize) -> Result<Value, Problem> {
+    serde_json::to_value(figures).map_err(|_| Problem::internal("the figures cannot be written"))
 }
 
 fn subject(agreement: &Agreement, report: &Report, line: &Line) -> Result<Value, Problem> {
     let computed = Computed::of(Some(&line.known.name), agreement, report.window, &line.reckoning);
-    let mut item = serde_json::to_value(computed).map_err(|_| Problem::internal("the figures cannot be written"))?;
+    let mut item = written(&computed)?;
     let outages = line.outages.iter().map(|outage| {
         json!({
             "from": outage.span.from.to_string(), "to": outage.span.until.to_string(), "open": outage.open,
@@ -99,26 +104,6 @@ fn subject(agreement: &Agreement, report: &Report, line: &Line) -> Result<Value,
     Ok(item)
 }
 
-fn buckets(buckets: &Buckets) -> Value {
-    use crate::domain::sla::lattice::Bucket;
-    json!({
-        "window_ms": buckets.window_ms(), "outside_hours_ms": buckets.ms(Bucket::OutsideHours),
-        "up_ms": buckets.ms(Bucket::Up), "down_ms": buckets.ms(Bucket::Down) + buckets.ms(Bucket::CleanStop),
-        "maintenance_ms": buckets.ms(Bucket::Maintenance), "unreachable_ms": buckets.ms(Bucket::Unreachable),
-        "collector_down_ms": buckets.ms(Bucket::CollectorDown), "unknown_ms": buckets.ms(Bucket::Unknown),
-        "clean_stop_ms": buckets.ms(Bucket::CleanStop),
-    })
-}
-
-fn figures(figures: &Figures) -> Value {
-    json!({
-        "agreed_ms": figures.agreed_ms, "served_ms": figures.served_ms,
-        "availability_ratio": value(figures.availability), "coverage_ratio": value(figures.coverage),
-        "optimistic_ratio": value(figures.optimistic), "pessimistic_ratio": value(figures.pessimistic),
-        "verdict": figures.verdict,
-    })
-}
-
 fn means(means: &Means) -> Value {
     json!({
         "outages": means.outages, "longest_ms": means.longest_ms, "mtrs_ms": means.mtrs_ms,
@@ -128,10 +113,4 @@ fn means(means: &Means) -> Value {
 
 fn value(ratio: Option<Ratio>) -> Option<f64> {
     ratio.map(Ratio::value)
-}
-
-fn merge(item: &mut Value, more: Value) {
-    if let (Value::Object(item), Value::Object(more)) = (item, more) {
-        item.extend(more);
-    }
 }

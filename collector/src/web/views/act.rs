@@ -94,6 +94,15 @@ pub(in crate::web) async fn view(Given(web): Given<Shared>, Path(text): Path<Str
     show(&page(&web, text, link, &view))
 }
 
+/// Whom a link stands for.
+pub(super) fn by_link(link: &Link, door: Door) -> Principal {
+    let address = match door {
+        Door::Tcp { peer, .. } => Some(peer.ip().to_canonical()),
+        Door::Unix { .. } => None,
+    };
+    Principal { name: link.who.clone(), via: format!("link of page {}", link.page), address }
+}
+
 /// Takes it.
 pub(in crate::web) async fn take(
     Given(web): Given<Shared>,
@@ -101,11 +110,7 @@ pub(in crate::web) async fn take(
     Path(text): Path<String>,
 ) -> Shown {
     let (link, _) = opened(&web, &text)?;
-    let address = match door {
-        Door::Tcp { peer, .. } => Some(peer.ip().to_canonical()),
-        Door::Unix { .. } => None,
-    };
-    let by = Principal { name: link.who.clone(), via: format!("link of page {}", link.page), address };
+    let by = by_link(&link, door);
     let command = Command::Acknowledge { incident: link.incident, note: String::new(), for_ms: None };
     settled(web.context.mailbox.command(by, command).await.map_err(Problem::from)?)?;
     let (link, view) = opened(&web, &text)?;

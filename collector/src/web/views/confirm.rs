@@ -7,12 +7,9 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{Shown, show};
+use super::{Shown, act::by_link, show};
 use crate::{
-    domain::{
-        event::{Command, Principal},
-        oncall::test_page::TestPageRow,
-    },
+    domain::{event::Command, oncall::test_page::TestPageRow},
     links::Link,
     web::{
         Shared, Web,
@@ -60,11 +57,7 @@ pub(in crate::web) async fn take(
     Path(text): Path<String>,
 ) -> Shown {
     let (link, _) = opened(&web, &text)?;
-    let address = match door {
-        Door::Tcp { peer, .. } => Some(peer.ip().to_canonical()),
-        Door::Unix { .. } => None,
-    };
-    let by = Principal { name: link.who.clone(), via: format!("link of page {}", link.page), address };
+    let by = by_link(&link, door);
     settled(web.context.mailbox.command(by, Command::ConfirmTest(link.page)).await.map_err(Problem::from)?)?;
     let (link, row) = opened(&web, &text)?;
     show(&page(text, link, &row))

@@ -3,9 +3,9 @@
 //! `storm [--few 500] [--many 5000] [--networks 10] [--incidents 1000]`
 //!
 //! The hosts are simulated, through the agent's real uplink, in processes of their own, each in a network namespace of
-//! its own whose cable is cut in silence (every packet dropped) and joined again after a minute; all at the same moment.
+//! its own. Their cables end at one trunk, which is cut in silence (every packet dropped) and joined again after a minute.
 //! Each fleet is cut once with hosts that say no site, and the larger one once more with a site for each network.
-//! Whoever goes through the cut is unreachable, not down: one page, one recovery.
+//! Whoever goes through the cut is unreachable, neither down nor without its agent: one page, one recovery, no warning.
 //!
 //! The receiver of the 1 000 incidents answers 429 with `Retry-After` beyond 120 in any minute; five critical ones are
 //! raised while the others wait. Needs root.
@@ -47,7 +47,7 @@ async fn measure() -> Result<()> {
     cut::report(&cuts);
     say("");
     toll.report();
-    ensure!(cuts.iter().all(cut::Found::is_good), "a cut was more than one page and one recovery");
+    ensure!(cuts.iter().all(cut::Found::is_good), "a cut was not all unreachable, one page and one recovery");
     ensure!(toll.is_good(), "a page was lost, or a critical one was late");
     Ok(())
 }

@@ -75,6 +75,10 @@ impl Desk {
         let made = Answer::Made(dismissal.no.0);
         self.dismissals.known.insert(dismissal.no, dismissal);
         if matches!(asked.choice, AskedChoice::FalseAlarm) {
+            if let Some(incident) = self.incidents.get_mut(&no).filter(|incident| incident.is_open()) {
+                // So that the last page says who closed it, and not that the trouble is over.
+                incident.row.closed = Some(format!("closed by {}, the monitor was wrong: {}", by.name, asked.reason));
+            }
             self.resolve(no, now, step);
         }
         made

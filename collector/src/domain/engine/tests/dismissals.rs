@@ -6,6 +6,7 @@ use crate::domain::{
     dismissal::{Asked, AskedChoice, Choice, Dismissal, past::Tally},
     hold::{Hold, Kind, Scope, When},
     ids::{DismissalNo, HoldNo},
+    page::Past,
     record::AuditRow,
 };
 
@@ -95,6 +96,8 @@ fn a_false_alarm_that_is_taken_back_opens_again_what_is_still_wrong() {
     fleet.until(10 * MINUTE);
     let last = fleet.pages.last().unwrap();
     assert_eq!((last.kind, last.incident, &*last.title), (PageKind::Opened, Some(IncidentNo(2)), "h1 is down"));
+    let before = last.facts.last.as_ref().map(Past::ended);
+    assert_eq!(before.as_deref(), Some("closed by ana, the monitor was wrong: the sensor lies"));
     assert_eq!(fleet.said()[0].corrects(), None);
     let versions = fleet.rows.iter().filter(|row| matches!(row, Row::Dismissal(_))).count();
     assert_eq!(versions, 2, "nothing is edited");

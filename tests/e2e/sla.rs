@@ -165,3 +165,88 @@ async fn a_host_that_was_only_cut_off_was_up_all_the_time() {
     assert_eq!((ms(&after, "down_ms"), ms(&after["means"], "outages")), (0, 0), "{after:#}");
     assert_eq!(after["availability_ratio"], json!(1.0), "{after:#}");
 }
+
+#[tokio::test]
+async fn what_people_say_afterwards_stands_beside_what_was_measured() {
+    let collector = Collector::start(AGREEMENT).await;
+    let network = Network::make().await;
+    let mut agent = Agent::up_in(&network, &collector, "fast").await;
+    // A machine that is gone: neither does it answer, nor can its own log say later that it ran.
+    network.cut().await;
+    agent.kill().await;
+    collector.host_is(&agent.host, "down", s(30)).await;
+    network.heal().await;
+    agent.run();
+    collector.host_is(&agent.host, "up", s(60)).await;
+    let measured = subject(&collector).await;
+    let outage = measured["outages"][0].clone();
+    let (from, until) = (outage["from"].as_str().expect("a time"), outage["to"].as_str().expect("a time"));
+    assert!(ms(&measured, "down_ms") > 0 && measured["agreed"].is_null(), "{measured:#}");
+
+    // A dry run names the agreements and says nothing; then it is said, and both figures are there.
+    let name = agent.name.as_str();
+    let up = ["sla", "correct", name, "--was", "up", "--from", from, "--until", until, "--reason", "a test"];
+    let dry = collector.cli(&[&up[..], &["--dry-run"]].concat()).await;
+    assert!(dry.contains("all hosts"), "{dry}");
+    assert!(subject(&collector).await["agreed"].is_null(), "a dry run changes nothing");
+    collector.cli(&[&up[..], &["--ticket", "INC7"]].concat()).await;
+    let note = ["sla", "note", name, "--at", from, "--text", "somebody pulled the plug", "--cause", "human_error"];
+    collector.cli(&[&note[..], &["--disputed"]].concat()).await;
+    let both = subject(&collector).await;
+    assert_eq!(ms(&both, "down_ms"), ms(&measured, "down_ms"), "{both:#}");
+    assert_eq!((ms(&both["agreed"], "down_ms"), &both["agreed"]["verdict"]), (0, &json!("met")), "{both:#}");
+    let told = &both["outages"][0];
+    assert_eq!((&told["category"], &told["disputed"]), (&json!("human_error"), &json!(true)), "{both:#}");
+    assert!(told["notes"][0].as_str().is_some_and(|note| note.contains("pulled the plug")), "{both:#}");
+    let text = collector.cli(&["sla", "report", "--agreement", "all hosts"]).await;
+    assert!(text.contains("With what people said afterwards: met with 100"), "{text}");
+    let view = collector.get("/service-levels/all%20hosts").await.body;
+    assert!(view.contains("Said afterwards") && view.contains("INC7") && view.contains("disputed"), "{view}");
+
+    // A window entered afterwards counts for the agreed figure alone, and not even there when it is disregarded.
+    let withdrawn = collector.cli(&["sla", "withdraw", "1", "--reason", "it was real"]).await;
+    assert!(withdrawn.contains("done"), "{withdrawn}");
+    let window = [
+        "maintenance",
+        "add",
+        "--host",
+        name,
+        "--from",
+        from,
+        "--until",
+        until,
+        "--change",
+        "CHG1",
+        "--reason",
+        "late",
+    ];
+    let entered = collector.cli(&window).await;
+    assert!(entered.contains("all hosts") && entered.contains("retroactive"), "{entered}");
+    let late = subject(&collector).await;
+    assert_eq!((ms(&late, "maintenance_ms"), ms(&late["agreed"], "down_ms")), (0, 0), "{late:#}");
+    assert!(ms(&late["agreed"], "maintenance_ms") > 0, "{late:#}");
+    collector.cli(&["sla", "disregard", "1", "--reason", "not approved"]).await;
+    assert!(subject(&collector).await["agreed"].is_null(), "both figures are the same again");
+    let again = collector.try_cli(&["sla", "disregard", "1", "--reason", "not approved"]).await;
+    assert!(again.code == 1 && again.err.contains("amendment 3"), "{}", again.all());
+
+    refuses_what_is_wrong(&collector, name).await;
+    let audit = collector.cli(&["audit"]).await;
+    assert!(audit.contains("sla.amend") && audit.contains("sla.withdraw"), "{audit}");
+}
+
+async fn refuses_what_is_wrong(collector: &Collector, name: &str) {
+    let span = |from: &'static str, until: &'static str, reason: &'static str| {
+        vec!["sla", "correct", name, "--was", "down", "--from", from, "--until", until, "--reason", reason]
+    };
+    for (words, part) in [
+        (span("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", "x"), "later than its beginning"),
+        (span("2026-01-02T00:00:00Z", "2999-01-01T00:00:00Z", "x"), "nothing is known of the future"),
+        (span("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", ""), "why"),
+        (vec!["sla", "disregard", "77", "--reason", "x"], "maintenance window 77"),
+        (vec!["sla", "withdraw", "1", "--reason", "again"], "withdrew it"),
+    ] {
+        let said = collector.try_cli(&words).await;
+        assert!(said.code == 1 && said.err.contains(part), "{part} in {}", said.all());
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 ok, 1 failed, 64 usage or configuration.
 
+mod amendments;
 mod arguments;
 mod client;
 mod commands;

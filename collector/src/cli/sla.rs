@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     CliError,
+    amendments::Amend,
     commands::{Desk, encode},
     print::{self, Column},
 };
@@ -49,6 +50,8 @@ Examples:
         #[arg(long, default_value = "text", value_parser = ["text", "csv", "json"])]
         format: String,
     },
+    #[command(flatten)]
+    Amend(Amend),
     /// Reckon uptime from a table of any origin by an agreement in a file; needs no running collector
     #[command(after_help = "\
 The table has a heading with subject, start, end and state, in any order; other columns are passed over. Times are
@@ -99,10 +102,12 @@ const AGREEMENTS: [Column; 7] = [
     ("budget left s", "budget_left"),
     ("proven %", "coverage"),
 ];
-const SUBJECTS: [Column; 11] = [
+const SUBJECTS: [Column; 13] = [
     ("host", "subject"),
     ("verdict", "verdict"),
     ("availability %", "availability"),
+    ("amended verdict", "amended_verdict"),
+    ("amended %", "amended"),
     ("agreed s", "agreed"),
     ("down s", "down"),
     ("maintenance s", "maintenance"),
@@ -119,6 +124,7 @@ impl Desk {
     /// What the running collector is asked.
     pub(super) async fn sla(&self, task: SlaTask) -> Result<(), CliError> {
         match task {
+            SlaTask::Amend(task) => self.amend(task).await,
             SlaTask::Compute { spans, definition, from, to } => compute(&spans, &definition, &from, &to),
             SlaTask::List => {
                 let items = self.client.all("/agreements", "").await?;
@@ -168,26 +174,32 @@ fn written(report: &Value, as_csv: bool) -> Result<(), CliError> {
         said("target"),
         said("coverage"),
     ))?;
+    if !report["agreed"].is_null() {
+        let (verdict, availability) = (said("amended_verdict"), said("amended"));
+        print::line(&format!("With what people said afterwards: {verdict} with {availability} %\n"))?;
+    }
     print::table(&SUBJECTS, &Value::Array(rows))
 }
 
 /// The figures of an answer in seconds and percent, cut off.
 fn summed_up(answer: &Value) -> Value {
     let seconds = |field: &str| answer[field].as_i64().map_or(Value::Null, |ms| json!(ms.div_euclid(1000)));
-    let percent = |part: &str, whole: &str| {
-        let ratio = answer[part].as_i64().zip(answer[whole].as_i64()).and_then(|(part, whole)| Ratio::of(part, whole));
+    let percent = |of: &Value, part: &str, whole: &str| {
+        let ratio = of[part].as_i64().zip(of[whole].as_i64()).and_then(|(part, whole)| Ratio::of(part, whole));
         ratio.map_or(Value::Null, |ratio| Value::String(ratio.percent(DECIMALS)))
     };
+    let amended = &answer["agreed"];
     let to_serve = |field: &str| answer[field].as_i64().unwrap_or(0);
     let proven = to_serve("up_ms") + to_serve("down_ms");
     let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
     json!({
         "name": answer["name"], "subject": answer["subject"], "verdict": answer["verdict"], "target": answer["target"],
-        "period": answer["period"], "availability": percent("served_ms", "agreed_ms"),
+        "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
         "coverage": Ratio::of(proven, whole).map(|ratio| ratio.percent(DECIMALS)),
         "budget_left": seconds("budget_left_ms"), "agreed": seconds("agreed_ms"), "down": seconds("down_ms"),
         "maintenance": seconds("maintenance_ms"), "unreachable": seconds("unreachable_ms"),
         "collector_down": seconds("collector_down_ms"), "unknown": seconds("unknown_ms"),
+        "amended_verdict": amended["verdict"], "amended": percent(amended, "served_ms", "agreed_ms"),
         "outages": answer["means"]["outages"],
         "mtrs": answer["means"]["mtrs_ms"].as_i64().map(|ms| ms.div_euclid(1000)),
     })

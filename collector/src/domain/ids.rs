@@ -33,6 +33,10 @@ number!(
     DismissalNo
 );
 number!(
+    /// What somebody added to the record of service levels afterwards.
+    AmendmentNo
+);
+number!(
     /// That somebody else is on call for a time.
     OverrideNo
 );

@@ -4,6 +4,7 @@
 //! Each file has one thread that writes and one that reads; answers come after a commit with full sync. Nothing here
 //! decides anything: it writes rows, all or none, and gives them back as they were.
 
+mod amendments;
 mod assets;
 pub mod attempts;
 mod backup;

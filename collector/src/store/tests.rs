@@ -413,9 +413,9 @@ fn a_newer_store_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), NOW).unwrap());
     let path = directory.path().join("state.db");
-    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '15' WHERE key = 'schema_version'", []).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '16' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 15") && refused.contains("knows up to 14"), "{refused}");
+    assert!(refused.contains("has schema 16") && refused.contains("knows up to 15"), "{refused}");
     assert!(path.exists());
 }
 

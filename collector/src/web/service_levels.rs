@@ -6,7 +6,8 @@ use crate::domain::{
     hold::{Hold, Labels, Subject, confirmed_labels},
     ids::HostNo,
     sla::{
-        history::{maintenance, observations},
+        amendment::{Amended, Amendment},
+        history::{Planned, maintenance, observations},
         period::Period,
         report::{Declared, Known, Report},
     },
@@ -39,12 +40,22 @@ impl Web {
         Ok(Report::of(declared, period, window, known, now))
     }
 
+    /// Names of the agreements that one of these hosts falls under.
+    pub(super) fn agreements_of(&self, is_meant: impl Fn(&HostView) -> bool) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let meant: Vec<_> = snapshot.hosts.values().filter(|host| is_meant(host)).collect();
+        let touched = |declared: &&Declared| meant.iter().any(|host| applies(declared, host));
+        let agreements = self.context.config.agreements.iter().filter(touched);
+        agreements.map(|declared| declared.agreement.name.clone()).collect()
+    }
+
     /// The subjects of an agreement, by name. Planned work is asked for beyond the window.
     async fn known(&self, declared: &Declared, period: Span, window: Span) -> Result<Vec<Known>, Problem> {
         let (snapshot, now) = (self.snapshot(), self.now());
         let mut subjects: Vec<_> = snapshot.hosts.values().filter(|host| applies(declared, host)).collect();
         subjects.sort_by(|one, other| one.profile.name.cmp(&other.profile.name));
         let holds = self.context.store.maintenance_windows().await?;
+        let amendments = self.context.store.amendments().await?;
         let mut known = Vec::with_capacity(subjects.len());
         for slice in subjects.chunks(SLICE) {
             let hosts: Vec<HostNo> = slice.iter().map(|host| host.profile.no).collect();
@@ -57,7 +68,8 @@ impl Web {
                     id: host.profile.id,
                     name: host.profile.name.clone(),
                     observed: observations(&entries.rows, &host.observed, begun, window, now),
-                    maintenance: planned(&holds, host, period),
+                    maintenance: planned(&holds, &amendments, host, period),
+                    amended: Amended::of(&format!("host/{}", host.profile.id), &amendments, &snapshot.dismissals),
                 }
             }));
         }
@@ -71,9 +83,9 @@ fn applies(declared: &Declared, host: &HostView) -> bool {
     declared.scope.fits_host(&subject(host, &labels))
 }
 
-fn planned(holds: &[Hold], host: &HostView, period: Span) -> Vec<(Span, String)> {
+fn planned(holds: &[Hold], amendments: &[Amendment], host: &HostView, period: Span) -> Vec<Planned> {
     let labels = confirmed_labels(&host.profile);
-    maintenance(holds, &subject(host, &labels), period)
+    maintenance(holds, amendments, &subject(host, &labels), period)
 }
 
 fn subject<'a>(host: &'a HostView, labels: &'a [(String, String)]) -> Subject<'a> {

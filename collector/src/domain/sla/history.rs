@@ -1,11 +1,15 @@
 //! A host's ledger as reckonings read it: what was observed, why, and what proves it.
 
-use super::lattice::{Bucket, Stretch};
+use super::{
+    amendment::{Amendment, Says},
+    lattice::{Bucket, Stretch},
+};
 use crate::domain::{
     calendar::Span,
     event::Why,
     hold::{Hold, Kind, Subject},
     host::{Cause, ledger::OpenSpan},
+    ids::HoldNo,
     record::{Observed, SpanRow},
     time::Timestamp,
 };
@@ -77,15 +81,66 @@ pub fn observations(
     found
 }
 
-/// Planned work on a host in a window. What lay in the past when the window was entered is not planned.
+/// Planned work on a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// When.
+    pub span: Span,
+    /// By which window.
+    pub hold: HoldNo,
+    /// Its name, with the change that it belongs to.
+    pub window: String,
+    /// Why.
+    pub reason: String,
+    /// When that was said, if it was after the fact: the time before counts for the agreed figure alone.
+    pub late: Option<Timestamp>,
+    /// Why it counts for the measured figure alone, if somebody said so afterwards.
+    pub disregarded: Option<String>,
+}
+
+impl Planned {
+    /// Whether what was known in time leaves it out.
+    #[must_use]
+    pub const fn is_measured(&self) -> bool {
+        self.late.is_none()
+    }
+
+    /// Whether it is left out after all.
+    #[must_use]
+    pub const fn is_agreed(&self) -> bool {
+        self.disregarded.is_none()
+    }
+}
+
+/// Planned work on a host in a window of time. What lay in the past when it was entered is told apart.
 #[must_use]
-pub fn maintenance(holds: &[Hold], host: &Subject<'_>, window: Span) -> Vec<(Span, String)> {
+pub fn maintenance(holds: &[Hold], amendments: &[Amendment], host: &Subject<'_>, window: Span) -> Vec<Planned> {
     let covers =
         |hold: &&Hold| hold.kind == Kind::Maintenance && hold.scope.fits_what(LIVENESS) && hold.scope.fits_host(host);
-    let planned = |hold: &Hold, span: Span| Span { from: span.from.max(hold.made), ..span };
     let occurrences = |hold: &Hold| {
-        let spans = hold.within(window).into_iter().map(|span| planned(hold, span));
-        spans.filter(|span| span.from < span.until).map(|span| (span, hold.name())).collect::<Vec<_>>()
+        let disregarded = disregarded(hold.no, amendments);
+        let planned = |span: Span, late| {
+            (span.from < span.until).then(|| Planned {
+                span,
+                hold: hold.no,
+                window: hold.name(),
+                reason: hold.reason.clone(),
+                late,
+                disregarded: disregarded.clone(),
+            })
+        };
+        let halves = |span: Span| {
+            let before = Span { until: span.until.min(hold.made), ..span };
+            let after = Span { from: span.from.max(hold.made), ..span };
+            [planned(before, Some(hold.made)), planned(after, None)]
+        };
+        hold.within(window).into_iter().flat_map(halves).flatten().collect::<Vec<_>>()
     };
     holds.iter().filter(covers).flat_map(occurrences).collect()
+}
+
+/// Why a window counts for nothing, if somebody said so.
+fn disregarded(window: HoldNo, amendments: &[Amendment]) -> Option<String> {
+    let mut said = amendments.iter().filter(|one| one.holds() && one.says == Says::Disregard { window });
+    said.next_back().map(|one| format!("{} ({}, amendment {})", one.reason, one.by, one.no))
 }

@@ -5,9 +5,11 @@
 //! function of its arguments: the same spans, agreement and window give the same figures, whoever asks and when.
 //!
 //! [`history`] reads a host's ledger and its maintenance windows for that, [`period`] names stretches of a calendar,
-//! [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its subjects.
+//! [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its subjects. What
+//! people say afterwards is an [`amendment`]: laid over what was observed, and told beside it.
 
 pub mod agreement;
+pub mod amendment;
 pub mod buckets;
 pub mod figures;
 pub mod history;

@@ -2,6 +2,7 @@
 
 use super::{
     agreement::{Agreement, Policy},
+    amendment::{Category, Note},
     figures::Figures,
     history::Observation,
     lattice::{Bucket, Stretch},
@@ -19,6 +20,12 @@ pub struct Outage {
     pub cause: String,
     /// What proves it.
     pub evidence: String,
+    /// What people say of it.
+    pub notes: Vec<String>,
+    /// What kind of cause people say it had.
+    pub category: Option<Category>,
+    /// Whether the parties disagree on it.
+    pub disputed: bool,
 }
 
 /// Means of restored outages (ITIL's words), in milliseconds.
@@ -66,7 +73,17 @@ fn outage(span: Span, observed: &[Observation]) -> Outage {
         matches!(entry.stretch.bucket, Bucket::Down | Bucket::CleanStop) && entry.stretch.span.holds(span.from)
     });
     let (cause, evidence) = why.map(|entry| (entry.cause.clone(), entry.evidence.clone())).unwrap_or_default();
-    Outage { span, open: false, cause, evidence }
+    Outage { span, open: false, cause, evidence, notes: Vec::new(), category: None, disputed: false }
+}
+
+/// Adds what people say of outages: a word belongs to the one that its instant lies in, and the last one counts.
+pub fn annotate(outages: &mut [Outage], notes: &[Note]) {
+    for note in notes {
+        let Some(outage) = outages.iter_mut().find(|outage| outage.span.holds(note.at)) else { continue };
+        outage.notes.push(note.text.clone());
+        outage.category = note.cause.or(outage.category);
+        outage.disputed = note.disputed.unwrap_or(outage.disputed);
+    }
 }
 
 impl Means {

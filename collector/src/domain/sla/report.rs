@@ -3,11 +3,12 @@
 use super::{
     Reckoning,
     agreement::Agreement,
+    amendment::Amended,
     buckets::Buckets,
     figures::{Figures, Verdict},
-    history::Observation,
+    history::{Observation, Planned},
     lattice::{Bucket, Stretch},
-    outages::{Means, Outage, outages},
+    outages::{Means, Outage, annotate, outages},
     period::{Length, Period},
     reckon_within,
 };
@@ -40,11 +41,13 @@ pub struct Known {
     pub name: String,
     /// What was observed.
     pub observed: Vec<Observation>,
-    /// Planned work, and of which window.
-    pub maintenance: Vec<(Span, String)>,
+    /// Planned work.
+    pub maintenance: Vec<Planned>,
+    /// What people said of it afterwards.
+    pub amended: Amended,
 }
 
-/// A subject's part of a report.
+/// A subject's part of a report: what was measured.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// What was known.
@@ -55,6 +58,34 @@ pub struct Line {
     pub outages: Vec<Outage>,
     /// What is asked of them.
     pub means: Means,
+    /// The same with what people said afterwards, where that makes a difference.
+    pub agreed: Option<Box<Agreed>>,
+}
+
+/// What a subject comes to with what people said afterwards.
+#[derive(Debug, Clone)]
+pub struct Agreed {
+    /// What it comes to.
+    pub reckoning: Reckoning,
+    /// What counts against it.
+    pub outages: Vec<Outage>,
+    /// What is asked of them.
+    pub means: Means,
+}
+
+/// All subjects together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    /// Of all subjects together.
+    pub buckets: Buckets,
+    /// What that means. Its verdict: missed if one subject's is, met if all are.
+    pub figures: Figures,
+    /// Availability and verdict at the period's end, if nothing more happens.
+    pub at_best: Figures,
+    /// What might be missing of all subjects' agreed time in the whole period, in milliseconds.
+    pub budget_ms: i64,
+    /// What may still be missing; negative: overdrawn.
+    pub budget_left_ms: i64,
 }
 
 /// An agreement over a period.
@@ -66,16 +97,10 @@ pub struct Report {
     pub window: Span,
     /// Subjects, in the order given.
     pub lines: Vec<Line>,
-    /// Of all subjects together.
-    pub buckets: Buckets,
-    /// What that means. Its verdict: missed if one subject's is, met if all are.
-    pub figures: Figures,
-    /// Availability and verdict at the period's end, if nothing more happens.
-    pub at_best: Figures,
-    /// What may still be missing of all subjects' agreed time in the whole period, in milliseconds; negative: overdrawn.
-    pub budget_left_ms: i64,
-    /// What might be missing in the whole period.
-    pub budget_ms: i64,
+    /// What was measured of all of them.
+    pub total: Total,
+    /// The same with what people said afterwards, where that makes a difference to one of them.
+    pub agreed: Option<Total>,
 }
 
 impl Report {
@@ -83,39 +108,107 @@ impl Report {
     #[must_use]
     pub fn of(declared: &Declared, period: Period, window: Span, subjects: Vec<Known>, now: Timestamp) -> Self {
         let agreement = &declared.agreement;
-        let (closed, closed_later) = (agreement.closed(window), agreement.closed(period.span));
-        let mut report = Self {
-            window,
-            lines: Vec::with_capacity(subjects.len()),
-            buckets: Buckets::default(),
-            figures: Figures::of(&Buckets::default(), agreement),
-            at_best: Figures::of(&Buckets::default(), agreement),
-            budget_left_ms: 0,
-            budget_ms: 0,
-            period,
-        };
-        let mut whole = Buckets::default();
-        let (mut verdicts, mut later) = (Vec::new(), Vec::new());
+        let over = Over { agreement, window, closed: agreement.closed(window), now };
+        let whole = Over { window: period.span, closed: agreement.closed(period.span), ..over.clone() };
+        let mut lines = Vec::with_capacity(subjects.len());
+        let (mut measured, mut agreed) = (Sums::default(), Sums::default());
         for known in subjects {
-            let mut rows: Vec<Stretch> = known.observed.iter().map(|entry| entry.stretch).collect();
-            let planned = known.maintenance.iter();
-            rows.extend(planned.map(|(span, _)| Stretch::new(span.from, span.until, Bucket::Maintenance)));
-            let reckoning = reckon_within(agreement, &rows, window, &closed);
-            rows.push(Stretch::new(window.until, report.period.span.until, Bucket::Up));
-            let at_best = reckon_within(agreement, &rows, report.period.span, &closed_later);
-            verdicts.extend((reckoning.figures.agreed_ms > 0).then_some(reckoning.figures.verdict));
-            later.extend((at_best.figures.agreed_ms > 0).then_some(at_best.figures.verdict));
-            report.buckets = report.buckets + reckoning.buckets;
-            whole = whole + at_best.buckets;
-            let outages = outages(agreement, &reckoning.stretches, &known.observed, now);
-            let means = Means::of(&outages, &reckoning.figures);
-            report.lines.push(Line { known, reckoning, outages, means });
+            let rows = rows(&known.observed, known.maintenance.iter().filter(|planned| planned.is_measured()));
+            let mut line = over.line(&rows, known);
+            measured.add(&line.reckoning, &whole.at_best(&rows, window.until));
+            match over.amended(&line) {
+                None => agreed.add(&line.reckoning, &whole.at_best(&rows, window.until)),
+                Some((rows, side)) => {
+                    agreed.add(&side.reckoning, &whole.at_best(&rows, window.until));
+                    line.agreed = Some(Box::new(side));
+                }
+            }
+            lines.push(line);
         }
-        report.figures = Figures { verdict: together(&verdicts), ..Figures::of(&report.buckets, agreement) };
-        report.at_best = Figures { verdict: together(&later), ..Figures::of(&whole, agreement) };
-        report.budget_ms = agreement.target.allowance_ms(report.at_best.agreed_ms);
-        report.budget_left_ms = report.budget_ms - (report.at_best.agreed_ms - report.at_best.served_ms);
-        report
+        let differs = lines.iter().any(|line| line.agreed.is_some());
+        let agreed = differs.then(|| agreed.total(agreement));
+        Self { period, window, lines, total: measured.total(agreement), agreed }
+    }
+}
+
+/// What all subjects share.
+#[derive(Clone)]
+struct Over<'a> {
+    agreement: &'a Agreement,
+    window: Span,
+    closed: Vec<Stretch>,
+    now: Timestamp,
+}
+
+impl Over<'_> {
+    fn line(&self, rows: &[Stretch], known: Known) -> Line {
+        let (reckoning, outages, means) = self.reckoned(rows, &known.observed, &known.amended);
+        Line { known, reckoning, outages, means, agreed: None }
+    }
+
+    fn reckoned(
+        &self,
+        rows: &[Stretch],
+        observed: &[Observation],
+        amended: &Amended,
+    ) -> (Reckoning, Vec<Outage>, Means) {
+        let reckoning = reckon_within(self.agreement, rows, self.window, &self.closed);
+        let mut outages = outages(self.agreement, &reckoning.stretches, observed, self.now);
+        annotate(&mut outages, &amended.notes);
+        let means = Means::of(&outages, &reckoning.figures);
+        (reckoning, outages, means)
+    }
+
+    /// What people said afterwards, if it changes what any instant counts as.
+    fn amended(&self, line: &Line) -> Option<(Vec<Stretch>, Agreed)> {
+        let Known { observed, maintenance, amended, .. } = &line.known;
+        let undone = |planned: &Planned| !planned.is_measured() || !planned.is_agreed();
+        if amended.corrections.is_empty() && !maintenance.iter().any(undone) {
+            return None;
+        }
+        let said = amended.over(observed);
+        let rows = rows(&said, maintenance.iter().filter(|planned| planned.is_agreed()));
+        let (reckoning, outages, means) = self.reckoned(&rows, &said, amended);
+        (reckoning.stretches != line.reckoning.stretches).then_some((rows, Agreed { reckoning, outages, means }))
+    }
+
+    /// The period as it ends if nothing more happens.
+    fn at_best(&self, rows: &[Stretch], now: Timestamp) -> Reckoning {
+        let to_come = Stretch::new(now, self.window.until, Bucket::Up);
+        let rows: Vec<Stretch> = rows.iter().copied().chain([to_come]).collect();
+        reckon_within(self.agreement, &rows, self.window, &self.closed)
+    }
+}
+
+fn rows<'a>(observed: &[Observation], planned: impl Iterator<Item = &'a Planned>) -> Vec<Stretch> {
+    let planned = planned.map(|planned| Stretch { span: planned.span, bucket: Bucket::Maintenance });
+    observed.iter().map(|entry| entry.stretch).chain(planned).collect()
+}
+
+/// Subjects added up.
+#[derive(Default)]
+struct Sums {
+    to_date: Buckets,
+    whole: Buckets,
+    verdicts: Vec<Verdict>,
+    later: Vec<Verdict>,
+}
+
+impl Sums {
+    fn add(&mut self, to_date: &Reckoning, whole: &Reckoning) {
+        self.to_date = self.to_date + to_date.buckets;
+        self.whole = self.whole + whole.buckets;
+        let verdict = |reckoning: &Reckoning| (reckoning.figures.agreed_ms > 0).then_some(reckoning.figures.verdict);
+        self.verdicts.extend(verdict(to_date));
+        self.later.extend(verdict(whole));
+    }
+
+    fn total(&self, agreement: &Agreement) -> Total {
+        let figures = Figures { verdict: together(&self.verdicts), ..Figures::of(&self.to_date, agreement) };
+        let at_best = Figures { verdict: together(&self.later), ..Figures::of(&self.whole, agreement) };
+        let budget_ms = agreement.target.allowance_ms(at_best.agreed_ms);
+        let budget_left_ms = budget_ms - (at_best.agreed_ms - at_best.served_ms);
+        Total { buckets: self.to_date, figures, at_best, budget_ms, budget_left_ms }
     }
 }
 

@@ -11,8 +11,9 @@ use super::{Answered, list as page_of};
 use crate::{
     domain::sla::{
         agreement::Agreement,
-        outages::Means,
-        report::{Declared, Line, Report},
+        history::Planned,
+        outages::{Means, Outage},
+        report::{Declared, Line, Report, Total},
         result::{Computed, Told},
         target::Ratio,
     },
@@ -66,17 +67,28 @@ fn item(declared: &Declared, report: &Report) -> Result<Value, Problem> {
         "from": report.window.from.to_string(), "to": report.window.until.to_string(),
         "complete": report.window == report.period.span,
         "subject_count": report.lines.len(),
-        "budget_ms": report.budget_ms, "budget_left_ms": report.budget_left_ms,
+        "agreed": report.agreed.as_ref().map(total).transpose()?,
+    });
+    extend(&mut item, total(&report.total)?);
+    Ok(item)
+}
+
+/// All subjects together.
+fn total(total: &Total) -> Result<Value, Problem> {
+    let mut item = json!({
+        "budget_ms": total.budget_ms, "budget_left_ms": total.budget_left_ms,
         "if_nothing_more_happens": {
-            "availability_ratio": value(report.at_best.availability), "verdict": report.at_best.verdict,
+            "availability_ratio": value(total.at_best.availability), "verdict": total.at_best.verdict,
         },
     });
-    if let (Value::Object(item), Value::Object(told)) =
-        (&mut item, written(&Told::of(&report.buckets, &report.figures))?)
-    {
-        item.extend(told);
-    }
+    extend(&mut item, written(&Told::of(&total.buckets, &total.figures))?);
     Ok(item)
+}
+
+fn extend(item: &mut Value, more: Value) {
+    if let (Value::Object(item), Value::Object(more)) = (item, more) {
+        item.extend(more);
+    }
 }
 
 fn written(figures: &impl serde::Serialize) -> Result<Value, Problem> {
@@ -84,24 +96,44 @@ fn written(figures: &impl serde::Serialize) -> Result<Value, Problem> {
 }
 
 fn subject(agreement: &Agreement, report: &Report, line: &Line) -> Result<Value, Problem> {
-    let computed = Computed::of(Some(&line.known.name), agreement, report.window, &line.reckoning);
-    let mut item = written(&computed)?;
-    let outages = line.outages.iter().map(|outage| {
+    let known = &line.known;
+    let mut item = written(&Computed::of(Some(&known.name), agreement, report.window, &line.reckoning))?;
+    item["outages"] = line.outages.iter().map(outage).collect();
+    item["means"] = means(&line.means);
+    item["maintenance"] = known.maintenance.iter().map(planned).collect();
+    let corrections = known.amended.corrections.iter().map(|correction| {
+        let span = correction.stretch.span;
         json!({
-            "from": outage.span.from.to_string(), "to": outage.span.until.to_string(), "open": outage.open,
-            "length_ms": outage.span.until.since_ms(outage.span.from), "cause": outage.cause,
-            "evidence": outage.evidence,
+            "from": span.from.to_string(), "to": span.until.to_string(), "state": correction.stretch.bucket.word(),
+            "source": correction.source, "reason": correction.reason, "made": correction.made.to_string(),
         })
     });
-    item["outages"] = outages.collect();
-    item["means"] = means(&line.means);
-    let windows = line
-        .known
-        .maintenance
-        .iter()
-        .map(|(span, name)| json!({ "from": span.from.to_string(), "to": span.until.to_string(), "window": name }));
-    item["maintenance"] = windows.collect();
+    item["corrections"] = corrections.collect();
+    item["agreed"] = Value::Null;
+    if let Some(agreed) = &line.agreed {
+        let mut side = written(&Told::of(&agreed.reckoning.buckets, &agreed.reckoning.figures))?;
+        side["outages"] = agreed.outages.iter().map(outage).collect();
+        side["means"] = means(&agreed.means);
+        item["agreed"] = side;
+    }
     Ok(item)
+}
+
+fn outage(outage: &Outage) -> Value {
+    json!({
+        "from": outage.span.from.to_string(), "to": outage.span.until.to_string(), "open": outage.open,
+        "length_ms": outage.span.until.since_ms(outage.span.from), "cause": outage.cause,
+        "evidence": outage.evidence, "notes": outage.notes, "category": outage.category.map(|cause| cause.word()),
+        "disputed": outage.disputed,
+    })
+}
+
+fn planned(planned: &Planned) -> Value {
+    json!({
+        "from": planned.span.from.to_string(), "to": planned.span.until.to_string(), "window": planned.window,
+        "reason": planned.reason, "entered_afterwards": planned.late.map(|at| at.to_string()),
+        "disregarded": planned.disregarded,
+    })
 }
 
 fn means(means: &Means) -> Value {

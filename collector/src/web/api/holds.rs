@@ -303,6 +303,10 @@ async fn add(web: Shared, caller: Caller, asked: NewHold, kind: Kind) -> Answere
     let mut answer = to_json(&hold, now);
     (answer["hosts"], answer["host_count"]) = (json!(hosts.iter().take(200).collect::<Vec<_>>()), json!(hosts.len()));
     answer["occurrences"] = Value::from(occurrences);
+    if kind == Kind::Maintenance {
+        answer["agreements"] = json!(web.agreements_of(|host| covers(&hold, &host.profile)));
+        answer["retroactive"] = json!(matches!(hold.when, When::Once(span) if span.from < now));
+    }
     answer["on_call"] =
         spans.iter().flat_map(|span| web.on_duty(*span)).take(SHIFTS).map(|one| on_duty_json(&one)).collect();
     answer["number"] = Value::Null;

@@ -3,6 +3,7 @@
 pub(super) mod absences;
 pub(super) mod agreements;
 pub(super) mod alerts;
+pub(super) mod amendments;
 pub(super) mod api_tokens;
 pub(super) mod backup;
 pub(super) mod calendars;

@@ -2,6 +2,7 @@
 
 mod agreements;
 mod alerts;
+mod amendments;
 mod heartbeats;
 mod holds;
 mod labels;
@@ -127,6 +128,7 @@ fn schemas() -> Value {
     all.extend(into_map(not_a_problem::answers()));
     all.extend(into_map(oncall::answers()));
     all.extend(into_map(agreements::answers()));
+    all.extend(into_map(amendments::schemas()));
     all.extend(into_map(heartbeats::answers()));
     Value::Object(all)
 }

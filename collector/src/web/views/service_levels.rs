@@ -16,8 +16,7 @@ use crate::{
             buckets::Buckets,
             figures::{Figures, Verdict},
             lattice::{Bucket, Stretch},
-            outages::Outage,
-            report::{Declared, Line, Report},
+            report::{Declared, Line, Report, Total},
             target::Ratio,
         },
         time::Timestamp,
@@ -49,6 +48,8 @@ struct Agreement {
     budget: String,
     overdrawn: bool,
     at_best: String,
+    /// With what people said afterwards: verdict, availability, budget.
+    agreed: Option<(Badge, String, String)>,
     complete: bool,
     subjects: usize,
 }
@@ -59,6 +60,8 @@ struct Subject {
     path: String,
     availability: String,
     verdict: Badge,
+    /// With what people said afterwards: verdict and availability.
+    agreed: Option<(Badge, String)>,
     down: String,
     unproven: String,
     maintenance: String,
@@ -84,6 +87,16 @@ struct OutageRow {
     open: bool,
     cause: String,
     evidence: String,
+    notes: Vec<String>,
+    disputed: bool,
+}
+
+/// What somebody said afterwards.
+struct Said {
+    subject: String,
+    what: String,
+    source: String,
+    reason: String,
 }
 
 #[derive(Template)]
@@ -103,6 +116,7 @@ struct ReportPage {
     subjects: Vec<Subject>,
     outages: Vec<OutageRow>,
     more: usize,
+    said: Vec<Said>,
     before: Option<String>,
 }
 
@@ -151,10 +165,11 @@ pub(in crate::web) async fn view(
             ("Unknown", policy(declared.agreement.unknown)),
             ("Stopped on purpose", policy(declared.agreement.clean_stop)),
         ],
-        parts: parts(&report.buckets),
+        parts: parts(&report.total.buckets),
         subjects: report.lines.iter().map(|line| subject(line, report.window, &zone)).collect(),
         outages: report.lines.iter().flat_map(|line| outages(line, &zone)).take(SHOWN).collect(),
         more: shown.saturating_sub(SHOWN),
+        said: report.lines.iter().flat_map(|line| said(line, &zone)).collect(),
         before,
     })
 }
@@ -162,7 +177,7 @@ pub(in crate::web) async fn view(
 fn agreement(declared: &Declared, report: &Report) -> Agreement {
     let agreement = &declared.agreement;
     let hours: Vec<String> = agreement.service_hours.iter().map(|hours| hours.words()).collect();
-    let figures = &report.figures;
+    let (total, figures) = (&report.total, &report.total.figures);
     Agreement {
         name: agreement.name.clone(),
         path: format!("/service-levels/{}", words::encode(&agreement.name)),
@@ -176,17 +191,22 @@ fn agreement(declared: &Declared, report: &Report) -> Agreement {
         verdict: verdict(figures),
         bounds: format!("{} and {}", percent(figures.pessimistic), percent(figures.optimistic)),
         coverage: percent(figures.coverage),
-        budget: format!(
-            "{}{} of {}",
-            if report.budget_left_ms < 0 { "overdrawn by " } else { "" },
-            words::duration(report.budget_left_ms.abs()),
-            words::duration(report.budget_ms)
-        ),
-        overdrawn: report.budget_left_ms < 0,
-        at_best: percent(report.at_best.availability),
+        budget: budget(total),
+        overdrawn: total.budget_left_ms < 0,
+        at_best: percent(total.at_best.availability),
+        agreed: report
+            .agreed
+            .as_ref()
+            .map(|agreed| (verdict(&agreed.figures), percent(agreed.figures.availability), budget(agreed))),
         complete: report.window == report.period.span,
         subjects: report.lines.len(),
     }
+}
+
+fn budget(total: &Total) -> String {
+    let overdrawn = if total.budget_left_ms < 0 { "overdrawn by " } else { "" };
+    let left = words::duration(total.budget_left_ms.abs());
+    format!("{overdrawn}{left} of {}", words::duration(total.budget_ms))
 }
 
 fn percent(ratio: Option<Ratio>) -> String {
@@ -228,6 +248,10 @@ fn subject(line: &Line, window: Span, zone: &TimeZone) -> Subject {
         path: format!("/hosts/{}", line.known.id),
         availability: percent(figures.availability),
         verdict: verdict(figures),
+        agreed: line.agreed.as_ref().map(|agreed| {
+            let figures = &agreed.reckoning.figures;
+            (verdict(figures), percent(figures.availability))
+        }),
         down: or_none(buckets.ms(Bucket::Down) + buckets.ms(Bucket::CleanStop)),
         unproven: or_none(buckets.unproven_ms()),
         maintenance: or_none(buckets.ms(Bucket::Maintenance)),
@@ -260,13 +284,39 @@ fn pieces(stretches: &[Stretch], window: Span, zone: &TimeZone) -> Vec<Piece> {
 }
 
 fn outages<'a>(line: &'a Line, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
-    line.outages.iter().map(move |Outage { span, open, cause, evidence }| OutageRow {
+    line.outages.iter().map(move |outage| OutageRow {
         subject: line.known.name.clone(),
-        from: words::clock_time(span.from, zone),
-        to: words::clock_time(span.until, zone),
-        length: words::duration(span.until.since_ms(span.from)),
-        open: *open,
-        cause: cause.clone(),
-        evidence: if evidence == cause { String::new() } else { evidence.clone() },
+        from: words::clock_time(outage.span.from, zone),
+        to: words::clock_time(outage.span.until, zone),
+        length: words::duration(outage.span.until.since_ms(outage.span.from)),
+        open: outage.open,
+        cause: outage.category.map_or_else(String::new, |cause| format!("{}: ", cause.word().replace('_', " ")))
+            + &outage.cause,
+        evidence: if outage.evidence == outage.cause { String::new() } else { outage.evidence.clone() },
+        notes: outage.notes.clone(),
+        disputed: outage.disputed,
     })
+}
+
+/// What people said of a subject afterwards, corrections and windows.
+fn said(line: &Line, zone: &TimeZone) -> Vec<Said> {
+    let from_to =
+        |span: Span| format!("{} to {}", words::clock_time(span.from, zone), words::clock_time(span.until, zone));
+    let subject = || line.known.name.clone();
+    let corrections = line.known.amended.corrections.iter().map(|correction| Said {
+        subject: subject(),
+        what: format!("{}: {}", correction.stretch.bucket.word(), from_to(correction.stretch.span)),
+        source: correction.source.clone(),
+        reason: correction.reason.clone(),
+    });
+    let windows = line.known.maintenance.iter().filter_map(|planned| {
+        let reason = match (&planned.disregarded, planned.late) {
+            (Some(why), _) => format!("does not count: {why}"),
+            (None, Some(at)) => format!("entered afterwards, at {}: {}", words::clock_time(at, zone), planned.reason),
+            (None, None) => return None,
+        };
+        let what = format!("maintenance: {}", from_to(planned.span));
+        Some(Said { subject: subject(), what, source: planned.window.clone(), reason })
+    });
+    corrections.chain(windows).collect()
 }

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::domain::{
+    dismissal::{Choice, Dismissal, past::Tally},
     event::Why,
     hold::{Hold, Kind, Labels, Scope, Subject, When},
     host::{Cause, ledger::OpenSpan},
-    ids::{HoldNo, HostId, HostNo},
+    ids::{AmendmentNo, DismissalNo, HoldNo, HostId, HostNo, IncidentNo},
     record::{Observed, SpanRow},
     sla::{
+        amendment::{Amended, Amendment, Category, Says, Was, Withdrawn},
         history::{maintenance, observations},
         outages::Means,
         period::{Length, Period},
@@ -31,7 +33,7 @@ fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, now: i64) -
     let begun = rows.first().map_or(ms(open_from), |row| row.from);
     let id = HostId(uuid::Uuid::from_u128(1));
     let observed = observations(rows, &open, begun, window, ms(now));
-    Known { host: HostNo(1), id, name: name.into(), observed, maintenance: vec![] }
+    Known { host: HostNo(1), id, name: name.into(), observed, maintenance: vec![], amended: Amended::default() }
 }
 
 fn declared(percent: &str) -> Declared {
@@ -125,14 +127,107 @@ fn planned_work_counts_from_when_it_was_planned_and_to_where_it_was_ended() {
     };
     let host = Subject { name: "web-1", site: None, class: None, labels: Labels(&[]) };
     let other = Subject { name: "db-1", ..host };
-    let of = |hold: Hold, host: &Subject<'_>| maintenance(&[hold], host, window(0, 1000));
-    assert_eq!(of(hold(50, None, None), &host), [(window(100, 200), "maintenance 3 (CHG1)".to_owned())]);
-    assert_eq!(of(hold(50, Some(150), None), &host)[0].0, window(100, 150));
-    assert_eq!(of(hold(150, None, None), &host)[0].0, window(150, 200), "what lay in the past was not planned");
+    let of = |hold: Hold, host: &Subject<'_>| maintenance(&[hold], &[], host, window(0, 1000));
+    let spans = |hold: Hold| of(hold, &host).iter().map(|one| (one.span, one.late)).collect::<Vec<_>>();
+    assert_eq!(of(hold(50, None, None), &host)[0].window, "maintenance 3 (CHG1)");
+    assert_eq!(spans(hold(50, None, None)), [(window(100, 200), None)]);
+    assert_eq!(spans(hold(50, Some(150), None)), [(window(100, 150), None)]);
+    let late = [(window(100, 150), Some(ms(150))), (window(150, 200), None)];
+    assert_eq!(spans(hold(150, None, None)), late, "what lay in the past was not planned");
     assert!(of(hold(50, None, None), &other).is_empty());
     assert!(of(hold(50, None, Some("check/*")), &host).is_empty(), "a window for a check leaves the host promised");
     let silence = Hold { kind: Kind::Silence, ..hold(50, None, None) };
     assert!(of(silence, &host).is_empty());
+    let said = amendment(1, Says::Disregard { window: HoldNo(3) });
+    let disregarded =
+        |said: Amendment| maintenance(&[hold(50, None, None)], &[said], &host, window(0, 1000))[0].is_agreed();
+    assert!(!disregarded(said.clone()));
+    assert!(disregarded(amendment(1, Says::Disregard { window: HoldNo(4) })), "another window");
+    let withdrawn = Some(Withdrawn { at: ms(9), by: "bob".into(), reason: "it was".into() });
+    assert!(disregarded(Amendment { version: 2, withdrawn, ..said }));
+}
+
+fn amendment(no: i64, says: Says) -> Amendment {
+    let (reason, ticket, by) = ("users saw it".into(), "INC7".into(), "ann".into());
+    Amendment { no: AmendmentNo(no), version: 1, says, reason, ticket, by, made: ms(900 + no), withdrawn: None }
+}
+
+fn was(no: i64, from: i64, until: i64, state: Was) -> Amendment {
+    amendment(no, Says::Was { subjects: vec!["host/a".into()], span: window(from, until), state })
+}
+
+#[test]
+fn what_people_say_afterwards_stands_beside_what_was_measured_and_the_later_word_wins() {
+    let whole = window(0, 1000);
+    let rows = [row(1, 0, 400, Observed::Up, Cause::Reporting), row(2, 400, 500, Observed::Down, Cause::Silence)];
+    let said = [was(1, 450, 700, Was::Up), was(2, 600, 650, Was::Down)];
+    let mut subject = known("web-1", &rows, 500, whole, 1000);
+    subject.amended = Amended::of("host/a", &said, &[]);
+    let period = Period { name: "x".into(), span: whole };
+    let report = Report::of(&declared("93"), period.clone(), whole, vec![subject], ms(1000));
+    let line = &report.lines[0];
+    assert_eq!(line.reckoning.buckets.ms(Bucket::Down), 100, "what was measured is not touched");
+    let agreed = line.agreed.as_ref().unwrap();
+    let outages: Vec<Span> = agreed.outages.iter().map(|outage| outage.span).collect();
+    assert_eq!(outages, [window(400, 450), window(600, 650)]);
+    assert_eq!(agreed.outages[1].cause, "users saw it (ann, INC7)");
+    assert_eq!(agreed.outages[1].evidence, "amendment 2");
+    let verdicts = [report.total.figures.verdict, report.agreed.unwrap().figures.verdict];
+    assert_eq!(verdicts, [Verdict::Missed, Verdict::Missed]);
+    assert_eq!(report.agreed.unwrap().buckets.ms(Bucket::Down), 100);
+    assert_eq!((report.total.budget_left_ms, report.agreed.unwrap().budget_left_ms), (-30, -30));
+
+    let mut other = known("web-2", &rows, 500, whole, 1000);
+    other.amended = Amended::of("host/b", &said, &[]);
+    let report = Report::of(&declared("93"), period, whole, vec![other], ms(1000));
+    assert_eq!((report.lines[0].agreed.is_none(), report.agreed), (true, None), "nothing is said of it");
+}
+
+#[test]
+fn words_about_an_outage_go_with_it_and_the_last_one_counts() {
+    let whole = window(0, 1000);
+    let rows = [row(1, 0, 400, Observed::Up, Cause::Reporting), row(2, 400, 500, Observed::Down, Cause::Silence)];
+    let note =
+        |no, at, cause, disputed| amendment(no, Says::Note { subject: "host/a".into(), at: ms(at), cause, disputed });
+    let said = [
+        note(1, 400, Some(Category::Network), Some(true)),
+        note(2, 499, None, Some(false)),
+        note(3, 500, Some(Category::Power), Some(true)),
+    ];
+    let mut subject = known("web-1", &rows, 500, whole, 1000);
+    subject.amended = Amended::of("host/a", &said, &[]);
+    let period = Period { name: "x".into(), span: whole };
+    let report = Report::of(&declared("93"), period, whole, vec![subject], ms(1000));
+    let outage = &report.lines[0].outages[0];
+    assert_eq!((outage.category, outage.disputed, outage.notes.len()), (Some(Category::Network), false, 2));
+    assert!(report.agreed.is_none(), "a word changes no figure");
+}
+
+#[test]
+fn a_false_alarm_about_a_host_is_time_in_which_it_was_up_as_long_as_that_holds() {
+    let dismissal = |key: &str, withdrawn| Dismissal {
+        no: DismissalNo(1),
+        version: 1,
+        incident: IncidentNo(7),
+        key: key.into(),
+        host: Some(HostNo(1)),
+        from: ms(400),
+        until: ms(450),
+        choice: Choice::FalseAlarm,
+        reason: "the probe was wrong".into(),
+        by: "ann".into(),
+        via: "web".into(),
+        made: ms(800),
+        tally: Tally::default(),
+        withdrawn,
+    };
+    let of = |dismissal: Dismissal| Amended::of("host/a", &[], &[dismissal]).corrections;
+    let corrected = of(dismissal("liveness/a/host", None));
+    assert_eq!(corrected[0].stretch, Stretch::new(ms(400), ms(450), Bucket::Up));
+    assert_eq!(corrected[0].source, "incident #7 was a false alarm");
+    assert!(of(dismissal("liveness/b/host", None)).is_empty());
+    assert!(of(dismissal("finding/a/disk:/var", None)).is_empty(), "it was not about its being there");
+    assert!(of(dismissal("liveness/a/host", Some((ms(900), "bob".into())))).is_empty());
 }
 
 #[test]
@@ -146,11 +241,11 @@ fn each_subject_has_to_keep_it_and_the_budget_is_that_of_the_whole_period() {
     let report = Report::of(&declared("99"), month, over, vec![good, bad], ms(50_000));
     let verdicts: Vec<Verdict> = report.lines.iter().map(|line| line.reckoning.figures.verdict).collect();
     assert_eq!(verdicts, [Verdict::Met, Verdict::Missed]);
-    assert_eq!(report.figures.verdict, Verdict::Missed, "one of them did not");
-    assert_eq!(report.figures.availability.unwrap().percent(2), "99.00");
+    assert_eq!(report.total.figures.verdict, Verdict::Missed, "one of them did not");
+    assert_eq!(report.total.figures.availability.unwrap().percent(2), "99.00");
     // To date 2 % are gone; by the end it would be 1 % of the host's time, which is what may be missing.
-    assert_eq!(report.at_best.verdict, Verdict::Met);
-    assert_eq!((report.budget_ms, report.budget_left_ms), (2_000, 1_000));
+    assert_eq!(report.total.at_best.verdict, Verdict::Met);
+    assert_eq!((report.total.budget_ms, report.total.budget_left_ms), (2_000, 1_000));
     let outages = &report.lines[1].outages;
     assert_eq!(outages.len(), 1);
     assert_eq!((outages[0].span, outages[0].open), (window(10_000, 11_000), false));
@@ -178,6 +273,6 @@ fn means_are_those_of_the_books() {
         mtbsi_ms: Some(240 * 60 * MINUTE),
     };
     assert_eq!(report.lines[0].means, expected);
-    assert_eq!(report.figures.availability.unwrap().percent(6), "99.861111");
-    assert_eq!(Means::of(&[], &report.figures).mtbf_ms, None, "no failure is no infinity");
+    assert_eq!(report.total.figures.availability.unwrap().percent(6), "99.861111");
+    assert_eq!(Means::of(&[], &report.total.figures).mtbf_ms, None, "no failure is no infinity");
 }

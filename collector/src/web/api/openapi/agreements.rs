@@ -6,6 +6,7 @@ use super::{list_of, object};
 
 pub(super) fn answers() -> Value {
     let (text, texts) = (json!({ "type": "string" }), json!({ "type": "array", "items": { "type": "string" } }));
+    let maybe_text = json!({ "type": ["string", "null"] });
     let (whole, maybe_whole) = (json!({ "type": "integer" }), json!({ "type": ["integer", "null"] }));
     let ratio = json!({ "type": ["number", "null"], "minimum": 0, "maximum": 1 });
     let (time, yes) = (json!({ "type": "string", "format": "date-time" }), json!({ "type": "boolean" }));
@@ -22,28 +23,43 @@ pub(super) fn answers() -> Value {
         "service_hours": texts, "holidays": texts,
         "policies": { "type": "object", "additionalProperties": policy },
         "period": text, "period_from": time, "period_to": time, "from": time, "to": time, "complete": yes,
-        "subject_count": whole, "budget_ms": whole, "budget_left_ms": whole,
+        "subject_count": whole,
+    });
+    let budget = json!({
+        "budget_ms": whole, "budget_left_ms": whole,
         "if_nothing_more_happens": object(&["verdict"], json!({ "availability_ratio": ratio, "verdict": verdict })),
     });
+    let total = joined(&[&budget, &figures]);
+    let agreed_total = json!({ "agreed": { "type": ["object", "null"], "properties": total } });
     let outage = object(
         &["from", "to", "open", "length_ms", "cause", "evidence"],
-        json!({ "from": time, "to": time, "open": yes, "length_ms": whole, "cause": text, "evidence": text }),
+        json!({ "from": time, "to": time, "open": yes, "length_ms": whole, "cause": text, "evidence": text,
+                "notes": texts, "category": maybe_text, "disputed": yes }),
     );
-    let window = object(&["from", "to", "window"], json!({ "from": time, "to": time, "window": text }));
+    let window = object(
+        &["from", "to", "window"],
+        json!({ "from": time, "to": time, "window": text, "reason": text, "entered_afterwards": maybe_text,
+                "disregarded": maybe_text }),
+    );
+    let correction = json!({ "from": time, "to": time, "state": text, "source": text, "reason": text, "made": time });
     let means = object(
         &["outages", "longest_ms"],
         json!({ "outages": whole, "longest_ms": whole, "mtrs_ms": maybe_whole, "median_ms": maybe_whole,
                 "p90_ms": maybe_whole, "mtbf_ms": maybe_whole, "mtbsi_ms": maybe_whole }),
     );
+    let counted = json!({ "outages": { "type": "array", "items": outage }, "means": means });
+    let agreed = joined(&[&counted, &figures]);
     let subject = joined(&[
         &json!({ "subject": text, "agreement": text, "target": { "type": "number" }, "from": time, "to": time,
-                 "outages": { "type": "array", "items": outage }, "means": means,
-                 "maintenance": { "type": "array", "items": window } }),
+                 "maintenance": { "type": "array", "items": window },
+                 "corrections": { "type": "array", "items": object(&["from", "to", "state", "source"], correction) },
+                 "agreed": { "type": ["object", "null"], "properties": agreed } }),
+        &counted,
         &figures,
     ]);
     let subject = object(&["subject", "window_ms", "agreed_ms", "verdict", "outages", "means"], subject);
     let needed = ["name", "target", "period", "from", "to", "agreed_ms", "availability_ratio", "verdict"];
-    let item = joined(&[&agreement, &figures]);
+    let item = joined(&[&agreement, &total, &agreed_total]);
     let report = joined(&[&item, &json!({ "subjects": { "type": "array", "items": subject } })]);
     json!({ "AgreementList": list_of(object(&needed, item)), "AgreementReport": object(&needed, report) })
 }

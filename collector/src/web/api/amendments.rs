@@ -1,0 +1,239 @@
+//! What people say of service levels afterwards: corrections, windows that do not count, words about outages. Each names
+//! who, why and a ticket; none edits what was measured.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Answered, done,
+    holds::{checked_reason, one_line},
+    hosts::find,
+    list as page_of, time_of,
+};
+use crate::{
+    domain::{
+        calendar::Span,
+        hold::Kind,
+        ids::{AmendmentNo, HoldNo},
+        sla::amendment::{Amendment, Category, LONGEST_MS, Says, Was, Withdrawn},
+    },
+    web::{
+        Shared, Web,
+        access::Caller,
+        problem::{Body, Problem},
+    },
+};
+
+/// Most subjects of one correction.
+const SUBJECTS: usize = 200;
+
+/// All of them, newest first, withdrawn ones too.
+pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
+    let amendments = web.context.store.amendments().await?;
+    Ok(page_of(amendments.iter().rev().map(|one| to_json(&web, one)).collect(), None))
+}
+
+fn to_json(web: &Web, one: &Amendment) -> Value {
+    let (mut subjects, mut window) = (Vec::new(), None);
+    match &one.says {
+        Says::Was { subjects: keys, .. } => subjects.extend(keys.iter().map(|key| name_of(web, key))),
+        Says::Note { subject, .. } => subjects.push(name_of(web, subject)),
+        Says::Disregard { window: no } => window = Some(no),
+    }
+    json!({
+        "number": one.no, "says": one.words(), "subjects": subjects, "window": window, "reason": one.reason,
+        "ticket": one.ticket, "by": one.by, "made": one.made.to_string(), "holds": one.holds(),
+        "withdrawn": one.withdrawn.as_ref().map(|Withdrawn { at, by, reason }| {
+            json!({ "at": at.to_string(), "by": by, "reason": reason })
+        }),
+    })
+}
+
+/// The subject of a key as people know it.
+fn name_of(web: &Web, key: &str) -> String {
+    let host = key.strip_prefix("host/").and_then(|id| find(&web.snapshot(), id).ok());
+    host.map_or_else(|| key.to_owned(), |host| host.profile.name.clone())
+}
+
+/// That hosts were up or down after all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewCorrection {
+    hosts: Vec<String>,
+    state: String,
+    from: String,
+    until: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Corrects a stretch of time, or with `dry_run` only says which agreements that would touch.
+pub(in crate::web) async fn correct(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<NewCorrection>,
+) -> Answered {
+    let state = Was::parse(&asked.state).ok_or_else(|| Problem::invalid("state", &asked.state, Was::EXPECTED))?;
+    let span = Span { from: time_of("from", &asked.from)?, until: time_of("until", &asked.until)? };
+    if span.until <= span.from {
+        return Err(Problem::invalid("until", &asked.until, "later than its beginning"));
+    }
+    if span.until > web.now() {
+        return Err(Problem::invalid("until", &asked.until, "a time that is over: nothing is known of the future"));
+    }
+    if span.until.since_ms(span.from) > LONGEST_MS {
+        return Err(Problem::invalid("until", &asked.until, "at most a year after the beginning"));
+    }
+    if asked.hosts.is_empty() || asked.hosts.len() > SUBJECTS {
+        return Err(Problem::invalid("hosts", "", "the names or ids of 1 to 200 hosts"));
+    }
+    let snapshot = web.snapshot();
+    let hosts: Result<Vec<_>, Problem> = asked.hosts.iter().map(|name| find(&snapshot, name)).collect();
+    let hosts = hosts?;
+    let touched = web.agreements_of(|host| hosts.iter().any(|one| one.profile.no == host.profile.no));
+    let subjects = hosts.iter().map(|host| format!("host/{}", host.profile.id)).collect();
+    let said = Said { reason: asked.reason, ticket: asked.ticket, about: asked.hosts.join(", ") };
+    let mut answer = said.save(&web, &caller, Says::Was { subjects, span, state }, asked.dry_run).await?;
+    answer["agreements"] = json!(touched);
+    Ok(Json(answer))
+}
+
+/// That a maintenance window counts for nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewDisregard {
+    window: i64,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Takes a maintenance window out of the agreed figures.
+pub(in crate::web) async fn disregard(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<NewDisregard>,
+) -> Answered {
+    let windows = web.context.store.maintenance_windows().await?;
+    let known = windows.iter().find(|hold| hold.no == HoldNo(asked.window) && hold.kind == Kind::Maintenance);
+    let known = known.ok_or_else(|| {
+        Problem::not_found(&format!("maintenance window {} (muster-collector maintenance list)", asked.window))
+    })?;
+    let says = Says::Disregard { window: known.no };
+    let again = |one: &Amendment| one.holds() && one.says == says;
+    if let Some(one) = web.context.store.amendments().await?.into_iter().find(again) {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("{} has said so already: amendment {}", one.by, one.no),
+        ));
+    }
+    let touched = web.agreements_of(|host| super::holds::covers(known, &host.profile));
+    let said = Said { reason: asked.reason, ticket: asked.ticket, about: known.name() };
+    let mut answer = said.save(&web, &caller, says, asked.dry_run).await?;
+    answer["agreements"] = json!(touched);
+    Ok(Json(answer))
+}
+
+/// A word about an outage.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct NewNote {
+    host: String,
+    at: String,
+    #[serde(default)]
+    text: String,
+    cause: Option<String>,
+    disputed: Option<bool>,
+    #[serde(default)]
+    ticket: String,
+}
+
+/// Adds it.
+pub(in crate::web) async fn note(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<NewNote>,
+) -> Answered {
+    let read = |word: &str| Category::parse(word).ok_or_else(|| Problem::invalid("cause", word, Category::EXPECTED));
+    let cause = asked.cause.as_deref().map(read).transpose()?;
+    let at = time_of("at", &asked.at)?;
+    if at > web.now() {
+        return Err(Problem::invalid("at", &asked.at, "an instant of an outage, not one to come"));
+    }
+    let host = find(&web.snapshot(), &asked.host)?;
+    let subject = format!("host/{}", host.profile.id);
+    let said = Said { reason: asked.text, ticket: asked.ticket, about: host.profile.name.clone() };
+    said.save(&web, &caller, Says::Note { subject, at, cause, disputed: asked.disputed }, false).await.map(Json)
+}
+
+/// What every amendment has.
+struct Said {
+    reason: String,
+    ticket: String,
+    about: String,
+}
+
+impl Said {
+    async fn save(self, web: &Web, caller: &Caller, says: Says, dry_run: bool) -> Result<Value, Problem> {
+        one_line("ticket", &self.ticket)?;
+        checked_reason(&self.reason)?;
+        let now = web.now();
+        let (reason, ticket) = (self.reason, self.ticket);
+        let by = caller.principal().name;
+        let mut amendment =
+            Amendment { no: AmendmentNo(0), version: 1, says, reason, ticket, by, made: now, withdrawn: None };
+        if !dry_run {
+            let detail = format!("{}: {}", amendment.words(), amendment.reason);
+            let audit = caller.audit(now, "sla.amend", &self.about, detail);
+            amendment.no = web.context.store.put_amendment(amendment.clone(), audit).await?;
+        }
+        let mut answer = to_json(web, &amendment);
+        if dry_run {
+            answer["number"] = Value::Null;
+        }
+        Ok(answer)
+    }
+}
+
+/// Why it is withdrawn.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Why {
+    #[serde(default)]
+    reason: String,
+}
+
+/// Withdraws one; both versions are kept.
+pub(in crate::web) async fn withdraw(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    Query(why): Query<Why>,
+) -> Answered {
+    let no = number.parse().map_err(|_| Problem::invalid("number", &number, "a number, such as 3"))?;
+    checked_reason(&why.reason)?;
+    let known = web.context.store.amendments().await?.into_iter().find(|one| one.no == AmendmentNo(no));
+    let mut known = known
+        .ok_or_else(|| Problem::not_found(&format!("amendment {no} (muster-collector sla amendments lists them)")))?;
+    if let Some(Withdrawn { at, by, .. }) = &known.withdrawn {
+        return Err(Problem::new(StatusCode::CONFLICT, format!("{by} withdrew it at {at} already")));
+    }
+    let now = web.now();
+    known.version += 1;
+    known.withdrawn = Some(Withdrawn { at: now, by: caller.principal().name, reason: why.reason });
+    let detail = format!("{}: {}", known.words(), known.withdrawn.as_ref().map_or("", |withdrawn| &withdrawn.reason));
+    let audit = caller.audit(now, "sla.withdraw", &format!("amendment {no}"), detail);
+    web.context.store.put_amendment(known, audit).await?;
+    Ok(done())
+}

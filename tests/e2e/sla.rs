@@ -164,6 +164,10 @@ async fn a_host_that_was_only_cut_off_was_up_all_the_time() {
     assert!(ms(&after, "unreachable_ms") >= 10_000, "{after:#}");
     assert_eq!((ms(&after, "down_ms"), ms(&after["means"], "outages")), (0, 0), "{after:#}");
     assert_eq!(after["availability_ratio"], json!(1.0), "{after:#}");
+    let incidents = collector.incidents().await;
+    let ours = incidents.iter().find(|incident| incident["host"] == agent.name.as_str()).expect("it was down");
+    let shown = collector.get(&format!("/api/v1/incidents/{}", ours["number"])).await.body;
+    assert!(shown.contains("its own log proves that it ran, unseen from here"), "{shown}");
 }
 
 #[tokio::test]
@@ -198,6 +202,8 @@ async fn what_people_say_afterwards_stands_beside_what_was_measured() {
     let told = &both["outages"][0];
     assert_eq!((&told["category"], &told["disputed"]), (&json!("human_error"), &json!(true)), "{both:#}");
     assert!(told["notes"][0].as_str().is_some_and(|note| note.contains("pulled the plug")), "{both:#}");
+    let said = collector.cli(&["sla", "amendments"]).await;
+    assert_eq!(said.matches(name).count(), 2, "{said}");
     let text = collector.cli(&["sla", "report", "--agreement", "all hosts"]).await;
     assert!(text.contains("With what people said afterwards: met with 100"), "{text}");
     let view = collector.get("/service-levels/all%20hosts").await.body;

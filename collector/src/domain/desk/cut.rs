@@ -120,7 +120,8 @@ impl Cuts {
             HostChange::Liveness { to: State::Up, .. } => {
                 self.scopes.values_mut().for_each(|scope| scope.back(host, now));
             }
-            HostChange::Finding(_)
+            HostChange::Ran { .. }
+            | HostChange::Finding(_)
             | HostChange::Check { .. }
             | HostChange::Changed(_)
             | HostChange::Liveness { .. } => {}

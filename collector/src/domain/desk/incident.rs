@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Desk, DeskStep, holds::HeldBy};
+use super::{Desk, DeskStep, holds::HeldBy, problem};
 use crate::domain::{
     event::{Answer, Effect, Principal},
     ids::{IncidentNo, PageId},
+    labels::Profile,
     record::{Delivery, IncidentEventRow, IncidentRow, IncidentState, Page, PageKind, ProblemRow, Row},
     time::Timestamp,
     watch::Watch,
@@ -295,6 +296,29 @@ impl Desk {
             ));
             step.touched.insert(incident.row.no);
         }
+    }
+
+    /// What was taken for an outage was none: whoever reads the incident is told what that does to service levels.
+    pub(super) fn ran_unseen(
+        &mut self,
+        profile: &Profile,
+        out_ms: i64,
+        ran_ms: i64,
+        now: Timestamp,
+        step: &mut DeskStep,
+    ) {
+        let problem = self.problems.get(&problem::liveness_key(profile));
+        let Some(incident) = problem.and_then(|problem| self.incidents.get_mut(&problem.row.incident?)) else { return };
+        let seconds = |ms: i64| ms.div_euclid(1_000);
+        let text = format!(
+            "its own log proves that it ran, unseen from here, for {} s of the {} s that counted as an outage: service \
+             levels have these as unreachable now and {} s as down",
+            seconds(ran_ms),
+            seconds(out_ms),
+            seconds(out_ms - ran_ms)
+        );
+        step.effects.push(incident.note(now, "corrected", text, None));
+        step.touched.insert(incident.row.no);
     }
 
     /// Closed by hand.

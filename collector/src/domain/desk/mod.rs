@@ -172,11 +172,12 @@ impl Desk {
         match change {
             HostChange::Suspected { proof, .. } => self.fleet.proven(profile.no, *proof),
             HostChange::Liveness { to, since, .. } => self.fleet.turn(profile.no, *to, *since),
-            HostChange::Finding(_) | HostChange::Check { .. } | HostChange::Changed(_) => {}
+            HostChange::Ran { .. } | HostChange::Finding(_) | HostChange::Check { .. } | HostChange::Changed(_) => {}
         }
         self.cuts.heard(profile.no, change, &self.fleet, now, &mut step);
         match change {
             HostChange::Suspected { .. } => {}
+            HostChange::Ran { out_ms, ran_ms } => self.ran_unseen(profile, *out_ms, *ran_ms, now, &mut step),
             HostChange::Changed(changes) => changes.iter().for_each(|(kind, text)| {
                 self.note_change(profile.no, Changed::new(now, *kind, text, None), &mut step.effects);
             }),

@@ -24,6 +24,14 @@ pub enum HostChange {
         /// Since when: the last proof of life for an outage.
         since: Timestamp,
     },
+    /// What the ledger had as an outage was none: its own alive log proves that it ran, unseen from here. Comes before the
+    /// change of its liveness.
+    Ran {
+        /// For how long the outage was taken for one, in milliseconds.
+        out_ms: i64,
+        /// For how long of that it ran, in milliseconds.
+        ran_ms: i64,
+    },
     /// A finding opened, changed or cleared.
     Finding(FindingRow),
     /// Something about the machine is other than it was: no judgement, what may explain one.

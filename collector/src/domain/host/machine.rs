@@ -16,7 +16,7 @@ use crate::domain::{
     event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Look, Why},
     ids::SessionId,
     labels::{Admission, Facts, Profile},
-    record::{FindingRow, LivenessRow, Row},
+    record::{FindingRow, LivenessRow, Observed, Row},
     time::Timestamp,
     watch::Watch,
 };
@@ -410,7 +410,9 @@ impl Host {
         let alive = if to == State::Up { self.proven_until(now) } else { Vec::new() };
         // Up is proven from now on only; everything else since its proof.
         let turned = if to == State::Up { now } else { since };
+        let was_down = self.ledger.open().state == Observed::Down;
         let spans = self.ledger.turn(to, &cause, turned, &alive, now);
+        step.changes.extend(ran(&spans).filter(|_| was_down));
         step.effects.extend(spans.into_iter().map(Effect::Record));
         self.state = to;
         self.since = since;
@@ -457,4 +459,15 @@ impl Host {
             peer: self.peer.map(|peer| peer.to_string()),
         }
     }
+}
+
+/// What an alive log says of the spans that end with it, if it says anything.
+fn ran(spans: &[Row]) -> Option<HostChange> {
+    let length = |row: &Row| match row {
+        Row::Span(span) => span.to.since_ms(span.from),
+        _ => 0,
+    };
+    let proven = |row: &&Row| matches!(row, Row::Span(span) if span.cause == Cause::AliveLog);
+    let (out_ms, ran_ms) = (spans.iter().map(length).sum(), spans.iter().filter(proven).map(length).sum());
+    (ran_ms > 0).then_some(HostChange::Ran { out_ms, ran_ms })
 }

@@ -14,7 +14,7 @@ use super::{
 const AMENDMENTS: [Column; 8] = [
     ("no", "number"),
     ("says", "says"),
-    ("subjects", "subjects"),
+    ("about", "about"),
     ("reason", "reason"),
     ("ticket", "ticket"),
     ("by", "by"),

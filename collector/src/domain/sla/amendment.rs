@@ -288,7 +288,7 @@ impl Amended {
         amended
     }
 
-    /// What was observed, with what people say in its place.
+    /// What was observed, with what people say in its place. Nobody's word brings a subject into service before its time.
     #[must_use]
     pub fn over(&self, observed: &[Observation]) -> Vec<Observation> {
         let mut said = observed.to_vec();
@@ -319,6 +319,9 @@ fn about(key: &str) -> Option<String> {
 /// What of an entry lies before and after a span.
 fn without(entry: Observation, span: Span) -> Vec<Observation> {
     let Stretch { span: own, bucket } = entry.stretch;
+    if bucket == Bucket::OutsideHours {
+        return vec![entry];
+    }
     let before = Stretch::new(own.from, own.until.min(span.from), bucket);
     let after = Stretch::new(own.from.max(span.until), own.until, bucket);
     let some = [before, after].into_iter().filter(|stretch| stretch.span.from < stretch.span.until);

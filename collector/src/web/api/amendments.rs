@@ -45,8 +45,12 @@ fn to_json(web: &Web, one: &Amendment) -> Value {
         Says::Note { subject, .. } => subjects.push(name_of(web, subject)),
         Says::Disregard { window: no } => window = Some(no),
     }
+    let about = match window {
+        Some(no) => format!("maintenance {no}"),
+        None => subjects.join(", "),
+    };
     json!({
-        "number": one.no, "says": one.words(), "subjects": subjects, "window": window, "reason": one.reason,
+        "number": one.no, "about": about, "says": one.words(), "subjects": subjects, "window": window, "reason": one.reason,
         "ticket": one.ticket, "by": one.by, "made": one.made.to_string(), "holds": one.holds(),
         "withdrawn": one.withdrawn.as_ref().map(|Withdrawn { at, by, reason }| {
             json!({ "at": at.to_string(), "by": by, "reason": reason })

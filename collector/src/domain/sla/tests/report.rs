@@ -177,6 +177,13 @@ fn what_people_say_afterwards_stands_beside_what_was_measured_and_the_later_word
     assert_eq!(report.agreed.unwrap().buckets.ms(Bucket::Down), 100);
     assert_eq!((report.total.budget_left_ms, report.agreed.unwrap().budget_left_ms), (-30, -30));
 
+    let mut young = known("web-3", &[], 700, whole, 1000);
+    young.amended = Amended::of("host/a", &[was(1, 600, 800, Was::Down)], &[]);
+    let report = Report::of(&declared("93"), period.clone(), whole, vec![young], ms(1000));
+    let agreed = report.lines[0].agreed.as_ref().unwrap().reckoning.buckets;
+    let told = [agreed.ms(Bucket::OutsideHours), agreed.ms(Bucket::Down), agreed.ms(Bucket::Up)];
+    assert_eq!(told, [700, 100, 200], "it was not in service before its ledger begins");
+
     let mut other = known("web-2", &rows, 500, whole, 1000);
     other.amended = Amended::of("host/b", &said, &[]);
     let report = Report::of(&declared("93"), period, whole, vec![other], ms(1000));

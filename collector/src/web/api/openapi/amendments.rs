@@ -11,7 +11,7 @@ pub(super) fn schemas() -> Value {
     let amendment = object(
         &["number", "says", "subjects", "reason", "by", "made", "holds"],
         json!({
-            "number": maybe_whole, "says": text, "subjects": texts, "window": maybe_whole, "reason": text,
+            "number": maybe_whole, "about": text, "says": text, "subjects": texts, "window": maybe_whole, "reason": text,
             "ticket": text, "by": text, "made": time(), "holds": flag, "agreements": texts,
             "withdrawn": { "type": ["object", "null"], "properties": { "at": time(), "by": text, "reason": text } },
         }),

@@ -38,7 +38,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
 }
 
 /// Where a person finds the pictures afterwards.
-fn pictures() -> std::path::PathBuf {
+pub(crate) fn pictures() -> std::path::PathBuf {
     let folder = muster_tests::process::root().join("target/pictures");
     std::fs::create_dir_all(&folder).expect("below the build's own directory");
     folder

@@ -43,6 +43,7 @@ mod restart;
 mod rota;
 mod rules;
 mod scope;
+mod service_level_report;
 mod settings;
 mod sla;
 mod trends;

@@ -68,4 +68,16 @@ impl Browser {
         assert_eq!(said.code, 0, "{url}: {}", said.err);
         std::fs::read(file).unwrap_or_else(|error| panic!("{url} was not drawn: {error}; {}", said.err))
     }
+
+    /// Prints the page into a PDF file, as on paper.
+    ///
+    /// # Panics
+    /// When the browser fails or prints nothing.
+    pub async fn print(&self, url: &str, file: &Path) -> Vec<u8> {
+        let mut command = self.command(DESK);
+        command.arg("--no-pdf-header-footer").arg(format!("--print-to-pdf={}", file.display()));
+        let said = run(command.arg(url)).await;
+        assert_eq!(said.code, 0, "{url}: {}", said.err);
+        std::fs::read(file).unwrap_or_else(|error| panic!("{url} was not printed: {error}; {}", said.err))
+    }
 }

@@ -55,6 +55,16 @@ impl Client {
         self.ask(Method::GET, path, None).await
     }
 
+    /// A document that is no JSON.
+    pub(super) async fn text(&self, path: &str) -> Result<String, CliError> {
+        let response = self.send(self.http.get(self.address(path)), None).await?;
+        if !response.status().is_success() {
+            return Err(self.taken(response).await.err().unwrap_or_else(|| CliError::Refused("no document".into())));
+        }
+        let broken = |error| CliError::Failed(format!("{} stops within its answer: {error}", self.place));
+        response.text().await.map_err(broken)
+    }
+
     pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, CliError> {
         self.ask(Method::POST, path, Some(body)).await
     }
@@ -72,14 +82,26 @@ impl Client {
         format!("{}/api/v1{path}", self.base)
     }
 
-    async fn answer(&self, mut request: reqwest::RequestBuilder, body: Option<Value>) -> Result<Value, CliError> {
+    async fn answer(&self, request: reqwest::RequestBuilder, body: Option<Value>) -> Result<Value, CliError> {
+        let response = self.send(request, body).await?;
+        self.taken(response).await
+    }
+
+    async fn send(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        body: Option<Value>,
+    ) -> Result<reqwest::Response, CliError> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        request.send().await.map_err(|error| self.unreachable(&error))
+    }
+
+    async fn taken(&self, response: reqwest::Response) -> Result<Value, CliError> {
         let status = response.status();
         let answer: Value = response
             .json()

@@ -36,9 +36,13 @@ pub(super) enum SlaTask {
 Periods are those of the agreement's zone: 2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-25, 2026-10-01..2026-10-15. Lengths
 are in seconds, cut off like percentages, never rounded up; JSON has milliseconds and each outage with its evidence.
 
+html is a document for reading and printing that needs nothing else: verdict, figures, pictures, and every minute that was
+not up with its cause, its evidence and who took it.
+
 Examples:
   muster-collector sla report --agreement \"web shop\"
-  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format csv > october.csv")]
+  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format csv --output october.csv
+  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format html --output october.html")]
     Report {
         /// Its name, as in collector.toml
         #[arg(long, value_name = "NAME")]
@@ -47,8 +51,11 @@ Examples:
         #[arg(long)]
         period: Option<String>,
         /// How it is written
-        #[arg(long, default_value = "text", value_parser = ["text", "csv", "json"])]
+        #[arg(long, default_value = "text", value_parser = ["text", "csv", "json", "html"])]
         format: String,
+        /// Into this file instead of to standard output; not with text
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     #[command(flatten)]
     Amend(Amend),
@@ -102,7 +109,7 @@ const AGREEMENTS: [Column; 7] = [
     ("budget left s", "budget_left"),
     ("proven %", "coverage"),
 ];
-const SUBJECTS: [Column; 13] = [
+const SUBJECTS: [Column; 15] = [
     ("host", "subject"),
     ("verdict", "verdict"),
     ("availability %", "availability"),
@@ -116,6 +123,8 @@ const SUBJECTS: [Column; 13] = [
     ("unknown s", "unknown"),
     ("outages", "outages"),
     ("mtrs s", "mtrs"),
+    ("mttd s", "mttd"),
+    ("mtta s", "mtta"),
 ];
 /// Decimals of a percentage, as the field's tools show them.
 const DECIMALS: usize = 4;
@@ -134,31 +143,60 @@ impl Desk {
                 let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
                 print::table(&AGREEMENTS, &Value::Array(items.iter().map(summed_up).collect()))
             }
-            SlaTask::Report { agreement, period, format } => {
-                let period = period.map_or_else(String::new, |period| format!("?period={}", encode(&period)));
-                let report = self.client.get(&format!("/agreements/{}{period}", encode(&agreement))).await?;
-                if self.json || format == "json" { print::json(&report) } else { written(&report, format == "csv") }
+            SlaTask::Report { agreement, period, format, output } => {
+                let asked = Asked { agreement, period, output };
+                self.report(&asked, if self.json { "json" } else { &format }).await
             }
         }
     }
+
+    async fn report(&self, asked: &Asked, format: &str) -> Result<(), CliError> {
+        let period = asked.period.as_deref().map_or_else(String::new, |period| format!("?period={}", encode(period)));
+        let path = format!("/agreements/{}", encode(&asked.agreement));
+        let text = match format {
+            "html" => self.client.text(&format!("{path}/report{period}")).await?,
+            "json" => format!("{:#}", self.client.get(&format!("{path}{period}")).await?),
+            "csv" => csv_table(&self.client.get(&format!("{path}{period}")).await?),
+            _ if asked.output.is_some() => {
+                return Err(CliError::Usage("--output takes csv, json or html: say which with --format".into()));
+            }
+            _ => return as_text(&self.client.get(&format!("{path}{period}")).await?),
+        };
+        let Some(file) = &asked.output else { return print::text(&text) };
+        std::fs::write(file, text)
+            .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display())))
+    }
 }
 
-/// A report as a table, or as one for spreadsheets.
-fn written(report: &Value, as_csv: bool) -> Result<(), CliError> {
-    let subjects = report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let rows: Vec<Value> = subjects.iter().map(summed_up).collect();
-    if as_csv {
-        let heading = SUBJECTS.map(|(_, field)| field);
-        let cell = |row: &Value, field: &str| match &row[field] {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            other => other.to_string(),
-        };
-        let cells =
-            rows.iter().map(|row| heading.iter().map(|field| csv::safe_cell(&cell(row, field))).collect::<Vec<_>>());
-        let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
-        return print::text(&lines.collect::<Vec<_>>().join("\r\n"));
-    }
+/// Which report, and where it goes.
+struct Asked {
+    agreement: String,
+    period: Option<String>,
+    output: Option<PathBuf>,
+}
+
+/// The subjects of a report, summed up.
+fn rows(report: &Value) -> Vec<Value> {
+    report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(summed_up).collect()
+}
+
+/// A report as a table for spreadsheets.
+fn csv_table(report: &Value) -> String {
+    let heading = SUBJECTS.map(|(_, field)| field);
+    let cell = |row: &Value, field: &str| match &row[field] {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let cells = rows(report)
+        .into_iter()
+        .map(|row| heading.iter().map(|field| csv::safe_cell(&cell(&row, field))).collect::<Vec<_>>());
+    let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
+/// A report as a table for people.
+fn as_text(report: &Value) -> Result<(), CliError> {
     let whole = summed_up(report);
     let said = |field: &str| match &whole[field] {
         Value::String(text) => text.clone(),
@@ -178,7 +216,7 @@ fn written(report: &Value, as_csv: bool) -> Result<(), CliError> {
         let (verdict, availability) = (said("amended_verdict"), said("amended"));
         print::line(&format!("With what people said afterwards: {verdict} with {availability} %\n"))?;
     }
-    print::table(&SUBJECTS, &Value::Array(rows))
+    print::table(&SUBJECTS, &Value::Array(rows(report)))
 }
 
 /// The figures of an answer in seconds and percent, cut off.
@@ -189,6 +227,7 @@ fn summed_up(answer: &Value) -> Value {
         ratio.map_or(Value::Null, |ratio| Value::String(ratio.percent(DECIMALS)))
     };
     let amended = &answer["agreed"];
+    let mean = |field: &str| answer["means"][field].as_i64().map(|ms| ms.div_euclid(1000));
     let to_serve = |field: &str| answer[field].as_i64().unwrap_or(0);
     let proven = to_serve("up_ms") + to_serve("down_ms");
     let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
@@ -201,7 +240,7 @@ fn summed_up(answer: &Value) -> Value {
         "collector_down": seconds("collector_down_ms"), "unknown": seconds("unknown_ms"),
         "amended_verdict": amended["verdict"], "amended": percent(amended, "served_ms", "agreed_ms"),
         "outages": answer["means"]["outages"],
-        "mtrs": answer["means"]["mtrs_ms"].as_i64().map(|ms| ms.div_euclid(1000)),
+        "mtrs": mean("mtrs_ms"), "mttd": mean("mttd_ms"), "mtta": mean("mtta_ms"),
     })
 }
 

@@ -15,6 +15,7 @@ pub mod evidence;
 mod facts;
 pub mod faults;
 mod files;
+mod handling;
 mod heartbeats;
 pub(crate) mod identity_rows;
 mod layering;

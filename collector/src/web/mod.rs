@@ -7,6 +7,7 @@ mod access;
 mod api;
 mod assets;
 mod guard;
+mod handling;
 mod not_a_problem;
 mod password;
 mod ping;

@@ -37,6 +37,13 @@ pub(super) fn duration(ms: i64) -> String {
     }
 }
 
+/// All of a duration, in seconds that add up: `4 320.250 s`, with narrow no-break spaces.
+pub(super) fn seconds(ms: i64) -> String {
+    let sign = if ms < 0 { "-" } else { "" };
+    let whole = usize::try_from(ms.unsigned_abs() / 1000).unwrap_or(usize::MAX);
+    format!("{sign}{}.{:03}\u{202f}s", count(whole), ms.unsigned_abs() % 1000)
+}
+
 /// `512 B`, `3.1 GiB`, `118 GiB`.
 pub(super) fn bytes(value: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -127,6 +134,12 @@ mod tests {
     fn times_carry_their_offset() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         assert_eq!(clock_time(Timestamp::from_ms(0), &zone), "1970-01-01 01:00:00 +01:00");
+    }
+
+    #[test]
+    fn seconds_keep_their_milliseconds() {
+        let shown = [0, 7, 4_320_250, -61_000].map(seconds);
+        assert_eq!(shown, ["0.000\u{202f}s", "0.007\u{202f}s", "4\u{202f}320.250\u{202f}s", "-61.000\u{202f}s"]);
     }
 
     #[test]

@@ -86,6 +86,21 @@ impl Agreement {
         }
     }
 
+    /// What time of this kind does to the figure.
+    #[must_use]
+    pub const fn policy(&self, bucket: Bucket) -> Policy {
+        match bucket {
+            Bucket::OutsideHours => Policy::Exclude,
+            Bucket::Maintenance => self.maintenance,
+            Bucket::Down => Policy::AsDown,
+            Bucket::CleanStop => self.clean_stop,
+            Bucket::Up => Policy::AsUp,
+            Bucket::Unreachable => self.unreachable,
+            Bucket::CollectorDown => self.collector_down,
+            Bucket::Unknown => self.unknown,
+        }
+    }
+
     /// The times of a window that it does not cover, in order and without overlap.
     #[must_use]
     pub fn closed(&self, window: Span) -> Vec<Stretch> {

@@ -56,16 +56,7 @@ impl Figures {
     /// Of buckets under an agreement.
     #[must_use]
     pub fn of(buckets: &Buckets, agreement: &Agreement) -> Self {
-        let policy = |bucket| match bucket {
-            Bucket::OutsideHours => Policy::Exclude,
-            Bucket::Maintenance => agreement.maintenance,
-            Bucket::Down => Policy::AsDown,
-            Bucket::CleanStop => agreement.clean_stop,
-            Bucket::Up => Policy::AsUp,
-            Bucket::Unreachable => agreement.unreachable,
-            Bucket::CollectorDown => agreement.collector_down,
-            Bucket::Unknown => agreement.unknown,
-        };
+        let policy = |bucket| agreement.policy(bucket);
         let unproven = |bucket| matches!(bucket, Bucket::Unreachable | Bucket::CollectorDown | Bucket::Unknown);
         let if_unproven_were =
             |what| Sums::of(buckets, |bucket| if unproven(bucket) { what } else { policy(bucket) }).ratio();

@@ -6,12 +6,17 @@
 //!
 //! [`history`] reads a host's ledger and its maintenance windows for that, [`period`] names stretches of a calendar,
 //! [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its subjects. What
-//! people say afterwards is an [`amendment`]: laid over what was observed, and told beside it.
+//! people say afterwards is an [`amendment`]: laid over what was observed, and told beside it. For whoever reads a report,
+//! [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and [`burn_down`] how the
+//! budget was spent.
 
+pub mod account;
 pub mod agreement;
 pub mod amendment;
 pub mod buckets;
+pub mod burn_down;
 pub mod figures;
+pub mod handling;
 pub mod history;
 pub mod import;
 pub mod lattice;

@@ -95,16 +95,20 @@ impl Means {
         restored.sort_unstable();
         let count = i64::try_from(outages.len()).unwrap_or(i64::MAX);
         let each = |total: i64| (count > 0).then(|| total / count);
-        let at = |percent: usize| restored.get((restored.len() * percent).div_ceil(100).max(1) - 1).copied();
         let whole = i64::try_from(restored.len()).unwrap_or(i64::MAX);
         Self {
             outages: count,
             longest_ms: outages.iter().map(length).max().unwrap_or(0),
             mtrs_ms: (whole > 0).then(|| restored.iter().sum::<i64>() / whole),
-            median_ms: at(50),
-            p90_ms: at(90),
+            median_ms: rank(&restored, 50),
+            p90_ms: rank(&restored, 90),
             mtbf_ms: each(figures.served_ms),
             mtbsi_ms: each(figures.agreed_ms),
         }
     }
+}
+
+/// The value that so many percent of the sorted ones do not exceed (nearest rank); none of none.
+pub(super) fn rank(sorted: &[i64], percent: usize) -> Option<i64> {
+    sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied()
 }

@@ -9,13 +9,17 @@ use serde_json::{Value, json};
 
 use super::{Answered, list as page_of};
 use crate::{
-    domain::sla::{
-        agreement::Agreement,
-        history::Planned,
-        outages::{Means, Outage},
-        report::{Declared, Line, Report, Total},
-        result::{Computed, Told},
-        target::Ratio,
+    domain::{
+        sla::{
+            agreement::Agreement,
+            handling::{Handling, Incident, Reaction, of_span},
+            history::Planned,
+            outages::{Means, Outage},
+            report::{Declared, Line, Report, Total},
+            result::{Computed, Told},
+            target::Ratio,
+        },
+        time::Timestamp,
     },
     web::{Shared, problem::Problem},
 };
@@ -43,9 +47,12 @@ pub(in crate::web) async fn report(
 ) -> Answered {
     let declared = web.agreement(&name)?;
     let report = web.report(declared, asked.period.as_deref()).await?;
+    let handling = web.handling(&report).await?;
     let mut whole = item(declared, &report)?;
+    let outages: Vec<Outage> = report.lines.iter().flat_map(|line| line.outages.iter().cloned()).collect();
+    whole["means"] = means(&Means::of(&outages, &report.total.figures), &handling.reaction(&report.lines));
     let subjects: Result<Vec<Value>, Problem> =
-        report.lines.iter().map(|line| subject(&declared.agreement, &report, line)).collect();
+        report.lines.iter().map(|line| subject(&declared.agreement, &report, line, &handling)).collect();
     whole["subjects"] = Value::Array(subjects?);
     Ok(Json(whole))
 }
@@ -95,11 +102,15 @@ fn written(figures: &impl serde::Serialize) -> Result<Value, Problem> {
     serde_json::to_value(figures).map_err(|_| Problem::internal("the figures cannot be written"))
 }
 
-fn subject(agreement: &Agreement, report: &Report, line: &Line) -> Result<Value, Problem> {
+fn subject(agreement: &Agreement, report: &Report, line: &Line, handling: &Handling) -> Result<Value, Problem> {
     let known = &line.known;
     let mut item = written(&Computed::of(Some(&known.name), agreement, report.window, &line.reckoning))?;
-    item["outages"] = line.outages.iter().map(outage).collect();
-    item["means"] = means(&line.means);
+    let incidents = handling.of(known);
+    let counted = |item: &mut Value, outages: &[Outage], measured: &Means| {
+        item["outages"] = outages.iter().map(|one| outage(one, incidents)).collect();
+        item["means"] = means(measured, &Reaction::of(std::iter::once((outages, incidents))));
+    };
+    counted(&mut item, &line.outages, &line.means);
     item["maintenance"] = known.maintenance.iter().map(planned).collect();
     let corrections = known.amended.corrections.iter().map(|correction| {
         let span = correction.stretch.span;
@@ -112,19 +123,18 @@ fn subject(agreement: &Agreement, report: &Report, line: &Line) -> Result<Value,
     item["agreed"] = Value::Null;
     if let Some(agreed) = &line.agreed {
         let mut side = written(&Told::of(&agreed.reckoning.buckets, &agreed.reckoning.figures))?;
-        side["outages"] = agreed.outages.iter().map(outage).collect();
-        side["means"] = means(&agreed.means);
+        counted(&mut side, &agreed.outages, &agreed.means);
         item["agreed"] = side;
     }
     Ok(item)
 }
 
-fn outage(outage: &Outage) -> Value {
+fn outage(outage: &Outage, incidents: &[Incident]) -> Value {
     json!({
         "from": outage.span.from.to_string(), "to": outage.span.until.to_string(), "open": outage.open,
         "length_ms": outage.span.until.since_ms(outage.span.from), "cause": outage.cause,
         "evidence": outage.evidence, "notes": outage.notes, "category": outage.category.map(|cause| cause.word()),
-        "disputed": outage.disputed,
+        "disputed": outage.disputed, "incidents": of_span(outage.span, incidents).map(incident).collect::<Vec<_>>(),
     })
 }
 
@@ -136,10 +146,25 @@ fn planned(planned: &Planned) -> Value {
     })
 }
 
-fn means(means: &Means) -> Value {
+/// An incident that told of an outage, and who had it.
+fn incident(incident: &Incident) -> Value {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let taken = incident.acknowledged.as_ref();
+    json!({
+        "number": incident.no, "since": incident.since.to_string(), "opened": incident.opened.to_string(),
+        "resolved": time(incident.resolved), "paged": time(incident.paged),
+        "acknowledged": time(taken.map(|(at, _)| *at)), "acknowledged_by": taken.map(|(_, who)| who),
+    })
+}
+
+fn means(means: &Means, reaction: &Reaction) -> Value {
+    let (detected, acknowledged) = (&reaction.detected, &reaction.acknowledged);
     json!({
         "outages": means.outages, "longest_ms": means.longest_ms, "mtrs_ms": means.mtrs_ms,
         "median_ms": means.median_ms, "p90_ms": means.p90_ms, "mtbf_ms": means.mtbf_ms, "mtbsi_ms": means.mtbsi_ms,
+        "incidents": reaction.incidents, "detected": detected.count, "mttd_ms": detected.mean_ms,
+        "mttd_median_ms": detected.median_ms, "mttd_p90_ms": detected.p90_ms, "acknowledged": acknowledged.count,
+        "mtta_ms": acknowledged.mean_ms, "mtta_median_ms": acknowledged.median_ms, "mtta_p90_ms": acknowledged.p90_ms,
     })
 }
 

@@ -63,7 +63,11 @@ fn operation(route: &ApiRoute) -> Value {
         json!({ "name": name, "in": "query", "required": false, "schema": schema })
     }));
     let role = route.need.word();
-    let kind = if route.answer == "Calendar" { "text/calendar" } else { "application/json" };
+    let kind = match route.answer {
+        "Calendar" => "text/calendar",
+        "Document" => "text/html",
+        _ => "application/json",
+    };
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,

@@ -14,6 +14,7 @@ pub(super) mod labelling;
 pub(super) mod not_a_problem;
 pub(super) mod oncall;
 mod processes;
+pub(super) mod service_level_report;
 pub(super) mod service_levels;
 pub(super) mod settings;
 mod spark;

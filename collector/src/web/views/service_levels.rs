@@ -8,18 +8,23 @@ use axum::{
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Badge, Frame, Shown, show};
+use super::{
+    Badge, Frame, Shown,
+    service_level_report::{Piece, timeline},
+    show,
+};
 use crate::{
     domain::{
         calendar::{Span, zone},
         sla::{
             buckets::Buckets,
             figures::{Figures, Verdict},
-            lattice::{Bucket, Stretch},
+            handling::{Handling, Incident, of_span},
+            lattice::Bucket,
+            period::Length,
             report::{Declared, Line, Report, Total},
             target::Ratio,
         },
-        time::Timestamp,
     },
     web::{Shared, access::Caller, problem::Problem, words},
 };
@@ -67,15 +72,9 @@ struct Subject {
     maintenance: String,
     outages: i64,
     mtrs: String,
+    mttd: String,
+    mtta: String,
     pieces: Vec<Piece>,
-}
-
-/// A piece of a timeline.
-struct Piece {
-    class: &'static str,
-    x: i64,
-    width: i64,
-    says: String,
 }
 
 /// An outage's row.
@@ -89,14 +88,22 @@ struct OutageRow {
     evidence: String,
     notes: Vec<String>,
     disputed: bool,
+    incidents: Vec<Told>,
+}
+
+/// An incident that told of an outage.
+struct Told {
+    number: String,
+    /// Who took it.
+    by: Option<String>,
 }
 
 /// What somebody said afterwards.
-struct Said {
-    subject: String,
-    what: String,
-    source: String,
-    reason: String,
+pub(super) struct Said {
+    pub(super) subject: String,
+    pub(super) what: String,
+    pub(super) source: String,
+    pub(super) reason: String,
 }
 
 #[derive(Template)]
@@ -118,11 +125,20 @@ struct ReportPage {
     more: usize,
     said: Vec<Said>,
     before: Option<String>,
+    /// Where the same stands for printing.
+    report: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::web) struct Asked {
     period: Option<String>,
+}
+
+impl Asked {
+    /// Which one; none for the present one, which an empty field asks for too.
+    pub(super) fn period(&self) -> Option<&str> {
+        self.period.as_deref().filter(|period| !period.is_empty())
+    }
 }
 
 /// All agreements over their present periods.
@@ -142,12 +158,15 @@ pub(in crate::web) async fn view(
     Query(asked): Query<Asked>,
 ) -> Shown {
     let declared = web.agreement(&name)?;
-    let report = web.report(declared, asked.period.as_deref().filter(|period| !period.is_empty())).await?;
+    let report = web.report(declared, asked.period()).await?;
+    let handling = web.handling(&report).await?;
     let zone = zone(&declared.agreement.zone).ok_or_else(|| Problem::internal("a zone is not known any more"))?;
     let just_before = report.period.span.from.plus_ms(-1);
+    let is_rolling = matches!(declared.period, Length::Rolling(_));
+    let path = format!("/service-levels/{}/report", words::encode(&name));
     let before = (report.period.span.from < report.period.span.until)
         .then(|| declared.period.at(just_before, &zone).name)
-        .filter(|_| !matches!(declared.period, crate::domain::sla::period::Length::Rolling(_)));
+        .filter(|_| !is_rolling);
     let shown = report.lines.iter().map(|line| line.outages.len()).sum::<usize>();
     let title = format!("{name}, {}", report.period.name);
     let policy = |policy: crate::domain::sla::agreement::Policy| match policy.word() {
@@ -166,11 +185,13 @@ pub(in crate::web) async fn view(
             ("Stopped on purpose", policy(declared.agreement.clean_stop)),
         ],
         parts: parts(&report.total.buckets),
-        subjects: report.lines.iter().map(|line| subject(line, report.window, &zone)).collect(),
-        outages: report.lines.iter().flat_map(|line| outages(line, &zone)).take(SHOWN).collect(),
+        subjects: report.lines.iter().map(|line| subject(line, &handling, report.window, &zone)).collect(),
+        outages: report.lines.iter().flat_map(|line| outages(line, &handling, &zone)).take(SHOWN).collect(),
         more: shown.saturating_sub(SHOWN),
         said: report.lines.iter().flat_map(|line| said(line, &zone)).collect(),
         before,
+        // What rolls on has no name to ask for.
+        report: if is_rolling { path } else { format!("{path}?period={}", words::encode(&report.period.name)) },
     })
 }
 
@@ -213,7 +234,7 @@ fn percent(ratio: Option<Ratio>) -> String {
     ratio.map_or_else(|| "–".into(), |ratio| format!("{}\u{a0}%", ratio.percent(DECIMALS)))
 }
 
-fn verdict(figures: &Figures) -> Badge {
+pub(super) fn verdict(figures: &Figures) -> Badge {
     let (class, sign, word) = match figures.verdict {
         Verdict::Met => ("good", "✓", "met"),
         Verdict::Missed => ("critical", "✕", "missed"),
@@ -227,7 +248,7 @@ fn parts(buckets: &Buckets) -> Vec<(&'static str, String)> {
     some.map(|bucket| (name(bucket), words::duration(buckets.ms(bucket)))).collect()
 }
 
-const fn name(bucket: Bucket) -> &'static str {
+pub(super) const fn name(bucket: Bucket) -> &'static str {
     match bucket {
         Bucket::OutsideHours => "Not in service",
         Bucket::Maintenance => "Maintenance",
@@ -240,8 +261,10 @@ const fn name(bucket: Bucket) -> &'static str {
     }
 }
 
-fn subject(line: &Line, window: Span, zone: &TimeZone) -> Subject {
+fn subject(line: &Line, handling: &Handling, window: Span, zone: &TimeZone) -> Subject {
     let (buckets, figures) = (&line.reckoning.buckets, &line.reckoning.figures);
+    let reaction = handling.reaction(std::slice::from_ref(line));
+    let time = |ms: Option<i64>| ms.map_or_else(|| "–".into(), words::duration);
     let or_none = |ms: i64| if ms == 0 { "–".to_owned() } else { words::duration(ms) };
     Subject {
         name: line.known.name.clone(),
@@ -256,34 +279,16 @@ fn subject(line: &Line, window: Span, zone: &TimeZone) -> Subject {
         unproven: or_none(buckets.unproven_ms()),
         maintenance: or_none(buckets.ms(Bucket::Maintenance)),
         outages: line.means.outages,
-        mtrs: line.means.mtrs_ms.map_or_else(|| "–".into(), words::duration),
-        pieces: pieces(&line.reckoning.stretches, window, zone),
+        mtrs: time(line.means.mtrs_ms),
+        mttd: time(reaction.detected.mean_ms),
+        mtta: time(reaction.acknowledged.mean_ms),
+        pieces: timeline(&line.reckoning.stretches, window, WIDTH, zone),
     }
 }
 
-/// What is not up, drawn over a ground that is; each at least a unit wide, so that no outage is too short to be seen.
-fn pieces(stretches: &[Stretch], window: Span, zone: &TimeZone) -> Vec<Piece> {
-    let length = window.until.since_ms(window.from).max(1);
-    let place = |at: Timestamp| at.since_ms(window.from).saturating_mul(WIDTH) / length;
-    let piece = |stretch: &Stretch| {
-        let (x, until) = (place(stretch.span.from).min(WIDTH - 1), place(stretch.span.until));
-        let lasted = words::duration(stretch.span.until.since_ms(stretch.span.from));
-        let from = words::clock_time(stretch.span.from, zone);
-        let says = format!("{} from {from} for {lasted}", name(stretch.bucket));
-        Piece { class: stretch.bucket.word(), x, width: (until - x).max(1), says }
-    };
-    let mut pieces: Vec<Piece> = Vec::new();
-    for stretch in stretches.iter().filter(|stretch| stretch.bucket != Bucket::Up) {
-        let next = piece(stretch);
-        // What shares its place with one before is not drawn a second time.
-        if pieces.last().is_none_or(|last| last.class != next.class || next.x + next.width > last.x + last.width) {
-            pieces.push(next);
-        }
-    }
-    pieces
-}
-
-fn outages<'a>(line: &'a Line, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
+fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
+    let told =
+        |one: &Incident| Told { number: one.no.to_string(), by: one.acknowledged.as_ref().map(|(_, who)| who.clone()) };
     line.outages.iter().map(move |outage| OutageRow {
         subject: line.known.name.clone(),
         from: words::clock_time(outage.span.from, zone),
@@ -295,11 +300,12 @@ fn outages<'a>(line: &'a Line, zone: &'a TimeZone) -> impl Iterator<Item = Outag
         evidence: if outage.evidence == outage.cause { String::new() } else { outage.evidence.clone() },
         notes: outage.notes.clone(),
         disputed: outage.disputed,
+        incidents: of_span(outage.span, handling.of(&line.known)).map(told).collect(),
     })
 }
 
 /// What people said of a subject afterwards, corrections and windows.
-fn said(line: &Line, zone: &TimeZone) -> Vec<Said> {
+pub(super) fn said(line: &Line, zone: &TimeZone) -> Vec<Said> {
     let from_to =
         |span: Span| format!("{} to {}", words::clock_time(span.from, zone), words::clock_time(span.until, zone));
     let subject = || line.known.name.clone();

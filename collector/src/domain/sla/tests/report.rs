@@ -23,12 +23,12 @@ fn utc(text: &str) -> Timestamp {
     ms(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
 }
 
-fn row(n: i64, from: i64, to: i64, state: Observed, cause: Cause) -> SpanRow {
+pub(super) fn row(n: i64, from: i64, to: i64, state: Observed, cause: Cause) -> SpanRow {
     let evidence = cause.words();
     SpanRow { host: HostNo(1), n, from: ms(from), to: ms(to), state, cause, evidence, learned: ms(to), replaces: None }
 }
 
-fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, now: i64) -> Known {
+pub(super) fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, now: i64) -> Known {
     let open = OpenSpan { after: 0, from: ms(open_from), state: Observed::Up, cause: Cause::Reporting };
     let begun = rows.first().map_or(ms(open_from), |row| row.from);
     let id = HostId(uuid::Uuid::from_u128(1));
@@ -36,7 +36,7 @@ fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, now: i64) -
     Known { host: HostNo(1), id, name: name.into(), observed, maintenance: vec![], amended: Amended::default() }
 }
 
-fn declared(percent: &str) -> Declared {
+pub(super) fn declared(percent: &str) -> Declared {
     Declared { agreement: agreement(percent), period: Length::Month, scope: Scope::default() }
 }
 

@@ -32,9 +32,10 @@ pub(super) fn answers() -> Value {
     let total = joined(&[&budget, &figures]);
     let agreed_total = json!({ "agreed": { "type": ["object", "null"], "properties": total } });
     let outage = object(
-        &["from", "to", "open", "length_ms", "cause", "evidence"],
+        &["from", "to", "open", "length_ms", "cause", "evidence", "incidents"],
         json!({ "from": time, "to": time, "open": yes, "length_ms": whole, "cause": text, "evidence": text,
-                "notes": texts, "category": maybe_text, "disputed": yes }),
+                "notes": texts, "category": maybe_text, "disputed": yes,
+                "incidents": { "type": "array", "items": incident() } }),
     );
     let window = object(
         &["from", "to", "window"],
@@ -45,9 +46,12 @@ pub(super) fn answers() -> Value {
     let means = object(
         &["outages", "longest_ms"],
         json!({ "outages": whole, "longest_ms": whole, "mtrs_ms": maybe_whole, "median_ms": maybe_whole,
-                "p90_ms": maybe_whole, "mtbf_ms": maybe_whole, "mtbsi_ms": maybe_whole }),
+                "p90_ms": maybe_whole, "mtbf_ms": maybe_whole, "mtbsi_ms": maybe_whole, "incidents": whole,
+                "detected": whole, "mttd_ms": maybe_whole, "mttd_median_ms": maybe_whole, "mttd_p90_ms": maybe_whole,
+                "acknowledged": whole, "mtta_ms": maybe_whole, "mtta_median_ms": maybe_whole,
+                "mtta_p90_ms": maybe_whole }),
     );
-    let counted = json!({ "outages": { "type": "array", "items": outage }, "means": means });
+    let counted = json!({ "outages": { "type": "array", "items": outage }, "means": &means });
     let agreed = joined(&[&counted, &figures]);
     let subject = joined(&[
         &json!({ "subject": text, "agreement": text, "target": { "type": "number" }, "from": time, "to": time,
@@ -60,8 +64,22 @@ pub(super) fn answers() -> Value {
     let subject = object(&["subject", "window_ms", "agreed_ms", "verdict", "outages", "means"], subject);
     let needed = ["name", "target", "period", "from", "to", "agreed_ms", "availability_ratio", "verdict"];
     let item = joined(&[&agreement, &total, &agreed_total]);
-    let report = joined(&[&item, &json!({ "subjects": { "type": "array", "items": subject } })]);
-    json!({ "AgreementList": list_of(object(&needed, item)), "AgreementReport": object(&needed, report) })
+    let report = joined(&[&item, &json!({ "means": means, "subjects": { "type": "array", "items": subject } })]);
+    json!({ "AgreementList": list_of(object(&needed, item)), "AgreementReport": object(&needed, report),
+            "Document": { "type": "string" } })
+}
+
+/// An incident that told of an outage.
+fn incident() -> Value {
+    let (time, maybe_time) = (
+        json!({ "type": "string", "format": "date-time" }),
+        json!({ "type": ["string", "null"], "format": "date-time" }),
+    );
+    object(
+        &["number", "since", "opened"],
+        json!({ "number": { "type": "integer" }, "since": time, "opened": time, "resolved": maybe_time,
+                "paged": maybe_time, "acknowledged": maybe_time, "acknowledged_by": { "type": ["string", "null"] } }),
+    )
 }
 
 fn joined(parts: &[&Value]) -> Value {

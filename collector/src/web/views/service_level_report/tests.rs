@@ -1,0 +1,209 @@
+//! The document of a month in which much happened.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::{
+    calendar::Span,
+    hold::Scope,
+    ids::{HoldNo, HostId, HostNo, IncidentNo},
+    sla::{
+        agreement::Agreement,
+        amendment::{Amended, Category, Correction, Note},
+        handling::Incident,
+        history::{Observation, Planned},
+        lattice::{Bucket, Stretch},
+        period::{Length, Period},
+        report::Known,
+        target::Target,
+    },
+};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::from_ms(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+fn known(name: &str, no: u128, observed: &[(&str, &str, Bucket, &str, &str)]) -> Known {
+    let entry = |(from, until, bucket, cause, evidence): &(&str, &str, Bucket, &str, &str)| Observation {
+        stretch: Stretch::new(at(from), at(until), *bucket),
+        cause: (*cause).to_owned(),
+        evidence: (*evidence).to_owned(),
+        learned: at(until),
+    };
+    Known {
+        host: HostNo(1),
+        id: HostId(uuid::Uuid::from_u128(no)),
+        name: name.to_owned(),
+        observed: observed.iter().map(entry).collect(),
+        maintenance: Vec::new(),
+        amended: Amended::default(),
+    }
+}
+
+const BEGIN: &str = "2026-09-30T22:00:00Z";
+const END: &str = "2026-10-31T23:00:00Z";
+
+/// Berlin's October of 2026: 745 h, with 2 h of planned work, half an hour down, and ten minutes cut off.
+fn subjects() -> Vec<Known> {
+    let up = |from, until| (from, until, Bucket::Up, "it reports", "session");
+    let mut web = known(
+        "web-1",
+        1,
+        &[
+            up(BEGIN, "2026-10-05T06:00:00Z"),
+            ("2026-10-05T06:00:00Z", "2026-10-05T06:30:00.250Z", Bucket::Down, "it is silent", "<b>no</b> answer"),
+            up("2026-10-05T06:30:00.250Z", "2026-10-20T10:00:00Z"),
+            ("2026-10-20T10:00:00Z", "2026-10-20T10:10:00Z", Bucket::Unreachable, "cut off", "alive log"),
+            up("2026-10-20T10:10:00Z", END),
+        ],
+    );
+    let work = Span { from: at("2026-10-12T00:00:00Z"), until: at("2026-10-12T02:00:00Z") };
+    web.maintenance = vec![Planned {
+        span: work,
+        hold: HoldNo(3),
+        window: "maintenance 3 (CHG-77)".to_owned(),
+        reason: "disks".to_owned(),
+        late: None,
+        disregarded: None,
+    }];
+    vec![web, known("web-2", 2, &[up(BEGIN, END)])]
+}
+
+fn declared(name: &str) -> Declared {
+    let mut agreement = Agreement::new(name, Target::parse("99.9").unwrap());
+    agreement.zone = "Europe/Berlin".to_owned();
+    Declared { agreement, period: Length::Month, scope: Scope { hosts: vec!["web-*".to_owned()], ..Scope::default() } }
+}
+
+/// The document as of an instant.
+fn document(name: &str, subjects: Vec<Known>, now: &str) -> String {
+    let declared = declared(name);
+    let zone = zone("Europe/Berlin").unwrap();
+    let period = Period::parse("2026-10", &zone).unwrap();
+    let window = period.until(at(now)).unwrap();
+    let report = Report::of(&declared, period, window, subjects, at(now));
+    let incident = Incident {
+        no: IncidentNo(17),
+        since: at("2026-10-05T06:00:00Z"),
+        opened: at("2026-10-05T06:00:09Z"),
+        resolved: Some(at("2026-10-05T06:30:01Z")),
+        paged: Some(at("2026-10-05T06:00:40Z")),
+        acknowledged: Some((at("2026-10-05T06:04:40Z"), "ann".to_owned())),
+    };
+    let key = format!("liveness/{}/host", uuid::Uuid::from_u128(1));
+    let handling = Handling::new(BTreeMap::from([(key, vec![incident])]));
+    let (by, address) = ("ann".to_owned(), Some("http://muster.example"));
+    let made = Made { declared: &declared, report: &report, handling: &handling, by, now: at(now), address };
+    made.document().unwrap()
+}
+
+/// The text of a document, without its marks.
+fn text(document: &str) -> String {
+    let body = document.split_once("<main>").unwrap().1;
+    let texts = body.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    texts.collect::<Vec<_>>().join("|")
+}
+
+#[test]
+fn a_month_is_told_with_its_verdict_its_sums_and_every_minute_that_was_not_up() {
+    let document = document("web shop", subjects(), "2026-11-02T08:00:00Z");
+    // 745 h without 2 h and 10 min are 2 674 200 s, of which 1 800.25 s are missing; the other host has 2 682 000 s.
+    // Were the ten minutes an outage too, web-1 had 99.91 %: it has kept it whatever became of them.
+    assert!(
+        document.contains(
+            "In October 2026, web shop was available for 99.9663 % of the agreed time. Promised is 99.9 % for each of 2 \
+             hosts: all kept it.</p>"
+        ),
+        "{document}"
+    );
+    let text = text(&document);
+    for told in [
+        "5\u{202f}356\u{202f}200.000\u{202f}s",
+        "1\u{202f}800.250\u{202f}s",
+        "7\u{202f}200.000\u{202f}s",
+        "600.000\u{202f}s",
+        "5\u{202f}364\u{202f}000.000\u{202f}s",
+        "2026-10-05 08:00:00 +02:00",
+        "maintenance 3 (CHG-77)",
+        "#17",
+        "ann took it 2026-10-05 08:04:40 +02:00, 4 min 0 s after the first page",
+        "9 s (median 9 s, nine of ten 9 s; 1 incident)",
+        "4 min 0 s (median 4 min 0 s, nine of ten 4 min 0 s; 1 incident)",
+        "One host was up and proven so",
+        "31 d 1 h",
+    ] {
+        assert!(text.contains(told), "{told:?} in\n{text}");
+    }
+    assert!(document.contains("href=\"http://muster.example/incidents/17\""));
+}
+
+#[test]
+fn the_document_needs_nothing_else_and_runs_nothing() {
+    let mut subjects = subjects();
+    subjects[1].name = "\"><img src=x onerror=alert(1)>".to_owned();
+    let document = document("<script>alert(1)</script> & co", subjects, "2026-11-02T08:00:00Z");
+    assert!(document.contains("&#60;script&#62;") && document.contains("&#60;b&#62;no&#60;/b&#62;"), "{document}");
+    for never in ["<script", "<img", "<b>", " style=", "<link", "@import", "url(http"] {
+        assert!(!document.contains(never), "{never}");
+    }
+}
+
+#[test]
+fn what_people_said_afterwards_stands_beside_what_was_measured() {
+    let mut subjects = subjects();
+    let down = Span { from: at("2026-10-25T00:00:00Z"), until: at("2026-10-25T02:00:00Z") };
+    subjects[1].amended.corrections.push(Correction {
+        stretch: Stretch { span: down, bucket: Bucket::Down },
+        source: "amendment 4".to_owned(),
+        reason: "the shop sold nothing (ann, INC4711)".to_owned(),
+        made: at("2026-10-26T08:00:00Z"),
+    });
+    subjects[0].amended.notes.push(Note {
+        at: at("2026-10-05T06:10:00Z"),
+        text: "the supplier says otherwise (bob)".to_owned(),
+        cause: Some(Category::Power),
+        disputed: Some(true),
+    });
+    let document = document("web shop", subjects, "2026-11-02T08:00:00Z");
+    let text = text(&document);
+    // Of 2 682 000 s the host was not there for 7 200 s: 99.73 %, which is less than promised.
+    for told in [
+        "With what people said afterwards: ",
+        "99.7315",
+        "down: 2026-10-25 02:00:00 +02:00 to 2026-10-25 03:00:00 +01:00",
+        "the shop sold nothing (ann, INC4711)",
+        "amendment 4",
+        "disputed",
+        "cause: power",
+        "the supplier says otherwise (bob)",
+    ] {
+        assert!(text.contains(told), "{told:?} in\n{text}");
+    }
+    let said = "all kept it. That is what was measured; with what people said afterwards it is 99.8319\u{a0}%: broken.";
+    assert!(document.contains(said), "{document}");
+}
+
+#[test]
+fn a_period_that_goes_on_tells_both_to_date_and_what_may_become_of_it() {
+    let document = document("web shop", subjects(), "2026-10-05T06:10:00Z");
+    assert!(document.contains("So far in October 2026, web shop was available"), "{document}");
+    assert!(document.contains("If nothing more happens, it will be"), "{document}");
+    assert!(document.contains("goes on") && document.contains("At the end, if nothing more happens"), "{document}");
+    let without = self::document("web shop", Vec::new(), "2026-10-05T06:10:00Z");
+    assert!(without.contains("web shop applies to no host: nothing is promised in October 2026."), "{without}");
+}
+
+#[test]
+fn periods_are_named_as_people_say_them() {
+    let said = ["2026", "2026-Q4", "2026-10", "2026-W44", "2026-10-25", "2026-10-01..2026-10-15", "30d"].map(period);
+    let expected = [
+        "2026",
+        "quarter 4 of 2026",
+        "October 2026",
+        "week 44 of 2026",
+        "25 October 2026",
+        "1 October 2026 to 15 October 2026",
+        "the last 30 days",
+    ];
+    assert_eq!(said, expected);
+}

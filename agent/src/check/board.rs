@@ -1,10 +1,12 @@
 //! The last outcome of each check, where the runner leaves it and readings and uplink find it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::{Definition, Outcome};
+use super::{Definition, Outcome, Status};
 
 /// What is known of one check.
 #[derive(Debug)]
@@ -12,12 +14,14 @@ struct Seen {
     definition: Arc<Definition>,
     last: Option<(Outcome, f64)>,
     attempt: u32,
+    /// When it was last ok, or else began to be run.
+    proven: Option<Instant>,
     unsaid: bool,
 }
 
 impl Seen {
     const fn new(definition: Arc<Definition>) -> Self {
-        Self { definition, last: None, attempt: 0, unsaid: false }
+        Self { definition, last: None, attempt: 0, proven: None, unsaid: false }
     }
 }
 
@@ -32,6 +36,8 @@ pub struct Told {
     pub attempt: u32,
     /// How often that must be to count.
     pub attempts: u32,
+    /// How long ago it was last ok, or else began to be run; zero while it is ok.
+    pub ok_ago: Duration,
 }
 
 /// What the readings say of one check.
@@ -87,13 +93,22 @@ impl Board {
         self.redefined.notified().await;
     }
 
-    /// Takes the outcome of a check in; `tell`: the collector has to hear of it. One that is no longer defined so is
-    /// passed over.
-    pub fn put(&self, check: &Arc<Definition>, outcome: Outcome, took_s: f64, attempt: u32, tell: bool) {
+    /// Takes the outcome of a check in; `tell`: the collector has to hear of it. It was last ok, or else began to be run, at
+    /// `proven`. One that is no longer defined so is passed over.
+    pub fn put(
+        &self,
+        check: &Arc<Definition>,
+        outcome: Outcome,
+        took_s: f64,
+        attempt: u32,
+        proven: Instant,
+        tell: bool,
+    ) {
         let mut seen = self.seen();
         let Some(seen) = seen.iter_mut().find(|seen| Arc::ptr_eq(&seen.definition, check)) else { return };
         seen.last = Some((outcome, took_s));
         seen.attempt = attempt;
+        seen.proven = Some(proven);
         seen.unsaid |= tell;
         if tell {
             self.changed.notify_one();
@@ -107,15 +122,18 @@ impl Board {
 
     /// What the collector has not heard of; it counts as heard from now on.
     #[must_use]
-    pub fn take_unsaid(&self) -> Vec<Told> {
+    pub fn take_unsaid(&self, now: Instant) -> Vec<Told> {
         let mut told = Vec::new();
         for seen in self.seen().iter_mut() {
             if std::mem::take(&mut seen.unsaid) {
+                let is_ok = seen.last.as_ref().is_some_and(|(outcome, _)| outcome.status == Status::Ok);
+                let proven = seen.proven.filter(|_| !is_ok);
                 told.push(Told {
                     check: seen.definition.name.clone(),
                     outcome: seen.last.as_ref().map(|(outcome, _)| outcome.clone()),
                     attempt: seen.attempt,
                     attempts: seen.definition.attempts,
+                    ok_ago: proven.map_or(Duration::ZERO, |proven| now.saturating_duration_since(proven)),
                 });
             }
         }
@@ -143,10 +161,8 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::check::{Kind, Status};
+    use crate::check::Kind;
 
     fn definition(name: &str) -> Definition {
         Definition {
@@ -159,10 +175,10 @@ mod tests {
         }
     }
 
-    fn board() -> (Board, [Arc<Definition>; 2]) {
+    fn board() -> (Board, [Arc<Definition>; 2], Instant) {
         let board = Board::new(vec![definition("a"), definition("b")]);
         let checks = board.definitions().try_into().unwrap();
-        (board, checks)
+        (board, checks, Instant::now())
     }
 
     fn names(told: &[Told]) -> Vec<(&str, u32)> {
@@ -171,38 +187,52 @@ mod tests {
 
     #[test]
     fn what_changed_is_told_once_and_only_the_last_of_it() {
-        let (board, [a, b]) = board();
-        assert_eq!(board.take_unsaid(), []);
-        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 1, true);
-        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 2, true);
-        board.put(&a, Outcome::new(Status::Critical, "still no"), 0.1, 2, false);
-        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
-        let told = board.take_unsaid();
+        let (board, [a, b], begun) = board();
+        assert_eq!(board.take_unsaid(begun), []);
+        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 1, begun, true);
+        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 2, begun, true);
+        board.put(&a, Outcome::new(Status::Critical, "still no"), 0.1, 2, begun, false);
+        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, begun, false);
+        let told = board.take_unsaid(begun);
         assert_eq!(names(&told), [("a", 2)]);
         assert_eq!(told[0].outcome.as_ref().map(|outcome| outcome.output.as_str()), Some("still no"));
-        assert_eq!(board.take_unsaid(), []);
+        assert_eq!(board.take_unsaid(begun), []);
     }
 
     #[test]
     fn a_new_stream_hears_of_all_that_were_run() {
-        let (board, [_, b]) = board();
-        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, false);
+        let (board, [_, b], begun) = board();
+        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, begun, false);
         board.say_again();
-        assert_eq!(names(&board.take_unsaid()), [("b", 1)]);
-        assert_eq!(board.take_unsaid(), []);
+        assert_eq!(names(&board.take_unsaid(begun)), [("b", 1)]);
+        assert_eq!(board.take_unsaid(begun), []);
     }
 
     #[test]
     fn a_check_that_stays_as_it_is_goes_on_and_what_an_old_one_brings_is_passed_over() {
-        let (board, [a, b]) = board();
-        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 2, true);
+        let (board, [a, b], begun) = board();
+        board.put(&a, Outcome::new(Status::Critical, "no"), 0.1, 2, begun, true);
         let slower = Definition { interval: Duration::from_secs(90), ..definition("b") };
         board.define(&[definition("c"), slower, definition("a")]);
-        board.put(&b, Outcome::new(Status::Ok, "as it was defined before"), 0.1, 1, true);
-        assert_eq!(names(&board.take_unsaid()), [("a", 2)]);
+        board.put(&b, Outcome::new(Status::Ok, "as it was defined before"), 0.1, 1, begun, true);
+        assert_eq!(names(&board.take_unsaid(begun)), [("a", 2)]);
         assert!(Arc::ptr_eq(&board.definitions()[2], &a));
         board.define(&[]);
         board.say_again();
-        assert_eq!(board.take_unsaid(), []);
+        assert_eq!(board.take_unsaid(begun), []);
+    }
+
+    #[test]
+    fn of_a_failure_is_told_how_long_nothing_has_proven_the_contrary() {
+        let (board, [a, b], begun) = board();
+        let s = Duration::from_secs;
+        board.put(&a, Outcome::new(Status::Warning, "no"), 0.1, 1, begun, true);
+        board.put(&b, Outcome::new(Status::Ok, "fine"), 0.1, 1, begun + s(5), true);
+        let ago = |at| board.take_unsaid(begun + at).iter().map(|told| told.ok_ago).collect::<Vec<_>>();
+        assert_eq!(ago(s(8)), [s(8), s(0)]);
+        board.put(&b, Outcome::new(Status::Critical, "no"), 0.1, 1, begun + s(5), true);
+        assert_eq!(ago(s(20)), [s(15)]);
+        board.say_again();
+        assert_eq!(ago(s(30)), [s(30), s(25)], "as of when it is told");
     }
 }

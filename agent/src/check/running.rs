@@ -30,6 +30,8 @@ const KILLED_BEFORE: Duration = Duration::from_millis(500);
 struct Place {
     check: Arc<Definition>,
     turn: Turn,
+    /// When it was last ok, or else began to be run.
+    proven: Instant,
     due: Instant,
     runs: bool,
     /// Held by a thread of this check while it lives.
@@ -69,6 +71,7 @@ fn follow(before: Vec<Place>, checks: Vec<Arc<Definition>>) -> Vec<Place> {
             due: begun + turn::first(index, count, random_ratio(), check.interval),
             check,
             turn: Turn::default(),
+            proven: begun,
             runs: false,
             // A run that hangs keeps the next one out, however the check is defined by then.
             thread: other.map_or_else(Arc::default, |place| place.thread),
@@ -112,13 +115,16 @@ fn take(places: &mut [Place], board: &Board, check: &Arc<Definition>, outcome: O
     let tell = place.turn.take(outcome.status, check);
     let wait = place.turn.wait(check);
     let now = Instant::now();
+    if outcome.status == Status::Ok {
+        place.proven = now;
+    }
     // At its own pace; a run that took longer than the pause is followed by the next one at once, not by several.
     place.due = (place.due + wait).max(now);
     if wait == check.retry_interval {
         place.due = now + wait;
     }
     place.runs = false;
-    board.put(check, outcome, took.as_secs_f64(), place.turn.attempt(), tell);
+    board.put(check, outcome, took.as_secs_f64(), place.turn.attempt(), place.proven, tell);
 }
 
 async fn until(at: Option<Instant>) {

@@ -49,17 +49,20 @@ fn result_of(told: &Told) -> v1::CheckResult {
         unit: text(&datum.unit),
     };
     let perfdata = outcome.perfdata.iter().take(FIGURES_MAX).map(figure).collect();
-    v1::CheckResult { check, status: outcome.status as u32, attempt, attempts, output, perfdata }
+    let ok_ago_ms = u64::try_from(told.ok_ago.as_millis()).unwrap_or(u64::MAX);
+    v1::CheckResult { check, status: outcome.status as u32, attempt, attempts, output, perfdata, ok_ago_ms }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::check::{Outcome, Status};
 
     fn told(check: &str, output: &str) -> Told {
         let outcome = Some(Outcome::new(Status::Critical, output));
-        Told { check: check.into(), outcome, attempt: 2, attempts: 3 }
+        Told { check: check.into(), outcome, attempt: 2, attempts: 3, ok_ago: Duration::from_secs(60) }
     }
 
     fn sizes(records: &[record::Body]) -> Vec<usize> {
@@ -74,6 +77,7 @@ mod tests {
         let [record::Body::Checks(checks)] = &records[..] else { panic!("{records:?}") };
         let web = &checks.results[0];
         assert_eq!((web.check.as_str(), web.status, web.attempt, web.attempts), ("web", 2, 2, 3));
+        assert_eq!(web.ok_ago_ms, 60_000);
         assert_eq!(web.output, "ä".repeat(1_024));
         assert_eq!((checks.results[1].check.as_str(), checks.results[1].status), ("old", 4));
     }

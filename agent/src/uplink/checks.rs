@@ -1,6 +1,9 @@
 //! Outcomes of service checks on their way to the collector, and those of checks that are no longer defined.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Uplink;
 use crate::check::board::Told;
@@ -47,7 +50,13 @@ impl Uplink {
         if gone.is_empty() {
             return;
         }
-        let told = |name: &String| Told { check: name.clone(), outcome: None, attempt: 0, attempts: 0 };
+        let told = |name: &String| Told {
+            check: name.clone(),
+            outcome: None,
+            attempt: 0,
+            attempts: 0,
+            ok_ago: Duration::ZERO,
+        };
         self.record_checks(&gone.iter().map(told).collect::<Vec<_>>(), now);
         self.known_checks.0.retain(|name| !gone.contains(name));
         self.known_checks.save(&self.parts.state);
@@ -55,7 +64,7 @@ impl Uplink {
 
     /// Outcomes that the collector has not heard of become records, on the disk before they are sent.
     pub(super) fn tell_checks(&mut self, now: Moment) {
-        let told = self.parts.host.checks().map(crate::check::board::Board::take_unsaid).unwrap_or_default();
+        let told = self.parts.host.checks().map(|board| board.take_unsaid(Instant::now())).unwrap_or_default();
         let before = self.known_checks.0.len();
         self.known_checks.0.extend(told.iter().map(|told| told.check.clone()));
         if self.known_checks.0.len() > before {

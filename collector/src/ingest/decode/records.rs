@@ -80,7 +80,7 @@ fn checks_value(checks: &v1::CheckResults) -> Result<Value, DecodeError> {
         results.push(json!({
             "check": result.check, "status": result.status, "attempt": result.attempt,
             "attempts": result.attempts,
-            "output": result.output, "perfdata": perfdata,
+            "ok_ago_ms": result.ok_ago_ms, "output": result.output, "perfdata": perfdata,
         }));
     }
     Ok(json!({"results": results}))

@@ -77,7 +77,7 @@ impl Memory {
                 Row::Hold(hold) => drop(self.holds.insert(hold.no, *hold)),
                 Row::Changed(row) => self.changes.push(*row),
                 Row::Dismissal(row) => drop(self.dismissals.insert(row.no, *row)),
-                Row::Attempt(_) | Row::Audit(_) => {}
+                Row::Attempt(_) | Row::Audit(_) | Row::CheckSpan(_) => {}
             }
         }
     }

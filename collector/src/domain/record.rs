@@ -15,7 +15,7 @@ use super::{
     flapping::Changes,
     heartbeat::HeartbeatRow,
     hold::Hold,
-    host::{Cause, State, checks::CheckRow},
+    host::{Cause, State, check_ledger::CheckSpanRow, checks::CheckRow},
     ids::{HostNo, IncidentNo, PageId},
     labels::Profile,
     oncall::{Destination, absence::Absence, rotation::Override, test_page::TestPageRow},
@@ -41,6 +41,8 @@ pub enum Row {
     Check(CheckRow),
     /// The host has no check of this name any more.
     CheckGone(HostNo, String),
+    /// Append; the next entry of a check's ledger.
+    CheckSpan(CheckSpanRow),
     /// Upsert by host: what is known of a device.
     Device(Box<Device>),
     /// Upsert by host: what it is behind, or nothing.

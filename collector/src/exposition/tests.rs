@@ -9,6 +9,7 @@ use crate::domain::{
     event::Severity,
     host::{
         Cause, State,
+        check_ledger::CheckLedger,
         checks::{CheckRow, Status},
         dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry},
         ledger::OpenSpan,
@@ -81,7 +82,8 @@ fn view(name: &str, state: State) -> HostView {
 
 fn check(name: &str, status: Status, hard: bool) -> CheckRow {
     let (host, check, output) = (HostNo(1), name.to_owned(), String::new());
-    CheckRow { host, check, status, hard, attempt: 1, attempts: 3, since: at(0), output }
+    let ledger = CheckLedger::default();
+    CheckRow { host, check, status, hard, attempt: 1, attempts: 3, since: at(0), output, ledger }
 }
 
 /// A collector with this one host, `now_ms` after its readings.

@@ -25,6 +25,7 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), StoreError
         Row::CheckGone(host, check) => {
             execute(connection, "DELETE FROM check_state WHERE host = ?1 AND name = ?2", params![host.0, check])
         }
+        Row::CheckSpan(row) => super::check_ledger::append(connection, row),
         Row::Device(device) => execute(
             connection,
             "INSERT INTO device (host, body) VALUES (?1, ?2) ON CONFLICT (host) DO UPDATE SET body = excluded.body",
@@ -396,7 +397,7 @@ pub(super) fn last_audit(connection: &Connection, of: &AuditOf, limit: usize) ->
     rows.collect::<Result<_, _>>().map_err(in_state)
 }
 
-/// Entries of the audit log and of the ledger whose hash does not follow from the entry before. After a gap in the
+/// Entries of the audit log and of the ledgers whose hash does not follow from the entry before. After a gap in the
 /// ledger a new chain begins; an entry that was taken out is seen, because the one after it follows it still.
 pub(super) fn broken_links(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut broken = broken_audit(connection)?;
@@ -420,6 +421,7 @@ pub(super) fn broken_links(connection: &Connection) -> Result<Vec<String>, Store
         }
         (expected_n, previous) = (row.n + 1, stored);
     }
+    broken.extend(super::check_ledger::broken_links(connection)?);
     Ok(broken)
 }
 

@@ -45,6 +45,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(13, include_str!("migrations/state_0013.sql")),
     Migration::new(14, include_str!("migrations/state_0014.sql")),
     Migration::new(15, include_str!("migrations/state_0015.sql")),
+    Migration::new(16, include_str!("migrations/state_0016.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

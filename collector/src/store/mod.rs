@@ -10,6 +10,7 @@ pub mod attempts;
 mod backup;
 pub mod calls;
 mod chain;
+pub mod check_ledger;
 mod engine_rows;
 pub mod evidence;
 mod facts;

@@ -1,6 +1,7 @@
 //! The store as its users see it: what is committed is there again, what is not is not, and nothing is deleted.
 
 mod calls;
+mod check_ledger;
 mod dismissals;
 mod evidence;
 mod kept;
@@ -25,6 +26,7 @@ use crate::domain::{
     event::Severity,
     host::{
         Cause, State,
+        check_ledger::{CheckLedger, CheckSpanRow},
         checks::{CheckRow, Status},
     },
     ids::{HostId, HostNo, IncidentNo, PageId},
@@ -107,6 +109,7 @@ fn check(no: i64, check: &str, attempt: u32) -> Row {
         attempts: 3,
         since: at(0),
         output,
+        ledger: CheckLedger::default(),
     })
 }
 
@@ -413,9 +416,9 @@ fn a_newer_store_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), NOW).unwrap());
     let path = directory.path().join("state.db");
-    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '16' WHERE key = 'schema_version'", []).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '17' WHERE key = 'schema_version'", []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 16") && refused.contains("knows up to 15"), "{refused}");
+    assert!(refused.contains("has schema 17") && refused.contains("knows up to 16"), "{refused}");
     assert!(path.exists());
 }
 

@@ -24,6 +24,7 @@ use crate::{
         heartbeat::secrets::PingSecrets,
         host::{
             Cause, State,
+            check_ledger::CheckLedger,
             checks::{CheckRow, Status},
             ledger::OpenSpan,
             slots::Slots,
@@ -229,6 +230,7 @@ pub(super) fn hostile_fleet(now: Timestamp) -> Snapshot {
             attempts: 3,
             since: now,
             output: HOSTILE.into(),
+            ledger: CheckLedger::default(),
         }],
         incident: Some(IncidentNo(7)),
         device: None,

@@ -61,7 +61,8 @@ fn what_a_watcher_says_counts_when_it_is_hard_and_since_it_began() {
     let mut before: Option<Said> = None;
     let mut says = |status, attempt, at| {
         let (check, at) = ("device.9".to_owned(), Timestamp::from_ms(at));
-        let outcome = Outcome { check, status: Some(status), attempt, attempts: 2, output: String::new(), at };
+        let outcome =
+            Outcome { check, status: Some(status), attempt, attempts: 2, ok_ago_ms: 0, output: String::new(), at };
         before = Some(Said::after(before.as_ref(), outcome, status));
         before.as_ref().map(|said| (said.there, said.since.ms())).unwrap()
     };

@@ -1,6 +1,8 @@
 //! The collector was away, or its clock was set: what a host is then, and whether it is waited for.
 
-use super::{Cause, State, change::Step, ledger::Ledger, machine::Host, suspicion::Suspicion};
+use super::{
+    Cause, State, change::Step, check_ledger::CheckLedger, ledger::Ledger, machine::Host, suspicion::Suspicion,
+};
 use crate::domain::{event::Effect, labels::Profile, record::Loaded, time::Timestamp, watch::Watch};
 
 impl Host {
@@ -14,6 +16,9 @@ impl Host {
         }
         let checks = loaded.checks.iter().filter(|row| row.host == no);
         host.checks.extend(checks.map(|row| (row.check.clone(), row.clone())));
+        for row in host.checks.values_mut().filter(|row| row.ledger == CheckLedger::default()) {
+            row.ledger = CheckLedger::of(row);
+        }
         let Some(row) = loaded.liveness.iter().find(|row| row.host == no) else {
             return host;
         };

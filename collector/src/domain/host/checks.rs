@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     State,
     change::{HostChange, Step},
+    check_ledger::{CheckLedger, CheckSpanRow, Counted, Said},
     machine::Host,
 };
 use crate::domain::{
@@ -84,6 +85,9 @@ pub struct CheckRow {
     pub since: Timestamp,
     /// What it said.
     pub output: String,
+    /// The open end of its ledger.
+    #[serde(default)]
+    pub ledger: CheckLedger,
 }
 
 impl CheckRow {
@@ -118,6 +122,8 @@ pub struct Outcome {
     pub attempt: u32,
     /// How often is often enough.
     pub attempts: u32,
+    /// How long before `at` it was last known to be ok, in milliseconds; 0 where it is ok, or the agent does not say.
+    pub ok_ago_ms: i64,
     /// What it said.
     pub output: String,
     /// When it was so.
@@ -138,6 +144,8 @@ struct Reported {
     // Of an agent that does not say it every failure counts.
     #[serde(default)]
     attempts: u32,
+    #[serde(default)]
+    ok_ago_ms: u64,
     output: String,
 }
 
@@ -154,8 +162,10 @@ pub fn outcomes<'a>(records: impl IntoIterator<Item = (Timestamp, &'a str)>) -> 
             if !is_name || (status.is_none() && said.status != GONE) {
                 continue;
             }
+            let ok_ago_ms = i64::try_from(said.ok_ago_ms).unwrap_or(i64::MAX);
             let (attempt, attempts, output) = (said.attempt, said.attempts, said.output);
-            last.insert(said.check.clone(), Outcome { check: said.check, status, attempt, attempts, output, at });
+            let outcome = Outcome { check: said.check, status, attempt, attempts, ok_ago_ms, output, at };
+            last.insert(outcome.check.clone(), outcome);
         }
     }
     last.into_values().collect()
@@ -171,7 +181,7 @@ impl Host {
         for outcome in outcomes {
             match outcome.status {
                 Some(status) => self.check_said(outcome, status, now, step),
-                None => self.check_gone(&outcome.check, step),
+                None => self.check_gone(&outcome.check, outcome.at.min(now), now, step),
             }
         }
     }
@@ -183,20 +193,27 @@ impl Host {
         }
         // An agent that was restarted counts anew; what counted already goes on counting.
         let counted = known.is_some_and(|known| known.hard && known.status != Status::Ok);
-        let since = known.filter(|known| known.status == status).map_or(outcome.at.min(now), |known| known.since);
+        let hard = status == Status::Ok || outcome.attempt >= outcome.attempts || counted;
+        let at = outcome.at.min(now);
+        let since = known.filter(|known| known.status == status).map_or(at, |known| known.since);
         // Shown to people and written into mails: of what steers a terminal only the end of a line is left.
         let mut output = outcome.output.replace(|c: char| c.is_control() && c != '\n', " ");
         output.truncate(output.floor_char_boundary(OUTPUT_BYTES));
+        let mut ledger = known.map(|known| known.ledger.clone()).unwrap_or_default();
+        let before = ledger.take(&Said { status, hard, at, ok_ago_ms: outcome.ok_ago_ms, output: &output });
+        let entry = before.map(|(before, until)| self.entry(&outcome.check, before, until, false, now));
         let row = CheckRow {
             host: self.profile.no,
             check: outcome.check,
             status,
-            hard: status == Status::Ok || outcome.attempt >= outcome.attempts || counted,
+            hard,
             attempt: outcome.attempt,
             attempts: outcome.attempts,
             since,
             output,
+            ledger,
         };
+        step.effects.extend(entry.map(Effect::Record));
         if known != Some(&row) {
             self.checks.insert(row.check.clone(), row.clone());
             step.effects.push(Effect::Record(Row::Check(row.clone())));
@@ -208,18 +225,27 @@ impl Host {
         }
     }
 
-    fn check_gone(&mut self, check: &str, step: &mut Step) {
+    fn check_gone(&mut self, check: &str, at: Timestamp, now: Timestamp, step: &mut Step) {
         let Some(row) = self.checks.remove(check) else { return };
+        if let Some(stood) = row.ledger.counted.clone() {
+            let to = at.max(stood.from);
+            step.effects.push(Effect::Record(self.entry(check, stood, to, true, now)));
+        }
         step.effects.push(Effect::Record(Row::CheckGone(self.profile.no, row.check.clone())));
         step.effects.push(Effect::Publish);
         step.changes.push(HostChange::Check { open: false, row });
     }
 
     /// The host may not report any more.
-    pub(super) fn checks_end(&mut self, step: &mut Step) {
+    pub(super) fn checks_end(&mut self, now: Timestamp, step: &mut Step) {
         for check in self.checks.keys().cloned().collect::<Vec<_>>() {
-            self.check_gone(&check, step);
+            self.check_gone(&check, now, now, step);
         }
+    }
+
+    fn entry(&self, check: &str, stood: Counted, to: Timestamp, gone: bool, now: Timestamp) -> Row {
+        let (host, check, Counted { status, from, said }) = (self.profile.no, check.to_owned(), stood);
+        Row::CheckSpan(CheckSpanRow { host, check, from, to, status, said, gone, learned: now })
     }
 
     fn is_there(&self) -> bool {

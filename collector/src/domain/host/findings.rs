@@ -35,7 +35,7 @@ impl Host {
             step.effects.push(Effect::Record(Row::Finding(finding.clone())));
             step.changes.push(HostChange::Finding(finding));
         }
-        self.checks_end(step);
+        self.checks_end(now, step);
     }
 
     pub(super) fn judged(&mut self, judgement: Judgement, now: Timestamp, step: &mut Step) {

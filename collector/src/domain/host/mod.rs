@@ -2,6 +2,7 @@
 
 mod away;
 pub mod change;
+pub mod check_ledger;
 pub mod checks;
 pub mod device;
 pub mod dictionary;

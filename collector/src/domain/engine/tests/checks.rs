@@ -199,3 +199,50 @@ fn of_a_backlog_only_the_last_word_counts_and_nonsense_is_passed_over() {
     fleet.host(1, HostEvent::Checked { outcomes });
     assert_eq!(fleet.engine.snapshot().hosts[&HostNo(1)].checks.len(), 256, "no host has more");
 }
+
+/// Entries of the check's ledger: status, from, to, and whether it was gone then.
+fn entries(fleet: &Fleet) -> Vec<(&'static str, i64, i64, bool)> {
+    let of = |row: &Row| match row {
+        Row::CheckSpan(row) => Some((row.status.word(), row.from.ms() - START, row.to.ms() - START, row.gone)),
+        _ => None,
+    };
+    fleet.rows.iter().filter_map(of).collect()
+}
+
+#[test]
+fn each_change_that_counts_is_an_entry_of_the_ledger_over_restarts_and_gone_is_one_too() {
+    let mut fleet = Fleet::of(&[Watch::Fast]);
+    for (status, attempt) in [(0, 1), (2, 1), (0, 1), (2, 1)] {
+        says(&mut fleet, 1, status, attempt);
+    }
+    assert_eq!(entries(&fleet), [], "soft");
+    let mut loaded = restarted(&fleet);
+    loaded.last_ran = Some(Timestamp::from_ms(fleet.now));
+    fleet.engine = Engine::new(&loaded, Roster::default(), Timestamp::from_ms(fleet.now)).0;
+    fleet.connect(1);
+    says(&mut fleet, 1, 2, 2);
+    says(&mut fleet, 1, 2, 3);
+    assert_eq!(entries(&fleet), [("ok", 0, 3_000, false)], "it failed first at the fourth second");
+    says(&mut fleet, 1, 0, 1);
+    says(&mut fleet, 1, 4, 0);
+    let all = [("ok", 0, 3_000, false), ("critical", 3_000, 6_000, false), ("ok", 6_000, 7_000, true)];
+    assert_eq!(entries(&fleet), all);
+    let said = fleet.rows.iter().find_map(|row| match row {
+        Row::CheckSpan(row) if row.status == checks::Status::Critical => Some(row.said.as_str()),
+        _ => None,
+    });
+    assert_eq!(said, Some("says 2"));
+}
+
+#[test]
+fn a_check_of_before_there_were_ledgers_goes_on_from_where_it_stood() {
+    let mut fleet = Fleet::of(&[Watch::Fast]);
+    says(&mut fleet, 1, 2, 3);
+    let mut loaded = restarted(&fleet);
+    loaded.checks[0].ledger = crate::domain::host::check_ledger::CheckLedger::default();
+    fleet.engine = Engine::new(&loaded, Roster::default(), Timestamp::from_ms(fleet.now)).0;
+    fleet.connect(1);
+    fleet.until(10_000);
+    says(&mut fleet, 1, 0, 1);
+    assert_eq!(entries(&fleet), [("critical", 0, 10_000, false)]);
+}

@@ -31,7 +31,7 @@ impl Fleet {
     pub(super) fn asked(&mut self, watcher: i64, device: i64, status: Status, attempt: u32) {
         let (check, at) = (format!("device.{device}"), Timestamp::from_ms(self.now));
         let output = format!("says {}", status.word());
-        let outcome = Checked { check, status: Some(status), attempt, attempts: 2, output, at };
+        let outcome = Checked { check, status: Some(status), attempt, attempts: 2, ok_ago_ms: 0, output, at };
         self.host(watcher, HostEvent::Checked { outcomes: vec![outcome] });
     }
 
@@ -218,7 +218,7 @@ fn an_incident_that_was_opened_before_its_switch_was_known_to_be_dead_becomes_pa
     // The watcher was slow to say what it saw at once.
     let (check, at) = ("device.3".to_owned(), Timestamp::from_ms(proof + 1_000));
     let (status, output) = (Some(Status::Critical), String::new());
-    let outcome = Checked { check, status, attempt: 2, attempts: 2, output, at };
+    let outcome = Checked { check, status, attempt: 2, attempts: 2, ok_ago_ms: 0, output, at };
     fleet.host(1, HostEvent::Checked { outcomes: vec![outcome] });
     fleet.after(60_000);
     assert_eq!(fleet.told()[1..], [(PageKind::Updated, "h3 is down")], "whoever was called is not called again");

@@ -137,7 +137,7 @@ fn a_page_tells_the_services_of_its_hosts_and_how_many_hosts_are_behind_it() {
     fleet.apply(Event::Tick);
     for attempt in [1, 2] {
         let (check, at, output) = ("device.4".into(), Timestamp::from_ms(fleet.now), "gone".into());
-        let outcome = Checked { check, status: Some(Status::Critical), attempt, attempts: 2, output, at };
+        let outcome = Checked { check, status: Some(Status::Critical), attempt, attempts: 2, ok_ago_ms: 0, output, at };
         fleet.host(1, HostEvent::Checked { outcomes: vec![outcome] });
     }
     fleet.until(60_000);

@@ -131,3 +131,21 @@ fn an_agent_that_restarts_within_a_minute_pages_nobody() {
     fleet.until(600_000);
     assert_eq!(fleet.told(), []);
 }
+
+#[test]
+fn that_a_machine_answers_without_its_agent_is_an_entry_of_its_own() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.answer = Look::Answers;
+    fleet.until(5_000);
+    fleet.ends(1, Ending::Fin);
+    fleet.until(60_000);
+    fleet.connect(1);
+    let told: Vec<_> =
+        fleet.spans(1).iter().map(|span| (span.state, span.cause.clone(), span.to.ms() - START)).collect();
+    let lost = Cause::Stream(Ending::Fin);
+    assert_eq!(
+        told,
+        [(Observed::Up, Cause::Reporting, 5_000), (Observed::Up, lost, 60_000)],
+        "up throughout, by looks"
+    );
+}

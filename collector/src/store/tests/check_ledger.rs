@@ -1,0 +1,67 @@
+//! Ledgers of checks: numbered and chained for each, written once, and read as far as a window reaches.
+
+use super::*;
+use crate::domain::calendar::Span;
+
+fn entry(check: &str, from: i64, to: i64, status: Status, gone: bool) -> Row {
+    let said = "connection refused".to_owned();
+    let (host, check, learned) = (HostNo(1), check.to_owned(), at(to));
+    Row::CheckSpan(CheckSpanRow { host, check, from: at(from), to: at(to), status, said, gone, learned })
+}
+
+fn rows() -> Vec<Row> {
+    vec![
+        entry("web", 0, 10, Status::Ok, false),
+        entry("web", 10, 20, Status::Critical, false),
+        entry("db", 5, 15, Status::Ok, true),
+        entry("web", 20, 30, Status::Ok, false),
+    ]
+}
+
+#[tokio::test]
+async fn each_check_has_a_chain_of_its_own_and_a_commit_tried_again_adds_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    for _ in 0..2 {
+        store.commit(rows()).await.unwrap();
+    }
+    let path = directory.path().join("state.db");
+    let numbers = |connection: &Connection| -> Vec<(String, i64)> {
+        let mut statement = connection.prepare("SELECT name, n FROM check_span ORDER BY name, n").unwrap();
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
+    let other = Connection::open(&path).unwrap();
+    let numbered = |name: &str, n| (name.to_owned(), n);
+    assert_eq!(numbers(&other), [numbered("db", 1), numbered("web", 1), numbered("web", 2), numbered("web", 3)]);
+    assert_eq!(store.verify_chains().await.unwrap(), Vec::<String>::new());
+    other.execute("UPDATE check_span SET to_ms = to_ms + 1 WHERE name = 'web' AND n = 1", []).unwrap();
+    let broken = store.verify_chains().await.unwrap();
+    assert_eq!(broken, ["ledger entry 1 of check \"web\" of host 1 does not follow from the one before"]);
+    other.execute("DELETE FROM check_span WHERE name = 'web' AND n <= 2", []).unwrap();
+    let broken = store.verify_chains().await.unwrap();
+    assert_eq!(broken, ["ledger entry 3 of check \"web\" of host 1 does not follow from the one before"]);
+}
+
+#[tokio::test]
+async fn a_window_is_read_with_the_entry_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    store.commit(rows()).await.unwrap();
+    let read = |from: i64, until: i64| {
+        let window = Span { from: at(from), until: at(until) };
+        let (store, host) = (&store, HostNo(1));
+        async move { store.check_ledgers(vec![host], window).await.unwrap().remove(&host).unwrap() }
+    };
+    let spans = |entries: &crate::store::check_ledger::CheckEntries| {
+        let rows = entries.rows.iter().map(|row| Row::CheckSpan(row.clone())).collect::<Vec<_>>();
+        (entries.from_its_beginning, rows)
+    };
+    let all = rows();
+    let whole = read(0, 100).await;
+    assert_eq!(spans(&whole["web"]), (true, vec![all[0].clone(), all[1].clone(), all[3].clone()]));
+    assert_eq!(spans(&whole["db"]), (true, vec![all[2].clone()]), "also one that is not defined any more");
+    let late = read(20, 25).await;
+    assert_eq!(spans(&late["web"]), (false, vec![all[1].clone(), all[3].clone()]));
+    let early = read(0, 10).await;
+    assert_eq!(spans(&early["web"]), (true, vec![all[0].clone()]));
+}

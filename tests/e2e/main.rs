@@ -44,6 +44,7 @@ mod rota;
 mod rules;
 mod scope;
 mod service_level_report;
+mod services;
 mod settings;
 mod sla;
 mod trends;

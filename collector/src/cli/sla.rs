@@ -31,7 +31,7 @@ const SPANS_BYTES: u64 = 1 << 30;
 pub(super) enum SlaTask {
     /// Agreements, and what came of them in their present period
     List,
-    /// One agreement over a period: every host with its buckets, bounds, verdict and outages
+    /// One agreement over a period: every host or check with its buckets, bounds, verdict and outages
     #[command(after_help = "\
 Periods are those of the agreement's zone: 2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-25, 2026-10-01..2026-10-15. Lengths
 are in seconds, cut off like percentages, never rounded up; JSON has milliseconds and each outage with its evidence.
@@ -109,8 +109,8 @@ const AGREEMENTS: [Column; 7] = [
     ("budget left s", "budget_left"),
     ("proven %", "coverage"),
 ];
-const SUBJECTS: [Column; 15] = [
-    ("host", "subject"),
+const SUBJECTS: [Column; 16] = [
+    ("subject", "subject"),
     ("verdict", "verdict"),
     ("availability %", "availability"),
     ("amended verdict", "amended_verdict"),
@@ -125,6 +125,7 @@ const SUBJECTS: [Column; 15] = [
     ("mtrs s", "mtrs"),
     ("mttd s", "mttd"),
     ("mtta s", "mtta"),
+    ("kind", "kind"),
 ];
 /// Decimals of a percentage, as the field's tools show them.
 const DECIMALS: usize = 4;
@@ -232,8 +233,8 @@ fn summed_up(answer: &Value) -> Value {
     let proven = to_serve("up_ms") + to_serve("down_ms");
     let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
     json!({
-        "name": answer["name"], "subject": answer["subject"], "verdict": answer["verdict"], "target": answer["target"],
-        "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
+        "name": answer["name"], "subject": answer["subject"], "kind": answer["kind"], "verdict": answer["verdict"],
+        "target": answer["target"], "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
         "coverage": Ratio::of(proven, whole).map(|ratio| ratio.percent(DECIMALS)),
         "budget_left": seconds("budget_left_ms"), "agreed": seconds("agreed_ms"), "down": seconds("down_ms"),
         "maintenance": seconds("maintenance_ms"), "unreachable": seconds("unreachable_ms"),

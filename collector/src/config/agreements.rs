@@ -28,6 +28,8 @@ use crate::domain::{
 pub(super) const MOST: usize = 200;
 const SUBJECTS: usize = 100;
 const NAME: &str = "the name of the agreement";
+const CHECK: &str = "the name of a check with * and ?";
+const WARNING: &str = "one of as_up, as_down";
 /// Most windows of service hours in an agreement, and holidays.
 const HOURS: usize = 100;
 const HOLIDAYS: usize = 1_000;
@@ -80,12 +82,17 @@ fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subject
     let collector_down = policy(&mut section, "collector_down", usual.collector_down);
     let unknown = policy(&mut section, "unknown", usual.unknown);
     let clean_stop = policy(&mut section, "clean_stop", usual.clean_stop);
+    let warning = section.text("warning", WARNING, |word| {
+        Policy::parse(word).filter(|policy| *policy != Policy::Exclude).ok_or_else(|| WARNING.to_owned())
+    });
+    let warning = warning.unwrap_or(usual.warning);
     let service_hours = service_hours(&mut section, &zone);
     let holidays = section.texts("holidays", DATE, HOLIDAYS, |text| text.parse::<Date>().map_err(|_| DATE.to_owned()));
     let holidays: BTreeSet<Date> = holidays.unwrap_or_default().into_iter().collect();
     let read_length = |word: &str| Length::parse(word).ok_or_else(|| Length::EXPECTED.to_owned());
     let period = section.text("period", Length::EXPECTED, read_length).unwrap_or(Length::Month);
     let scope = scope(&mut section);
+    let checks = section.texts("checks", CHECK, SUBJECTS, short_text).unwrap_or_default();
     if with_subjects && scope.is_empty() {
         section.wrong("hosts", "hosts, sites, class or labels: an agreement without subjects promises nothing");
     }
@@ -100,10 +107,11 @@ fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subject
         collector_down,
         unknown,
         clean_stop,
+        warning,
         service_hours,
         holidays,
     };
-    Some(Declared { agreement, period, scope })
+    Some(Declared { agreement, period, scope, checks })
 }
 
 fn scope(section: &mut Section<'_, '_>) -> Scope {

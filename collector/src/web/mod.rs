@@ -20,6 +20,7 @@ mod serve;
 mod service_levels;
 mod sign_in;
 mod sparks;
+mod subjects;
 #[cfg(test)]
 mod tests;
 mod views;

@@ -1,21 +1,14 @@
 //! Reports of agreements, reckoned from the ledgers when they are asked for.
 
-use super::{Web, problem::Problem};
+use super::{Web, problem::Problem, subjects::applies};
 use crate::domain::{
-    calendar::{Span, zone},
-    hold::{Hold, Labels, Subject, confirmed_labels},
-    ids::HostNo,
+    calendar::zone,
     sla::{
-        amendment::{Amended, Amendment},
-        history::{Planned, maintenance, observations},
         period::Period,
-        report::{Declared, Known, Report},
+        report::{Declared, Report},
     },
     snapshot::HostView,
 };
-
-/// Hosts whose ledgers are read in one go.
-const SLICE: usize = 200;
 
 impl Web {
     /// The agreement of this name.
@@ -48,47 +41,4 @@ impl Web {
         let agreements = self.context.config.agreements.iter().filter(touched);
         agreements.map(|declared| declared.agreement.name.clone()).collect()
     }
-
-    /// The subjects of an agreement, by name. Planned work is asked for beyond the window.
-    async fn known(&self, declared: &Declared, period: Span, window: Span) -> Result<Vec<Known>, Problem> {
-        let (snapshot, now) = (self.snapshot(), self.now());
-        let mut subjects: Vec<_> = snapshot.hosts.values().filter(|host| applies(declared, host)).collect();
-        subjects.sort_by(|one, other| one.profile.name.cmp(&other.profile.name));
-        let holds = self.context.store.maintenance_windows().await?;
-        let amendments = self.context.store.amendments().await?;
-        let mut known = Vec::with_capacity(subjects.len());
-        for slice in subjects.chunks(SLICE) {
-            let hosts: Vec<HostNo> = slice.iter().map(|host| host.profile.no).collect();
-            let mut ledgers = self.context.store.ledgers(hosts, window).await?;
-            known.extend(slice.iter().map(|host| {
-                let entries = ledgers.remove(&host.profile.no).unwrap_or_default();
-                let begun = entries.begun.unwrap_or(host.observed.from);
-                Known {
-                    host: host.profile.no,
-                    id: host.profile.id,
-                    name: host.profile.name.clone(),
-                    observed: observations(&entries.rows, &host.observed, begun, window, now),
-                    maintenance: planned(&holds, &amendments, host, period),
-                    amended: Amended::of(&format!("host/{}", host.profile.id), &amendments, &snapshot.dismissals),
-                }
-            }));
-        }
-        Ok(known)
-    }
-}
-
-/// What a host says of itself does not bring it under a contract.
-fn applies(declared: &Declared, host: &HostView) -> bool {
-    let labels = confirmed_labels(&host.profile);
-    declared.scope.fits_host(&subject(host, &labels))
-}
-
-fn planned(holds: &[Hold], amendments: &[Amendment], host: &HostView, period: Span) -> Vec<Planned> {
-    let labels = confirmed_labels(&host.profile);
-    maintenance(holds, amendments, &subject(host, &labels), period)
-}
-
-fn subject<'a>(host: &'a HostView, labels: &'a [(String, String)]) -> Subject<'a> {
-    let profile = &host.profile;
-    Subject { name: &profile.name, site: profile.confirmed_site(), class: Some(profile.class), labels: Labels(labels) }
 }

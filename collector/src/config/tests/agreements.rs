@@ -15,6 +15,8 @@ fn the_example_is_read_as_it_says() {
     let [shop] = agreements.as_slice() else { panic!("{agreements:?}") };
     assert_eq!((shop.agreement.name.as_str(), shop.period.word().as_str()), ("web shop", "month"));
     assert_eq!(shop.scope.words(), "host web-*, site Berlin, class server, service=shop");
+    assert_eq!((shop.checks.as_slice(), shop.agreement.warning), (["http*".to_owned()].as_slice(), Policy::AsUp));
+    assert_eq!(shop.applies_to(), format!("checks http* of {}", shop.scope.words()));
     assert_eq!((shop.agreement.service_hours.len(), shop.agreement.holidays.len()), (1, 2));
 }
 
@@ -30,7 +32,7 @@ fn every_key_is_read() {
     let text = "name = \"office\"\ntarget = 99\nzone = \"Europe/Berlin\"\nmaintenance = \"as_up\"\n\
                 unreachable = \"as_down\"\ncollector_down = \"as_up\"\nunknown = \"exclude\"\nclean_stop = \"exclude\"\n\
                 service_hours = [{ days = [\"mon\", \"tue\"], from = \"08:00\", to = \"18:00\" },\n\
-                \x20 { days = [\"Saturday\"], from = \"00:00\", to = \"24:00\" }]\nholidays = [\"2026-12-25\"]\n";
+                \x20 { days = [\"Saturday\"], from = \"00:00\", to = \"24:00\" }]\nholidays = [\"2026-12-25\"]\nwarning = \"as_down\"\n";
     let agreement = parse_agreement(text, Path::new("office.toml")).unwrap();
     let words: Vec<String> = agreement.service_hours.iter().map(|hours| hours.words()).collect();
     assert_eq!(words, ["mon, tue 08:00-18:00 Europe/Berlin", "sat 00:00-00:00 Europe/Berlin"]);
@@ -44,13 +46,13 @@ fn every_key_is_read() {
         ),
         (Policy::AsUp, Policy::AsDown, Policy::AsUp, Policy::Exclude, Policy::Exclude)
     );
-    assert_eq!(agreement.holidays.len(), 1);
+    assert_eq!((agreement.holidays.len(), agreement.warning), (1, Policy::AsDown));
 }
 
 #[test]
 fn mistakes_are_all_told_by_line_and_key() {
     let text = "target = 100.5\nzone = \"Berlin\"\nmaintenance = \"ignore\"\nholidays = [\"2026-02-30\"]\nslo = 1\n\
-                [[service_hours]]\ndays = [\"mon\"]\nfrom = \"22:00\"\nto = \"06:00\"\n\
+                warning = \"exclude\"\n[[service_hours]]\ndays = [\"mon\"]\nfrom = \"22:00\"\nto = \"06:00\"\n\
                 [[service_hours]]\ndays = [\"tue\"]\nfrom = \"05:00\"\nto = \"10:00\"\n\
                 [[service_hours]]\nfrom = \"25:00\"\n\
                 [[service_hours]]\ndays = [\"sun\"]\nfrom = \"09:00\"\nto = \"09:00\"\n";
@@ -62,10 +64,11 @@ fn mistakes_are_all_told_by_line_and_key() {
         "web.toml:3: maintenance = \"ignore\": expected one of exclude, as_up, as_down",
         "web.toml:4: holidays = \"2026-02-30\": expected a date",
         "web.toml:5: slo = 1: expected no such key",
+        "web.toml:6: warning = \"exclude\": expected one of as_up, as_down",
         "service_hours[2].from: expected hours that do not overlap: on tue they also lie in mon 22:00-06:00",
-        "web.toml:15: service_hours[3].from = \"25:00\"",
+        "web.toml:16: service_hours[3].from = \"25:00\"",
         "service_hours[3].to: expected a time of the day",
-        "web.toml:19: service_hours[4].to = \"09:00\": expected a time other than from",
+        "web.toml:20: service_hours[4].to = \"09:00\": expected a time other than from",
     ];
     for part in expected {
         assert!(said.iter().any(|line| line.contains(part)), "{part} in {said:#?}");

@@ -61,6 +61,8 @@ pub struct Agreement {
     pub unknown: Policy,
     /// What a stop counts as that was asked for.
     pub clean_stop: Policy,
+    /// What a check's warning counts as: up or down.
+    pub warning: Policy,
     /// When there is service; none: always.
     pub service_hours: Vec<Recurring>,
     /// Dates on which no service begins.
@@ -81,6 +83,7 @@ impl Agreement {
             collector_down: Policy::Exclude,
             unknown: Policy::AsDown,
             clean_stop: Policy::AsDown,
+            warning: Policy::AsUp,
             service_hours: Vec::new(),
             holidays: BTreeSet::new(),
         }

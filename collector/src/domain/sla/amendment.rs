@@ -300,6 +300,7 @@ impl Amended {
                 cause: correction.reason.clone(),
                 evidence: correction.source.clone(),
                 learned: correction.made,
+                unattended: false,
             });
         }
         said

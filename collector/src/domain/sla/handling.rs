@@ -106,7 +106,7 @@ impl Handling {
     /// The key of incidents that tell of a subject's outages.
     #[must_use]
     pub fn key(known: &Known) -> String {
-        format!("liveness/{}/host", known.id)
+        known.subject.incident_key()
     }
 
     /// The incidents about a subject, in their order.

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 /// What a hold has to fit to be about a host's being there at all.
-const LIVENESS: &str = "liveness/host";
+pub const LIVENESS: &str = "liveness/host";
 
 /// An entry, or the open end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Observation {
     pub evidence: String,
     /// When it was learned.
     pub learned: Timestamp,
+    /// The host was there, but not its agent: nobody ran its checks.
+    pub unattended: bool,
 }
 
 /// What an observation counts as. A host that was never heard of yet, or may not report, is not in service.
@@ -43,6 +45,11 @@ pub fn bucket(state: Observed, cause: &Cause) -> Bucket {
         Observed::Unknown if matches!(cause, Cause::NotAdmitted | Cause::Enrolled) => Bucket::OutsideHours,
         Observed::Unknown => Bucket::Unknown,
     }
+}
+
+/// Whether it was up by looks alone, without its agent.
+const fn is_unattended(state: Observed, cause: &Cause) -> bool {
+    matches!(state, Observed::Up) && !matches!(cause, Cause::Reporting | Cause::Answers)
 }
 
 /// What a ledger says of a window: its entries, without those that others have replaced, and the open end up to `now`.
@@ -62,6 +69,7 @@ pub fn observations(
         cause: row.cause.words(),
         evidence: row.evidence.clone(),
         learned: row.learned,
+        unattended: is_unattended(row.state, &row.cause),
     };
     let mut found: Vec<Observation> = standing.map(entry).collect();
     found.push(Observation {
@@ -69,12 +77,14 @@ pub fn observations(
         cause: open.cause.words(),
         evidence: open.cause.words(),
         learned: now,
+        unattended: is_unattended(open.state, &open.cause),
     });
     found.push(Observation {
         stretch: Stretch::new(window.from, begun, Bucket::OutsideHours),
         cause: "not enrolled yet".into(),
         evidence: format!("its ledger begins at {begun}"),
         learned: begun,
+        unattended: false,
     });
     let within = |span: &Span| span.from < span.until && span.from < window.until && span.until > window.from;
     found.retain(|observation| within(&observation.stretch.span));
@@ -112,11 +122,18 @@ impl Planned {
     }
 }
 
-/// Planned work on a host in a window of time. What lay in the past when it was entered is told apart.
+/// Planned work on a host in a window of time, as far as it is about this: [`LIVENESS`], or `check/NAME`. What lay in the past
+/// when it was entered is told apart.
 #[must_use]
-pub fn maintenance(holds: &[Hold], amendments: &[Amendment], host: &Subject<'_>, window: Span) -> Vec<Planned> {
+pub fn maintenance(
+    holds: &[Hold],
+    amendments: &[Amendment],
+    host: &Subject<'_>,
+    what: &str,
+    window: Span,
+) -> Vec<Planned> {
     let covers =
-        |hold: &&Hold| hold.kind == Kind::Maintenance && hold.scope.fits_what(LIVENESS) && hold.scope.fits_host(host);
+        |hold: &&Hold| hold.kind == Kind::Maintenance && hold.scope.fits_what(what) && hold.scope.fits_host(host);
     let occurrences = |hold: &Hold| {
         let disregarded = disregarded(hold.no, amendments);
         let planned = |span: Span, late| {

@@ -4,17 +4,18 @@
 //! the instants up; [`agreement`] says how much is promised, when and what counts; [`figures`] compares the two. Each is a
 //! function of its arguments: the same spans, agreement and window give the same figures, whoever asks and when.
 //!
-//! [`history`] reads a host's ledger and its maintenance windows for that, [`period`] names stretches of a calendar,
-//! [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its subjects. What
-//! people say afterwards is an [`amendment`]: laid over what was observed, and told beside it. For whoever reads a report,
-//! [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and [`burn_down`] how the
-//! budget was spent.
+//! [`history`] reads a host's ledger and its maintenance windows for that and [`check`] lays it over what a check said; each
+//! of them is a [`subject`]. [`period`] names stretches of a calendar, [`outages`] are what counts against a subject, and a
+//! [`report`] is an agreement over a period for all its subjects. What people say afterwards is an [`amendment`]: laid over
+//! what was observed, and told beside it. For whoever reads a report, [`account`] lists all that was not simply up,
+//! [`handling`] says who had it and how soon, and [`burn_down`] how the budget was spent.
 
 pub mod account;
 pub mod agreement;
 pub mod amendment;
 pub mod buckets;
 pub mod burn_down;
+pub mod check;
 pub mod figures;
 pub mod handling;
 pub mod history;
@@ -24,6 +25,7 @@ pub mod outages;
 pub mod period;
 pub mod report;
 pub mod result;
+pub mod subject;
 pub mod target;
 #[cfg(test)]
 mod tests;

@@ -11,13 +11,9 @@ use super::{
     outages::{Means, Outage, annotate, outages},
     period::{Length, Period},
     reckon_within,
+    subject::Subject,
 };
-use crate::domain::{
-    calendar::Span,
-    hold::Scope,
-    ids::{HostId, HostNo},
-    time::Timestamp,
-};
+use crate::domain::{calendar::Span, hold::Scope, time::Timestamp};
 
 /// An agreement as declared: what is promised, to whom it applies, and over which time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,19 +24,34 @@ pub struct Declared {
     pub period: Length,
     /// Which hosts; each has to keep it.
     pub scope: Scope,
+    /// Names of checks with `*` and `?`: each of these checks of the hosts has to keep it, instead of the hosts.
+    pub checks: Vec<String>,
+}
+
+impl Declared {
+    /// To whom it applies, in words: `host web-*`, `checks http of host web-*`.
+    #[must_use]
+    pub fn applies_to(&self) -> String {
+        let hosts = self.scope.words();
+        if self.checks.is_empty() { hosts } else { format!("checks {} of {hosts}", self.checks.join(", ")) }
+    }
+
+    /// What each of those is to whom it applies, in the singular.
+    #[must_use]
+    pub const fn each(&self) -> &'static str {
+        if self.checks.is_empty() { "host" } else { "check" }
+    }
 }
 
 /// What is known of a subject.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// Which host.
-    pub host: HostNo,
-    /// Its id outside.
-    pub id: HostId,
-    /// Its display name.
-    pub name: String,
+    /// Who.
+    pub subject: Subject,
     /// What was observed.
     pub observed: Vec<Observation>,
+    /// The same with what people said afterwards of others that it depends on, such as its host, if they did.
+    pub with_others: Option<Vec<Observation>>,
     /// Planned work.
     pub maintenance: Vec<Planned>,
     /// What people said of it afterwards.
@@ -161,12 +172,12 @@ impl Over<'_> {
 
     /// What people said afterwards, if it changes what any instant counts as.
     fn amended(&self, line: &Line) -> Option<(Vec<Stretch>, Agreed)> {
-        let Known { observed, maintenance, amended, .. } = &line.known;
+        let Known { observed, with_others, maintenance, amended, .. } = &line.known;
         let undone = |planned: &Planned| !planned.is_measured() || !planned.is_agreed();
-        if amended.corrections.is_empty() && !maintenance.iter().any(undone) {
+        if amended.corrections.is_empty() && with_others.is_none() && !maintenance.iter().any(undone) {
             return None;
         }
-        let said = amended.over(observed);
+        let said = amended.over(with_others.as_ref().unwrap_or(observed));
         let rows = rows(&said, maintenance.iter().filter(|planned| planned.is_agreed()));
         let (reckoning, outages, means) = self.reckoned(&rows, &said, amended);
         (reckoning.stretches != line.reckoning.stretches).then_some((rows, Agreed { reckoning, outages, means }))

@@ -61,13 +61,13 @@ fn item(declared: &Declared, report: &Report) -> Result<Value, Problem> {
     let agreement = &declared.agreement;
     let mut item = json!({
         "name": agreement.name, "target": agreement.target.percent().parse::<f64>().unwrap_or_default(),
-        "applies_to": declared.scope.words(), "length": declared.period.word(), "zone": agreement.zone,
+        "applies_to": declared.applies_to(), "length": declared.period.word(), "zone": agreement.zone,
         "service_hours": agreement.service_hours.iter().map(|hours| hours.words()).collect::<Vec<_>>(),
         "holidays": agreement.holidays.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "policies": {
             "maintenance": agreement.maintenance.word(), "unreachable": agreement.unreachable.word(),
             "collector_down": agreement.collector_down.word(), "unknown": agreement.unknown.word(),
-            "clean_stop": agreement.clean_stop.word(),
+            "clean_stop": agreement.clean_stop.word(), "warning": agreement.warning.word(),
         },
         "period": report.period.name,
         "period_from": report.period.span.from.to_string(), "period_to": report.period.span.until.to_string(),
@@ -103,8 +103,10 @@ fn written(figures: &impl serde::Serialize) -> Result<Value, Problem> {
 }
 
 fn subject(agreement: &Agreement, report: &Report, line: &Line, handling: &Handling) -> Result<Value, Problem> {
-    let known = &line.known;
-    let mut item = written(&Computed::of(Some(&known.name), agreement, report.window, &line.reckoning))?;
+    let (known, of) = (&line.known, &line.known.subject);
+    let mut item = written(&Computed::of(Some(&of.name()), agreement, report.window, &line.reckoning))?;
+    item["kind"] = of.kind().into();
+    item["host"] = of.host().to_string().into();
     let incidents = handling.of(known);
     let counted = |item: &mut Value, outages: &[Outage], measured: &Means| {
         item["outages"] = outages.iter().map(|one| outage(one, incidents)).collect();

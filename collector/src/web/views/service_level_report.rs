@@ -210,7 +210,7 @@ impl Hosts {
             let account = Account::of(line, made, zone);
             let agreed = line.reckoning.figures.agreed_ms;
             if account.is_none() && agreed > 0 {
-                hosts.perfect.push((line.known.name.clone(), words::duration(agreed)));
+                hosts.perfect.push((line.known.subject.name(), words::duration(agreed)));
                 continue;
             }
             hosts.subjects.push(Subject::of(line, account.is_some()));

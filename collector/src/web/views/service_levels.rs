@@ -17,12 +17,14 @@ use crate::{
     domain::{
         calendar::{Span, zone},
         sla::{
+            agreement::Policy,
             buckets::Buckets,
             figures::{Figures, Verdict},
             handling::{Handling, Incident, of_span},
             lattice::Bucket,
             period::Length,
             report::{Declared, Line, Report, Total},
+            subject::Subject as Whom,
             target::Ratio,
         },
     },
@@ -42,6 +44,7 @@ struct Agreement {
     path: String,
     target: String,
     applies_to: String,
+    each: &'static str,
     hours: String,
     period: String,
     length: String,
@@ -169,21 +172,10 @@ pub(in crate::web) async fn view(
         .filter(|_| !is_rolling);
     let shown = report.lines.iter().map(|line| line.outages.len()).sum::<usize>();
     let title = format!("{name}, {}", report.period.name);
-    let policy = |policy: crate::domain::sla::agreement::Policy| match policy.word() {
-        "exclude" => "left out",
-        "as_up" => "counts as up",
-        _ => "counts as an outage",
-    };
     show(&ReportPage {
         frame: Frame::new(&web, &caller, "service-levels", title),
         a: agreement(declared, &report),
-        policies: vec![
-            ("Maintenance", policy(declared.agreement.maintenance)),
-            ("Unreachable", policy(declared.agreement.unreachable)),
-            ("Collector down", policy(declared.agreement.collector_down)),
-            ("Unknown", policy(declared.agreement.unknown)),
-            ("Stopped on purpose", policy(declared.agreement.clean_stop)),
-        ],
+        policies: policies(declared),
         parts: parts(&report.total.buckets),
         subjects: report.lines.iter().map(|line| subject(line, &handling, report.window, &zone)).collect(),
         outages: report.lines.iter().flat_map(|line| outages(line, &handling, &zone)).take(SHOWN).collect(),
@@ -195,6 +187,27 @@ pub(in crate::web) async fn view(
     })
 }
 
+/// What counts as what.
+fn policies(declared: &Declared) -> Vec<(&'static str, &'static str)> {
+    let agreement = &declared.agreement;
+    let mut all = vec![
+        ("Maintenance", agreement.maintenance),
+        ("Unreachable", agreement.unreachable),
+        ("Collector down", agreement.collector_down),
+        ("Unknown", agreement.unknown),
+        ("Stopped on purpose", agreement.clean_stop),
+    ];
+    if !declared.checks.is_empty() {
+        all.push(("A check's warning", agreement.warning));
+    }
+    let words = |policy: Policy| match policy {
+        Policy::Exclude => "left out",
+        Policy::AsUp => "counts as up",
+        Policy::AsDown => "counts as an outage",
+    };
+    all.into_iter().map(|(name, policy)| (name, words(policy))).collect()
+}
+
 fn agreement(declared: &Declared, report: &Report) -> Agreement {
     let agreement = &declared.agreement;
     let hours: Vec<String> = agreement.service_hours.iter().map(|hours| hours.words()).collect();
@@ -203,7 +216,8 @@ fn agreement(declared: &Declared, report: &Report) -> Agreement {
         name: agreement.name.clone(),
         path: format!("/service-levels/{}", words::encode(&agreement.name)),
         target: format!("{} %", agreement.target.percent()),
-        applies_to: declared.scope.words(),
+        applies_to: declared.applies_to(),
+        each: declared.each(),
         hours: if hours.is_empty() { "around the clock".into() } else { hours.join("; ") },
         period: report.period.name.clone(),
         length: declared.period.word(),
@@ -267,8 +281,8 @@ fn subject(line: &Line, handling: &Handling, window: Span, zone: &TimeZone) -> S
     let time = |ms: Option<i64>| ms.map_or_else(|| "–".into(), words::duration);
     let or_none = |ms: i64| if ms == 0 { "–".to_owned() } else { words::duration(ms) };
     Subject {
-        name: line.known.name.clone(),
-        path: format!("/hosts/{}", line.known.id),
+        name: line.known.subject.name(),
+        path: path(&line.known.subject),
         availability: percent(figures.availability),
         verdict: verdict(figures),
         agreed: line.agreed.as_ref().map(|agreed| {
@@ -286,11 +300,19 @@ fn subject(line: &Line, handling: &Handling, window: Span, zone: &TimeZone) -> S
     }
 }
 
+/// Where a subject is looked at.
+fn path(whom: &Whom) -> String {
+    match whom {
+        Whom::Host { id, .. } => format!("/hosts/{id}"),
+        Whom::Check { id, .. } => format!("/hosts/{id}#checks"),
+    }
+}
+
 fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
     let told =
         |one: &Incident| Told { number: one.no.to_string(), by: one.acknowledged.as_ref().map(|(_, who)| who.clone()) };
     line.outages.iter().map(move |outage| OutageRow {
-        subject: line.known.name.clone(),
+        subject: line.known.subject.name(),
         from: words::clock_time(outage.span.from, zone),
         to: words::clock_time(outage.span.until, zone),
         length: words::duration(outage.span.until.since_ms(outage.span.from)),
@@ -308,7 +330,7 @@ fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> im
 pub(super) fn said(line: &Line, zone: &TimeZone) -> Vec<Said> {
     let from_to =
         |span: Span| format!("{} to {}", words::clock_time(span.from, zone), words::clock_time(span.until, zone));
-    let subject = || line.known.name.clone();
+    let subject = || line.known.subject.name();
     let corrections = line.known.amended.corrections.iter().map(|correction| Said {
         subject: subject(),
         what: format!("{}: {}", correction.stretch.bucket.word(), from_to(correction.stretch.span)),

@@ -1,5 +1,6 @@
 //! The worked examples of contracts and other tools, and what holds of every ledger.
 
+mod check;
 mod reading;
 mod report;
 

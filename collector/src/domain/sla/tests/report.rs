@@ -10,10 +10,11 @@ use crate::domain::{
     record::{Observed, SpanRow},
     sla::{
         amendment::{Amended, Amendment, Category, Says, Was, Withdrawn},
-        history::{maintenance, observations},
+        history::{LIVENESS, maintenance, observations},
         outages::Means,
         period::{Length, Period},
         report::{Declared, Known, Report},
+        subject,
     },
 };
 
@@ -33,11 +34,12 @@ pub(super) fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, 
     let begun = rows.first().map_or(ms(open_from), |row| row.from);
     let id = HostId(uuid::Uuid::from_u128(1));
     let observed = observations(rows, &open, begun, window, ms(now));
-    Known { host: HostNo(1), id, name: name.into(), observed, maintenance: vec![], amended: Amended::default() }
+    let subject = subject::Subject::Host { no: HostNo(1), id, name: name.into() };
+    Known { subject, observed, with_others: None, maintenance: vec![], amended: Amended::default() }
 }
 
 pub(super) fn declared(percent: &str) -> Declared {
-    Declared { agreement: agreement(percent), period: Length::Month, scope: Scope::default() }
+    Declared { agreement: agreement(percent), period: Length::Month, scope: Scope::default(), checks: vec![] }
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn planned_work_counts_from_when_it_was_planned_and_to_where_it_was_ended() {
     };
     let host = Subject { name: "web-1", site: None, class: None, labels: Labels(&[]) };
     let other = Subject { name: "db-1", ..host };
-    let of = |hold: Hold, host: &Subject<'_>| maintenance(&[hold], &[], host, window(0, 1000));
+    let of = |hold: Hold, host: &Subject<'_>| maintenance(&[hold], &[], host, LIVENESS, window(0, 1000));
     let spans = |hold: Hold| of(hold, &host).iter().map(|one| (one.span, one.late)).collect::<Vec<_>>();
     assert_eq!(of(hold(50, None, None), &host)[0].window, "maintenance 3 (CHG1)");
     assert_eq!(spans(hold(50, None, None)), [(window(100, 200), None)]);
@@ -136,11 +138,15 @@ fn planned_work_counts_from_when_it_was_planned_and_to_where_it_was_ended() {
     assert_eq!(spans(hold(150, None, None)), late, "what lay in the past was not planned");
     assert!(of(hold(50, None, None), &other).is_empty());
     assert!(of(hold(50, None, Some("check/*")), &host).is_empty(), "a window for a check leaves the host promised");
+    let of_check =
+        |what: &str| maintenance(&[hold(50, None, Some("check/*"))], &[], &host, what, window(0, 1000)).len();
+    assert_eq!((of_check("check/http"), of_check(LIVENESS)), (1, 0), "and the check is in maintenance");
     let silence = Hold { kind: Kind::Silence, ..hold(50, None, None) };
     assert!(of(silence, &host).is_empty());
     let said = amendment(1, Says::Disregard { window: HoldNo(3) });
-    let disregarded =
-        |said: Amendment| maintenance(&[hold(50, None, None)], &[said], &host, window(0, 1000))[0].is_agreed();
+    let disregarded = |said: Amendment| {
+        maintenance(&[hold(50, None, None)], &[said], &host, LIVENESS, window(0, 1000))[0].is_agreed()
+    };
     assert!(!disregarded(said.clone()));
     assert!(disregarded(amendment(1, Says::Disregard { window: HoldNo(4) })), "another window");
     let withdrawn = Some(Withdrawn { at: ms(9), by: "bob".into(), reason: "it was".into() });

@@ -54,14 +54,15 @@ pub(super) fn answers() -> Value {
     let counted = json!({ "outages": { "type": "array", "items": outage }, "means": &means });
     let agreed = joined(&[&counted, &figures]);
     let subject = joined(&[
-        &json!({ "subject": text, "agreement": text, "target": { "type": "number" }, "from": time, "to": time,
+        &json!({ "subject": text, "kind": { "enum": ["host", "check"] }, "host": text, "agreement": text,
+                 "target": { "type": "number" }, "from": time, "to": time,
                  "maintenance": { "type": "array", "items": window },
                  "corrections": { "type": "array", "items": object(&["from", "to", "state", "source"], correction) },
                  "agreed": { "type": ["object", "null"], "properties": agreed } }),
         &counted,
         &figures,
     ]);
-    let subject = object(&["subject", "window_ms", "agreed_ms", "verdict", "outages", "means"], subject);
+    let subject = object(&["subject", "kind", "window_ms", "agreed_ms", "verdict", "outages", "means"], subject);
     let needed = ["name", "target", "period", "from", "to", "agreed_ms", "availability_ratio", "verdict"];
     let item = joined(&[&agreement, &total, &agreed_total]);
     let report = joined(&[&item, &json!({ "means": means, "subjects": { "type": "array", "items": subject } })]);

@@ -96,7 +96,7 @@ impl Subject {
         let buckets = &line.reckoning.buckets;
         let or_none = |ms: i64| if ms == 0 { "–".to_owned() } else { words::duration(ms) };
         Self {
-            name: line.known.name.clone(),
+            name: line.known.subject.name(),
             anchor: has_account.then(|| anchor(line)),
             verdict: verdict(&line.reckoning.figures),
             availability: percent(line.reckoning.figures.availability),
@@ -112,7 +112,7 @@ impl Subject {
 
 /// Where a subject's account stands in the document.
 fn anchor(line: &Line) -> String {
-    format!("host-{}", line.known.id)
+    words::encode(&line.known.subject.key())
 }
 
 /// All that was not simply up of a subject.
@@ -160,7 +160,7 @@ impl Account {
         let figures = &line.reckoning.figures;
         let timeline = |reckoning: &Reckoning| Timeline::of(&reckoning.stretches, made.report, zone);
         Some(Self {
-            name: line.known.name.clone(),
+            name: line.known.subject.name(),
             anchor: anchor(line),
             verdict: verdict(figures),
             says: says(figures),

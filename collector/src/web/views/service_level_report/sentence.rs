@@ -104,7 +104,7 @@ fn later(report: &Report) -> String {
 }
 
 fn names(lines: &[&Line]) -> String {
-    let mut told: Vec<String> = lines.iter().take(NAMES).map(|line| line.known.name.clone()).collect();
+    let mut told: Vec<String> = lines.iter().take(NAMES).map(|line| line.known.subject.name()).collect();
     if lines.len() > NAMES {
         told.push(format!("{} more", lines.len() - NAMES));
     }

@@ -15,6 +15,7 @@ use crate::domain::{
         lattice::{Bucket, Stretch},
         period::{Length, Period},
         report::Known,
+        subject::Subject as Whom,
         target::Target,
     },
 };
@@ -29,12 +30,12 @@ fn known(name: &str, no: u128, observed: &[(&str, &str, Bucket, &str, &str)]) ->
         cause: (*cause).to_owned(),
         evidence: (*evidence).to_owned(),
         learned: at(until),
+        unattended: false,
     };
     Known {
-        host: HostNo(1),
-        id: HostId(uuid::Uuid::from_u128(no)),
-        name: name.to_owned(),
+        subject: Whom::Host { no: HostNo(1), id: HostId(uuid::Uuid::from_u128(no)), name: name.to_owned() },
         observed: observed.iter().map(entry).collect(),
+        with_others: None,
         maintenance: Vec::new(),
         amended: Amended::default(),
     }
@@ -72,7 +73,8 @@ fn subjects() -> Vec<Known> {
 fn declared(name: &str) -> Declared {
     let mut agreement = Agreement::new(name, Target::parse("99.9").unwrap());
     agreement.zone = "Europe/Berlin".to_owned();
-    Declared { agreement, period: Length::Month, scope: Scope { hosts: vec!["web-*".to_owned()], ..Scope::default() } }
+    let scope = Scope { hosts: vec!["web-*".to_owned()], ..Scope::default() };
+    Declared { agreement, period: Length::Month, scope, checks: vec![] }
 }
 
 /// The document as of an instant.
@@ -140,7 +142,8 @@ fn a_month_is_told_with_its_verdict_its_sums_and_every_minute_that_was_not_up() 
 #[test]
 fn the_document_needs_nothing_else_and_runs_nothing() {
     let mut subjects = subjects();
-    subjects[1].name = "\"><img src=x onerror=alert(1)>".to_owned();
+    let (no, id) = (HostNo(1), HostId(uuid::Uuid::from_u128(2)));
+    subjects[1].subject = Whom::Host { no, id, name: "\"><img src=x onerror=alert(1)>".to_owned() };
     let document = document("<script>alert(1)</script> & co", subjects, "2026-11-02T08:00:00Z");
     assert!(document.contains("&#60;script&#62;") && document.contains("&#60;b&#62;no&#60;/b&#62;"), "{document}");
     for never in ["<script", "<img", "<b>", " style=", "<link", "@import", "url(http"] {

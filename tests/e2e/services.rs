@@ -1,0 +1,73 @@
+//! What depends on several machines and checks, and what is promised of it.
+
+use muster_tests::{Agent, Collector, eventually};
+use serde_json::{Value, json};
+
+use crate::checks::{Service, check_is};
+use crate::s;
+
+/// The subjects of an agreement, to date.
+async fn subjects(collector: &Collector, agreement: &str) -> Vec<Value> {
+    let report = collector.cli(&["--json", "sla", "report", "--agreement", agreement]).await;
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    report["subjects"].as_array().cloned().unwrap_or_default()
+}
+
+fn ms(subject: &Value, bucket: &str) -> i64 {
+    subject[bucket].as_i64().expect("milliseconds")
+}
+
+#[tokio::test]
+async fn a_check_that_fails_counts_against_what_is_promised_of_it_from_the_last_proof_that_it_was_ok() {
+    let promised =
+        "[[agreement]]\nname = \"the shop\"\ntarget = 99.9\nhosts = [\"*\"]\nchecks = [\"sh*\"]\nperiod = \"day\"\n";
+    let mut collector = Collector::start(promised).await;
+    let mut service = Service::start().await;
+    let mut agent = Agent::enrolled(&collector, "fast", None).await;
+    agent.configure(&format!(
+        "interval = \"1s\"\n[[check]]\nname = \"shop\"\nkind = \"tcp\"\naddress = \"127.0.0.1:{}\"\ninterval = \"2s\"\n\
+         timeout = \"2s\"\nattempts = 2\nretry_interval = \"1s\"\n",
+        service.port
+    ));
+    agent.run();
+    collector.host_is(&agent.host, "up", s(20)).await;
+    check_is(&collector, &agent.host, "shop", "ok").await;
+    let well = subjects(&collector, "the shop").await;
+    assert_eq!(well.len(), 1, "{well:#?}");
+    assert_eq!((&well[0]["subject"], &well[0]["kind"]), (&json!(format!("{}/shop", agent.name)), &json!("check")));
+    assert_eq!((ms(&well[0], "down_ms"), &well[0]["availability_ratio"]), (0, &json!(1.0)), "{well:#?}");
+
+    service.stop().await;
+    let failed = check_is(&collector, &agent.host, "shop", "critical").await;
+    let broken = subjects(&collector, "the shop").await;
+    let outage = &broken[0]["outages"][0];
+    assert_eq!(outage["open"], true, "{broken:#?}");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    assert!(text(&outage["from"]) < text(&failed["since"]), "it was last ok before it first failed: {broken:#?}");
+    let cause = text(&outage["cause"]);
+    assert!(cause.starts_with("critical: ") && cause.contains("Connection refused"), "{broken:#?}");
+
+    // The open end is in the store: what a collector that was killed knew, the next one goes on from.
+    collector.kill().await;
+    collector.run().await;
+    collector.host_is(&agent.host, "up", s(30)).await;
+    let after = subjects(&collector, "the shop").await;
+    assert_eq!(
+        (&after[0]["outages"][0]["from"], ms(&after[0], "outside_hours_ms")),
+        (&outage["from"], ms(&broken[0], "outside_hours_ms"))
+    );
+
+    service.again().await;
+    check_is(&collector, &agent.host, "shop", "ok").await;
+    let over = || async {
+        let subjects = subjects(&collector, "the shop").await;
+        let outages = subjects[0]["outages"].as_array().cloned().unwrap_or_default();
+        (!outages.is_empty() && outages.iter().all(|outage| outage["open"] == false)).then(|| subjects[0].clone())
+    };
+    let whole = eventually("the outage is over", s(20), over).await;
+    assert!(ms(&whole, "down_ms") > 0 && whole["availability_ratio"].as_f64() < Some(1.0), "{whole:#}");
+    let table = collector.cli(&["sla", "report", "--agreement", "the shop"]).await;
+    assert!(table.contains(&format!("{}/shop", agent.name)) && table.contains("check"), "{table}");
+    let view = collector.get("/service-levels/the%20shop").await.body;
+    assert!(view.contains("checks sh* of host *") && view.contains(&format!("/hosts/{}#checks", agent.host)), "{view}");
+}

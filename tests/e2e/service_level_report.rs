@@ -37,7 +37,7 @@ what = "liveness/*"
 policy = "night"
 "#;
 const NAME: &str = "<b>web</b> & mail";
-const PATH: &str = "/service-levels/%3Cb%3Eweb%3C/b%3E%20%26%20mail/report";
+const PATH: &str = "/service-levels/%3Cb%3Eweb%3C%2Fb%3E%20%26%20mail/report";
 
 #[tokio::test]
 async fn an_outage_is_told_with_its_incident_who_was_called_and_who_took_it() {
@@ -79,7 +79,10 @@ async fn an_outage_is_told_with_its_incident_who_was_called_and_who_took_it() {
         assert!(view.status == 200 && view.body.contains(part), "{part} in\n{}", view.body);
     }
     assert!(!view.body.contains("<b>web") && !view.body.contains("<script"), "{}", view.body);
-    let ordinary = collector.get(PATH.trim_end_matches("/report")).await;
+    let list = collector.get("/service-levels").await;
+    let ordinary = PATH.trim_end_matches("/report");
+    assert!(list.body.contains(&format!("href=\"{ordinary}\"")), "{}", list.body);
+    let ordinary = collector.get(ordinary).await;
     assert!(ordinary.body.contains(&format!("href=\"/incidents/{number}\"")), "{}", ordinary.body);
 
     let file = collector.home().join("report.html");

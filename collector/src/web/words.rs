@@ -120,6 +120,11 @@ pub(super) fn encode(text: &str) -> String {
     encoded
 }
 
+/// The same for one part of a path: a slash in a name does not begin the next part.
+pub(super) fn encode_part(text: &str) -> String {
+    encode(text).replace('/', "%2F")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,5 +161,6 @@ mod tests {
     #[test]
     fn encoding_leaves_nothing_that_a_url_or_html_could_misread() {
         assert_eq!(encode("/a b?<\"'&ä"), "/a%20b%3F%3C%22%27%26%C3%A4");
+        assert_eq!(encode_part("web/mail"), "web%2Fmail");
     }
 }

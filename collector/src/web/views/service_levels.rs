@@ -166,7 +166,7 @@ pub(in crate::web) async fn view(
     let zone = zone(&declared.agreement.zone).ok_or_else(|| Problem::internal("a zone is not known any more"))?;
     let just_before = report.period.span.from.plus_ms(-1);
     let is_rolling = matches!(declared.period, Length::Rolling(_));
-    let path = format!("/service-levels/{}/report", words::encode(&name));
+    let path = format!("/service-levels/{}/report", words::encode_part(&name));
     let before = (report.period.span.from < report.period.span.until)
         .then(|| declared.period.at(just_before, &zone).name)
         .filter(|_| !is_rolling);
@@ -214,7 +214,7 @@ fn agreement(declared: &Declared, report: &Report) -> Agreement {
     let (total, figures) = (&report.total, &report.total.figures);
     Agreement {
         name: agreement.name.clone(),
-        path: format!("/service-levels/{}", words::encode(&agreement.name)),
+        path: format!("/service-levels/{}", words::encode_part(&agreement.name)),
         target: format!("{} %", agreement.target.percent()),
         applies_to: declared.applies_to(),
         each: declared.each(),

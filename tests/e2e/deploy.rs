@@ -80,7 +80,7 @@ mod prometheus {
     #[tokio::test]
     async fn promtool_finds_that_the_shipped_rules_do_what_their_tests_say() {
         let (promtool, folder) = (installed("promtool", "prometheus"), root().join("deploy/prometheus"));
-        for (name, rules) in [("muster", 11), ("muster-paging", 4)] {
+        for (name, rules) in [("muster", 11), ("muster-paging", 4), ("muster-sla", 9)] {
             let file = folder.join(format!("{name}.rules.yml"));
             let said = run(Command::new(&promtool).args(["check", "rules"]).arg(file)).await;
             assert!(said.code == 0 && said.all().contains(&format!("{rules} rules")), "{}", said.all());

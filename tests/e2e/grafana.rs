@@ -12,8 +12,12 @@ use muster_tests::process::root;
 use serde_json::Value;
 
 /// Files below `deploy/grafana/dashboards` and the uids by which they link to each other.
-const BOARDS: [(&str, &str); 3] =
-    [("fleet", "muster-fleet"), ("host", "muster-host"), ("collector", "muster-collector")];
+const BOARDS: [(&str, &str); 4] = [
+    ("fleet", "muster-fleet"),
+    ("host", "muster-host"),
+    ("collector", "muster-collector"),
+    ("service-levels", "muster-service-levels"),
+];
 /// Panels that every Grafana brings.
 const CORE: [&str; 6] = ["stat", "timeseries", "table", "bargauge", "state-timeline", "text"];
 
@@ -129,7 +133,7 @@ mod prometheus {
     fn filled(query: &str, readings: &Readings) -> String {
         let seconds = format!("{}s", readings.seconds);
         let collector = readings.target();
-        [("$__rate_interval", &*seconds), ("$class", ".*"), ("$site", ".*")]
+        [("$__rate_interval", &*seconds), ("$class", ".*"), ("$site", ".*"), ("$agreement", ".*")]
             .into_iter()
             .chain([("$host", &*readings.host), ("$collector", &*collector)])
             .fold(query.to_owned(), |query, (name, value)| query.replace(name, value))
@@ -146,6 +150,7 @@ mod prometheus {
             let ours = match word(variable, "name") {
                 "class" => "server",
                 "site" => "berlin",
+                "agreement" => "all hosts",
                 "host" => &readings.host,
                 _ => &target,
             };

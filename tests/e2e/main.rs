@@ -9,6 +9,7 @@ mod alerts;
 mod answers;
 mod bad_input;
 mod browser;
+mod burn;
 mod captured;
 mod checks;
 mod crowd;
@@ -49,6 +50,7 @@ mod settings;
 mod sla;
 mod trends;
 mod upgrade;
+mod verify;
 mod watchdog;
 mod wrong_clock;
 

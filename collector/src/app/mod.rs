@@ -1,11 +1,14 @@
 //! Wiring: opens the state, starts the engine and the doors, stops them in order.
 
+mod agreements;
 mod backlog;
+mod burn;
 mod deciding;
 mod devices;
 mod heartbeats;
 mod housekeeping;
 mod pulse;
+mod service_levels;
 mod settings;
 mod trends;
 mod watchdog;
@@ -146,6 +149,7 @@ impl House {
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = devices::load(&config, &identity, &store, clock.now()).await?;
+        agreements::keep(&config, &store, clock.now()).await?;
         let (engine, first) = engine(&config, &loaded, clock.now());
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
@@ -209,7 +213,8 @@ impl House {
         let (stop_engine, engine_stopped) = watch::channel(false);
         let tls = web_tls(&self.config, &self.identity, ports, &self.clock)?;
         let ready = Arc::new(AtomicBool::new(false));
-        let router = self.router(ports, tls.is_some(), ready.clone())?;
+        let (service_levels, burning, levels) = self.service_levels();
+        let router = self.router(ports, tls.is_some(), ready.clone(), levels)?;
         let trends = self.trends()?;
         let watched = watchdog::all(&self, &ports.url)?;
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
@@ -222,6 +227,8 @@ impl House {
         };
         tasks.spawn(housekeeping.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
+        tasks.spawn(service_levels.run(stopped.clone()));
+        tasks.spawn(burning.run(stopped.clone()));
         watched.start(&mut tasks, &stopped);
         tasks.spawn(serve_agents(grpc, self.door, stopped.clone()));
         tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
@@ -237,11 +244,37 @@ impl House {
         trends::Trends::new(store, slots, clock, self.config.trends_quota, &self.registry)
     }
 
-    fn router(&self, ports: &Ports, tls: bool, ready: Arc<AtomicBool>) -> anyhow::Result<axum::Router> {
+    /// Who keeps the figures of service levels, who looks how fast budgets are spent, and where both are read.
+    fn service_levels(&self) -> (service_levels::ServiceLevels, burn::Burning, exposition::Levels) {
+        let (agreements, store, clock) = (self.config.agreements.clone(), self.store.clone(), self.clock.clone());
+        let (levels, standings) =
+            service_levels::ServiceLevels::new(agreements.clone(), store.clone(), self.snapshot.clone(), clock.clone());
+        let (published, burns) = watch::channel(Arc::default());
+        let burning = burn::Burning {
+            agreements,
+            store,
+            snapshots: self.snapshot.clone(),
+            standings: standings.clone(),
+            clock,
+            mailbox: self.mailbox.clone(),
+            published,
+        };
+        (levels, burning, exposition::Levels { standings, burns })
+    }
+
+    fn router(
+        &self,
+        ports: &Ports,
+        tls: bool,
+        ready: Arc<AtomicBool>,
+        levels: exposition::Levels,
+    ) -> anyhow::Result<axum::Router> {
         let clock = self.clock.clone();
+        let burns = levels.burns.clone();
         let exposition = exposition::router(exposition::ExpositionContext {
             snapshot: self.snapshot.clone(),
             slots: self.slots.clone(),
+            levels,
             registry: self.registry.clone(),
             address: None,
             tls,
@@ -257,6 +290,7 @@ impl House {
             pings: self.pings.clone(),
             identity: self.identity.clone(),
             store: self.store.clone(),
+            burns,
             mailbox: self.mailbox.clone(),
             clock: self.clock.clone(),
             links: Links::open(&self.config.state)?,

@@ -4,6 +4,7 @@
 
 mod amendments;
 mod arguments;
+mod beside;
 mod client;
 mod commands;
 mod devices;
@@ -18,6 +19,7 @@ mod sheet;
 mod sla;
 #[cfg(test)]
 mod tests;
+mod verification;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 

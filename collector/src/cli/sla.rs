@@ -15,6 +15,7 @@ use super::{
     amendments::Amend,
     commands::{Desk, encode},
     print::{self, Column},
+    verification::Proof,
 };
 use crate::domain::{
     calendar::{self, Edge, Span},
@@ -50,6 +51,10 @@ Examples:
         /// Over which period [default: the present one]
         #[arg(long)]
         period: Option<String>,
+        /// The declaration that is in force on this date, where there are several of the name [default: the first that is in
+        /// the period]
+        #[arg(long, value_name = "DATE")]
+        on: Option<String>,
         /// How it is written
         #[arg(long, default_value = "text", value_parser = ["text", "csv", "json", "html"])]
         format: String,
@@ -59,6 +64,8 @@ Examples:
     },
     #[command(flatten)]
     Amend(Amend),
+    #[command(flatten)]
+    Proof(Proof),
     /// Reckon uptime from a table of any origin by an agreement in a file; needs no running collector
     #[command(after_help = "\
 The table has a heading with subject, start, end and state, in any order; other columns are passed over. Times are
@@ -78,6 +85,10 @@ The agreement, of which name and target are enough:
   clean_stop = \"as_down\"              [as_down]
   service_hours = [{ days = [\"mon\", \"tue\"], from = \"08:00\", to = \"18:00\" }]
   holidays = [\"2026-12-25\"]
+  from = \"2026-01-01\"                in force from this date on; before that is outside of the hours
+  until = \"2027-01-01\"               in force until before this date
+  max_outages = 3                     adds outage_count: how many there were at least and at most
+  min_outage = \"2 min\"               shorter ones are not counted for that
 
 Prints one JSON object for one subject, else a list in order of appearance. The verdict is met if the promise was kept
 even with all unproven time as an outage, missed if it was broken even with all of it as up, else undetermined.
@@ -135,6 +146,7 @@ impl Desk {
     pub(super) async fn sla(&self, task: SlaTask) -> Result<(), CliError> {
         match task {
             SlaTask::Amend(task) => self.amend(task).await,
+            SlaTask::Proof(task) => self.prove(task).await,
             SlaTask::Compute { spans, definition, from, to } => compute(&spans, &definition, &from, &to),
             SlaTask::List => {
                 let items = self.client.all("/agreements", "").await?;
@@ -144,15 +156,17 @@ impl Desk {
                 let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
                 print::table(&AGREEMENTS, &Value::Array(items.iter().map(summed_up).collect()))
             }
-            SlaTask::Report { agreement, period, format, output } => {
-                let asked = Asked { agreement, period, output };
+            SlaTask::Report { agreement, period, on, format, output } => {
+                let asked = Asked { agreement, period, on, output };
                 self.report(&asked, if self.json { "json" } else { &format }).await
             }
         }
     }
 
     async fn report(&self, asked: &Asked, format: &str) -> Result<(), CliError> {
-        let period = asked.period.as_deref().map_or_else(String::new, |period| format!("?period={}", encode(period)));
+        let given = [("period", &asked.period), ("on", &asked.on)].into_iter();
+        let given = given.filter_map(|(key, value)| Some(format!("{key}={}", encode(value.as_ref()?))));
+        let period = format!("?{}", given.collect::<Vec<_>>().join("&"));
         let path = format!("/agreements/{}", encode(&asked.agreement));
         let text = match format {
             "html" => self.client.text(&format!("{path}/report{period}")).await?,
@@ -173,6 +187,7 @@ impl Desk {
 struct Asked {
     agreement: String,
     period: Option<String>,
+    on: Option<String>,
     output: Option<PathBuf>,
 }
 
@@ -201,17 +216,20 @@ fn as_text(report: &Value) -> Result<(), CliError> {
     let whole = summed_up(report);
     let said = |field: &str| match &whole[field] {
         Value::String(text) => text.clone(),
+        Value::Null => "-".into(),
         other => other.to_string(),
     };
     print::line(&format!(
-        "{}, {}{}: {} with {} % of agreed time, target {} %, proven {} %\n",
+        "{}, {}{}: {} with {} % of agreed time, target {} %{}, proven {} %{}\n",
         said("name"),
         said("period"),
         if report["complete"] == true { "" } else { " to date" },
         said("verdict"),
         said("availability"),
         said("target"),
+        report["max_outages"].as_i64().map_or_else(String::new, |most| format!(" and at most {most} outages")),
         said("coverage"),
+        others(report),
     ))?;
     if !report["agreed"].is_null() {
         let (verdict, availability) = (said("amended_verdict"), said("amended"));
@@ -220,8 +238,24 @@ fn as_text(report: &Value) -> Result<(), CliError> {
     print::table(&SUBJECTS, &Value::Array(rows(report)))
 }
 
+/// What else was promised in the period, under the same name.
+fn others(report: &Value) -> String {
+    let date = |value: &Value, word: &str| value.as_str().map_or_else(String::new, |date| format!(" {word} {date}"));
+    let others = report["others_in_force"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let told = others.map(|other| {
+        let (from, until) = (date(&other["in_force_from"], "from"), date(&other["in_force_until"], "until before"));
+        format!("\nalso in force in this period: target {} %{from}{until}; --on DATE shows it", target(other))
+    });
+    told.collect()
+}
+
+/// What is promised, as people write it: 90, 99.95.
+fn target(answer: &Value) -> String {
+    answer["target"].as_f64().map_or_else(|| "-".into(), |percent| percent.to_string())
+}
+
 /// The figures of an answer in seconds and percent, cut off.
-fn summed_up(answer: &Value) -> Value {
+pub(super) fn summed_up(answer: &Value) -> Value {
     let seconds = |field: &str| answer[field].as_i64().map_or(Value::Null, |ms| json!(ms.div_euclid(1000)));
     let percent = |of: &Value, part: &str, whole: &str| {
         let ratio = of[part].as_i64().zip(of[whole].as_i64()).and_then(|(part, whole)| Ratio::of(part, whole));
@@ -234,7 +268,7 @@ fn summed_up(answer: &Value) -> Value {
     let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
     json!({
         "name": answer["name"], "subject": answer["subject"], "kind": answer["kind"], "verdict": answer["verdict"],
-        "target": answer["target"], "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
+        "target": target(answer), "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
         "coverage": Ratio::of(proven, whole).map(|ratio| ratio.percent(DECIMALS)),
         "budget_left": seconds("budget_left_ms"), "agreed": seconds("agreed_ms"), "down": seconds("down_ms"),
         "maintenance": seconds("maintenance_ms"), "unreachable": seconds("unreachable_ms"),
@@ -302,7 +336,7 @@ fn instant(option: &str, text: &str, agreement: &Agreement) -> Result<Timestamp,
     })
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |error| CliError::Failed(format!("{} cannot be read: {error}", file.display()));
     let mut bytes = Vec::new();
     let taken = if file == Path::new("-") {

@@ -7,7 +7,7 @@ use jiff::civil::{Date, Time};
 use toml::de::DeTable;
 
 use super::{
-    ConfigErrors,
+    ConfigErrors, agreement_terms,
     oncall::{WEEKDAY, ZONE},
     read::{CLASS, short_text},
     section::{Section, Source},
@@ -18,10 +18,13 @@ use crate::domain::{
     labels::Class,
     sla::{
         agreement::{Agreement, Policy},
+        burn::{BurnAlerts, Pace, Rule},
+        force::Force,
         period::Length,
         report::Declared,
         target::Target,
     },
+    time::Timestamp,
 };
 
 /// Most of them, and most names and sites in one.
@@ -34,6 +37,8 @@ const WARNING: &str = "one of as_up, as_down";
 const HOURS: usize = 100;
 const HOLIDAYS: usize = 1_000;
 const CLOCK: &str = "a time of the day such as 08:00, at the end also 24:00";
+/// An instant in a long month and in no leap year: 2026-01-15T12:00:00Z.
+const AN_INSTANT_MS: i64 = 1_768_478_400_000;
 const DATE: &str = "a date such as 2026-12-25";
 
 /// Reads an agreement that stands in a file of its own.
@@ -41,33 +46,45 @@ const DATE: &str = "a date such as 2026-12-25";
 /// # Errors
 /// Every mistake, with its line and key.
 pub fn parse_agreement(text: &str, file: &Path) -> Result<Agreement, ConfigErrors> {
+    parse_declaration(text, file).map(|declared| declared.agreement)
+}
+
+/// The same with its period and its subjects, which may be none.
+///
+/// # Errors
+/// Every mistake, with its line and key.
+pub fn parse_declaration(text: &str, file: &Path) -> Result<Declared, ConfigErrors> {
     let source = Source::new(file.to_owned(), text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
-    let agreement = read(Section::new(&source, String::new(), 0, table.into_inner()), |_| false, false);
+    let declared = read(Section::new(&source, String::new(), 0, table.into_inner()), &[], false);
     // Where something is missing, a mistake says what.
-    let unnamed = || Agreement::new("", Target::WHOLE);
-    source.finish().map(|_| agreement.map_or_else(unnamed, |declared| declared.agreement))
+    let unnamed = || Declared {
+        agreement: Agreement::new("", Target::WHOLE),
+        period: Length::Month,
+        scope: Scope::default(),
+        checks: Vec::new(),
+        burn_alerts: BurnAlerts::Off,
+    };
+    source.finish().map(|_| declared.unwrap_or_else(unnamed))
 }
 
 /// Reads all of them; those with mistakes are noted and left out.
 pub(super) fn read_all(sections: Vec<Section<'_, '_>>) -> Vec<Declared> {
     let mut found: Vec<Declared> = Vec::new();
     for section in sections {
-        let taken = |name: &str| found.iter().any(|other| other.agreement.name == name);
-        if let Some(declared) = read(section, taken, true) {
-            found.push(declared);
-        }
+        let declared = read(section, &found, true);
+        found.extend(declared);
     }
     found
 }
 
-fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subjects: bool) -> Option<Declared> {
-    let name = section.required("name", NAME, |text| {
-        short_text(text).and_then(|text| if taken(&text) { Err("a name that no other has".into()) } else { Ok(text) })
-    });
+/// Reads one that comes after others.
+fn read(mut section: Section<'_, '_>, others: &[Declared], with_subjects: bool) -> Option<Declared> {
+    let name_at = section.at("name");
+    let name = section.required("name", NAME, short_text);
     let given = section.has("target");
     let target = section.amount("target", Target::EXPECTED, |text| Target::parse(text).ok_or(Target::EXPECTED.into()));
     if !given {
@@ -89,6 +106,8 @@ fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subject
     let service_hours = service_hours(&mut section, &zone);
     let holidays = section.texts("holidays", DATE, HOLIDAYS, |text| text.parse::<Date>().map_err(|_| DATE.to_owned()));
     let holidays: BTreeSet<Date> = holidays.unwrap_or_default().into_iter().collect();
+    let force = agreement_terms::force(&mut section, name.as_deref().map(|name| (name_at, name)), others);
+    let outages = agreement_terms::outage_limit(&mut section);
     let read_length = |word: &str| Length::parse(word).ok_or_else(|| Length::EXPECTED.to_owned());
     let period = section.text("period", Length::EXPECTED, read_length).unwrap_or(Length::Month);
     let scope = scope(&mut section);
@@ -96,8 +115,11 @@ fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subject
     if with_subjects && scope.is_empty() {
         section.wrong("hosts", "hosts, sites, class or labels: an agreement without subjects promises nothing");
     }
-    section.finish();
-    let (name, target) = (name?, target?);
+    let (asked_at, asked) = (section.at("burn_alerts"), burn_alerts(&mut section));
+    let (Some(name), Some(target)) = (name, target) else {
+        section.finish();
+        return None;
+    };
     let agreement = Agreement {
         name,
         target,
@@ -110,8 +132,54 @@ fn read(mut section: Section<'_, '_>, taken: impl Fn(&str) -> bool, with_subject
         warning,
         service_hours,
         holidays,
+        force,
+        outages,
     };
-    Some(Declared { agreement, period, scope, checks })
+    if let Some(asked) = asked {
+        check_rules(&section, (asked_at, asked), &agreement, period);
+    }
+    section.finish();
+    let usual = if target.is_whole() { BurnAlerts::Off } else { BurnAlerts::Tickets };
+    Some(Declared { agreement, period, scope, checks, burn_alerts: asked.unwrap_or(usual) })
+}
+
+fn burn_alerts(section: &mut Section<'_, '_>) -> Option<BurnAlerts> {
+    let read = |word: &str| BurnAlerts::parse(word).ok_or_else(|| BurnAlerts::EXPECTED.to_owned());
+    section.text("burn_alerts", BurnAlerts::EXPECTED, read)
+}
+
+/// A rule that even a total outage does not break is an empty promise: one of several is worth a word, all are a mistake.
+fn check_rules(
+    section: &Section<'_, '_>,
+    (at, asked): (Option<usize>, BurnAlerts),
+    agreement: &Agreement,
+    length: Length,
+) {
+    if asked == BurnAlerts::Off {
+        return;
+    }
+    let wrong = |expected: &str| section.wrong_at(at, "burn_alerts", asked.word(), expected.to_owned());
+    if agreement.target.is_whole() {
+        return wrong("off where target = 100: nothing may be missing, so there is no budget that could burn");
+    }
+    let Some(zone) = calendar::zone(&agreement.zone) else { return };
+    // The lengths of months hardly differ; that of a service hour does not at all.
+    let always = Agreement { force: Force::default(), ..agreement.clone() };
+    let pace = Pace::of(&always, length.at(Timestamp::from_ms(AN_INSTANT_MS), &zone).span);
+    let (can, cannot): (Vec<Rule>, Vec<Rule>) =
+        pace.rules().filter(|rule| asked.asks(rule)).partition(|rule| pace.can_break(rule));
+    let cannot: Vec<String> = cannot.iter().map(Rule::words).collect();
+    let percent = agreement.target.percent();
+    let why = format!("with target = {percent} and period = {:?} even a total outage", length.word());
+    if can.is_empty() {
+        wrong(&format!("off or a higher target: {why} spends no more than {}", cannot.join(", or ")));
+    } else if !cannot.is_empty() {
+        section.advise(
+            at,
+            "burn_alerts",
+            &format!("{why} spends no more than {}: nobody is told by that rule", cannot.join(", or ")),
+        );
+    }
 }
 
 fn scope(section: &mut Section<'_, '_>) -> Scope {

@@ -3,6 +3,8 @@
 //! [`load`] reports every mistake at once. What is not set has a default that is right for most; a missing default file
 //! is a configuration without any setting. Secrets are never in the file, only the paths of the files that hold them.
 
+mod agreement_terms;
+mod agreement_text;
 mod agreements;
 mod checks;
 mod devices;
@@ -23,7 +25,8 @@ mod tests;
 mod watchdogs;
 
 pub use self::{
-    agreements::parse_agreement,
+    agreement_text::{agreement_text, parse_agreements},
+    agreements::{parse_agreement, parse_declaration},
     rules::{parse_override, toml_key, toml_text, with_overrides},
     settings::parse_settings,
 };

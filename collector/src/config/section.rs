@@ -105,6 +105,11 @@ impl<'s, 'i> Section<'s, 'i> {
         self.source.note(self.offset, self.path(key), None, expected.into());
     }
 
+    /// Notes that `key`, whose value stood `at`, works and should not be.
+    pub(super) fn advise(&self, at: Option<usize>, key: &str, advice: &str) {
+        self.source.warn(at.unwrap_or(self.offset), &self.path(key), advice);
+    }
+
     fn wrong_value(&self, offset: usize, key: &str, value: &DeValue<'_>, expected: impl Into<String>) {
         self.source.note(offset, self.path(key), Some(shown(key, value)), expected.into());
     }

@@ -1,5 +1,6 @@
 //! Every mistake is named with line, key, value and expectation; the example documents what exists.
 
+mod agreement_text;
 mod agreements;
 mod devices;
 mod heartbeats;

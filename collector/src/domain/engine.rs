@@ -166,6 +166,10 @@ impl Engine {
             Event::Tick => self.tick(now, &mut effects),
             Event::Stalled { from, to } => self.stalled(from, to, &mut effects),
             Event::Stepped { by_ms } => self.stepped(by_ms, now, &mut effects),
+            Event::Burn(burns) => {
+                let step = self.desk.burn(&burns, now);
+                self.desk_step(step, now, &mut effects);
+            }
             Event::SelfCheck { what, trouble } => {
                 let step = self.desk.self_check(&what, trouble, now);
                 self.desk_step(step, now, &mut effects);

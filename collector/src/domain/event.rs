@@ -22,6 +22,7 @@ use super::{
     oncall::{rotation::Override, swap::Swap},
     priority::Priority,
     record::{Page, Row},
+    sla::burn::Burn,
     time::Timestamp,
 };
 
@@ -71,6 +72,8 @@ pub enum Event {
         /// Milliseconds; negative when it was set back.
         by_ms: i64,
     },
+    /// How fast error budgets are spent, of all agreements of which that is told.
+    Burn(Vec<Burn>),
     /// Something about the collector itself: disk low, certificate expiring. `None` clears it.
     SelfCheck {
         /// Which check, such as `state_disk`.

@@ -165,7 +165,10 @@ pub struct ProblemRow {
     pub key: String,
     /// Which host, unless it is about a scope or the collector.
     pub host: Option<HostNo>,
-    /// `liveness`, `finding`, `check`, `self`, `alert`, `heartbeat`, `redundancy`.
+    /// Which hosts, where it is about some that no other problem names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostNo>,
+    /// `liveness`, `finding`, `check`, `self`, `alert`, `heartbeat`, `redundancy`, `burn_rate`.
     pub kind: String,
     /// How bad.
     pub severity: Severity,

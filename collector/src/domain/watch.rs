@@ -88,6 +88,14 @@ const RELAXED: Timers = Timers {
     reboot_ms: 0,
 };
 
+impl Timers {
+    /// How long after its last message a host that falls silent is told of, if nothing explains it, in milliseconds.
+    #[must_use]
+    pub const fn told_after_ms(&self) -> i64 {
+        self.suspect_ms + self.confirm_ms + self.fold_ms + self.page_after_ms
+    }
+}
+
 impl Watch {
     /// The level's timers.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 
-use super::{ExpositionContext, negotiation::Wanted, own, page};
+use super::{ExpositionContext, negotiation::Wanted, own, page, service_levels};
 use crate::domain::{
     event::Severity,
     host::{
@@ -26,27 +26,34 @@ pub(super) async fn metrics(State(context): State<ExpositionContext>, wanted: Wa
     if let Some(snapshot) = context.taken_snapshot() {
         append_fleet(&snapshot, &context.slots, wanted.format, &mut body);
     }
+    service_levels::families(&context.levels, wanted.format).iter().for_each(|family| family.append(&mut body));
     page::answer(&context, wanted, Ok(body)).await
 }
 
 /// One gauge family in the making.
-struct Family {
+pub(super) struct Family {
     name: &'static str,
     text: Vec<u8>,
 }
 
 impl Family {
-    fn new(format: Format, name: &'static str, help: &str) -> Self {
+    /// Without a sample yet.
+    pub(super) fn new(format: Format, name: &'static str, help: &str) -> Self {
         let mut text = Vec::new();
         text::push_header(&mut text, format, name, FamilyType::Gauge, help);
         Self { name, text }
     }
 
     /// Appends a sample. Label values are host text: cleaned here, escaped by the writer.
-    fn push(&mut self, labels: &[(&str, &str)], value: f64) {
+    pub(super) fn push(&mut self, labels: &[(&str, &str)], value: f64) {
         text::push_series(&mut self.text, self.name, "", labels);
         text::push_number(&mut self.text, value);
         self.text.push(b'\n');
+    }
+
+    /// Writes it.
+    pub(super) fn append(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(&self.text);
     }
 }
 
@@ -63,9 +70,7 @@ fn append_fleet(snapshot: &Snapshot, slots: &Slots, format: Format, body: &mut V
         checks(snapshot, format),
     ]);
     let families = families.chain(heartbeats(snapshot, format));
-    for family in families {
-        body.extend_from_slice(&family.text);
-    }
+    families.for_each(|family| family.append(body));
 }
 
 /// The families that have series for each host.

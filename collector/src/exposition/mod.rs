@@ -13,6 +13,7 @@ mod host;
 mod negotiation;
 mod own;
 mod page;
+mod service_levels;
 
 use std::{
     collections::HashMap,
@@ -32,6 +33,7 @@ pub use self::gzip::Compressors;
 use crate::domain::{
     host::slots::Slots,
     ids::{HostId, HostNo},
+    sla::{burn::Burn, standing::Standing},
     snapshot::{HostView, Snapshot},
     time::Timestamp,
 };
@@ -46,6 +48,8 @@ pub struct ExpositionContext {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// The hosts' readings.
     pub slots: Arc<Slots>,
+    /// How each agreement stands.
+    pub levels: Levels,
     /// Our own figures.
     pub registry: prometheus::Registry,
     /// `host:port` under which Prometheus reaches this server; without it, the one that it asked for.
@@ -60,6 +64,15 @@ pub struct ExpositionContext {
     pub is_near: fn(&Extensions) -> bool,
     /// What makes pages small.
     pub compressors: Compressors,
+}
+
+/// What is kept at hand of service levels.
+#[derive(Debug, Clone)]
+pub struct Levels {
+    /// The figures of each agreement.
+    pub standings: watch::Receiver<Arc<Vec<Standing>>>,
+    /// How fast the budget of each is spent.
+    pub burns: watch::Receiver<Arc<Vec<Burn>>>,
 }
 
 /// Host numbers by id, as found so far.

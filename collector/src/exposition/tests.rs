@@ -21,6 +21,7 @@ use crate::domain::{
     watch::Watch,
 };
 
+mod service_levels;
 pub(super) mod strict;
 
 const SESSION: SessionId = SessionId(1);
@@ -124,6 +125,7 @@ fn context(view: HostView, now_ms: i64) -> ExpositionContext {
     ExpositionContext {
         snapshot: watch::channel(Arc::new(snapshot)).1,
         slots,
+        levels: Levels { standings: watch::channel(Arc::default()).1, burns: watch::channel(Arc::default()).1 },
         registry: prometheus::Registry::new(),
         address: None,
         tls: false,

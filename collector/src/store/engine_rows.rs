@@ -210,6 +210,11 @@ fn append_span(connection: &Connection, row: &SpanRow) -> Result<(), StoreError>
     )
 }
 
+/// The link of a ledger's entry that follows from another.
+pub(super) fn hash_of(previous: &[u8], row: &SpanRow) -> Result<Vec<u8>, StoreError> {
+    Ok(span_hash(previous, row, &word(&row.state)?, &json(&row.cause)?))
+}
+
 fn span_hash(previous: &[u8], row: &SpanRow, state: &str, cause: &str) -> Vec<u8> {
     let number = |value: i64| value.to_be_bytes();
     chain::link(
@@ -415,8 +420,7 @@ pub(super) fn broken_links(connection: &Connection) -> Result<Vec<String>, Store
             previous = chain::START.to_vec();
         }
         let stored: Vec<u8> = found.get(9).map_err(in_state)?;
-        let (state, cause) = (word(&row.state)?, json(&row.cause)?);
-        if span_hash(&previous, &row, &state, &cause) != stored {
+        if hash_of(&previous, &row)? != stored {
             broken.push(format!("ledger entry {} of host {} does not follow from the one before", row.n, row.host));
         }
         (expected_n, previous) = (row.n + 1, stored);

@@ -52,7 +52,8 @@ impl Store {
     }
 }
 
-fn incident(connection: &Connection, row: &IncidentRow) -> Result<Incident, StoreError> {
+/// An incident as reports tell of it.
+pub(super) fn incident(connection: &Connection, row: &IncidentRow) -> Result<Incident, StoreError> {
     Ok(Incident {
         no: row.no,
         since: row.since,

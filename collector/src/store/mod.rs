@@ -4,7 +4,9 @@
 //! Each file has one thread that writes and one that reads; answers come after a commit with full sync. Nothing here
 //! decides anything: it writes rows, all or none, and gives them back as they were.
 
+pub mod agreements;
 mod amendments;
+mod as_they_were;
 mod assets;
 pub mod attempts;
 mod backup;
@@ -28,8 +30,10 @@ pub mod overrides;
 pub mod past;
 pub mod peek;
 pub mod people;
+pub mod positions;
 mod reserve;
 mod retention;
+mod service_levels;
 pub mod settings;
 #[cfg(test)]
 mod tests;

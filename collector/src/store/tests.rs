@@ -1,11 +1,13 @@
 //! The store as its users see it: what is committed is there again, what is not is not, and nothing is deleted.
 
+mod agreements;
 mod calls;
 mod check_ledger;
 mod dismissals;
 mod evidence;
 mod kept;
 mod labels;
+mod positions;
 mod repeated;
 mod rows;
 mod trends;
@@ -117,6 +119,7 @@ fn problem(no: i64) -> Row {
     Row::Problem(ProblemRow {
         key: format!("liveness/web-{no}/down"),
         host: Some(HostNo(no)),
+        hosts: Vec::new(),
         kind: "liveness".into(),
         severity: Severity::Critical,
         since: at(0),
@@ -416,9 +419,12 @@ fn a_newer_store_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), NOW).unwrap());
     let path = directory.path().join("state.db");
-    Connection::open(&path).unwrap().execute("UPDATE meta SET value = '17' WHERE key = 'schema_version'", []).unwrap();
+    let newest = super::migrations::STATE.last().unwrap().version;
+    let newer = format!("UPDATE meta SET value = '{}' WHERE key = 'schema_version'", newest + 1);
+    Connection::open(&path).unwrap().execute(&newer, []).unwrap();
     let refused = Store::open(directory.path(), NOW).unwrap_err().to_string();
-    assert!(refused.contains("has schema 17") && refused.contains("knows up to 16"), "{refused}");
+    let (has, knows) = (format!("has schema {}", newest + 1), format!("knows up to {newest}"));
+    assert!(refused.contains(&has) && refused.contains(&knows), "{refused}");
     assert!(path.exists());
 }
 

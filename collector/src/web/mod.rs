@@ -6,8 +6,10 @@
 mod access;
 mod api;
 mod assets;
+mod compared;
 mod guard;
 mod handling;
+mod issued;
 mod not_a_problem;
 mod password;
 mod ping;
@@ -18,12 +20,13 @@ pub mod routes;
 mod secret;
 mod serve;
 mod service_levels;
+mod side_by_side;
 mod sign_in;
 mod sparks;
-mod subjects;
 #[cfg(test)]
 mod tests;
 mod views;
+mod what_if;
 mod words;
 
 use std::sync::{Arc, RwLock, atomic::AtomicBool};
@@ -41,7 +44,7 @@ use crate::{
     config::Config,
     domain::{
         calendar::Span, heartbeat::secrets::PingSecrets, host::slots::Slots, oncall::during::OnDuty,
-        settings::shelf::Shelf, snapshot::Snapshot,
+        settings::shelf::Shelf, sla::burn::Burn, snapshot::Snapshot,
     },
     identity::Identity,
     links::Links,
@@ -67,6 +70,8 @@ pub struct WebContext {
     pub identity: Identity,
     /// People, API tokens, sessions, audit.
     pub store: Store,
+    /// How fast the error budget of each agreement is spent.
+    pub burns: watch::Receiver<Arc<Vec<Burn>>>,
     /// Where commands go.
     pub mailbox: Mailbox,
     /// The engine's clock.

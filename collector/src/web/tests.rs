@@ -48,6 +48,7 @@ use crate::{
 };
 
 mod alerts;
+mod backup;
 mod labels;
 mod links;
 mod lists;
@@ -108,6 +109,7 @@ impl Stage {
             )]))),
             identity,
             store: store.clone(),
+            burns: watch::channel(Arc::default()).1,
             mailbox,
             clock,
             config: Arc::new(config),
@@ -341,7 +343,9 @@ async fn each_door_and_role_reaches_what_it_may_and_no_more() {
 #[tokio::test]
 async fn loopback_alone_never_changes_anything() {
     let stage = Stage::plain();
-    for route in routes::API_ROUTES.iter().filter(|route| route.method != Method::GET) {
+    let only_looks = ["/agreements/verify", "/agreements/compare", "/agreements/{name}/what-if"];
+    let changes = |route: &&routes::ApiRoute| route.method != Method::GET && !only_looks.contains(&route.path);
+    for route in routes::API_ROUTES.iter().filter(changes) {
         let path = routes::full_path(route).replace(['{', '}'], "");
         let own_page = [("origin", "http://localhost:7461"), ("sec-fetch-site", "same-origin")];
         let response = stage.ask(loopback(), request(&route.method, &path, &own_page, "{}")).await;
@@ -367,25 +371,6 @@ async fn the_socket_is_admin_for_its_owner_and_closed_for_others() {
         let door = Door::Unix { uid: 1000, trusted };
         assert_eq!(stage.ask(door, request(&Method::GET, "/api/v1/people", &[], "")).await.status(), expected);
     }
-}
-
-#[tokio::test]
-async fn a_backup_is_taken_over_the_socket_only() {
-    let stage = Stage::plain();
-    let target = stage.directory.path().join("copy");
-    let body = serde_json::json!({ "directory": target }).to_string();
-    let post = |headers: &[(&str, &str)]| request(&Method::POST, "/api/v1/backup", headers, &body);
-    let token = format!("Bearer {}", stage.token(Role::Admin).await);
-    let from_elsewhere = stage.ask(elsewhere(), post(&[("authorization", &token)])).await;
-    assert_eq!((from_elsewhere.status(), target.exists()), (StatusCode::FORBIDDEN, false));
-    let socket = Door::Unix { uid: 0, trusted: true };
-    assert_eq!(stage.ask(socket, post(&[])).await.status(), StatusCode::OK);
-    let copied = ["state.db", "facts.db", "authority/root.der"].map(|file| target.join(file).is_file());
-    assert_eq!(copied, [true; 3]);
-    // What is there already is left alone.
-    assert_eq!(stage.ask(socket, post(&[])).await.status(), StatusCode::CONFLICT);
-    let relative = request(&Method::POST, "/api/v1/backup", &[], r#"{"directory":"copy"}"#);
-    assert_eq!(stage.ask(socket, relative).await.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

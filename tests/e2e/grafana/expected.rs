@@ -23,6 +23,7 @@ pub(crate) fn of(board: &str, title: &str, readings: &Readings) -> Option<Panel>
     match board {
         "fleet" => fleet(title, readings).or_else(|| worst(title, readings)),
         "host" => host(title, readings).or_else(|| figures(title, readings)).or_else(|| devices(title, readings)),
+        "service-levels" => levels(title, readings).or_else(|| budgets(title, readings)),
         _ => collector(title, readings).or_else(|| store_and_pages(title, readings)),
     }
 }
@@ -263,6 +264,53 @@ fn store_and_pages(title: &str, readings: &Readings) -> Option<Panel> {
         "Mirrors" => {
             let by = &["receiver", "peer", "outcome"];
             panel(by, [rate("muster_mirror_rounds_total").sum(by)])
+        }
+        _ => None,
+    }
+}
+
+/// Nobody was down: one agent is gone, and its machine answers.
+fn levels(title: &str, readings: &Readings) -> Option<Panel> {
+    let all = &readings.agreements;
+    let name = |agreement: &Value| word(agreement, "name");
+    let of = |key: &str| Rows::of(all.iter().map(|one| (name(one), one[key].as_f64().unwrap_or(-1.0))));
+    let verdicts = |verdict: &str| one(all.iter().filter(|one| word(one, "verdict") == verdict).count() as f64);
+    match title {
+        "Agreements met" => panel(&[], [verdicts("met")]),
+        "Agreements missed" => panel(&[], [verdicts("missed")]),
+        "Not decided" => panel(&[], [verdicts("undetermined")]),
+        "Budgets burning fast" => panel(&[], [one(0.0)]),
+        "Hosts with an agreement" => panel(&[], [one(readings.hosts.len() as f64 * all.len() as f64)]),
+        "Availability" => panel(&["agreement"], [of("availability_ratio"), of("target").map(|target| target / 100.0)]),
+        "Coverage" => panel(&["agreement"], [of("coverage_ratio")]),
+        "Verdicts" => {
+            let verdict = |one: &Value| format!("{} {}", name(one), word(one, "verdict"));
+            panel(&["agreement", "verdict"], [counted(all.iter().map(verdict))])
+        }
+        "Outages" => panel(&["agreement"], [Rows::of(all.iter().map(|one| (name(one), 0.0)))]),
+        "Error budget left" => {
+            let whole = || Rows::of(all.iter().map(|one| (name(one), 1.0)));
+            panel(&["agreement"], [whole(), whole()])
+        }
+        _ => None,
+    }
+}
+
+fn budgets(title: &str, readings: &Readings) -> Option<Panel> {
+    let gauge = |name: &str| readings.gauge(Page::Collector, name);
+    let by = &["agreement", "window"];
+    match title {
+        "Oldest figures" => {
+            panel(&[], [readings.age(Page::Collector, "muster_sla_computed_timestamp_seconds").sum(&[])])
+        }
+        "Burn rate" => panel(by, [gauge("muster_slo_burn_rate").sum(by)]),
+        "Burn rate of its limit" => {
+            let limits = gauge("muster_slo_burn_rate_limit").sum(by);
+            panel(by, [gauge("muster_slo_burn_rate").sum(by).with(&limits, |rate, limit| rate / limit)])
+        }
+        "Time by what it was" => panel(&["bucket"], [gauge("muster_sla_seconds").sum(&["bucket"])]),
+        "Error budget left in time" => {
+            panel(&["agreement"], [gauge("muster_sla_error_budget_remaining_seconds").sum(&["agreement"])])
         }
         _ => None,
     }

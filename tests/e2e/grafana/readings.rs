@@ -22,6 +22,7 @@ const STRETCH: u64 = 12;
 /// A file system that is less than 100 % empty is a finding; a mirror and a webhook that nobody answers for.
 const SETTINGS: &str = "[rules.filesystem_space]\nwarning = \"100 %\"\nwarning_free = \"10000 GiB\"\n\
     [[host_rule]]\nname = \"*\"\nsite = \"berlin\"\n\
+    [[agreement]]\nname = \"all hosts\"\ntarget = 99.9\nhosts = [\"*\"]\nperiod = \"7d\"\n\
     [[receiver]]\nname = \"deaf\"\nkind = \"alertmanager\"\nurls = [\"http://127.0.0.1:9\"]\n\
     [[receiver]]\nname = \"dead\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nseverity = \"critical\"\n";
 /// Units as systemd has them, where there is no systemd: said by a script, and only if nobody else says them.
@@ -57,6 +58,7 @@ pub(crate) struct Readings {
     pub(crate) seconds: u64,
     pub(crate) hosts: Vec<Value>,
     pub(crate) incidents: Vec<Value>,
+    pub(crate) agreements: Vec<Value>,
     began: [Pages; 2],
     ended: [Pages; 2],
     collector: Collector,
@@ -104,7 +106,7 @@ pub(crate) async fn taken() -> (Readings, Prometheus) {
     let agent = &agents[0];
     let prometheus = Prometheus::start(&crate::prometheus::shipped(&collector).await).await;
     let units = format!("node_systemd_unit_state{{instance=\"{}\"}}", agent.name);
-    for query in [&*units, "muster_finding", "muster_host_up == 0"] {
+    for query in [&*units, "muster_finding", "muster_host_up == 0", "muster_sla_subjects == 2"] {
         eventually(query, s(60), || async { prometheus.query(query).await.pop() }).await;
     }
     let (first, began) = (pages(&collector, agent).await, unix_seconds());
@@ -121,6 +123,7 @@ pub(crate) async fn taken() -> (Readings, Prometheus) {
         seconds: (at - middle).round() as u64,
         hosts: collector.hosts().await,
         incidents: collector.incidents().await,
+        agreements: agreements(&collector).await,
         ended: [third, pages(&collector, agent).await],
         began: [first, second],
         collector,
@@ -128,6 +131,11 @@ pub(crate) async fn taken() -> (Readings, Prometheus) {
         _others: others,
     };
     (readings, prometheus)
+}
+
+async fn agreements(collector: &Collector) -> Vec<Value> {
+    let list = collector.get("/api/v1/agreements").await.json();
+    list["items"].as_array().expect("a list").clone()
 }
 
 /// A page that arrives, and a stream that is refused.

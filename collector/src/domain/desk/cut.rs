@@ -300,6 +300,12 @@ fn scope_name(site: Option<&str>) -> String {
     site.map_or_else(|| COLLECTOR.to_owned(), |site| format!("{SITE}{site}"))
 }
 
+/// Whether the cut with this key is one of a scope that holds hosts of a site.
+pub(super) fn is_of(key: &str, site: Option<&str>) -> bool {
+    let scope = key.strip_prefix("liveness/").and_then(|rest| rest.strip_suffix("/cut"));
+    scope.is_some_and(|scope| scope == COLLECTOR || site.is_some_and(|site| scope == scope_name(Some(site))))
+}
+
 impl Desk {
     /// Gives each cut that changed its incident and takes away what has healed.
     pub(super) fn settle_cuts(&mut self, now: Timestamp, step: &mut DeskStep) {

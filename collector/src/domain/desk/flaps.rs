@@ -138,8 +138,8 @@ impl Desk {
         let stable = self.incidents.values().filter(|incident| incident.stable_at().is_some_and(|at| at <= now));
         let stable: Vec<IncidentNo> = stable.map(|incident| incident.row.no).collect();
         for no in stable {
+            let left = self.has_problems(no);
             let Some(incident) = self.incidents.get_mut(&no) else { continue };
-            let left = self.problems.values().any(|problem| problem.row.incident == Some(no));
             let (well, minutes) = (incident.is_well() && !left, incident.row.swings.stable_minutes());
             let Some(flapping) = &mut incident.row.swings.flapping else { continue };
             flapping.stable_minutes = Some(minutes);

@@ -120,6 +120,7 @@ impl Desk {
                 row: ProblemRow {
                     key: job.key(),
                     host,
+                    hosts: Vec::new(),
                     kind: "heartbeat".into(),
                     severity: job.severity,
                     since,

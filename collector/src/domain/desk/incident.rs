@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Desk, DeskStep, holds::HeldBy, problem};
+use super::{Desk, DeskStep, burn, holds::HeldBy, problem};
 use crate::domain::{
     event::{Answer, Effect, Principal},
     ids::{IncidentNo, PageId},
@@ -145,8 +145,10 @@ impl Desk {
     /// A finding on a host that is down belongs to that, and such a host to a device before it that is down too;
     /// everything else is its own cause.
     fn cause_of(&self, problem: &ProblemRow) -> Option<IncidentNo> {
-        if problem.kind == "redundancy" {
-            return self.cause_of_group(problem);
+        match problem.kind.as_str() {
+            "redundancy" => return self.cause_of_group(problem),
+            burn::KIND => return self.cause_of_burn(problem),
+            _ => {}
         }
         let host = problem.host?;
         let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
@@ -168,6 +170,7 @@ impl Desk {
             "check" => problem.key.rsplit_once('/').map_or("", |(_, check)| check).to_owned(),
             "self" => "collector".into(),
             "heartbeat" | "redundancy" => problem.key.split('/').nth(1).unwrap_or_default().to_owned(),
+            burn::KIND => burn::agreement_of(&problem.key).unwrap_or_default().to_owned(),
             "alert" => problem.alert.as_ref().map_or_else(String::new, |alert| alert.name.clone()),
             _ => "host".into(),
         };

@@ -4,6 +4,7 @@
 //! at the moment of paging, never on problems.
 
 mod alerts;
+mod burn;
 mod calls;
 mod changes;
 pub mod cut;
@@ -91,6 +92,7 @@ pub struct Desk {
     changes: Changes,
     heartbeats: Heartbeats,
     groups: Groups,
+    burn_said: burn::Said,
     past: Pasts,
     tests: BTreeMap<PageId, Page>,
     test_pages: test_pages::TestPages,
@@ -128,6 +130,7 @@ impl Desk {
             dismissals: Dismissals::loaded(&loaded.dismissals),
             changes: Changes::loaded(&loaded.changes),
             heartbeats: Heartbeats::loaded(&loaded.heartbeats),
+            burn_said: burn::Said::default(),
             past: Pasts::loaded(&loaded.past),
             roster,
             tests: loaded
@@ -384,9 +387,11 @@ impl Desk {
     #[must_use]
     pub fn hosts_of(&self, no: IncidentNo) -> BTreeSet<HostNo> {
         let own = self.incidents.get(&no).and_then(|incident| incident.row.host);
-        let problems = self.problems.values().filter(|problem| problem.row.incident == Some(no));
+        let problems = self.problems.values().map(|problem| &problem.row).filter(|row| row.incident == Some(no));
         problems
-            .filter_map(|problem| problem.row.host)
+            .filter(|row| !burn::is_guest(row))
+            .flat_map(|row| row.host.iter().chain(&row.hosts))
+            .copied()
             .chain(own)
             .chain(self.cuts.members(no))
             .chain(self.lost_of_group(no))
@@ -397,8 +402,11 @@ impl Desk {
     #[must_use]
     pub fn incident_of(&self, host: HostNo) -> Option<IncidentNo> {
         let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(|incident| incident.is_open());
-        let problems = self.problems.values().filter(|problem| problem.row.host == Some(host));
-        problems.filter_map(|problem| problem.row.incident).find(open).or_else(|| self.cuts.incident_of(host))
+        let problems = || self.problems.values().map(|problem| &problem.row);
+        let own = problems().filter(|row| row.host == Some(host)).filter_map(|row| row.incident).find(open);
+        let burns = |row: &&ProblemRow| row.hosts.contains(&host) && !burn::is_guest(row);
+        let burning = || problems().filter(burns).filter_map(|row| row.incident).find(open);
+        own.or_else(|| self.cuts.incident_of(host)).or_else(burning)
     }
 
     /// The problem with this key is now so, or gone.
@@ -449,7 +457,7 @@ impl Desk {
     }
 
     fn cleared(&mut self, no: IncidentNo, gone: &ProblemRow, now: Timestamp, step: &mut DeskStep) {
-        let left = self.problems.values().any(|problem| problem.row.incident == Some(no));
+        let left = self.has_problems(no);
         let Some(incident) = self.incidents.get_mut(&no).filter(|incident| incident.is_open()) else { return };
         step.effects.push(incident.note(now, "cleared", gone.summary.clone(), None));
         step.touched.insert(no);

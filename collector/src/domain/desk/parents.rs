@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Desk, DeskStep, fleet::Fleet, incident::Incident, problem::Problem};
+use super::{Desk, DeskStep, burn, fleet::Fleet, incident::Incident, problem::Problem};
 use crate::domain::{
     device::plan::ancestors,
     event::Effect,
@@ -183,7 +183,8 @@ impl Desk {
         if self.incidents.get(&no).is_none_or(|incident| incident.row.key != key) {
             return;
         }
-        let others = self.problems.values_mut().filter(|problem| problem.row.incident == Some(no));
+        let is_other = |row: &ProblemRow| row.incident == Some(no) && !burn::is_guest(row);
+        let others = self.problems.values_mut().filter(|problem| is_other(&problem.row));
         for problem in others.filter(|problem| problem.row.host != Some(device)) {
             problem.row.incident = None;
             problem.row.part_of = None;

@@ -39,6 +39,7 @@ impl Problem {
         if until(&other.row) - until(&self.row) >= UNTIL_LAG_MS {
             self.row.alert = other.row.alert;
         }
+        self.row.hosts = other.row.hosts;
         self.row.severity = other.row.severity;
         self.row.summary = other.row.summary;
         self.row.evidence = other.row.evidence;
@@ -95,6 +96,7 @@ pub fn of_liveness(
         row: ProblemRow {
             key: liveness_key(profile),
             host: Some(profile.no),
+            hosts: Vec::new(),
             kind: "liveness".into(),
             severity,
             since,
@@ -121,6 +123,7 @@ pub fn of_finding(profile: &Profile, finding: &FindingRow, now: Timestamp) -> Pr
         row: ProblemRow {
             key: finding_key(profile, finding),
             host: Some(profile.no),
+            hosts: Vec::new(),
             kind: "finding".into(),
             severity: if profile.watch == Watch::None { Severity::Info } else { finding.severity },
             since: finding.since,
@@ -144,6 +147,7 @@ pub fn of_check(profile: &Profile, row: &CheckRow, now: Timestamp) -> Option<Pro
         row: ProblemRow {
             key: check_key(profile, row),
             host: Some(profile.no),
+            hosts: Vec::new(),
             kind: "check".into(),
             severity,
             since: row.since,
@@ -165,6 +169,7 @@ pub fn of_self(what: &str, severity: Severity, text: String, now: Timestamp) -> 
         row: ProblemRow {
             key: self_key(what),
             host: None,
+            hosts: Vec::new(),
             kind: "self".into(),
             severity,
             since: now,
@@ -186,6 +191,7 @@ pub fn of_alert(alert: &Alert, host: Option<HostNo>, now: Timestamp) -> Problem 
         row: ProblemRow {
             key: alert.key(),
             host,
+            hosts: Vec::new(),
             kind: "alert".into(),
             severity: alert.severity(),
             since: alert.starts.min(now),
@@ -207,6 +213,7 @@ pub fn of_cut(scope: &str, names: usize, since: Timestamp, now: Timestamp, fold_
         row: ProblemRow {
             key: format!("liveness/{scope}/cut"),
             host: None,
+            hosts: Vec::new(),
             kind: "liveness".into(),
             severity: Severity::Critical,
             since,
@@ -229,6 +236,7 @@ pub fn of_group(group: &Group, count: &Count, now: Timestamp, fold_until: Timest
         row: ProblemRow {
             key: group.key(),
             host: None,
+            hosts: Vec::new(),
             kind: "redundancy".into(),
             severity: group.severity,
             since: now,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desk, DeskStep,
+    Desk, DeskStep, burn,
     fleet::{Fleet, Member as HostMember},
     incident::Incident,
     parents::{BACK_WITHIN_MS, with_it},
@@ -217,6 +217,22 @@ impl Desk {
         (Severity::Warning, Some(words.join("; ")))
     }
 
+    /// How bad something about a host is: it wakes nobody while the host is a member of groups and all of them hold.
+    pub(super) fn spared(&self, severity: Severity, host: HostNo) -> Severity {
+        let Some(name) = self.fleet.get(host).map(|member| member.name.as_str()) else { return severity };
+        let is_member = |member: &Member| member.check.is_none() && member.host.eq_ignore_ascii_case(name);
+        let mut groups = self.groups.of(name).filter(|group| group.members.iter().any(is_member)).peekable();
+        let is_in_one = groups.peek().is_some();
+        let hold = |group: &Group| group.standing(&self.groups.count(group, &self.fleet)) == Standing::Holds;
+        if is_in_one && groups.all(hold) { severity.min(Severity::Warning) } else { severity }
+    }
+
+    /// Whether a host is a member of the group with this key, or behind it.
+    pub(super) fn is_of_group(&self, key: &str, host: &str) -> bool {
+        let is_member = |group: &Group| group.members.iter().any(|member| member.host.eq_ignore_ascii_case(host));
+        self.groups.groups.iter().any(|group| group.key() == key && (is_member(group) || group.is_before(host)))
+    }
+
     /// The incident of a broken group that explains a problem: of a member, or of a host behind it that fell with it.
     pub(super) fn incident_of_groups(
         &mut self,
@@ -298,6 +314,7 @@ impl Desk {
             .problems
             .values()
             .filter(|problem| problem.row.incident == Some(no) && problem.row.key != key)
+            .filter(|problem| !burn::is_guest(&problem.row))
             .map(|problem| (problem.row.key.clone(), problem.row.host.is_some_and(is_behind)))
             .collect();
         for (key, is_behind) in behind {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::{
+    force::Force,
     lattice::{Bucket, Stretch},
+    outage_limit::OutageLimit,
     target::Target,
 };
 use crate::domain::calendar::{Recurring, Span, dates, zone};
@@ -67,6 +69,10 @@ pub struct Agreement {
     pub service_hours: Vec<Recurring>,
     /// Dates on which no service begins.
     pub holidays: BTreeSet<Date>,
+    /// From when until when it is in force.
+    pub force: Force,
+    /// How many outages there may be besides.
+    pub outages: Option<OutageLimit>,
 }
 
 impl Agreement {
@@ -86,6 +92,8 @@ impl Agreement {
             warning: Policy::AsUp,
             service_hours: Vec::new(),
             holidays: BTreeSet::new(),
+            force: Force::default(),
+            outages: None,
         }
     }
 
@@ -107,16 +115,24 @@ impl Agreement {
     /// The times of a window that it does not cover, in order and without overlap.
     #[must_use]
     pub fn closed(&self, window: Span) -> Vec<Stretch> {
-        if self.service_hours.is_empty() && self.holidays.is_empty() {
+        let force = self.force.span(&self.zone);
+        let within = Span { from: window.from.max(force.from), until: window.until.min(force.until) };
+        let always = self.service_hours.is_empty() && self.holidays.is_empty();
+        if always && within == window {
             return Vec::new();
         }
-        let mut open = self.open(window);
+        let mut open = if always { vec![within] } else { self.open(within) };
+        let cut = |span: &mut Span| {
+            *span = Span { from: span.from.max(within.from), until: span.until.min(within.until) };
+            span.from < span.until
+        };
+        open.retain_mut(cut);
         open.sort_unstable_by_key(|span| span.from);
         let mut closed = Vec::new();
         let mut at = window.from;
         for span in open {
             if at < span.from {
-                closed.push(Stretch::new(at, span.from.min(window.until), Bucket::OutsideHours));
+                closed.push(Stretch::new(at, span.from, Bucket::OutsideHours));
             }
             at = at.max(span.until);
         }

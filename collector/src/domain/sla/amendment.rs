@@ -308,7 +308,8 @@ impl Amended {
 }
 
 /// The subject whose being there an incident is about.
-fn about(key: &str) -> Option<String> {
+#[must_use]
+pub fn about(key: &str) -> Option<String> {
     let mut parts = key.splitn(3, '/');
     match (parts.next(), parts.next(), parts.next()) {
         (Some("liveness"), Some(host), Some("host")) => Some(format!("host/{host}")),

@@ -22,6 +22,19 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Met, Self::Missed, Self::Undetermined];
+
+    /// As results and metrics write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Missed => "missed",
+            Self::Undetermined => "undetermined",
+        }
+    }
+
     /// Of what is proven, at worst and at best.
     #[must_use]
     pub fn of(pessimistic: Option<Ratio>, optimistic: Option<Ratio>, target: Target) -> Self {
@@ -29,6 +42,16 @@ impl Verdict {
             (Some(worst), _) if worst.reaches(target) => Self::Met,
             (_, Some(best)) if !best.reaches(target) => Self::Missed,
             _ => Self::Undetermined,
+        }
+    }
+
+    /// Of two requirements that both have to be kept.
+    #[must_use]
+    pub const fn both(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Missed, _) | (_, Self::Missed) => Self::Missed,
+            (Self::Undetermined, _) | (_, Self::Undetermined) => Self::Undetermined,
+            (Self::Met, Self::Met) => Self::Met,
         }
     }
 }
@@ -53,6 +76,12 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Whether the target was reached, whatever else is asked.
+    #[must_use]
+    pub fn of_the_target(&self, target: Target) -> Verdict {
+        Verdict::of(self.pessimistic, self.optimistic, target)
+    }
+
     /// Of buckets under an agreement.
     #[must_use]
     pub fn of(buckets: &Buckets, agreement: &Agreement) -> Self {

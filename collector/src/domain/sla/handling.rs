@@ -109,6 +109,11 @@ impl Handling {
         known.subject.incident_key()
     }
 
+    /// All of them, by what they are about.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Incident)> {
+        self.0.iter().flat_map(|(key, incidents)| incidents.iter().map(move |incident| (key.as_str(), incident)))
+    }
+
     /// The incidents about a subject, in their order.
     #[must_use]
     pub fn of(&self, known: &Known) -> &[Incident] {

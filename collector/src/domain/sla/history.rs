@@ -122,8 +122,14 @@ impl Planned {
     }
 }
 
-/// Planned work on a host in a window of time, as far as it is about this: [`LIVENESS`], or `check/NAME`. What lay in the past
-/// when it was entered is told apart.
+/// Windows that cover a host, as far as they are about this: [`LIVENESS`], or `check/NAME`.
+pub fn covering<'a>(holds: &'a [Hold], host: &'a Subject<'a>, what: &'a str) -> impl Iterator<Item = &'a Hold> {
+    holds
+        .iter()
+        .filter(move |hold| hold.kind == Kind::Maintenance && hold.scope.fits_what(what) && hold.scope.fits_host(host))
+}
+
+/// Planned work on a host in a window of time, as far as it is about this.
 #[must_use]
 pub fn maintenance(
     holds: &[Hold],
@@ -132,28 +138,29 @@ pub fn maintenance(
     what: &str,
     window: Span,
 ) -> Vec<Planned> {
-    let covers =
-        |hold: &&Hold| hold.kind == Kind::Maintenance && hold.scope.fits_what(what) && hold.scope.fits_host(host);
-    let occurrences = |hold: &Hold| {
-        let disregarded = disregarded(hold.no, amendments);
-        let planned = |span: Span, late| {
-            (span.from < span.until).then(|| Planned {
-                span,
-                hold: hold.no,
-                window: hold.name(),
-                reason: hold.reason.clone(),
-                late,
-                disregarded: disregarded.clone(),
-            })
-        };
-        let halves = |span: Span| {
-            let before = Span { until: span.until.min(hold.made), ..span };
-            let after = Span { from: span.from.max(hold.made), ..span };
-            [planned(before, Some(hold.made)), planned(after, None)]
-        };
-        hold.within(window).into_iter().flat_map(halves).flatten().collect::<Vec<_>>()
+    covering(holds, host, what).flat_map(|hold| occurrences(hold, amendments, window)).collect()
+}
+
+/// What of one window lies in a window of time. What lay in the past when it was entered is told apart.
+#[must_use]
+pub fn occurrences(hold: &Hold, amendments: &[Amendment], window: Span) -> Vec<Planned> {
+    let disregarded = disregarded(hold.no, amendments);
+    let planned = |span: Span, late| {
+        (span.from < span.until).then(|| Planned {
+            span,
+            hold: hold.no,
+            window: hold.name(),
+            reason: hold.reason.clone(),
+            late,
+            disregarded: disregarded.clone(),
+        })
     };
-    holds.iter().filter(covers).flat_map(occurrences).collect()
+    let halves = |span: Span| {
+        let before = Span { until: span.until.min(hold.made), ..span };
+        let after = Span { from: span.from.max(hold.made), ..span };
+        [planned(before, Some(hold.made)), planned(after, None)]
+    };
+    hold.within(window).into_iter().flat_map(halves).flatten().collect()
 }
 
 /// Why a window counts for nothing, if somebody said so.

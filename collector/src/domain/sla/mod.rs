@@ -2,33 +2,47 @@
 //!
 //! [`lattice`] decides what an instant counts as where observations, maintenance and service hours meet; [`buckets`] adds
 //! the instants up; [`agreement`] says how much is promised, when and what counts; [`figures`] compares the two. Each is a
-//! function of its arguments: the same spans, agreement and window give the same figures, whoever asks and when.
+//! function of its arguments: the same spans, agreement and window give the same figures, whoever asks and when. An
+//! agreement may have dates ([`force`]) and a limit on the number of outages besides ([`outage_limit`]).
 //!
 //! [`history`] reads a host's ledger and its maintenance windows for that and [`check`] lays it over what a check said; each
-//! of them is a [`subject`]. [`period`] names stretches of a calendar, [`outages`] are what counts against a subject, and a
-//! [`report`] is an agreement over a period for all its subjects. What people say afterwards is an [`amendment`]: laid over
-//! what was observed, and told beside it. For whoever reads a report, [`account`] lists all that was not simply up,
-//! [`handling`] says who had it and how soon, and [`burn_down`] how the budget was spent.
+//! of them is a [`subject`], and [`subjects`] are those that an agreement applies to. [`period`] names stretches of a
+//! calendar, [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its
+//! subjects. What people say afterwards is an [`amendment`]: laid over what was observed, and told beside it. For whoever
+//! reads a report, [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and
+//! [`burn_down`] how the budget was spent. A report names its [`inputs`], so that [`verification`] can reckon it again. A
+//! [`standing`] is what metrics say of an agreement, [`burn`] how fast its [`budget`] is spent, and [`forecast`] how long it
+//! lasts.
 
 pub mod account;
 pub mod agreement;
 pub mod amendment;
 pub mod buckets;
+pub mod budget;
+pub mod burn;
 pub mod burn_down;
 pub mod check;
+pub mod comparison;
 pub mod figures;
+pub mod force;
+pub mod forecast;
 pub mod handling;
 pub mod history;
 pub mod import;
+pub mod inputs;
 pub mod lattice;
+pub mod outage_limit;
 pub mod outages;
 pub mod period;
 pub mod report;
 pub mod result;
+pub mod standing;
 pub mod subject;
+pub mod subjects;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod verification;
 
 use self::{agreement::Agreement, buckets::Buckets, figures::Figures, lattice::Stretch};
 use super::calendar::Span;

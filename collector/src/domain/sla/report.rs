@@ -5,8 +5,11 @@ use super::{
     agreement::Agreement,
     amendment::Amended,
     buckets::Buckets,
+    budget::Budget,
+    burn::BurnAlerts,
     figures::{Figures, Verdict},
     history::{Observation, Planned},
+    inputs::Basis,
     lattice::{Bucket, Stretch},
     outages::{Means, Outage, annotate, outages},
     period::{Length, Period},
@@ -26,6 +29,8 @@ pub struct Declared {
     pub scope: Scope,
     /// Names of checks with `*` and `?`: each of these checks of the hosts has to keep it, instead of the hosts.
     pub checks: Vec<String>,
+    /// What is told when its budget is spent too fast.
+    pub burn_alerts: BurnAlerts,
 }
 
 impl Declared {
@@ -56,6 +61,16 @@ pub struct Known {
     pub maintenance: Vec<Planned>,
     /// What people said of it afterwards.
     pub amended: Amended,
+    /// What all that was taken from.
+    pub basis: Basis,
+}
+
+impl Known {
+    /// What counts of it: what was observed, with what people said afterwards and planned work over it.
+    #[must_use]
+    pub fn as_agreed(&self) -> Vec<Stretch> {
+        rows(&self.amended.over(&self.observed), self.maintenance.iter().filter(|planned| planned.is_agreed()))
+    }
 }
 
 /// A subject's part of a report: what was measured.
@@ -63,12 +78,14 @@ pub struct Known {
 pub struct Line {
     /// What was known.
     pub known: Known,
-    /// What it comes to.
+    /// What it comes to; its verdict is that of both requirements, where the number of outages is limited too.
     pub reckoning: Reckoning,
     /// What counts against it.
     pub outages: Vec<Outage>,
     /// What is asked of them.
     pub means: Means,
+    /// What the whole period comes to, if nothing more happens.
+    pub at_best: Figures,
     /// The same with what people said afterwards, where that makes a difference.
     pub agreed: Option<Box<Agreed>>,
 }
@@ -82,6 +99,8 @@ pub struct Agreed {
     pub outages: Vec<Outage>,
     /// What is asked of them.
     pub means: Means,
+    /// What the whole period comes to, if nothing more happens.
+    pub at_best: Figures,
 }
 
 /// All subjects together.
@@ -102,6 +121,8 @@ pub struct Total {
 /// An agreement over a period.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// When it was reckoned.
+    pub as_of: Timestamp,
     /// The period.
     pub period: Period,
     /// What of it is over.
@@ -125,12 +146,13 @@ impl Report {
         let (mut measured, mut agreed) = (Sums::default(), Sums::default());
         for known in subjects {
             let rows = rows(&known.observed, known.maintenance.iter().filter(|planned| planned.is_measured()));
-            let mut line = over.line(&rows, known);
-            measured.add(&line.reckoning, &whole.at_best(&rows, window.until));
-            match over.amended(&line) {
-                None => agreed.add(&line.reckoning, &whole.at_best(&rows, window.until)),
-                Some((rows, side)) => {
-                    agreed.add(&side.reckoning, &whole.at_best(&rows, window.until));
+            let at_best = whole.at_best(&rows, window.until);
+            let mut line = over.line(&rows, known, at_best.figures);
+            measured.add(&line.reckoning, &at_best);
+            match over.amended(&line, &whole) {
+                None => agreed.add(&line.reckoning, &at_best),
+                Some((at_best, side)) => {
+                    agreed.add(&side.reckoning, &at_best);
                     line.agreed = Some(Box::new(side));
                 }
             }
@@ -138,7 +160,14 @@ impl Report {
         }
         let differs = lines.iter().any(|line| line.agreed.is_some());
         let agreed = differs.then(|| agreed.total(agreement));
-        Self { period, window, lines, total: measured.total(agreement), agreed }
+        Self { as_of: now, period, window, lines, total: measured.total(agreement), agreed }
+    }
+
+    /// Whether all subjects with agreed time have kept one requirement, as it was measured.
+    #[must_use]
+    pub fn verdict_of(&self, requirement: impl Fn(&Line) -> Option<Verdict>) -> Verdict {
+        let agreed = self.lines.iter().filter(|line| line.reckoning.figures.agreed_ms > 0);
+        together(&agreed.filter_map(requirement).collect::<Vec<_>>())
     }
 }
 
@@ -152,9 +181,9 @@ struct Over<'a> {
 }
 
 impl Over<'_> {
-    fn line(&self, rows: &[Stretch], known: Known) -> Line {
+    fn line(&self, rows: &[Stretch], known: Known, at_best: Figures) -> Line {
         let (reckoning, outages, means) = self.reckoned(rows, &known.observed, &known.amended);
-        Line { known, reckoning, outages, means, agreed: None }
+        Line { known, reckoning, outages, means, at_best, agreed: None }
     }
 
     fn reckoned(
@@ -163,7 +192,7 @@ impl Over<'_> {
         observed: &[Observation],
         amended: &Amended,
     ) -> (Reckoning, Vec<Outage>, Means) {
-        let reckoning = reckon_within(self.agreement, rows, self.window, &self.closed);
+        let reckoning = self.reckon(rows);
         let mut outages = outages(self.agreement, &reckoning.stretches, observed, self.now);
         annotate(&mut outages, &amended.notes);
         let means = Means::of(&outages, &reckoning.figures);
@@ -171,7 +200,7 @@ impl Over<'_> {
     }
 
     /// What people said afterwards, if it changes what any instant counts as.
-    fn amended(&self, line: &Line) -> Option<(Vec<Stretch>, Agreed)> {
+    fn amended(&self, line: &Line, whole: &Self) -> Option<(Reckoning, Agreed)> {
         let Known { observed, with_others, maintenance, amended, .. } = &line.known;
         let undone = |planned: &Planned| !planned.is_measured() || !planned.is_agreed();
         if amended.corrections.is_empty() && with_others.is_none() && !maintenance.iter().any(undone) {
@@ -180,14 +209,28 @@ impl Over<'_> {
         let said = amended.over(with_others.as_ref().unwrap_or(observed));
         let rows = rows(&said, maintenance.iter().filter(|planned| planned.is_agreed()));
         let (reckoning, outages, means) = self.reckoned(&rows, &said, amended);
-        (reckoning.stretches != line.reckoning.stretches).then_some((rows, Agreed { reckoning, outages, means }))
+        (reckoning.stretches != line.reckoning.stretches).then(|| {
+            let at_best = whole.at_best(&rows, self.window.until);
+            let agreed = Agreed { reckoning, outages, means, at_best: at_best.figures };
+            (at_best, agreed)
+        })
     }
 
     /// The period as it ends if nothing more happens.
     fn at_best(&self, rows: &[Stretch], now: Timestamp) -> Reckoning {
         let to_come = Stretch::new(now, self.window.until, Bucket::Up);
         let rows: Vec<Stretch> = rows.iter().copied().chain([to_come]).collect();
-        reckon_within(self.agreement, &rows, self.window, &self.closed)
+        self.reckon(&rows)
+    }
+
+    /// By all that is asked.
+    fn reckon(&self, rows: &[Stretch]) -> Reckoning {
+        let mut reckoning = reckon_within(self.agreement, rows, self.window, &self.closed);
+        if let Some(limit) = self.agreement.outages {
+            let count = limit.count(self.agreement, &reckoning.stretches);
+            reckoning.figures.verdict = reckoning.figures.verdict.both(count.verdict());
+        }
+        reckoning
     }
 }
 
@@ -217,14 +260,13 @@ impl Sums {
     fn total(&self, agreement: &Agreement) -> Total {
         let figures = Figures { verdict: together(&self.verdicts), ..Figures::of(&self.to_date, agreement) };
         let at_best = Figures { verdict: together(&self.later), ..Figures::of(&self.whole, agreement) };
-        let budget_ms = agreement.target.allowance_ms(at_best.agreed_ms);
-        let budget_left_ms = budget_ms - (at_best.agreed_ms - at_best.served_ms);
+        let Budget { whole_ms: budget_ms, left_ms: budget_left_ms } = Budget::of(&at_best, agreement.target);
         Total { buckets: self.to_date, figures, at_best, budget_ms, budget_left_ms }
     }
 }
 
 /// Each subject has to keep it.
-fn together(verdicts: &[Verdict]) -> Verdict {
+pub(super) fn together(verdicts: &[Verdict]) -> Verdict {
     if verdicts.contains(&Verdict::Missed) {
         return Verdict::Missed;
     }

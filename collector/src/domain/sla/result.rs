@@ -8,6 +8,7 @@ use super::{
     buckets::Buckets,
     figures::{Figures, Verdict},
     lattice::Bucket,
+    outage_limit::OutageCount,
     target::Ratio,
 };
 use crate::domain::calendar::Span;
@@ -92,6 +93,26 @@ pub struct Computed<'a> {
     /// Its lengths and what they mean.
     #[serde(flatten)]
     pub told: Told,
+    /// How many outages there were, where the agreement limits their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outage_count: Option<Counted>,
+}
+
+/// How many outages there were, between two bounds: what could not be proven may have been some or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// At least these.
+    pub at_least: i64,
+    /// At most these.
+    pub at_most: i64,
+    /// Whether that is within the limit.
+    pub verdict: Verdict,
+}
+
+impl From<OutageCount> for Counted {
+    fn from(count: OutageCount) -> Self {
+        Self { at_least: count.at_least, at_most: count.at_most, verdict: count.verdict() }
+    }
 }
 
 impl<'a> Computed<'a> {
@@ -105,6 +126,7 @@ impl<'a> Computed<'a> {
             from: window.from.to_string(),
             to: window.until.to_string(),
             told: Told::of(&reckoning.buckets, &reckoning.figures),
+            outage_count: agreement.outages.map(|limit| limit.count(agreement, &reckoning.stretches).into()),
         }
     }
 }

@@ -64,6 +64,14 @@ impl Subject {
         }
     }
 
+    /// The host that it is, or is on, inside the store and the engine.
+    #[must_use]
+    pub const fn no(&self) -> HostNo {
+        match self {
+            Self::Host { no, .. } | Self::Check { no, .. } => *no,
+        }
+    }
+
     /// The host that it is, or is on.
     #[must_use]
     pub const fn host(&self) -> HostId {

@@ -40,6 +40,19 @@ impl Target {
         self.parts == WHOLE
     }
 
+    /// From 0 to 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "twelve digits are exact")]
+    pub fn value(self) -> f64 {
+        self.parts as f64 / WHOLE as f64
+    }
+
+    /// What may be missing, in parts of a whole.
+    #[must_use]
+    pub(super) const fn missing(self) -> (i128, i128) {
+        ((WHOLE - self.parts) as i128, WHOLE as i128)
+    }
+
     /// What may be missing of so many milliseconds, rounded down.
     #[must_use]
     pub fn allowance_ms(self, agreed_ms: i64) -> i64 {

@@ -12,6 +12,9 @@ use crate::{
     domain::{
         sla::{
             agreement::Agreement,
+            burn::{Burn, WINDOWS},
+            force::Chosen,
+            forecast::Forecast,
             handling::{Handling, Incident, Reaction, of_span},
             history::Planned,
             outages::{Means, Outage},
@@ -21,46 +24,69 @@ use crate::{
         },
         time::Timestamp,
     },
+    store::agreements::AgreementVersion,
     web::{Shared, problem::Problem},
 };
 
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::web) struct Asked {
     period: Option<String>,
+    on: Option<String>,
 }
 
 /// All of them, over their present period.
 pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
     let mut items = Vec::new();
-    for declared in &web.context.config.agreements {
-        let report = web.report(declared, None).await?;
-        items.push(item(declared, &report)?);
+    let kept = web.context.store.agreements().await?;
+    for declared in web.agreements() {
+        let report = web.report(declared).await?;
+        let mut item = item(declared, &report, web.burn(declared).as_ref())?;
+        extend(&mut item, since(&kept, &declared.agreement.name));
+        items.push(item);
     }
     Ok(page_of(items, None))
 }
 
-/// One over a period: every subject with its buckets, bounds, verdict and outages.
+/// One over a period: every subject with its buckets, bounds, verdict and outages, and what all that was reckoned from.
 pub(in crate::web) async fn report(
     State(web): State<Shared>,
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Answered {
-    let declared = web.agreement(&name)?;
-    let report = web.report(declared, asked.period.as_deref()).await?;
-    let handling = web.handling(&report).await?;
-    let mut whole = item(declared, &report)?;
-    let outages: Vec<Outage> = report.lines.iter().flat_map(|line| line.outages.iter().cloned()).collect();
-    whole["means"] = means(&Means::of(&outages, &report.total.figures), &handling.reaction(&report.lines));
-    let subjects: Result<Vec<Value>, Problem> =
-        report.lines.iter().map(|line| subject(&declared.agreement, &report, line, &handling)).collect();
-    whole["subjects"] = Value::Array(subjects?);
+    let chosen = web.agreement(&name, asked.period.as_deref(), asked.on.as_deref())?;
+    let report = web.report_over(chosen.declared, chosen.period.clone()).await?;
+    let mut whole = web.issue(&chosen, &report).await?;
+    // Of now, whatever the period: no part of what can be reckoned again.
+    let (declared, burn) = (chosen.declared, web.burn(chosen.declared));
+    whole["burn"] = burn.as_ref().map_or(Value::Null, burning);
+    whole["forecast"] = Forecast::of(declared.agreement.target, &report, burn.as_ref())
+        .map_or(Value::Null, |forecast| foretold(&forecast));
     Ok(Json(whole))
 }
 
-fn item(declared: &Declared, report: &Report) -> Result<Value, Problem> {
+/// A report as the API writes it, without what it was reckoned from.
+pub(in crate::web) fn document(
+    chosen: &Chosen<'_>,
+    report: &Report,
+    version: &AgreementVersion,
+    handling: &Handling,
+) -> Result<Value, Problem> {
+    let Chosen { declared, others, .. } = chosen;
+    let mut whole = item(declared, report, None)?;
+    extend(&mut whole, since(std::slice::from_ref(version), &declared.agreement.name));
+    whole["others_in_force"] = others.iter().map(|other| promise(&other.agreement)).collect();
+    let outages: Vec<Outage> = report.lines.iter().flat_map(|line| line.outages.iter().cloned()).collect();
+    whole["means"] = means(&Means::of(&outages, &report.total.figures), &handling.reaction(&report.lines));
+    let subjects: Result<Vec<Value>, Problem> =
+        report.lines.iter().map(|line| subject(&declared.agreement, report, line, handling)).collect();
+    whole["subjects"] = Value::Array(subjects?);
+    Ok(whole)
+}
+
+fn item(declared: &Declared, report: &Report, burn: Option<&Burn>) -> Result<Value, Problem> {
     let agreement = &declared.agreement;
     let mut item = json!({
-        "name": agreement.name, "target": agreement.target.percent().parse::<f64>().unwrap_or_default(),
+        "name": agreement.name,
         "applies_to": declared.applies_to(), "length": declared.period.word(), "zone": agreement.zone,
         "service_hours": agreement.service_hours.iter().map(|hours| hours.words()).collect::<Vec<_>>(),
         "holidays": agreement.holidays.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -74,10 +100,36 @@ fn item(declared: &Declared, report: &Report) -> Result<Value, Problem> {
         "from": report.window.from.to_string(), "to": report.window.until.to_string(),
         "complete": report.window == report.period.span,
         "subject_count": report.lines.len(),
+        "burn_alerts": declared.burn_alerts.word(), "burn": burn.map(burning),
+        "forecast": Forecast::of(agreement.target, report, burn).map(|forecast| foretold(&forecast)),
         "agreed": report.agreed.as_ref().map(total).transpose()?,
     });
+    extend(&mut item, promise(agreement));
     extend(&mut item, total(&report.total)?);
+    let reached = report.verdict_of(|line| Some(line.reckoning.figures.of_the_target(agreement.target)));
+    item["availability_verdict"] = json!(reached);
+    if let Some(limit) = agreement.outages {
+        let counted = |line: &Line| Some(limit.count(agreement, &line.reckoning.stretches).verdict());
+        item["outage_count_verdict"] = json!(report.verdict_of(counted));
+    }
     Ok(item)
+}
+
+/// What is asked, and from when until when.
+fn promise(agreement: &Agreement) -> Value {
+    json!({
+        "target": agreement.target.percent().parse::<f64>().unwrap_or_default(),
+        "max_outages": agreement.outages.map(|limit| limit.most),
+        "min_outage_ms": agreement.outages.map(|limit| limit.shortest_ms),
+        "in_force_from": agreement.force.from.map(|date| date.to_string()),
+        "in_force_until": agreement.force.until.map(|date| date.to_string()),
+    })
+}
+
+/// Which version of its definition it is, and since when.
+fn since(kept: &[AgreementVersion], name: &str) -> Value {
+    let version = kept.iter().find(|version| version.name == name);
+    json!({ "version": version.map(|kept| kept.version), "since": version.map(|kept| kept.at.to_string()) })
 }
 
 /// All subjects together.
@@ -92,10 +144,31 @@ fn total(total: &Total) -> Result<Value, Problem> {
     Ok(item)
 }
 
-fn extend(item: &mut Value, more: Value) {
+/// Adds members.
+pub(super) fn extend(item: &mut Value, more: Value) {
     if let (Value::Object(item), Value::Object(more)) = (item, more) {
         item.extend(more);
     }
+}
+
+/// Rates of the worst subject as of now, whatever period was asked for, and the rules.
+fn burning(burn: &Burn) -> Value {
+    let rates = WINDOWS.iter().map(|window| json!({ "window": window.word, "rate": burn.rate(*window) }));
+    let rules = burn.pace.rules().map(|rule| {
+        json!({
+            "percent": rule.percent, "window": rule.long.word, "short_window": rule.short.word,
+            "severity": rule.severity.word(), "limit": burn.pace.factor(&rule), "broken": burn.breaks(&rule),
+        })
+    });
+    json!({ "at": burn.at.to_string(), "rates": rates.collect::<Vec<_>>(), "rules": rules.collect::<Vec<_>>() })
+}
+
+fn foretold(forecast: &Forecast) -> Value {
+    json!({
+        "subject": forecast.subject, "budget_ms": forecast.budget.whole_ms, "budget_left_ms": forecast.budget.left_ms,
+        "median_outage_ms": forecast.median_ms, "outages_left": forecast.outages_left,
+        "budget_gone": forecast.gone.map(|at| at.to_string()),
+    })
 }
 
 fn written(figures: &impl serde::Serialize) -> Result<Value, Problem> {
@@ -107,6 +180,7 @@ fn subject(agreement: &Agreement, report: &Report, line: &Line, handling: &Handl
     let mut item = written(&Computed::of(Some(&of.name()), agreement, report.window, &line.reckoning))?;
     item["kind"] = of.kind().into();
     item["host"] = of.host().to_string().into();
+    item["availability_verdict"] = json!(line.reckoning.figures.of_the_target(agreement.target));
     let incidents = handling.of(known);
     let counted = |item: &mut Value, outages: &[Outage], measured: &Means| {
         item["outages"] = outages.iter().map(|one| outage(one, incidents)).collect();

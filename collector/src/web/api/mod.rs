@@ -18,6 +18,7 @@ pub(super) mod not_a_problem;
 pub(super) mod oncall;
 pub(super) mod openapi;
 pub(super) mod people;
+pub(super) mod proofs;
 pub(super) mod receivers;
 pub(super) mod rules;
 pub(super) mod settings;
@@ -56,7 +57,7 @@ fn list(items: Vec<Value>, next: Option<String>) -> Json<Value> {
 }
 
 /// An instant as the API takes it: RFC 3339.
-fn time_of(field: &str, text: &str) -> Result<Timestamp, problem::Problem> {
+pub(super) fn time_of(field: &str, text: &str) -> Result<Timestamp, problem::Problem> {
     let parsed = text.parse::<jiff::Timestamp>().map(|at| Timestamp::from_ms(at.as_millisecond()));
     parsed.map_err(|_| problem::Problem::invalid(field, text, "RFC 3339, such as 2026-11-21T09:14:03Z"))
 }

@@ -8,6 +8,7 @@ mod holds;
 mod labels;
 mod not_a_problem;
 mod oncall;
+mod proofs;
 
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -133,6 +134,7 @@ fn schemas() -> Value {
     all.extend(into_map(oncall::answers()));
     all.extend(into_map(agreements::answers()));
     all.extend(into_map(amendments::schemas()));
+    all.extend(into_map(proofs::answers()));
     all.extend(into_map(heartbeats::answers()));
     Value::Object(all)
 }

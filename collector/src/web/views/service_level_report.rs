@@ -24,7 +24,7 @@ use self::{
     sentence::{length, percent, period, policy},
 };
 use super::{
-    Badge, Shown,
+    Badge, Shown, promises,
     service_levels::{Asked, verdict},
 };
 use crate::{
@@ -138,6 +138,8 @@ impl Made<'_> {
             Fact::new("Calendar of", agreement.zone.clone()),
             Fact::new("Period", span(report.period.span.from, report.period.span.until)),
         ];
+        facts.extend(promises::allowed(agreement).map(|outages| Fact::new("Besides", outages)));
+        facts.extend(promises::in_force(agreement).map(|force| Fact::new("In force", force)));
         if report.window != report.period.span {
             facts.push(Fact::new("Of which is over", span(report.window.from, report.window.until)));
         }
@@ -271,7 +273,7 @@ pub(in crate::web) async fn view(
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Shown {
-    Ok(answer(&web, &caller, &name, asked.period()).await?)
+    Ok(answer(&web, &caller, &name, &asked).await?)
 }
 
 /// The same for programs.
@@ -281,12 +283,13 @@ pub(in crate::web) async fn file(
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    answer(&web, &caller, &name, asked.period()).await
+    answer(&web, &caller, &name, &asked).await
 }
 
-async fn answer(web: &Web, caller: &Caller, name: &str, period: Option<&str>) -> Result<Response, Problem> {
-    let declared = web.agreement(name)?;
-    let report = web.report(declared, period).await?;
+async fn answer(web: &Web, caller: &Caller, name: &str, asked: &Asked) -> Result<Response, Problem> {
+    let chosen = web.agreement(name, asked.period(), asked.on())?;
+    let declared = chosen.declared;
+    let report = web.report_over(declared, chosen.period).await?;
     let handling = web.handling(&report).await?;
     let by = match caller.proof {
         Proof::Session(_) => caller.name.clone(),

@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 use super::{
     Badge, Frame, Shown,
+    error_budget::{ErrorBudget, error_budget},
+    promises::{self, Other},
     service_level_report::{Piece, timeline},
     show,
 };
@@ -17,6 +19,7 @@ use crate::{
     domain::{
         calendar::{Span, zone},
         sla::{
+            self,
             agreement::Policy,
             buckets::Buckets,
             figures::{Figures, Verdict},
@@ -43,6 +46,8 @@ struct Agreement {
     name: String,
     path: String,
     target: String,
+    allowed: Option<String>,
+    force: Option<String>,
     applies_to: String,
     each: &'static str,
     hours: String,
@@ -73,7 +78,11 @@ struct Subject {
     down: String,
     unproven: String,
     maintenance: String,
-    outages: i64,
+    outages: String,
+    /// Whether there were few enough, where their number is limited.
+    counted: Option<Badge>,
+    /// Whether the target was reached.
+    reached: Badge,
     mtrs: String,
     mttd: String,
     mtta: String,
@@ -130,14 +139,25 @@ struct ReportPage {
     before: Option<String>,
     /// Where the same stands for printing.
     report: String,
+    budget: Option<ErrorBudget>,
+    others: Vec<Other>,
+    /// Whether the number of outages is limited.
+    counts: bool,
+    version: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::web) struct Asked {
     period: Option<String>,
+    on: Option<String>,
 }
 
 impl Asked {
+    /// A date on which the declaration is in force that is meant.
+    pub(super) fn on(&self) -> Option<&str> {
+        self.on.as_deref().filter(|on| !on.is_empty())
+    }
+
     /// Which one; none for the present one, which an empty field asks for too.
     pub(super) fn period(&self) -> Option<&str> {
         self.period.as_deref().filter(|period| !period.is_empty())
@@ -147,8 +167,8 @@ impl Asked {
 /// All agreements over their present periods.
 pub(in crate::web) async fn list(Given(web): Given<Shared>, Extension(caller): Extension<Caller>) -> Shown {
     let mut agreements = Vec::new();
-    for declared in &web.context.config.agreements {
-        agreements.push(agreement(declared, &web.report(declared, None).await?));
+    for declared in web.agreements() {
+        agreements.push(agreement(declared, &web.report(declared).await?));
     }
     show(&ListPage { frame: Frame::new(&web, &caller, "service-levels", "Service levels"), agreements })
 }
@@ -160,8 +180,9 @@ pub(in crate::web) async fn view(
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Shown {
-    let declared = web.agreement(&name)?;
-    let report = web.report(declared, asked.period()).await?;
+    let chosen = web.agreement(&name, asked.period(), asked.on())?;
+    let declared = chosen.declared;
+    let report = web.report_over(declared, chosen.period).await?;
     let handling = web.handling(&report).await?;
     let zone = zone(&declared.agreement.zone).ok_or_else(|| Problem::internal("a zone is not known any more"))?;
     let just_before = report.period.span.from.plus_ms(-1);
@@ -170,6 +191,7 @@ pub(in crate::web) async fn view(
     let before = (report.period.span.from < report.period.span.until)
         .then(|| declared.period.at(just_before, &zone).name)
         .filter(|_| !is_rolling);
+    let on = asked.on().map_or_else(String::new, |on| format!("&on={}", words::encode(on)));
     let shown = report.lines.iter().map(|line| line.outages.len()).sum::<usize>();
     let title = format!("{name}, {}", report.period.name);
     show(&ReportPage {
@@ -177,13 +199,24 @@ pub(in crate::web) async fn view(
         a: agreement(declared, &report),
         policies: policies(declared),
         parts: parts(&report.total.buckets),
-        subjects: report.lines.iter().map(|line| subject(line, &handling, report.window, &zone)).collect(),
+        subjects: report
+            .lines
+            .iter()
+            .map(|line| subject(&declared.agreement, line, &handling, report.window, &zone))
+            .collect(),
         outages: report.lines.iter().flat_map(|line| outages(line, &handling, &zone)).take(SHOWN).collect(),
         more: shown.saturating_sub(SHOWN),
         said: report.lines.iter().flat_map(|line| said(line, &zone)).collect(),
         before,
         // What rolls on has no name to ask for.
-        report: if is_rolling { path } else { format!("{path}?period={}", words::encode(&report.period.name)) },
+        report: if is_rolling { path } else { format!("{path}?period={}{on}", words::encode(&report.period.name)) },
+        others: chosen.others.iter().map(|other| Other::of(other, &report)).collect(),
+        counts: declared.agreement.outages.is_some(),
+        version: web
+            .version(&name)
+            .await?
+            .map(|kept| format!("version {} since {}", kept.version, words::clock_time(kept.at, &zone))),
+        budget: error_budget(&web, declared, &report, &zone),
     })
 }
 
@@ -216,6 +249,8 @@ fn agreement(declared: &Declared, report: &Report) -> Agreement {
         name: agreement.name.clone(),
         path: format!("/service-levels/{}", words::encode_part(&agreement.name)),
         target: format!("{} %", agreement.target.percent()),
+        allowed: promises::allowed(agreement),
+        force: promises::in_force(agreement),
         applies_to: declared.applies_to(),
         each: declared.each(),
         hours: if hours.is_empty() { "around the clock".into() } else { hours.join("; ") },
@@ -249,7 +284,11 @@ fn percent(ratio: Option<Ratio>) -> String {
 }
 
 pub(super) fn verdict(figures: &Figures) -> Badge {
-    let (class, sign, word) = match figures.verdict {
+    badge(figures.verdict)
+}
+
+pub(super) fn badge(verdict: Verdict) -> Badge {
+    let (class, sign, word) = match verdict {
         Verdict::Met => ("good", "✓", "met"),
         Verdict::Missed => ("critical", "✕", "missed"),
         Verdict::Undetermined => ("quiet", "?", "undetermined"),
@@ -275,7 +314,14 @@ pub(super) const fn name(bucket: Bucket) -> &'static str {
     }
 }
 
-fn subject(line: &Line, handling: &Handling, window: Span, zone: &TimeZone) -> Subject {
+fn subject(
+    agreement: &sla::agreement::Agreement,
+    line: &Line,
+    handling: &Handling,
+    window: Span,
+    zone: &TimeZone,
+) -> Subject {
+    let (outages, counted) = promises::counted(agreement, line);
     let (buckets, figures) = (&line.reckoning.buckets, &line.reckoning.figures);
     let reaction = handling.reaction(std::slice::from_ref(line));
     let time = |ms: Option<i64>| ms.map_or_else(|| "–".into(), words::duration);
@@ -292,7 +338,9 @@ fn subject(line: &Line, handling: &Handling, window: Span, zone: &TimeZone) -> S
         down: or_none(buckets.ms(Bucket::Down) + buckets.ms(Bucket::CleanStop)),
         unproven: or_none(buckets.unproven_ms()),
         maintenance: or_none(buckets.ms(Bucket::Maintenance)),
-        outages: line.means.outages,
+        outages,
+        counted,
+        reached: badge(figures.of_the_target(agreement.target)),
         mtrs: time(line.means.mtrs_ms),
         mttd: time(reaction.detected.mean_ms),
         mtta: time(reaction.acknowledged.mean_ms),

@@ -1,8 +1,14 @@
 //! The worked examples of contracts and other tools, and what holds of every ledger.
 
+mod burn;
 mod check;
+mod force;
+mod forecast;
+mod outage_limit;
 mod reading;
 mod report;
+mod standing;
+mod verification;
 
 use proptest::prelude::*;
 

@@ -10,7 +10,9 @@ use crate::domain::{
     record::{Observed, SpanRow},
     sla::{
         amendment::{Amended, Amendment, Category, Says, Was, Withdrawn},
+        burn::BurnAlerts,
         history::{LIVENESS, maintenance, observations},
+        inputs::{Basis, Position},
         outages::Means,
         period::{Length, Period},
         report::{Declared, Known, Report},
@@ -35,11 +37,19 @@ pub(super) fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, 
     let id = HostId(uuid::Uuid::from_u128(1));
     let observed = observations(rows, &open, begun, window, ms(now));
     let subject = subject::Subject::Host { no: HostNo(1), id, name: name.into() };
-    Known { subject, observed, with_others: None, maintenance: vec![], amended: Amended::default() }
+    let (maintenance, amended) = (vec![], Amended::default());
+    Known { subject, observed, with_others: None, maintenance, amended, basis: basis(name) }
+}
+
+/// What a subject's history was taken from, where that does not matter.
+pub(super) fn basis(name: &str) -> Basis {
+    let open = OpenSpan { after: 0, from: ms(0), state: Observed::Up, cause: Cause::Reporting };
+    Basis::new(name, HostId(uuid::Uuid::from_u128(1)), Position::at(&open, ms(0)))
 }
 
 pub(super) fn declared(percent: &str) -> Declared {
-    Declared { agreement: agreement(percent), period: Length::Month, scope: Scope::default(), checks: vec![] }
+    let (period, scope, burn_alerts) = (Length::Month, Scope::default(), BurnAlerts::Off);
+    Declared { agreement: agreement(percent), period, scope, checks: vec![], burn_alerts }
 }
 
 #[test]

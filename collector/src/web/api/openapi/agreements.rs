@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{list_of, object};
+use super::{list_of, object, proofs};
 
 pub(super) fn answers() -> Value {
     let (text, texts) = (json!({ "type": "string" }), json!({ "type": "array", "items": { "type": "string" } }));
@@ -11,19 +11,15 @@ pub(super) fn answers() -> Value {
     let ratio = json!({ "type": ["number", "null"], "minimum": 0, "maximum": 1 });
     let (time, yes) = (json!({ "type": "string", "format": "date-time" }), json!({ "type": "boolean" }));
     let verdict = json!({ "enum": ["met", "missed", "undetermined"] });
-    let figures = json!({
-        "window_ms": whole, "outside_hours_ms": whole, "up_ms": whole, "down_ms": whole, "maintenance_ms": whole,
-        "unreachable_ms": whole, "collector_down_ms": whole, "unknown_ms": whole, "clean_stop_ms": whole,
-        "agreed_ms": whole, "served_ms": whole, "availability_ratio": ratio, "coverage_ratio": ratio,
-        "optimistic_ratio": ratio, "pessimistic_ratio": ratio, "verdict": verdict,
-    });
+    let figures = figures(&whole, &ratio, &verdict);
     let policy = json!({ "enum": ["exclude", "as_up", "as_down"] });
     let agreement = json!({
-        "name": text, "target": { "type": "number" }, "applies_to": text, "length": text, "zone": text,
+        "name": text, "applies_to": text, "length": text, "zone": text,
         "service_hours": texts, "holidays": texts,
         "policies": { "type": "object", "additionalProperties": policy },
         "period": text, "period_from": time, "period_to": time, "from": time, "to": time, "complete": yes,
-        "subject_count": whole,
+        "availability_verdict": verdict, "outage_count_verdict": verdict, "subject_count": whole,
+        "burn_alerts": { "enum": ["off", "tickets", "pages"] }, "burn": burn(), "forecast": forecast(),
     });
     let budget = json!({
         "budget_ms": whole, "budget_left_ms": whole,
@@ -56,6 +52,7 @@ pub(super) fn answers() -> Value {
     let subject = joined(&[
         &json!({ "subject": text, "kind": { "enum": ["host", "check"] }, "host": text, "agreement": text,
                  "target": { "type": "number" }, "from": time, "to": time,
+                 "availability_verdict": verdict, "outage_count": count(&verdict),
                  "maintenance": { "type": "array", "items": window },
                  "corrections": { "type": "array", "items": object(&["from", "to", "state", "source"], correction) },
                  "agreed": { "type": ["object", "null"], "properties": agreed } }),
@@ -64,10 +61,38 @@ pub(super) fn answers() -> Value {
     ]);
     let subject = object(&["subject", "kind", "window_ms", "agreed_ms", "verdict", "outages", "means"], subject);
     let needed = ["name", "target", "period", "from", "to", "agreed_ms", "availability_ratio", "verdict"];
-    let item = joined(&[&agreement, &total, &agreed_total]);
-    let report = joined(&[&item, &json!({ "means": means, "subjects": { "type": "array", "items": subject } })]);
+    let item = joined(&[&agreement, &promise(), &kept(), &total, &agreed_total]);
+    let report = json!({
+        "means": means, "subjects": { "type": "array", "items": subject },
+        "others_in_force": { "type": "array", "items": object(&["target"], promise()) }, "inputs": proofs::inputs(),
+        "digest": text,
+    });
+    let report = joined(&[&item, &report]);
     json!({ "AgreementList": list_of(object(&needed, item)), "AgreementReport": object(&needed, report),
             "Document": { "type": "string" } })
+}
+
+/// What is asked, and from when until when.
+fn promise() -> Value {
+    let maybe_whole = json!({ "type": ["integer", "null"] });
+    let maybe_date = json!({ "type": ["string", "null"], "format": "date" });
+    json!({
+        "target": { "type": "number" }, "max_outages": maybe_whole, "min_outage_ms": maybe_whole,
+        "in_force_from": maybe_date, "in_force_until": maybe_date,
+    })
+}
+
+/// Which version of its definition it is, and since when.
+fn kept() -> Value {
+    json!({
+        "version": { "type": ["integer", "null"] }, "since": { "type": ["string", "null"], "format": "date-time" },
+    })
+}
+
+/// How many outages there were, between two bounds.
+fn count(verdict: &Value) -> Value {
+    let whole = json!({ "type": "integer" });
+    object(&["at_least", "at_most", "verdict"], json!({ "at_least": whole, "at_most": whole, "verdict": verdict }))
 }
 
 /// An incident that told of an outage.
@@ -83,7 +108,52 @@ fn incident() -> Value {
     )
 }
 
-fn joined(parts: &[&Value]) -> Value {
+/// Every bucket of a window and what they mean.
+fn figures(whole: &Value, ratio: &Value, verdict: &Value) -> Value {
+    json!({
+        "window_ms": whole, "outside_hours_ms": whole, "up_ms": whole, "down_ms": whole, "maintenance_ms": whole,
+        "unreachable_ms": whole, "collector_down_ms": whole, "unknown_ms": whole, "clean_stop_ms": whole,
+        "agreed_ms": whole, "served_ms": whole, "availability_ratio": ratio, "coverage_ratio": ratio,
+        "optimistic_ratio": ratio, "pessimistic_ratio": ratio, "verdict": verdict,
+    })
+}
+
+/// How fast the budget of the worst subject is spent now.
+fn burn() -> Value {
+    let (text, number) = (json!({ "type": "string" }), json!({ "type": "number" }));
+    let rate = json!({ "window": text, "rate": { "type": ["number", "null"] } });
+    let rule = json!({
+        "percent": { "type": "integer" }, "window": text, "short_window": text, "severity": text, "limit": number,
+        "broken": { "type": "boolean" },
+    });
+    let mut burn = object(
+        &["at", "rates", "rules"],
+        json!({
+            "at": { "type": "string", "format": "date-time" },
+            "rates": { "type": "array", "items": object(&["window", "rate"], rate) },
+            "rules": { "type": "array", "items": object(&["window", "limit", "broken"], rule) },
+        }),
+    );
+    burn["type"] = json!(["object", "null"]);
+    burn
+}
+
+/// What the subject with least budget left can still afford; null of what is over.
+fn forecast() -> Value {
+    let (whole, maybe_whole) = (json!({ "type": "integer" }), json!({ "type": ["integer", "null"] }));
+    let mut forecast = object(
+        &["subject", "budget_ms", "budget_left_ms"],
+        json!({
+            "subject": { "type": "string" }, "budget_ms": whole, "budget_left_ms": whole, "median_outage_ms": maybe_whole,
+            "outages_left": maybe_whole, "budget_gone": { "type": ["string", "null"], "format": "date-time" },
+        }),
+    );
+    forecast["type"] = json!(["object", "null"]);
+    forecast
+}
+
+/// Members of several.
+pub(super) fn joined(parts: &[&Value]) -> Value {
     parts
         .iter()
         .filter_map(|part| part.as_object())

@@ -6,12 +6,16 @@ use super::*;
 use crate::domain::{
     calendar::Span,
     hold::Scope,
+    host::{Cause, ledger::OpenSpan},
     ids::{HoldNo, HostId, HostNo, IncidentNo},
+    record::Observed,
     sla::{
         agreement::Agreement,
         amendment::{Amended, Category, Correction, Note},
+        burn::BurnAlerts,
         handling::Incident,
         history::{Observation, Planned},
+        inputs::{Basis, Position},
         lattice::{Bucket, Stretch},
         period::{Length, Period},
         report::Known,
@@ -38,7 +42,13 @@ fn known(name: &str, no: u128, observed: &[(&str, &str, Bucket, &str, &str)]) ->
         with_others: None,
         maintenance: Vec::new(),
         amended: Amended::default(),
+        basis: basis(name, no),
     }
+}
+
+fn basis(name: &str, no: u128) -> Basis {
+    let open = OpenSpan { after: 0, from: at(BEGIN), state: Observed::Up, cause: Cause::Reporting };
+    Basis::new(name, HostId(uuid::Uuid::from_u128(no)), Position::at(&open, at(BEGIN)))
 }
 
 const BEGIN: &str = "2026-09-30T22:00:00Z";
@@ -74,7 +84,7 @@ fn declared(name: &str) -> Declared {
     let mut agreement = Agreement::new(name, Target::parse("99.9").unwrap());
     agreement.zone = "Europe/Berlin".to_owned();
     let scope = Scope { hosts: vec!["web-*".to_owned()], ..Scope::default() };
-    Declared { agreement, period: Length::Month, scope, checks: vec![] }
+    Declared { agreement, period: Length::Month, scope, checks: vec![], burn_alerts: BurnAlerts::Off }
 }
 
 /// The document as of an instant.

@@ -85,7 +85,17 @@ impl AliveLog {
     }
 
     /// The agent lives now; returns the line to append.
+    ///
+    /// A session that began with the log and was acknowledged until its next entry has told it: what is over is forgotten.
+    /// Before that a collector may end with what it has just been told, and the next one needs to hear it again.
     pub fn note(&mut self, boot_id: [u8; 16], now: Moment, acknowledged: bool) -> String {
+        let calm = |span: &Span| {
+            let gap_ms = now.boottime_ms.saturating_sub(span.to.boottime_ms);
+            (CALM_MS..=CALM_MS + LATE_MS).contains(&gap_ms)
+        };
+        if acknowledged && self.promised_ms == CALM_MS && self.spans.back().is_some_and(calm) {
+            self.forget_told();
+        }
         self.reach(boot_id, now);
         self.promised_ms = period_ms(acknowledged);
         self.spans.back().map(line).unwrap_or_default()
@@ -99,8 +109,8 @@ impl AliveLog {
         line(span)
     }
 
-    /// The collector has been told: only the span that is still open matters from here.
-    pub fn forget_told(&mut self) {
+    /// Only the span that is still open matters from here.
+    fn forget_told(&mut self) {
         self.spans.retain(|span| span.end == End::Open);
         if let Some(open) = self.spans.back_mut() {
             open.from = open.to;

@@ -58,12 +58,19 @@ fn suspended_machine_and_new_boot_begin_new_spans() {
 }
 
 #[test]
-fn told_spans_are_forgotten_and_the_open_one_goes_on() {
-    let mut log = AliveLog::parse(&AliveLog::default().finish(BOOT, at(5)));
+fn what_is_told_is_forgotten_once_a_session_has_lasted_and_the_open_span_goes_on() {
+    let mut log = AliveLog::parse(&AliveLog::default().finish([6; 16], at(5)));
     log.note(BOOT, at(20), false);
     log.note(BOOT, at(10_020), false);
-    log.forget_told();
-    assert_eq!(shape(&log), [(at(10_020), at(10_020), End::Open)]);
+    // A session begins, and another soon after: whoever hears it now may be the first to keep it.
+    log.note(BOOT, at(15_000), true);
+    log.note(BOOT, at(17_000), true);
+    let whole = [(at(5), at(5), End::Clean), (at(20), at(17_000), End::Open)];
+    assert_eq!(shape(&log), whole);
+    log.note(BOOT, at(316_999), true);
+    assert_eq!(shape(&log), [whole[0], (at(20), at(316_999), End::Open)], "a millisecond too soon");
+    log.note(BOOT, at(616_999), true);
+    assert_eq!(shape(&log), [(at(316_999), at(616_999), End::Open)]);
 }
 
 #[test]

@@ -107,7 +107,6 @@ impl Uplink {
             board.say_again();
         }
         self.tell_checks(now);
-        self.alive.forget_told();
         self.note_alive(now, true);
         if let Some(settings) = welcome.settings {
             self.settings(&settings);

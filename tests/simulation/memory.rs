@@ -14,7 +14,9 @@ use muster_collector::domain::{
     ids::{AbsenceNo, DismissalNo, HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
     labels::Profile,
     oncall::{absence::Absence, rotation::Override, test_page::TestPageRow},
-    record::{FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Page, ProblemRow, Row, SpanRow},
+    record::{
+        FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Observed, Page, ProblemRow, Row, SpanRow,
+    },
     time::Timestamp,
 };
 
@@ -90,7 +92,7 @@ impl Memory {
         Loaded {
             hosts: self.hosts.values().cloned().collect(),
             liveness: self.liveness.values().cloned().collect(),
-            last_spans: self.spans.values().filter_map(|spans| spans.last().cloned()).collect(),
+            last_spans: self.spans.values().flat_map(|spans| since_up(spans)).cloned().collect(),
             assets: self.assets.clone(),
             findings: self.findings.values().filter(|row| row.open).cloned().collect(),
             checks: self.checks.values().cloned().collect(),
@@ -114,4 +116,10 @@ impl Memory {
             last_ran: self.last_ran,
         }
     }
+}
+
+/// The last proof of being up and what follows it.
+fn since_up(spans: &[SpanRow]) -> &[SpanRow] {
+    let up = spans.iter().rposition(|span| span.state == Observed::Up && span.replaces.is_none());
+    &spans[up.unwrap_or(0)..]
 }

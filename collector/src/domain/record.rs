@@ -451,7 +451,7 @@ pub struct Loaded {
     pub hosts: Vec<Profile>,
     /// Their liveness.
     pub liveness: Vec<LivenessRow>,
-    /// Last ledger entry of each host.
+    /// Ledger entries of each host since it was last proven up, that proof first; by host and number.
     pub last_spans: Vec<SpanRow>,
     /// The list of assets.
     pub assets: Assets,

@@ -44,8 +44,10 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
         )?,
         last_spans: all(
             connection,
-            "SELECT host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces FROM span AS last
-             WHERE n = (SELECT max(n) FROM span WHERE host = last.host) ORDER BY host",
+            "SELECT span.host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces FROM host
+             JOIN span ON span.host = host.no AND n >= coalesce((SELECT max(n) FROM span AS up
+                 WHERE up.host = host.no AND up.state = 'up' AND up.replaces IS NULL), 1)
+             ORDER BY span.host, n",
             span,
         )?,
         assets: super::assets::load(connection)?,

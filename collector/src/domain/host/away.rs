@@ -22,15 +22,16 @@ impl Host {
         let Some(row) = loaded.liveness.iter().find(|row| row.host == no) else {
             return host;
         };
-        let last = loaded.last_spans.iter().find(|span| span.host == no);
-        let (n, from) = last.map_or((0, row.since), |span| (span.n, span.to));
+        let spans = &loaded.last_spans;
+        let (first, next) =
+            (spans.partition_point(|span| span.host < no), spans.partition_point(|span| span.host <= no));
         host.state = row.state;
         host.since = row.since;
         host.cause = row.cause.clone();
         host.proof = row.proof;
         host.boot_id = row.boot_id;
         host.peer = row.peer.as_ref().and_then(|peer| peer.parse().ok());
-        host.ledger = Ledger::new(no, n, from, row.state, row.cause.clone());
+        host.ledger = Ledger::loaded(no, &spans[first..next], row.since, row.state, row.cause.clone());
         host.away(loaded.last_ran.unwrap_or(row.since), now, step);
         host
     }
@@ -38,19 +39,26 @@ impl Host {
     /// The collector did not watch from `from` to `now`.
     pub fn away(&mut self, from: Timestamp, now: Timestamp, step: &mut Step) {
         self.not_before = now;
-        self.suspicion = None;
+        self.is_new_here = false;
         let was_up = self.was_up();
-        if was_up {
+        // As loaded it has no suspicion: what it was before is what the record says.
+        let doubted_since = match self.suspicion.take() {
+            Some(suspicion) => suspicion.before_up.map(|(since, _)| since),
+            None => (self.state == State::Suspect).then_some(self.since),
+        };
+        let mut rows = Vec::new();
+        if self.state == State::Up {
             self.proof = self.proof.max(from);
-            self.up_before = self.up_before.or((self.state == State::Up).then_some(self.since));
+            self.up_before = self.up_before.or(Some(self.since));
+        } else if doubted_since.is_some() {
+            self.up_before = self.up_before.or(doubted_since);
+            rows.extend(self.ledger.doubt(self.proof, now));
         }
-        let away = self.ledger.turn(State::Unknown, &Cause::CollectorAway, from, &[], now);
-        step.effects.extend(away.into_iter().map(Effect::Record));
+        rows.extend(self.ledger.away(from, now, was_up, now));
+        step.effects.extend(rows.into_iter().map(Effect::Record));
         if was_up {
-            self.enter(State::Unknown, Cause::CollectorAway, now, now, step);
+            self.stand(State::Unknown, Cause::CollectorAway, now, now, step);
         } else {
-            let back = self.ledger.turn(self.state, &self.cause, now, &[], now);
-            step.effects.extend(back.into_iter().map(Effect::Record));
             self.schedule(now);
         }
     }

@@ -1,15 +1,23 @@
 //! The open end of one host's ledger: what is being observed now, and the entries that follow when that changes.
 //!
 //! Stores only what was observed; maintenance, service hours and lifetime are laid over it later. Spans are
-//! half-open and never edited; an entry that ends nowhere is not written.
+//! half-open and never edited; an entry that ends nowhere is not written. What is learned later replaces an entry by new
+//! ones that together cover the same time.
 
-use super::{Cause, State};
+use super::{
+    Cause, State,
+    testimony::{Piece, Testimony},
+};
 use crate::domain::{
-    event::AliveProof,
+    calendar::Span,
     ids::HostNo,
     record::{Observed, Row, SpanRow},
     time::Timestamp,
 };
+
+/// Entries of one absence that may still be corrected; of the oldest beyond them nothing can be proven any more: each is a
+/// run of the collector, and a host's own log reaches back seven days.
+const UNSETTLED_MOST: usize = 256;
 
 /// What is being observed of a host, not closed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +40,8 @@ pub struct Ledger {
     from: Timestamp,
     observed: Observed,
     cause: Cause,
+    /// Standing entries since it was last proven up, oldest first: whoever comes back may correct them.
+    unsettled: Vec<SpanRow>,
 }
 
 /// What the ledger says of a host in this state. Suspect extends what was before and is never asked for.
@@ -42,17 +52,39 @@ pub const fn observed(state: State, cause: &Cause) -> Observed {
         State::Down | State::Shutdown | State::Rebooting | State::Asleep => Observed::Down,
         State::Unreachable => Observed::Unreachable,
         State::Unknown => match cause {
-            Cause::CollectorAway => Observed::CollectorDown,
+            Cause::CollectorAway | Cause::Awaited => Observed::CollectorDown,
             _ => Observed::Unknown,
         },
     }
 }
 
 impl Ledger {
-    /// Opens (or goes on with) a host's ledger after entry `n`.
+    /// Opens a host's ledger.
     #[must_use]
-    pub fn new(host: HostNo, n: i64, from: Timestamp, state: State, cause: Cause) -> Self {
-        Self { host, n, from, observed: observed(state, &cause), cause }
+    pub fn new(host: HostNo, from: Timestamp, state: State, cause: Cause) -> Self {
+        let observed = observed(state, &cause);
+        Self { host, n: 0, from, observed, cause, unsettled: Vec::new() }
+    }
+
+    /// Goes on with a host's ledger after `entries`: its last proof of being up, if any, and all after it. Before the first
+    /// entry it was `since`.
+    #[must_use]
+    pub fn loaded(host: HostNo, entries: &[SpanRow], since: Timestamp, state: State, cause: Cause) -> Self {
+        // Whoever is waited for was waited for since the collector's last start: that is where the entries end.
+        let cause = if cause == Cause::CollectorAway { Cause::Awaited } else { cause };
+        let observed = observed(state, &cause);
+        let stands = |row: &&SpanRow| !entries.iter().any(|other| other.replaces == Some(row.n));
+        let unsettled = entries.iter().filter(stands).filter(|row| row.state != Observed::Up);
+        let mut ledger = Self {
+            host,
+            n: entries.iter().map(|row| row.n).max().unwrap_or(0),
+            from: entries.iter().map(|row| row.to).max().unwrap_or(since),
+            observed,
+            cause,
+            unsettled: if observed == Observed::Up { Vec::new() } else { unsettled.cloned().collect() },
+        };
+        ledger.forget_the_oldest();
+        ledger
     }
 
     /// What it is at.
@@ -61,14 +93,14 @@ impl Ledger {
         OpenSpan { after: self.n, from: self.from, state: self.observed, cause: self.cause.clone() }
     }
 
-    /// From `at` on the host is observed differently. `at` may lie in the past (proof), never before the open span.
-    /// `alive` are the host's own proofs: they turn what we took for down or unknown into unreachable-from-here.
+    /// From `at` on the host is observed differently. `at` may lie in the past (proof), never before the open span. What it
+    /// proves itself corrects what was written while it was away.
     pub fn turn(
         &mut self,
         state: State,
         cause: &Cause,
         at: Timestamp,
-        alive: &[AliveProof],
+        testimony: &Testimony,
         now: Timestamp,
     ) -> Vec<Row> {
         let next = observed(state, cause);
@@ -76,56 +108,103 @@ impl Ledger {
         if next == self.observed && *cause == self.cause {
             return Vec::new();
         }
-        let at = at.max(self.from);
-        let rows = self.close(at, alive, now);
-        self.from = at;
+        let mut rows = self.settle(testimony, at, (next, cause), now);
+        rows.extend(self.close(at, testimony, now));
         self.observed = next;
         self.cause = cause.clone();
+        if next == Observed::Up {
+            self.unsettled.clear();
+        }
         rows
     }
 
-    fn close(&mut self, to: Timestamp, alive: &[AliveProof], now: Timestamp) -> Vec<Row> {
+    /// Nobody was watching from `from` to `to`. A host that was up is awaited since; others are what they were.
+    pub fn away(&mut self, from: Timestamp, to: Timestamp, was_up: bool, now: Timestamp) -> Vec<Row> {
+        let before = (self.observed, self.cause.clone());
+        let mut rows = self.close(from, &Testimony::default(), now);
+        (self.observed, self.cause) = (Observed::CollectorDown, Cause::CollectorAway);
+        rows.extend(self.close(to, &Testimony::default(), now));
+        (self.observed, self.cause) = if was_up { (Observed::CollectorDown, Cause::Awaited) } else { before };
+        if self.observed == Observed::Up {
+            // Of a machine without its agent nothing better will be told.
+            self.unsettled.clear();
+        }
+        rows
+    }
+
+    /// It had not been heard since `proof` when the collector's run ended: what it was since then nobody can say yet.
+    pub fn doubt(&mut self, proof: Timestamp, now: Timestamp) -> Vec<Row> {
+        if self.observed != Observed::Up {
+            return Vec::new();
+        }
+        let rows = self.close(proof, &Testimony::default(), now);
+        (self.observed, self.cause) = (Observed::Unknown, Cause::Doubted);
+        rows
+    }
+
+    /// Corrects what was written of its absence: by what it proves, or else by what it turns out to have been since `at`. Of
+    /// the time in which nobody watched only a proof says more.
+    fn settle(
+        &mut self,
+        testimony: &Testimony,
+        at: Timestamp,
+        (next, why): (Observed, &Cause),
+        now: Timestamp,
+    ) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut at = self.from;
-        if matches!(self.observed, Observed::Down | Observed::Unknown | Observed::Unreachable) {
-            for proof in alive {
-                let (from, until) = (proof.from.max(at), proof.to.min(to));
-                if from < until {
-                    rows.extend(self.entry(at, from, self.observed, None, now));
-                    let says = "the host's own alive log: it ran, unseen from here";
-                    rows.extend(self.entry(from, until, Observed::Unreachable, Some(says), now));
-                    at = until;
-                }
+        for entry in std::mem::take(&mut self.unsettled) {
+            let span = Span { from: entry.from, until: entry.to };
+            let mut pieces = testimony.pieces(span, entry.state, &entry.cause);
+            let turns = entry.from >= at && entry.cause != Cause::CollectorAway && entry.cause != *why;
+            for piece in pieces.iter_mut().filter(|piece| turns && piece.proven.is_none()) {
+                (piece.state, piece.proven) = (next, Some(why.clone()));
+            }
+            if pieces.iter().all(|piece| piece.proven.is_none()) {
+                self.unsettled.push(entry);
+                continue;
+            }
+            for piece in pieces {
+                rows.extend(self.entry(piece, &entry.cause, Some(entry.n), now));
             }
         }
-        rows.extend(self.entry(at, to, self.observed, None, now));
         rows
     }
 
-    fn entry(
-        &mut self,
-        from: Timestamp,
-        to: Timestamp,
-        state: Observed,
-        says: Option<&str>,
-        now: Timestamp,
-    ) -> Option<Row> {
+    fn close(&mut self, to: Timestamp, testimony: &Testimony, now: Timestamp) -> Vec<Row> {
+        let to = to.max(self.from);
+        let cause = self.cause.clone();
+        let pieces = testimony.pieces(Span { from: self.from, until: to }, self.observed, &cause);
+        self.from = to;
+        pieces.into_iter().filter_map(|piece| self.entry(piece, &cause, None, now)).collect()
+    }
+
+    fn entry(&mut self, piece: Piece, was: &Cause, replaces: Option<i64>, now: Timestamp) -> Option<Row> {
+        let Span { from, until: to } = piece.span;
         if from >= to {
             return None;
         }
         self.n += 1;
-        let cause = if says.is_some() { Cause::AliveLog } else { self.cause.clone() };
-        let evidence = says.map_or_else(|| cause.words(), str::to_owned);
-        Some(Row::Span(SpanRow {
+        let cause = piece.proven.unwrap_or_else(|| was.clone());
+        let row = SpanRow {
             host: self.host,
             n: self.n,
             from,
             to,
-            state,
+            state: piece.state,
+            evidence: cause.evidence(),
             cause,
-            evidence,
             learned: now,
-            replaces: None,
-        }))
+            replaces,
+        };
+        if row.state != Observed::Up {
+            self.unsettled.push(row.clone());
+            self.forget_the_oldest();
+        }
+        Some(Row::Span(row))
+    }
+
+    fn forget_the_oldest(&mut self) {
+        let beyond = self.unsettled.len().saturating_sub(UNSETTLED_MOST);
+        self.unsettled.drain(..beyond);
     }
 }

@@ -6,10 +6,12 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     Cause, State,
+    back::ran,
     change::{HostChange, Step},
     checks::CheckRow,
     ledger::{Ledger, OpenSpan},
     suspicion::Suspicion,
+    testimony::Testimony,
 };
 use crate::domain::{
     changed,
@@ -30,9 +32,6 @@ const SILENT_LOOKS: u8 = 2;
 /// A host that is down for less than this joins its scope's cut.
 const JOINS_CUT_MS: i64 = 60_000;
 
-/// A host's first readings follow its Hello within this: it has to list all that it has first.
-const GREETING_MS: i64 = 10_000;
-
 /// One host, decided.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -45,7 +44,11 @@ pub struct Host {
     pub(super) boot_id: Option<[u8; 16]>,
     pub(super) peer: Option<IpAddr>,
     pub(super) session: Option<SessionId>,
-    alive: Vec<AliveProof>,
+    pub(super) alive: Vec<AliveProof>,
+    /// In which boot it was last heard of before the present one, and when.
+    pub(super) before_boot: Option<([u8; 16], Timestamp)>,
+    /// Whether it has opened a session since the collector was away.
+    pub(super) is_new_here: bool,
     pub(super) suspicion: Option<Suspicion>,
     silent_looks: u8,
     last_look: i64,
@@ -65,7 +68,7 @@ impl Host {
     /// A host that has just enrolled.
     #[must_use]
     pub fn enrolled(profile: Profile, now: Timestamp) -> Self {
-        let ledger = Ledger::new(profile.no, 0, now, State::Unknown, Cause::Enrolled);
+        let ledger = Ledger::new(profile.no, now, State::Unknown, Cause::Enrolled);
         Self {
             profile,
             state: State::Unknown,
@@ -76,6 +79,8 @@ impl Host {
             peer: None,
             session: None,
             alive: Vec::new(),
+            before_boot: None,
+            is_new_here: true,
             suspicion: None,
             silent_looks: 0,
             last_look: 0,
@@ -206,7 +211,11 @@ impl Host {
         }
         self.session = Some(session);
         self.alive = alive;
+        self.is_new_here = true;
         let rebooted = self.boot_id != Some(boot_id);
+        if rebooted && self.before_boot.is_none() {
+            self.before_boot = self.boot_id.map(|boot_id| (boot_id, self.proof));
+        }
         let announced = matches!(self.state, State::Rebooting | State::Shutdown | State::Asleep);
         let booted = match (rebooted && self.boot_id.is_some(), announced) {
             (false, _) => None,
@@ -235,30 +244,6 @@ impl Host {
         }
     }
 
-    fn up(&mut self, now: Timestamp, step: &mut Step) {
-        let resumed = self.suspicion.take().and_then(|suspicion| suspicion.before_up);
-        if let Some((since, cause)) = resumed {
-            // A suspicion that came to nothing leaves no trace in the records.
-            self.state = State::Up;
-            self.since = since;
-            self.cause = cause;
-            self.proof = now;
-            self.due = None;
-            step.changes.push(HostChange::Liveness {
-                from: State::Suspect,
-                to: State::Up,
-                cause: Cause::Reporting,
-                since,
-            });
-            step.effects.push(Effect::Publish);
-        } else if self.state != State::Up {
-            self.proof = now;
-            let since = if self.waited_for() { self.up_before.take().unwrap_or(now) } else { now };
-            self.enter(State::Up, Cause::Reporting, since, now, step);
-        }
-        self.up_before = None;
-    }
-
     fn silent(&mut self, proof: Timestamp, now: Timestamp, step: &mut Step) {
         if self.state == State::Up && self.profile.watch != Watch::None {
             self.proof = proof;
@@ -271,7 +256,8 @@ impl Host {
         let watched = self.profile.watch != Watch::None;
         match how {
             Ending::Goodbye(why @ (Why::Shutdown | Why::Reboot | Why::Sleep | Why::Uninstall)) => {
-                self.suspicion = None;
+                // Whoever says goodbye before the first readings was here.
+                self.up(now, step);
                 self.proof = proof;
                 let state = match why {
                     Why::Reboot => State::Rebooting,
@@ -319,6 +305,10 @@ impl Host {
         self.since = now;
         self.cause = cause.clone();
         self.suspicion = Some(suspicion);
+        if from == State::Up {
+            // Should the collector end in this very moment, then it is known until when this host was heard.
+            step.effects.push(Effect::Record(Row::Liveness(self.row())));
+        }
         let not_back = cause == Cause::NotBack;
         step.changes.push(HostChange::Liveness { from, to: State::Suspect, cause, since: now });
         // After it: what this leads to may be a cut that changes the host again.
@@ -344,8 +334,7 @@ impl Host {
         match conclusion {
             Ok((state, cause)) => {
                 self.suspicion = None;
-                let since = self.proof.max(self.not_before);
-                self.enter_from(State::Suspect, state, cause.unwrap_or_else(|| self.cause.clone()), since, now, step);
+                self.conclude(state, cause.unwrap_or_else(|| self.cause.clone()), now, step);
             }
             Err(due) => {
                 self.due = Some(due);
@@ -395,25 +384,40 @@ impl Host {
             _ => false,
         };
         if joins && !self.is_device && !self.timers().looks_at_ms.is_empty() {
-            let from = self.state;
             self.suspicion = None;
-            let since = self.proof.max(self.not_before);
-            self.enter_from(from, State::Unreachable, Cause::Cut(scope), since, now, step);
+            self.conclude(State::Unreachable, Cause::Cut(scope), now, step);
         }
     }
 
-    pub(super) fn enter(&mut self, state: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
-        self.enter_from(self.state, state, cause, since, now, step);
+    /// It has been so since its last proof of life, as far as anybody watched.
+    fn conclude(&mut self, to: State, cause: Cause, now: Timestamp, step: &mut Step) {
+        let spans = self.ledger.turn(to, &cause, self.proof, &Testimony::default(), now);
+        step.effects.extend(spans.into_iter().map(Effect::Record));
+        self.stand(to, cause, self.proof.max(self.not_before), now, step);
     }
 
-    fn enter_from(&mut self, from: State, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
-        let alive = if to == State::Up { self.proven_until(now) } else { Vec::new() };
-        // Up is proven from now on only; everything else since its proof.
-        let turned = if to == State::Up { now } else { since };
-        let was_down = self.ledger.open().state == Observed::Down;
-        let spans = self.ledger.turn(to, &cause, turned, &alive, now);
+    pub(super) fn enter(&mut self, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
+        let testimony = if to == State::Up { self.testimony(now) } else { Testimony::default() };
+        // Up is proven from now on only, or since we watch again where its session never ended; everything else since its
+        // proof.
+        let stayed = self.waited_for() && !self.is_new_here;
+        let turned = if to != State::Up {
+            since
+        } else if stayed {
+            self.not_before
+        } else {
+            now
+        };
+        let was_down = self.ledger.open().state == Observed::Down && self.state != State::Suspect;
+        let spans = self.ledger.turn(to, &cause, turned, &testimony, now);
         step.changes.extend(ran(&spans).filter(|_| was_down));
         step.effects.extend(spans.into_iter().map(Effect::Record));
+        self.stand(to, cause, since, now, step);
+    }
+
+    /// Takes a state over, whatever the ledger says of it.
+    pub(super) fn stand(&mut self, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
+        let from = self.state;
         self.state = to;
         self.since = since;
         self.cause = cause.clone();
@@ -423,17 +427,6 @@ impl Host {
         step.effects.push(Effect::Record(Row::Liveness(self.row())));
         step.effects.push(Effect::Publish);
         step.changes.push(HostChange::Liveness { from, to, cause, since });
-    }
-
-    /// The host's own proofs. The last reaches to its Hello, and from there to the first readings the stream is proof.
-    fn proven_until(&mut self, now: Timestamp) -> Vec<AliveProof> {
-        let mut alive = std::mem::take(&mut self.alive);
-        let boot_id = self.boot_id;
-        let last = alive.iter_mut().filter(|proof| Some(proof.boot_id) == boot_id).max_by_key(|proof| proof.to);
-        if let Some(last) = last.filter(|last| !last.clean_end && now.since_ms(last.to) <= GREETING_MS) {
-            last.to = now;
-        }
-        alive
     }
 
     pub(super) fn schedule(&mut self, now: Timestamp) {
@@ -448,26 +441,18 @@ impl Host {
         };
     }
 
-    fn row(&self) -> LivenessRow {
+    /// A suspect one that was up is recorded as what it was, silent since its proof.
+    pub(super) fn row(&self) -> LivenessRow {
+        let was_up = self.suspicion.as_ref().and_then(|suspicion| suspicion.before_up.clone());
+        let (since, cause) = was_up.unwrap_or_else(|| (self.since, self.cause.clone()));
         LivenessRow {
             host: self.profile.no,
-            state: if self.state == State::Suspect { State::Up } else { self.state },
-            since: self.since,
-            cause: self.cause.clone(),
+            state: self.state,
+            since,
+            cause,
             boot_id: self.boot_id,
             proof: self.proof,
             peer: self.peer.map(|peer| peer.to_string()),
         }
     }
-}
-
-/// What an alive log says of the spans that end with it, if it says anything.
-fn ran(spans: &[Row]) -> Option<HostChange> {
-    let length = |row: &Row| match row {
-        Row::Span(span) => span.to.since_ms(span.from),
-        _ => 0,
-    };
-    let proven = |row: &&Row| matches!(row, Row::Span(span) if span.cause == Cause::AliveLog);
-    let (out_ms, ran_ms) = (spans.iter().map(length).sum(), spans.iter().filter(proven).map(length).sum());
-    (ran_ms > 0).then_some(HostChange::Ran { out_ms, ran_ms })
 }

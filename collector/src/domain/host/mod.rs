@@ -1,6 +1,7 @@
 //! One host: what it was last heard to say ([`slot`]) and what is decided of it ([`machine`]).
 
 mod away;
+mod back;
 pub mod change;
 pub mod check_ledger;
 pub mod checks;
@@ -15,6 +16,7 @@ pub mod parts;
 pub mod slot;
 pub mod slots;
 pub mod suspicion;
+pub mod testimony;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +113,12 @@ pub enum Cause {
     NotAdmitted,
     /// Proven by the host's own alive log.
     AliveLog,
+    /// Its boot id changed: it was down between the two boots.
+    BootedAnew,
+    /// The collector runs again, it has not come back yet. Only in ledgers.
+    Awaited,
+    /// It had not been heard for a moment when the collector's run ended. Only in ledgers.
+    Doubted,
     /// A device that answers its watchers.
     Answers,
     /// A device that answers none of its watchers, in the words of one.
@@ -152,10 +160,25 @@ impl Cause {
             Self::StayedAway => "others are back after the cut, it is not".into(),
             Self::NotAdmitted => "it may not report".into(),
             Self::AliveLog => "its own alive log proves it".into(),
+            Self::BootedAnew => "it was between two boots".into(),
+            Self::Awaited => "the collector runs again and waits for it to report".into(),
+            Self::Doubted => "not heard for a moment when the collector's run ended".into(),
             Self::Answers => "it answers".into(),
             Self::NoAnswer(words) => format!("it does not answer: {words}"),
             Self::WatchersSilent => "none of its watchers is heard and can tell".into(),
             Self::Unwatched => "nobody watches it: there is no agent at its site that could, name one".into(),
+        }
+    }
+
+    /// What proves an entry of a ledger that has this cause, in words.
+    #[must_use]
+    pub fn evidence(&self) -> String {
+        match self {
+            Self::AliveLog => "the host's own alive log: it ran, unseen from here".into(),
+            Self::BootedAnew => {
+                "its boot id changed: down from its last sign of life to its first after the boot".into()
+            }
+            cause => cause.words(),
         }
     }
 }

@@ -87,7 +87,7 @@ impl Fleet {
         open.map(|view| (view.row.no.0, view.row.key.clone())).collect()
     }
 
-    fn restart(&mut self) {
+    fn begin_again(&mut self) {
         let messengers = vec![Messenger { receiver: "ops".into(), least: Some(Severity::Warning) }];
         let roster = Roster { messengers, ..Roster::default() };
         let (engine, effects) = Engine::new(&restarted(self), roster, Timestamp::from_ms(self.now));
@@ -200,13 +200,13 @@ fn a_restart_changes_nothing_of_what_was_told() {
     fleet.silent_from_now(1);
     fleet.after(60 * SECOND);
     fleet.look();
-    fleet.restart();
+    fleet.begin_again();
     fleet.look();
     assert_eq!(fleet.problem().unwrap().incident, Some(IncidentNo(1)));
     fleet.connect(1);
     fleet.connect(2);
     fleet.after(SECOND);
-    fleet.restart();
+    fleet.begin_again();
     fleet.connect(1);
     fleet.connect(2);
     fleet.looked(10 * MINUTE);
@@ -216,7 +216,7 @@ fn a_restart_changes_nothing_of_what_was_told() {
     fleet.looked(MINUTE);
     fleet.gone(&[2], 30 * SECOND);
     fleet.look();
-    fleet.restart();
+    fleet.begin_again();
     fleet.connect(1);
     fleet.connect(2);
     fleet.looked(MINUTE);
@@ -237,7 +237,7 @@ fn maintenance_and_silence_of_all_its_hosts_hold_it_back_and_somebody_may_have_i
     assert_eq!(fleet.told(), [], "h1 is silenced");
     let key = |fleet: &Fleet| fleet.engine.snapshot().incidents.values().find(|view| view.row.key == KEY).cloned();
     assert!(key(&fleet).unwrap().held.is_some());
-    fleet.restart();
+    fleet.begin_again();
     fleet.connect(1);
     fleet.connect(2);
     fleet.after(MINUTE);

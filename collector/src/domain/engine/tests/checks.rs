@@ -22,6 +22,12 @@ pub(super) fn restarted(fleet: &Fleet) -> Loaded {
                 loaded.liveness.retain(|old| old.host != row.host);
                 loaded.liveness.push(row);
             }
+            Row::Span(row) => {
+                if row.state == Observed::Up && row.replaces.is_none() {
+                    loaded.last_spans.retain(|old| old.host != row.host);
+                }
+                loaded.last_spans.push(row);
+            }
             Row::Check(row) => {
                 loaded.checks.retain(|old| (old.host, &old.check) != (row.host, &row.check));
                 loaded.checks.push(row);
@@ -67,6 +73,7 @@ pub(super) fn restarted(fleet: &Fleet) -> Loaded {
             _ => {}
         }
     }
+    loaded.last_spans.sort_by_key(|row| (row.host, row.n));
     loaded.hosts = fleet.engine.snapshot().hosts.values().map(|host| host.profile.clone()).collect();
     loaded
 }

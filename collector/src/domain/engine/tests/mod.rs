@@ -29,6 +29,7 @@ mod handoffs;
 mod heartbeats;
 mod holds;
 mod labels;
+mod ledger;
 mod oncall;
 mod own;
 mod priority;

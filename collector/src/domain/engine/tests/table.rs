@@ -67,14 +67,21 @@ fn a_lost_agent_whose_machine_stops_answering_twice_is_down_and_the_page_gets_wo
 }
 
 #[test]
-fn a_suspicion_that_comes_to_nothing_leaves_no_record() {
+fn a_suspicion_that_comes_to_nothing_leaves_no_entry_and_while_it_lasts_its_proof_is_durable() {
     let mut fleet = Fleet::of(&[Watch::Normal]);
-    let before = fleet.rows.len();
+    let before = (fleet.spans(1).len(), fleet.liveness(1));
+    fleet.now += 1_000;
     fleet.silent_from_now(1);
-    fleet.until(8_000);
+    let suspected = fleet.liveness(1);
+    assert_eq!((suspected.state, suspected.proof.ms()), (State::Suspect, START + 1_000));
+    assert_eq!((suspected.since, &suspected.cause), (before.1.since, &before.1.cause));
+    fleet.until(8_500);
     fleet.host(1, HostEvent::Heard { session: SessionId(1) });
     assert_eq!(fleet.state(1), State::Up);
-    assert_eq!(fleet.rows.len(), before);
+    assert_eq!(
+        (fleet.spans(1).len(), fleet.liveness(1).state, fleet.liveness(1).since),
+        (before.0, State::Up, before.1.since)
+    );
     fleet.until(120_000);
     assert_eq!(fleet.told(), []);
 }

@@ -1,0 +1,175 @@
+//! What a host that is back proves of the time in which it was not heard: when it ran, and between which of its boots it
+//! cannot have run.
+//!
+//! An alive log of the same boot proves life; another boot id proves the gap between the two boots, and no more. Of what lies
+//! between two entries of one boot nothing is known: the machine ran, its agent did not, or it slept.
+
+use super::Cause;
+use crate::domain::{calendar::Span, event::AliveProof, record::Observed, time::Timestamp};
+
+/// A boot of a machine.
+type Boot = [u8; 16];
+
+/// What a host proves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Testimony {
+    /// It ran, in order.
+    alive: Vec<Span>,
+    /// It was between two boots, in order.
+    gone: Vec<Span>,
+}
+
+/// A part of an entry, as it is known now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// When.
+    pub span: Span,
+    /// What.
+    pub state: Observed,
+    /// Why, where a proof says more than the entry did.
+    pub proven: Option<Cause>,
+}
+
+impl Testimony {
+    /// From its alive log. `before` is the boot in which it was last heard of, and when; `boot` the present one.
+    #[must_use]
+    pub fn of(alive: &[AliveProof], before: Option<(Boot, Timestamp)>, boot: Option<Boot>, now: Timestamp) -> Self {
+        let heard = |(boot, at)| (boot, at, at);
+        let mut lives: Vec<(Boot, Timestamp, Timestamp)> =
+            alive.iter().map(|proof| (proof.boot_id, proof.from, proof.to)).collect();
+        lives.extend(before.map(heard));
+        lives.extend(boot.map(|boot| heard((boot, now))));
+        lives.sort_by_key(|(_, from, to)| (*from, *to));
+        let mut gone = Vec::new();
+        let mut reached: Option<(Boot, Timestamp)> = None;
+        for (boot, from, to) in lives {
+            if let Some((before, until)) = reached {
+                if before != boot && until < from {
+                    gone.push(Span { from: until, until: from });
+                }
+                if to < until {
+                    continue;
+                }
+            }
+            reached = Some((boot, to));
+        }
+        let mut alive: Vec<Span> = alive.iter().map(|proof| Span { from: proof.from, until: proof.to }).collect();
+        alive.sort_by_key(|span| (span.from, span.until));
+        Self { alive, gone }
+    }
+
+    /// What this makes of an entry: its parts, in order and without a hole.
+    #[must_use]
+    pub fn pieces(&self, span: Span, state: Observed, cause: &Cause) -> Vec<Piece> {
+        let (mut pieces, mut at) = (Vec::<Piece>::new(), span.from);
+        let proofs =
+            self.alive.iter().map(|proof| (proof, Proof::Alive)).chain(self.gone.iter().map(|gap| (gap, Proof::Gone)));
+        let mut said: Vec<(Span, Observed, Cause)> = proofs
+            .filter_map(|(proof, what)| {
+                let (state, cause) = what.makes_of(state, cause)?;
+                Some((Span { from: proof.from.max(span.from), until: proof.until.min(span.until) }, state, cause))
+            })
+            .filter(|(part, ..)| part.from < part.until)
+            .collect();
+        said.sort_by_key(|(part, ..)| (part.from, part.until));
+        let mut add = |from: Timestamp, until: Timestamp, state, proven: Option<Cause>| {
+            let same = |last: &&mut Piece| last.span.until == from && last.state == state && last.proven == proven;
+            if let Some(last) = pieces.last_mut().filter(same) {
+                last.span.until = until;
+            } else if from < until {
+                pieces.push(Piece { span: Span { from, until }, state, proven });
+            }
+        };
+        for (part, proven_state, why) in said {
+            let from = part.from.max(at);
+            if from < part.until {
+                add(at, from, state, None);
+                add(from, part.until, proven_state, Some(why));
+                at = part.until;
+            }
+        }
+        add(at, span.until, state, None);
+        pieces
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Proof {
+    Alive,
+    Gone,
+}
+
+impl Proof {
+    /// What it makes of what was observed; nothing where that stands.
+    fn makes_of(self, state: Observed, cause: &Cause) -> Option<(Observed, Cause)> {
+        match (self, state) {
+            // Nothing kept it from us but our own start, or our end while we were in doubt: it was up.
+            (Self::Alive, _) if matches!(cause, Cause::Awaited | Cause::Doubted) => {
+                Some((Observed::Up, Cause::AliveLog))
+            }
+            (Self::Alive, Observed::Down | Observed::Unknown | Observed::Unreachable) => {
+                Some((Observed::Unreachable, Cause::AliveLog))
+            }
+            (Self::Gone, Observed::Unknown | Observed::Unreachable | Observed::CollectorDown) => {
+                Some((Observed::Down, Cause::BootedAnew))
+            }
+            (Self::Alive, Observed::Up | Observed::CollectorDown) | (Self::Gone, Observed::Up | Observed::Down) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(from: i64, until: i64) -> Span {
+        Span { from: Timestamp::from_ms(from), until: Timestamp::from_ms(until) }
+    }
+
+    fn lived(boot: u8, from: i64, to: i64) -> AliveProof {
+        let (from, to) = (Timestamp::from_ms(from), Timestamp::from_ms(to));
+        AliveProof { boot_id: [boot; 16], from, to, clean_end: false }
+    }
+
+    fn told(testimony: &Testimony, state: Observed, cause: &Cause) -> Vec<(i64, i64, Observed)> {
+        let pieces = testimony.pieces(span(100, 200), state, cause);
+        pieces.iter().map(|piece| (piece.span.from.ms(), piece.span.until.ms(), piece.state)).collect()
+    }
+
+    fn heard(boot: u8, at: i64) -> Option<([u8; 16], Timestamp)> {
+        Some(([boot; 16], Timestamp::from_ms(at)))
+    }
+
+    #[test]
+    fn between_two_boots_it_was_down_and_around_them_it_ran() {
+        let alive = [lived(1, 0, 130), lived(2, 160, 200)];
+        let testimony = Testimony::of(&alive, heard(1, 100), Some([2; 16]), Timestamp::from_ms(200));
+        let expected =
+            [(100, 130, Observed::Unreachable), (130, 160, Observed::Down), (160, 200, Observed::Unreachable)];
+        for state in [Observed::Unreachable, Observed::Unknown, Observed::Down] {
+            assert_eq!(told(&testimony, state, &Cause::Silence), expected, "{state:?}");
+        }
+        let own =
+            [(100, 130, Observed::CollectorDown), (130, 160, Observed::Down), (160, 200, Observed::CollectorDown)];
+        assert_eq!(told(&testimony, Observed::CollectorDown, &Cause::CollectorAway), own);
+        let awaited = [(100, 130, Observed::Up), (130, 160, Observed::Down), (160, 200, Observed::Up)];
+        assert_eq!(told(&testimony, Observed::CollectorDown, &Cause::Awaited), awaited);
+    }
+
+    #[test]
+    fn between_two_lives_of_one_boot_nothing_is_proven() {
+        let alive = [lived(1, 0, 130), lived(1, 160, 200)];
+        let testimony = Testimony::of(&alive, heard(1, 100), Some([1; 16]), Timestamp::from_ms(200));
+        let expected =
+            [(100, 130, Observed::Unreachable), (130, 160, Observed::Unknown), (160, 200, Observed::Unreachable)];
+        assert_eq!(told(&testimony, Observed::Unknown, &Cause::Silence), expected);
+    }
+
+    #[test]
+    fn without_a_log_another_boot_proves_the_time_from_the_last_message_to_the_first() {
+        let testimony = Testimony::of(&[], heard(1, 120), Some([2; 16]), Timestamp::from_ms(200));
+        let expected = [(100, 120, Observed::Unreachable), (120, 200, Observed::Down)];
+        assert_eq!(told(&testimony, Observed::Unreachable, &Cause::StayedAway), expected);
+        assert_eq!(Testimony::of(&[], None, Some([2; 16]), Timestamp::from_ms(200)), Testimony::default());
+    }
+}

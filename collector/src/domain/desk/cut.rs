@@ -61,10 +61,19 @@ struct Cut {
     since: Timestamp,
     members: BTreeSet<HostNo>,
     back: BTreeSet<HostNo>,
+    /// How many were back when the last collector ended; they are not among the members.
+    back_before: usize,
     healed: Option<Timestamp>,
     incident: Option<IncidentNo>,
     /// Whether its problem has not been told of the last change.
     changed: bool,
+}
+
+impl Cut {
+    /// How many it took with it.
+    fn hosts(&self) -> usize {
+        self.back_before + self.members.len()
+    }
 }
 
 impl Scope {
@@ -94,7 +103,7 @@ impl Scope {
         }
         if let Some(cut) = self.cut.as_mut().filter(|cut| cut.members.contains(&host)) {
             cut.back.insert(host);
-            if cut.healed.is_none() && cut.back.len() * 2 >= cut.members.len() {
+            if cut.healed.is_none() && (cut.back_before + cut.back.len()) * 2 >= cut.hosts() {
                 cut.healed = Some(now);
                 cut.changed = true;
             }
@@ -128,8 +137,8 @@ impl Cuts {
         }
     }
 
-    /// A cut as it was when the last collector ended: its incident, and the hosts it took with it. One that had healed
-    /// (`healed`) has only its rest to be looked after.
+    /// A cut as it was when the last collector ended: its incident, the hosts that it took with it, `hosts` in all, and those
+    /// that are still away. One that had healed (`healed`) has only its rest to be looked after.
     pub fn reopen(
         &mut self,
         name: &str,
@@ -137,8 +146,10 @@ impl Cuts {
         healed: Option<Timestamp>,
         incident: Option<IncidentNo>,
         members: BTreeSet<HostNo>,
+        hosts: usize,
     ) {
-        let cut = Cut { since, members, back: BTreeSet::new(), healed, incident, changed: false };
+        let back_before = hosts.saturating_sub(members.len());
+        let cut = Cut { since, members, back: BTreeSet::new(), back_before, healed, incident, changed: false };
         self.scopes.entry(name.to_owned()).or_default().cut = Some(cut);
     }
 
@@ -274,6 +285,7 @@ fn declare(scope: &mut Scope, site: Option<&str>, fleet: &Fleet, now: Timestamp,
         since: since.unwrap_or(now),
         members: earlier.unwrap_or_default(),
         back: BTreeSet::new(),
+        back_before: 0,
         healed: None,
         incident: None,
         changed: false,
@@ -313,7 +325,7 @@ impl Desk {
         for (name, scope) in &mut self.cuts.scopes {
             if let Some(cut) = scope.cut.as_mut().filter(|cut| cut.changed) {
                 cut.changed = false;
-                changed.push((name.clone(), cut.members.len(), cut.since, cut.healed.is_some()));
+                changed.push((name.clone(), cut.hosts(), cut.since, cut.healed.is_some()));
             }
         }
         for (name, hosts, since, healed) in changed {
@@ -330,21 +342,22 @@ impl Desk {
     /// Opens the cuts again that were open when the last collector ended; one without hosts is over.
     pub fn reopen_cuts(&mut self, unreachable: &[(HostNo, String)], now: Timestamp) -> DeskStep {
         let mut step = DeskStep::default();
-        let open: Vec<(String, Timestamp, Option<IncidentNo>)> = self
+        let open: Vec<(String, Timestamp, Option<IncidentNo>, usize)> = self
             .problems
             .values()
             .filter_map(|problem| {
                 let scope = problem.row.key.strip_prefix("liveness/")?.strip_suffix("/cut")?;
-                Some((scope.to_owned(), problem.row.since, problem.row.incident))
+                let hosts = problem::hosts_of_cut(&problem.row);
+                Some((scope.to_owned(), problem.row.since, problem.row.incident, hosts))
             })
             .collect();
-        for (scope, since, incident) in open {
+        for (scope, since, incident, hosts) in open {
             let members: BTreeSet<HostNo> =
                 unreachable.iter().filter(|(_, name)| *name == scope).map(|(host, _)| *host).collect();
             if members.is_empty() {
                 self.weigh(format!("liveness/{scope}/cut"), None, now, &mut step);
             } else {
-                self.cuts.reopen(&scope, since, None, incident, members);
+                self.cuts.reopen(&scope, since, None, incident, members, hosts);
             }
         }
         let mut rest: BTreeMap<&String, BTreeSet<HostNo>> = BTreeMap::new();
@@ -354,7 +367,7 @@ impl Desk {
             }
         }
         for (scope, members) in rest {
-            self.cuts.reopen(scope, now, Some(now), None, members);
+            self.cuts.reopen(scope, now, Some(now), None, members, 0);
         }
         step
     }

@@ -228,6 +228,12 @@ pub fn of_cut(scope: &str, names: usize, since: Timestamp, now: Timestamp, fold_
     }
 }
 
+/// How many hosts a cut took with it, as [`of_cut`] has written it.
+#[must_use]
+pub fn hosts_of_cut(row: &ProblemRow) -> usize {
+    row.evidence.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
 /// The problem that a broken redundancy group is.
 #[must_use]
 pub fn of_group(group: &Group, count: &Count, now: Timestamp, fold_until: Timestamp) -> Problem {

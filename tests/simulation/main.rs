@@ -2,11 +2,16 @@
 //!
 //! Oracle: the world knows what truly happened. Nobody is paged for what did not happen, nothing that lasted goes
 //! unpaged, the problem is told before its end, whoever was told of the outage is told of its end, and the same events
-//! give the same records. `SEEDS` (default 1000) and `FIRST_SEED` repeat a failure; the seed is in every message.
+//! give the same records; and ledgers do not depend on how often the collector was killed. `SEEDS` (how many) and `FIRST_SEED`
+//! repeat a failure; the seed is in every message.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod keeper;
+mod ledger;
+mod life;
 mod memory;
 mod readings;
+mod script;
 mod world;
 
 use std::collections::BTreeMap;
@@ -15,10 +20,17 @@ use muster_collector::domain::record::PageKind;
 use world::{Told, World};
 
 fn seeds() -> std::ops::Range<u64> {
-    let read =
-        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let first = read("FIRST_SEED", 1);
-    first..first + read("SEEDS", 1000)
+    seeds_or(1000)
+}
+
+/// The seeds of a test that takes its time: fewer, unless `SEEDS` says how many.
+fn seeds_or(usually: u64) -> std::ops::Range<u64> {
+    let first = number("FIRST_SEED", 1);
+    first..first + number("SEEDS", usually)
+}
+
+fn number(variable: &str, usually: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What happens at one seed: where the collector is killed, and how the receiver behaves.
 
+use muster_tests::measure::random::Random;
+
 /// How far the page had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
@@ -77,7 +79,7 @@ impl Case {
     pub(crate) fn of(seed: u64) -> Self {
         let cell = (seed % 20) as usize;
         let (step, sink) = (Step::ALL[cell / Sink::ALL.len()], Sink::ALL[cell % Sink::ALL.len()]);
-        let mut random = Random(seed);
+        let mut random = Random::of(seed);
         let bad = match sink {
             Sink::Takes => 0,
             // Each costs 15 s.
@@ -114,18 +116,5 @@ impl Case {
     /// Whether the collector is killed at this try.
     pub(crate) fn strikes(&self, n: usize) -> bool {
         n == self.at && self.step >= Step::Sent
-    }
-}
-
-/// `SplitMix64`.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
     }
 }

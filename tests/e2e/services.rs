@@ -66,8 +66,29 @@ async fn a_check_that_fails_counts_against_what_is_promised_of_it_from_the_last_
     };
     let whole = eventually("the outage is over", s(20), over).await;
     assert!(ms(&whole, "down_ms") > 0 && whole["availability_ratio"].as_f64() < Some(1.0), "{whole:#}");
+    corrected(&collector, &agent.name, &whole["outages"][0]).await;
     let table = collector.cli(&["sla", "report", "--agreement", "the shop"]).await;
     assert!(table.contains(&format!("{}/shop", agent.name)) && table.contains("check"), "{table}");
     let view = collector.get("/service-levels/the%20shop").await.body;
     assert!(view.contains("checks sh* of host *") && view.contains(&format!("/hosts/{}#checks", agent.host)), "{view}");
+}
+
+/// Somebody knows that the check was wrong, and says so.
+async fn corrected(collector: &Collector, host: &str, outage: &Value) {
+    let check = format!("{host}/shop");
+    let at = |key: &str| outage[key].as_str().expect("an instant").to_owned();
+    let (from, until) = (at("from"), at("to"));
+    let words =
+        ["--was", "up", "--from", &from, "--until", &until, "--reason", "the probe was wrong", "--ticket", "T1"];
+    let said = collector.cli(&[&["sla", "correct", &check], &words[..], &["--dry-run"]].concat()).await;
+    assert!(said.contains("the shop") && said.contains(&check), "{said}");
+    collector.cli(&[&["sla", "correct", &check], &words[..]].concat()).await;
+    collector.cli(&["sla", "note", &check, "--at", &from, "--text", "a wrong port", "--cause", "human_error"]).await;
+    let subjects = subjects(collector, "the shop").await;
+    let (measured, agreed) = (&subjects[0], &subjects[0]["agreed"]);
+    assert!(ms(agreed, "down_ms") < ms(measured, "down_ms"), "{subjects:#?}");
+    assert!(measured["outages"][0]["notes"].to_string().contains("a wrong port"), "{subjects:#?}");
+    let unknown = ["sla", "correct", &format!("{host}/stop")];
+    let said = collector.try_cli(&[&unknown, &words[..]].concat()).await;
+    assert!(said.code == 1 && said.err.contains("it has shop"), "{}", said.all());
 }

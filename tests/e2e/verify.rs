@@ -6,6 +6,7 @@ use muster_tests::wait::pass;
 use muster_tests::{Agent, Collector, eventually};
 use serde_json::Value;
 
+use crate::checks::{Service, check_is};
 use crate::s;
 
 /// All hosts are promised this much of a day, with more keys.
@@ -87,6 +88,60 @@ async fn a_report_stays_verified_while_life_goes_on_and_a_changed_digit_is_named
     other["inputs"]["subjects"][0]["ledger"]["hash"] = Value::from("00");
     let said = verify(&collector, &other.to_string()).await;
     assert!(said.code == 1 && said.err.contains("inputs.subjects[0].ledger.hash"), "{}", said.all());
+}
+
+#[tokio::test]
+async fn a_report_of_a_check_stands_on_its_own_ledger_and_on_its_hosts() {
+    let mut collector = Collector::start(&promise("99.9", "checks = [\"shop\"]")).await;
+    let mut service = Service::start().await;
+    let mut agent = Agent::enrolled(&collector, "fast", None).await;
+    agent.configure(&format!(
+        "interval = \"1s\"\n[[check]]\nname = \"shop\"\nkind = \"tcp\"\naddress = \"127.0.0.1:{}\"\ninterval = \"1s\"\n\
+         timeout = \"1s\"\nattempts = 1\n",
+        service.port
+    ));
+    agent.run();
+    collector.host_is(&agent.host, "up", s(20)).await;
+    check_is(&collector, &agent.host, "shop", "ok").await;
+    let some_runs = || async { parsed(&report(&collector).await)["up_ms"].as_i64().filter(|ms| *ms > 3_000) };
+    eventually("it has been ok for a while", s(20), some_runs).await;
+    let young = report(&collector).await;
+    assert_eq!(parsed(&young)["inputs"]["subjects"][0]["check"]["n"], 0, "{young}");
+    service.stop().await;
+    check_is(&collector, &agent.host, "shop", "critical").await;
+    let failing = report(&collector).await;
+    let basis = &parsed(&failing)["inputs"]["subjects"][0]["check"];
+    assert_eq!((&basis["n"], &basis["open"]["status"]), (&Value::from(1), &Value::from("critical")), "{basis:#}");
+
+    // Its host is said to have been up after all, it heals, the collector has another life, and so has the check.
+    service.again().await;
+    check_is(&collector, &agent.host, "shop", "ok").await;
+    let as_of = |report: &str| parsed(report)["inputs"]["as_of"].as_str().expect("an instant").to_owned();
+    let (from, until) = (as_of(&young), as_of(&failing));
+    let words = ["--reason", "users saw it", "--ticket", "INC1"];
+    let correction = ["sla", "correct", &agent.name, "--was", "down", "--from", &from, "--until", &until];
+    collector.cli(&[&correction[..], &words[..]].concat()).await;
+    let healed = report(&collector).await;
+    let of_host = &parsed(&healed)["inputs"]["subjects"][0]["check"]["host_amendments"];
+    assert_eq!(of_host, &serde_json::json!([{ "number": 1, "version": 1 }]), "{healed}");
+    collector.stop().await;
+    collector.run().await;
+    collector.host_is(&agent.host, "up", s(30)).await;
+    service.stop().await;
+    check_is(&collector, &agent.host, "shop", "critical").await;
+    for report in [&young, &failing, &healed] {
+        verified(&collector, report).await;
+    }
+
+    let mut changed = parsed(&failing);
+    changed["inputs"]["subjects"][0]["check"]["open"]["said"] = Value::from("all is well");
+    let said = verify(&collector, &changed.to_string()).await;
+    assert!(said.code == 1 && said.err.contains("all is well"), "{}", said.all());
+    let store = rusqlite::Connection::open(collector.state().join("state.db")).expect("the store is a database");
+    store.execute("UPDATE check_span SET said = 'x' WHERE n = 1", []).expect("a row is changed");
+    let said = verify(&collector, &healed).await;
+    let part = format!("the chain of {}/shop's ledger is broken at entry 1", agent.name);
+    assert!(said.code == 1 && said.err.contains(&part), "{part} in {}", said.all());
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const AMENDMENTS: [Column; 8] = [
 /// What is said afterwards.
 #[derive(Debug, Subcommand)]
 pub(super) enum Amend {
-    /// Hosts were up or down after all, whatever was measured
+    /// Hosts or checks were up or down after all, whatever was measured
     #[command(after_help = "\
 What was measured stays. Reports show the figure with what people said beside it, with who, why and the ticket.
 
@@ -33,11 +33,13 @@ Examples:
   muster-collector sla correct shop-1 --was down --from '2026-10-05 09:10' --until '2026-10-05 09:40' \\
       --reason 'customers saw errors, the host answered' --ticket INC4711
   muster-collector sla correct db-1 --was up --from 2026-10-05T07:00:00Z --until 2026-10-05T07:20:00Z \\
-      --reason 'the probe was wrong' --dry-run          only says which agreements that touches")]
+      --reason 'the probe was wrong' --dry-run          only says which agreements that touches
+  muster-collector sla correct web-1/http --was up --from '2026-10-05 09:10' --until '2026-10-05 09:40' \\
+      --reason 'its certificate was looked for in the wrong place'          a check: HOST/CHECK")]
     Correct {
-        /// Names or ids of hosts
-        #[arg(required = true, value_name = "HOST")]
-        hosts: Vec<String>,
+        /// Names or ids of hosts, or of checks as HOST/CHECK
+        #[arg(required = true, value_name = "SUBJECT")]
+        subjects: Vec<String>,
         /// How they were
         #[arg(long, value_name = "STATE", value_parser = ["up", "down"])]
         was: String,
@@ -80,8 +82,8 @@ Example:
 Example:
   muster-collector sla note shop-1 --at '2026-10-05 09:15' --text 'switch 4 lost its power supply' --cause power")]
     Note {
-        /// Name or id of the host
-        host: String,
+        /// Name or id of the host, or of a check as HOST/CHECK
+        subject: String,
         /// An instant of the outage: 2026-12-05 22:00, or with an offset
         #[arg(long, value_name = "TIME")]
         at: String,
@@ -116,10 +118,10 @@ Example:
 impl Desk {
     pub(super) async fn amend(&self, task: Amend) -> Result<(), CliError> {
         match task {
-            Amend::Correct { hosts, was, from, until, reason, ticket, dry_run } => {
+            Amend::Correct { subjects, was, from, until, reason, ticket, dry_run } => {
                 let (from, until) = (holds::time("from", &from)?, holds::time("until", &until)?);
                 let body = json!({
-                    "hosts": hosts, "state": was, "from": from, "until": until, "reason": reason, "ticket": ticket,
+                    "subjects": subjects, "state": was, "from": from, "until": until, "reason": reason, "ticket": ticket,
                     "dry_run": dry_run,
                 });
                 self.said("/amendments/corrections", body).await
@@ -128,10 +130,11 @@ impl Desk {
                 let body = json!({ "window": window, "reason": reason, "ticket": ticket, "dry_run": dry_run });
                 self.said("/amendments/disregards", body).await
             }
-            Amend::Note { host, at, text, cause, disputed, settled, ticket } => {
+            Amend::Note { subject, at, text, cause, disputed, settled, ticket } => {
                 let at = holds::time("at", &at)?;
                 let disputed = (disputed || settled).then_some(disputed);
-                let mut body = json!({ "host": host, "at": at, "text": text, "disputed": disputed, "ticket": ticket });
+                let mut body =
+                    json!({ "subject": subject, "at": at, "text": text, "disputed": disputed, "ticket": ticket });
                 if let Some(cause) = cause {
                     body["cause"] = cause.into();
                 }

@@ -11,7 +11,13 @@ use super::{
     load::{collect, column},
     word,
 };
-use crate::domain::{calendar::Span, host::check_ledger::CheckSpanRow, ids::HostNo, time::Timestamp};
+use crate::domain::{
+    calendar::Span,
+    host::check_ledger::{CheckSpanRow, Counted},
+    ids::HostNo,
+    sla::{check_basis::KeptCheck, inputs::hex},
+    time::Timestamp,
+};
 
 /// Columns of an entry.
 const COLUMNS: &str = "host, name, n, from_ms, to_ms, status, said, gone, learned_ms, hash";
@@ -23,6 +29,29 @@ pub struct CheckEntries {
     pub from_its_beginning: bool,
     /// Entries that touch the window, and the one before them, by number.
     pub rows: Vec<CheckSpanRow>,
+    /// The newest entries, whatever the window: their numbers and when they begin, the newest first.
+    pub newest: Vec<(i64, Timestamp)>,
+}
+
+/// Entries that may be written between a snapshot and the reading of a ledger, at the very most: a check runs once a second.
+const NEWEST: i64 = 16;
+
+impl CheckEntries {
+    /// As it was when this was its open end: without what was written since.
+    #[must_use]
+    pub fn until(mut self, open: Option<&Counted>) -> Self {
+        if let Some(open) = open {
+            self.rows.retain(|row| row.from < open.from);
+            self.newest.retain(|(_, from)| *from < open.from);
+        }
+        self
+    }
+
+    /// Its last entry; 0: none.
+    #[must_use]
+    pub fn last(&self) -> i64 {
+        self.newest.first().map_or(0, |(n, _)| *n)
+    }
 }
 
 impl Store {
@@ -48,6 +77,9 @@ impl Store {
                 "SELECT {COLUMNS} FROM check_span WHERE host = ?1 AND name = ?2 AND n >= ?3 AND from_ms < ?4 ORDER BY n"
             );
             let mut entries = connection.prepare(&sql).map_err(in_state)?;
+            let mut newest = connection
+                .prepare("SELECT n, from_ms FROM check_span WHERE host = ?1 AND name = ?2 ORDER BY n DESC LIMIT ?3")
+                .map_err(in_state)?;
             let mut found = BTreeMap::new();
             for host in hosts {
                 let mut of_host = BTreeMap::new();
@@ -59,7 +91,10 @@ impl Store {
                     })?;
                     let from_its_beginning = numbered.first().is_some_and(|(n, _)| *n == 1);
                     let rows = numbered.into_iter().map(|(_, row)| row).collect();
-                    of_host.insert(name, CheckEntries { from_its_beginning, rows });
+                    let newest = collect(newest.query(params![host.0, name, NEWEST]), |row| {
+                        Ok((column::<i64>(row, 0)?, Timestamp::from_ms(column(row, 1)?)))
+                    })?;
+                    of_host.insert(name, CheckEntries { from_its_beginning, rows, newest });
                 }
                 found.insert(host, of_host);
             }
@@ -67,6 +102,85 @@ impl Store {
         })
         .await
     }
+
+    /// The links of the chain at these entries of checks' ledgers, in hexadecimal; those that there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn check_positions(
+        &self,
+        entries: Vec<(HostNo, String, i64)>,
+    ) -> Result<BTreeMap<(HostNo, String), String>, StoreError> {
+        self.read(move |connection| {
+            let mut hash = connection
+                .prepare_cached("SELECT hash FROM check_span WHERE host = ?1 AND name = ?2 AND n = ?3")
+                .map_err(in_state)?;
+            let mut found = BTreeMap::new();
+            for (host, name, n) in entries {
+                let known = collect(hash.query(params![host.0, name, n]), |row| column::<Vec<u8>>(row, 0))?;
+                found.extend(known.first().map(|hash| ((host, name), hex(hash))));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// A check's ledger up to entry `n`: what of it touches a window, and whether its chain holds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn check_ledger_until(
+        &self,
+        (host, name): (HostNo, String),
+        n: i64,
+        window: Span,
+    ) -> Result<KeptCheck, StoreError> {
+        self.read(move |connection| kept(connection, (host, &name), n, window)).await
+    }
+}
+
+fn kept(
+    connection: &Connection,
+    (host, name): (HostNo, &str),
+    until: i64,
+    window: Span,
+) -> Result<KeptCheck, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM check_span WHERE host = ?1 AND name = ?2 ORDER BY n");
+    let mut statement = connection.prepare_cached(&sql).map_err(in_state)?;
+    let mut rows = statement.query(params![host.0, name]).map_err(in_state)?;
+    let (mut kept, mut before): (KeptCheck, Option<(i64, Vec<u8>)>) = (KeptCheck::default(), None);
+    while let Some(found) = rows.next().map_err(in_state)? {
+        let (row, n, stored) = (entry(found)?, column::<i64>(found, 2)?, column::<Vec<u8>>(found, 9)?);
+        let follows = |previous: &[u8]| Ok::<_, StoreError>(hash(previous, n, &row, &word(&row.status)?) == stored);
+        let holds = match &before {
+            // The first that is kept of a ledger whose beginning is forgotten follows from what nobody has any more.
+            None if n > 1 => true,
+            None => follows(&chain::START)?,
+            Some((last, previous)) => *last + 1 == n && follows(previous)?,
+        };
+        if !holds && kept.broken.is_none() {
+            kept.broken = Some(n);
+        }
+        kept.first = kept.first.or(Some((n, row.from)));
+        before = Some((n, stored.clone()));
+        if n > until {
+            kept.next = Some(row);
+            break;
+        }
+        if n == until {
+            kept.hash = Some(hex(&stored));
+        }
+        if row.to <= window.from {
+            kept.rows.clear();
+        }
+        if kept.rows.is_empty() {
+            kept.from_its_beginning = n == 1;
+        }
+        if row.from < window.until {
+            kept.rows.push(row);
+        }
+    }
+    Ok(kept)
 }
 
 /// Appends the next entry of a check's ledger. One that is there already to the last word was committed before: its commit

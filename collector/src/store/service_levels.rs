@@ -16,8 +16,9 @@ use crate::domain::{
         agreement::Policy,
         amendment::{Amended, Amendment},
         check::CheckHistory,
+        check_basis::{CheckBasis, Stood},
         history::{LIVENESS, Observation, Planned, observations},
-        inputs::{Basis, Position, amendments_about, false_alarms_about},
+        inputs::{Basis, Position, amendments_about, false_alarms_about, host_key},
         report::{Declared, Known},
         subject::Subject,
         subjects::{laid, planned},
@@ -105,7 +106,11 @@ impl Store {
             entries.rows.retain(|row| row.n <= host.observed.after);
             let begun = entries.begun.unwrap_or(host.observed.from);
             let observed = observations(&entries.rows, &host.observed, begun, facts.window, facts.now);
-            HostHistory { host, begun, observed, checks: checks.remove(&host.profile.no).unwrap_or_default() }
+            let open = |name: &str| host.checks.iter().find(|row| row.check == name)?.ledger.counted.as_ref();
+            let checks = checks.remove(&host.profile.no).unwrap_or_default().into_iter();
+            let checks = checks.map(|(name, entries)| (open(&name), name, entries));
+            let checks = checks.map(|(open, name, entries)| (name, entries.until(open))).collect();
+            HostHistory { host, begun, observed, checks }
         };
         Ok(slice.iter().map(history).collect())
     }
@@ -148,7 +153,17 @@ impl HostHistory<'_> {
         let of_host = facts.amended(&Subject::Host { no, id, name: host });
         Known {
             amended: facts.amended(&subject),
-            basis: self.basis(&subject, &what, facts),
+            basis: Basis {
+                check: Some(CheckBasis {
+                    name: check.to_owned(),
+                    n: self.checks.get(check).map_or(0, CheckEntries::last),
+                    hash: String::new(),
+                    open: history.open.map(Stood::of),
+                    host_amendments: amendments_about(&host_key(id), &[], &facts.amendments),
+                    host_false_alarms: false_alarms_about(&host_key(id), &facts.dismissals),
+                }),
+                ..self.basis(&subject, &what, facts)
+            },
             subject,
             observed: over(&self.observed),
             with_others: (!of_host.corrections.is_empty()).then(|| over(&of_host.over(&self.observed))),
@@ -158,7 +173,7 @@ impl HostHistory<'_> {
 
     fn history<'s>(&'s self, check: &str, none: &'s CheckEntries) -> CheckHistory<'s> {
         let row = self.host.checks.iter().find(|row| row.check == check);
-        let CheckEntries { from_its_beginning, rows } = self.checks.get(check).unwrap_or(none);
+        let CheckEntries { from_its_beginning, rows, .. } = self.checks.get(check).unwrap_or(none);
         let open = row.and_then(|row| row.ledger.counted.as_ref());
         CheckHistory { from_its_beginning: *from_its_beginning, rows, open }
     }
@@ -167,7 +182,7 @@ impl HostHistory<'_> {
         planned(facts.holds, &facts.amendments, self.host, what, facts.period)
     }
 
-    /// What all that was taken from. Of a check it is its host's ledger alone that is named.
+    /// What all that was taken from, a check's own ledger aside.
     fn basis(&self, subject: &Subject, what: &str, facts: &Facts<'_>) -> Basis {
         let key = subject.key();
         let windows = laid(facts.holds, self.host, what, facts.period);

@@ -10,19 +10,17 @@ use crate::{
     config::parse_agreements,
     domain::{
         calendar::{Span, zone},
-        dismissal::Dismissal,
         hold::{Hold, confirmed_labels},
-        ids::{HostId, HostNo},
-        record::SpanRow,
+        ids::HostId,
         sla::{
-            amendment::{Amended, Amendment},
+            agreement::Policy,
+            as_it_was::Said,
+            check_basis::{self, CheckBasis, KeptCheck},
             force::{self, Chosen},
             handling::{Handling, Incident},
-            history::{observations, occurrences},
-            inputs::{self, About, Basis, Definition, Inputs, Version, host_key},
+            inputs::{self, About, Basis, Definition, Inputs, Version},
             period::{Length, Period},
-            report::{Declared, Known, Report},
-            subject::Subject,
+            report::{Declared, Known, Line, Report},
             subjects::{applies, subject},
             verification::{Difference, Trouble, check, check_incident, first_difference},
         },
@@ -81,11 +79,19 @@ impl Web {
         let version = version.ok_or_else(|| Problem::internal("no version of the agreement is kept"))?;
         let last = report.lines.iter().map(|line| (line.known.subject.no(), line.known.basis.ledger.n));
         let positions = self.context.store.positions(last.collect()).await?;
+        let of_check = |line: &Line| {
+            let check = line.known.basis.check.as_ref()?;
+            Some((line.known.subject.no(), check.name.clone(), check.n))
+        };
+        let checks = self.context.store.check_positions(report.lines.iter().filter_map(of_check).collect()).await?;
         let subjects = report.lines.iter().map(|line| {
-            let mut basis = line.known.basis.clone();
-            let known = positions.get(&line.known.subject.no()).cloned().unwrap_or_default();
+            let (no, mut basis) = (line.known.subject.no(), line.known.basis.clone());
+            let known = positions.get(&no).cloned().unwrap_or_default();
             basis.ledger.hash = known.hash;
             basis.ledger.begun = known.begun.unwrap_or(basis.ledger.begun);
+            if let Some(check) = &mut basis.check {
+                check.hash = checks.get(&(no, check.name.clone())).cloned().unwrap_or_default();
+            }
             basis
         });
         let inputs = Inputs {
@@ -133,19 +139,11 @@ impl Web {
         })?;
         let named: Vec<&Declared> = named.iter().collect();
         let declared = declaration(&named, &inputs.definition)?;
-        if !declared.checks.is_empty() {
-            return Err(cannot(
-                "the agreement is about checks, and a report names the ledgers of hosts alone: `sla report` of the same \
-                 period says what they come to now"
-                    .to_owned(),
-            )
-            .into());
-        }
         let period = period(declared, inputs)?;
         let window = period
             .until(inputs.as_of)
             .ok_or_else(|| cannot(format!("nothing of the period {} was over at {}", inputs.period, inputs.as_of)))?;
-        let known = self.known_again(inputs, period.span, window).await?;
+        let known = self.known_again(inputs, declared.agreement.warning, (period.span, window)).await?;
         let handling = self.handling_again(inputs).await?;
         notes.extend(self.scopes(inputs, declared).await?);
         let others = force::others(&named, declared, period.span);
@@ -166,7 +164,12 @@ impl Web {
     }
 
     /// What was known of each subject, as far as the records still have it.
-    async fn known_again(&self, inputs: &Inputs, period: Span, window: Span) -> Result<Vec<Known>, Stop> {
+    async fn known_again(
+        &self,
+        inputs: &Inputs,
+        warning: Policy,
+        (period, window): (Span, Span),
+    ) -> Result<Vec<Known>, Stop> {
         let snapshot = self.snapshot();
         let hosts = by_id(&snapshot);
         let said = self.said_again(inputs).await?;
@@ -178,19 +181,48 @@ impl Web {
             })?;
             let kept = self.context.store.ledger_until(host.profile.no, basis.ledger.n, window).await?;
             check((place, basis), &kept, &host.observed, window, inputs.as_of)?;
-            known.push(said.known(host.profile.no, basis, &kept.rows, (period, window), inputs.as_of)?);
+            let of_host = said.known(host.profile.no, basis, &kept.rows, (period, window), inputs.as_of)?;
+            known.push(match &basis.check {
+                Some(of_check) => {
+                    let kept = self.check_again((place, of_check), basis, host, window, inputs.as_of).await?;
+                    said.known_check(of_host, of_check, &kept, (warning, window), inputs.as_of)?
+                }
+                None => of_host,
+            });
         }
         Ok(known)
+    }
+
+    /// What the ledger of a check was, as far as the records still have it.
+    async fn check_again(
+        &self,
+        (place, of_check): (usize, &CheckBasis),
+        basis: &Basis,
+        host: &HostView,
+        window: Span,
+        as_of: Timestamp,
+    ) -> Result<KeptCheck, Stop> {
+        let named = (host.profile.no, of_check.name.clone());
+        let kept = self.context.store.check_ledger_until(named, of_check.n, window).await?;
+        let present = host.checks.iter().find(|row| row.check == of_check.name);
+        let present = present.and_then(|row| row.ledger.counted.as_ref());
+        check_basis::check((place, &basis.subject, of_check), &kept, present, window, as_of)?;
+        Ok(kept)
     }
 
     /// What people had said, in the versions of then.
     async fn said_again(&self, inputs: &Inputs) -> Result<Said, Stop> {
         let store = &self.context.store;
-        let all = |of: fn(&Basis) -> &Vec<Version>| inputs.subjects.iter().flat_map(of).copied().collect();
+        let all = |of: fn(&Basis) -> &Vec<Version>| inputs.subjects.iter().flat_map(of).copied();
+        let checks = || inputs.subjects.iter().filter_map(|basis| basis.check.as_ref());
+        let amendments = checks().flat_map(|check| &check.host_amendments).copied();
+        let alarms = checks().flat_map(|check| &check.host_false_alarms).copied();
+        let amendments = all(|basis| &basis.amendments).chain(amendments).collect();
+        let alarms = all(|basis| &basis.false_alarms).chain(alarms).collect();
         Ok(Said {
-            windows: store.windows_as_they_were(all(|basis| &basis.windows)).await?,
-            amendments: store.amendments_as_they_were(all(|basis| &basis.amendments)).await?,
-            alarms: store.dismissals_as_they_were(all(|basis| &basis.false_alarms)).await?,
+            windows: store.windows_as_they_were(all(|basis| &basis.windows).collect()).await?,
+            amendments: store.amendments_as_they_were(amendments).await?,
+            alarms: store.dismissals_as_they_were(alarms).await?,
         })
     }
 
@@ -288,48 +320,6 @@ fn period(declared: &Declared, inputs: &Inputs) -> Result<Period, Trouble> {
         None => Period::parse(&inputs.period, &zone),
     };
     period.ok_or_else(|| cannot(format!("{:?} is no period", inputs.period)))
-}
-
-/// What people had said.
-struct Said {
-    windows: BTreeMap<Version, Hold>,
-    amendments: BTreeMap<Version, Amendment>,
-    alarms: BTreeMap<Version, Dismissal>,
-}
-
-impl Said {
-    /// What was known of a subject with these entries of its ledger.
-    fn known(
-        &self,
-        host: HostNo,
-        basis: &Basis,
-        rows: &[SpanRow],
-        (period, window): (Span, Span),
-        as_of: Timestamp,
-    ) -> Result<Known, Trouble> {
-        let windows = of(&self.windows, &basis.windows, "maintenance window")?;
-        let amendments = of(&self.amendments, &basis.amendments, "amendment")?;
-        let alarms = of(&self.alarms, &basis.false_alarms, "what was said of an incident, number")?;
-        let ledger = &basis.ledger;
-        Ok(Known {
-            subject: Subject::Host { no: host, id: basis.host, name: basis.subject.clone() },
-            with_others: None,
-            observed: observations(rows, &ledger.open_span(), ledger.begun, window, as_of),
-            maintenance: windows.iter().flat_map(|hold| occurrences(hold, &amendments, period)).collect(),
-            amended: Amended::of(&host_key(basis.host), &amendments, &alarms),
-            basis: basis.clone(),
-        })
-    }
-}
-
-/// These versions of something.
-fn of<T: Clone>(kept: &BTreeMap<Version, T>, versions: &[Version], what: &str) -> Result<Vec<T>, Trouble> {
-    let one = |asked: &Version| {
-        let Version { number, version } = asked;
-        let missing = || cannot(format!("version {version} of {what} {number} is not in the records"));
-        kept.get(asked).cloned().ok_or_else(missing)
-    };
-    versions.iter().map(one).collect()
 }
 
 fn by_id(snapshot: &Snapshot) -> BTreeMap<HostId, &HostView> {

@@ -82,10 +82,11 @@ impl Web {
     }
 
     /// Names of the agreements that one of these hosts falls under.
-    pub(super) fn agreements_of(&self, is_meant: impl Fn(&HostView) -> bool) -> Vec<String> {
+    pub(super) fn agreements_of(&self, is_meant: impl Fn(&Declared, &HostView) -> bool) -> Vec<String> {
         let snapshot = self.snapshot();
-        let meant: Vec<_> = snapshot.hosts.values().filter(|host| is_meant(host)).collect();
-        let touched = |declared: &&Declared| meant.iter().any(|host| applies(declared, host));
+        let touched = |declared: &&Declared| {
+            snapshot.hosts.values().any(|host| is_meant(declared, host) && applies(declared, host))
+        };
         let agreements = self.context.config.agreements.iter().filter(touched);
         let names = agreements.map(|declared| declared.agreement.name.clone());
         names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     amendment::{Amendment, Says, about},
+    check_basis::CheckBasis,
     handling::Incident,
 };
 use crate::domain::{
@@ -61,10 +62,13 @@ pub struct Definition {
 pub struct Basis {
     /// Its name at the time.
     pub subject: String,
-    /// Its id.
+    /// The id of the host that it is, or is on.
     pub host: HostId,
-    /// How far its ledger was.
+    /// How far that host's ledger was.
     pub ledger: Position,
+    /// Of a check: what its own ledger said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckBasis>,
     /// Windows that were laid over it.
     pub windows: Vec<Version>,
     /// What people said of it afterwards, and of those windows.
@@ -166,7 +170,7 @@ impl Basis {
     #[must_use]
     pub fn new(subject: &str, host: HostId, ledger: Position) -> Self {
         let subject = subject.to_owned();
-        Self { subject, host, ledger, windows: Vec::new(), amendments: Vec::new(), false_alarms: Vec::new() }
+        Self { subject, host, ledger, check: None, windows: vec![], amendments: vec![], false_alarms: vec![] }
     }
 }
 
@@ -248,16 +252,18 @@ pub fn fingerprint(report: &Value) -> String {
 }
 
 /// Instants as the API writes them.
-mod rfc3339 {
+pub(super) mod rfc3339 {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::domain::time::Timestamp;
 
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::domain::sla) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(at)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    pub(in crate::domain::sla) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Timestamp, D::Error> {
         read(&String::deserialize(deserializer)?)
     }
 

@@ -16,7 +16,7 @@ use super::{
     reckon_within,
     subject::Subject,
 };
-use crate::domain::{calendar::Span, hold::Scope, time::Timestamp};
+use crate::domain::{calendar::Span, hold::Scope, labels::matches_pattern, time::Timestamp};
 
 /// An agreement as declared: what is promised, to whom it applies, and over which time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,17 @@ impl Declared {
     pub fn applies_to(&self) -> String {
         let hosts = self.scope.words();
         if self.checks.is_empty() { hosts } else { format!("checks {} of {hosts}", self.checks.join(", ")) }
+    }
+
+    /// Whether what is known of this subject can make a difference, as far as the hosts it applies to go: a check of its
+    /// hosts fails with its host.
+    #[must_use]
+    pub fn depends_on(&self, subject: &Subject) -> bool {
+        let is_one_of = |check: &str| self.checks.iter().any(|pattern| matches_pattern(pattern, check));
+        match subject {
+            Subject::Host { .. } => true,
+            Subject::Check { check, .. } => is_one_of(check),
+        }
     }
 
     /// What each of those is to whom it applies, in the singular.

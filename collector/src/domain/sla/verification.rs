@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::inputs::{About, Basis, Position};
+use super::inputs::{About, Basis, DIGEST, Position};
 use crate::domain::{
     calendar::Span,
     host::{Cause, ledger::OpenSpan},
@@ -13,7 +13,10 @@ use crate::domain::{
 
 /// What is proven to have ended at its very beginning leaves no entry. Proofs come within seconds, and the collector's own
 /// end is known to a heartbeat: for this long an open end may turn out never to have been, in milliseconds.
-const NEVER_WAS_MS: i64 = 60_000;
+pub(super) const NEVER_WAS_MS: i64 = 60_000;
+/// For this long a host is waited for when the collector runs again, in milliseconds: a minute to settle, and what it takes
+/// to make sure of a silence. Until then nobody says what it was since the start.
+const AWAITED_MS: i64 = 180_000;
 
 /// What the store has of a ledger, up to an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,8 +122,9 @@ fn open_end(
     let stated = &ledger.open;
     // What up is told by changes without an entry.
     let same = state == stated.state && (state == Observed::Up || *cause == stated.cause);
-    let proven_since = *cause == Cause::AliveLog && stated.state != Observed::Up;
-    if same || proven_since || as_of.since_ms(stated.from) <= NEVER_WAS_MS {
+    let proven_since = matches!(cause, Cause::AliveLog | Cause::BootedAnew) && stated.state != Observed::Up;
+    let most = if stated.cause == Cause::Awaited { AWAITED_MS } else { NEVER_WAS_MS };
+    if same || proven_since || as_of.since_ms(stated.from) <= most {
         return Ok(());
     }
     Err(Trouble::Cannot(format!(
@@ -181,10 +185,15 @@ const fn word(state: Observed) -> &'static str {
     }
 }
 
-/// Where two values differ first, in the order of their members.
+/// Where two reports differ first, in the order of their members; their digests last: what they are taken over says more.
 #[must_use]
 pub fn first_difference(stated: &Value, recomputed: &Value) -> Option<Difference> {
-    compare("", Some(stated), Some(recomputed))
+    let all = || compare("", Some(stated), Some(recomputed));
+    let (mut one, mut other) = (stated.clone(), recomputed.clone());
+    for members in [&mut one, &mut other].into_iter().filter_map(Value::as_object_mut) {
+        members.remove(DIGEST);
+    }
+    compare("", Some(&one), Some(&other)).or_else(all)
 }
 
 fn compare(path: &str, stated: Option<&Value>, recomputed: Option<&Value>) -> Option<Difference> {

@@ -1,6 +1,8 @@
 //! What people say of service levels afterwards: corrections, windows that do not count, words about outages. Each names
 //! who, why and a ticket; none edits what was measured.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
     extract::{Path, Query, State},
@@ -19,8 +21,13 @@ use crate::{
     domain::{
         calendar::Span,
         hold::Kind,
+        host::checks::CheckRow,
         ids::{AmendmentNo, HoldNo},
-        sla::amendment::{Amendment, Category, LONGEST_MS, Says, Was, Withdrawn},
+        sla::{
+            amendment::{Amendment, Category, LONGEST_MS, Says, Was, Withdrawn},
+            subject::Subject,
+        },
+        snapshot::{HostView, Snapshot},
     },
     web::{
         Shared, Web,
@@ -60,15 +67,42 @@ fn to_json(web: &Web, one: &Amendment) -> Value {
 
 /// The subject of a key as people know it.
 fn name_of(web: &Web, key: &str) -> String {
-    let host = key.strip_prefix("host/").and_then(|id| find(&web.snapshot(), id).ok());
-    host.map_or_else(|| key.to_owned(), |host| host.profile.name.clone())
+    let snapshot = web.snapshot();
+    let host = |id: &str| Some(find(&snapshot, id).ok()?.profile.name.clone());
+    let known = match key.split_once('/') {
+        Some(("host", id)) => host(id),
+        Some(("check", rest)) => rest.split_once('/').and_then(|(id, check)| Some(format!("{}/{check}", host(id)?))),
+        _ => None,
+    };
+    known.unwrap_or_else(|| key.to_owned())
 }
 
-/// That hosts were up or down after all.
+/// A host, or a check of a host as `HOST/CHECK`.
+fn subject_named(snapshot: &Snapshot, name: &str) -> Result<(Subject, Arc<HostView>), Problem> {
+    let no_host = match find(snapshot, name) {
+        Ok(host) => {
+            let (no, id, name) = (host.profile.no, host.profile.id, host.profile.name.clone());
+            return Ok((Subject::Host { no, id, name }, host));
+        }
+        Err(problem) => problem,
+    };
+    let Some((host, check)) = name.split_once('/').filter(|(_, check)| !check.is_empty()) else { return Err(no_host) };
+    let host = find(snapshot, host)?;
+    let known = |row: &CheckRow| row.check == check;
+    if !host.checks.iter().any(known) {
+        let names: Vec<&str> = host.checks.iter().map(|row| row.check.as_str()).collect();
+        let names = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+        return Err(Problem::not_found(&format!("check {check:?} of {}: {names}", host.profile.name)));
+    }
+    let (no, id, name) = (host.profile.no, host.profile.id, host.profile.name.clone());
+    Ok((Subject::Check { no, id, host: name, check: check.to_owned() }, host))
+}
+
+/// That hosts or checks were up or down after all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewCorrection {
-    hosts: Vec<String>,
+    subjects: Vec<String>,
     state: String,
     from: String,
     until: String,
@@ -97,15 +131,17 @@ pub(in crate::web) async fn correct(
     if span.until.since_ms(span.from) > LONGEST_MS {
         return Err(Problem::invalid("until", &asked.until, "at most a year after the beginning"));
     }
-    if asked.hosts.is_empty() || asked.hosts.len() > SUBJECTS {
-        return Err(Problem::invalid("hosts", "", "the names or ids of 1 to 200 hosts"));
+    if asked.subjects.is_empty() || asked.subjects.len() > SUBJECTS {
+        return Err(Problem::invalid("subjects", "", "the names of 1 to 200 hosts, or of checks as HOST/CHECK"));
     }
     let snapshot = web.snapshot();
-    let hosts: Result<Vec<_>, Problem> = asked.hosts.iter().map(|name| find(&snapshot, name)).collect();
-    let hosts = hosts?;
-    let touched = web.agreements_of(|host| hosts.iter().any(|one| one.profile.no == host.profile.no));
-    let subjects = hosts.iter().map(|host| format!("host/{}", host.profile.id)).collect();
-    let said = Said { reason: asked.reason, ticket: asked.ticket, about: asked.hosts.join(", ") };
+    let named: Result<Vec<_>, Problem> = asked.subjects.iter().map(|name| subject_named(&snapshot, name)).collect();
+    let named = named?;
+    let touched = web.agreements_of(|declared, host| {
+        named.iter().any(|(subject, on)| on.profile.no == host.profile.no && declared.depends_on(subject))
+    });
+    let subjects = named.iter().map(|(subject, _)| subject.key()).collect();
+    let said = Said { reason: asked.reason, ticket: asked.ticket, about: asked.subjects.join(", ") };
     let mut answer = said.save(&web, &caller, Says::Was { subjects, span, state }, asked.dry_run).await?;
     answer["agreements"] = json!(touched);
     Ok(Json(answer))
@@ -143,7 +179,7 @@ pub(in crate::web) async fn disregard(
             format!("{} has said so already: amendment {}", one.by, one.no),
         ));
     }
-    let touched = web.agreements_of(|host| super::holds::covers(known, &host.profile));
+    let touched = web.agreements_of(|_, host| super::holds::covers(known, &host.profile));
     let said = Said { reason: asked.reason, ticket: asked.ticket, about: known.name() };
     let mut answer = said.save(&web, &caller, says, asked.dry_run).await?;
     answer["agreements"] = json!(touched);
@@ -154,7 +190,7 @@ pub(in crate::web) async fn disregard(
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewNote {
-    host: String,
+    subject: String,
     at: String,
     #[serde(default)]
     text: String,
@@ -176,9 +212,9 @@ pub(in crate::web) async fn note(
     if at > web.now() {
         return Err(Problem::invalid("at", &asked.at, "an instant of an outage, not one to come"));
     }
-    let host = find(&web.snapshot(), &asked.host)?;
-    let subject = format!("host/{}", host.profile.id);
-    let said = Said { reason: asked.text, ticket: asked.ticket, about: host.profile.name.clone() };
+    let (subject, _) = subject_named(&web.snapshot(), &asked.subject)?;
+    let said = Said { reason: asked.text, ticket: asked.ticket, about: subject.name() };
+    let subject = subject.key();
     said.save(&web, &caller, Says::Note { subject, at, cause, disputed: asked.disputed }, false).await.map(Json)
 }
 

@@ -304,7 +304,7 @@ async fn add(web: Shared, caller: Caller, asked: NewHold, kind: Kind) -> Answere
     (answer["hosts"], answer["host_count"]) = (json!(hosts.iter().take(200).collect::<Vec<_>>()), json!(hosts.len()));
     answer["occurrences"] = Value::from(occurrences);
     if kind == Kind::Maintenance {
-        answer["agreements"] = json!(web.agreements_of(|host| covers(&hold, &host.profile)));
+        answer["agreements"] = json!(web.agreements_of(|_, host| covers(&hold, &host.profile)));
         answer["retroactive"] = json!(matches!(hold.when, When::Once(span) if span.from < now));
     }
     answer["on_call"] =

@@ -2,6 +2,7 @@
 
 mod burn;
 mod check;
+mod check_basis;
 mod force;
 mod forecast;
 mod outage_limit;

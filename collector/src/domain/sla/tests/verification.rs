@@ -78,6 +78,8 @@ fn the_first_difference_is_named_by_its_place() {
     assert_eq!(differs(other), Some(("subjects[1].up_ms".into(), Some(json!(7)), Some(json!(8)))));
     let shorter = json!({ "a": 1, "subjects": [{ "up_ms": 5 }] });
     assert_eq!(differs(shorter), Some(("subjects[1]".into(), Some(json!({ "up_ms": 7 })), None)));
+    let sealed = json!({ "a": 2, "digest": "x", "subjects": [{ "up_ms": 5 }, { "up_ms": 7 }] });
+    assert_eq!(differs(sealed), Some(("a".into(), Some(json!(1)), Some(json!(2)))), "not the digest");
     assert_eq!(differs(json!({ "a": 1.0, "subjects": [] })), Some(("a".into(), Some(json!(1)), Some(json!(1.0)))));
 }
 
@@ -142,6 +144,14 @@ fn an_open_end_is_what_came_of_it() {
     let with = |row: SpanRow| Kept { next: Some(row), ..kept() };
     assert_eq!(said(&stated(), &with(next(Observed::Down, Cause::Silence)), &now), "fine");
     assert_eq!(said(&stated(), &with(next(Observed::Unreachable, Cause::AliveLog)), &now), "fine", "proven afterwards");
+    let mut cut = stated();
+    cut.ledger.open = Open { from: ms(300), state: Observed::Unreachable, cause: Cause::Cut("site a".into()) };
+    assert_eq!(said(&cut, &with(next(Observed::Down, Cause::BootedAnew)), &now), "fine", "it was between two boots");
+    let mut awaited = stated();
+    awaited.ledger.open = Open { from: ms(300), state: Observed::CollectorDown, cause: Cause::Awaited };
+    let down = with(next(Observed::Down, Cause::NotBack));
+    assert_eq!(said_after(180_000, &awaited, &down, &now), "fine", "nobody could say yet");
+    assert!(said_after(180_001, &awaited, &down, &now).contains("web-1 was unseen"), "it was known by then");
     let forged = said(&stated(), &with(next(Observed::Up, Cause::Reporting)), &now);
     assert!(forged.contains("web-1 was down") && forged.contains("the ledger has it up"), "{forged}");
     assert!(said(&stated(), &kept(), &now).contains("the ledger has it up"), "nothing is written of it yet");

@@ -19,13 +19,13 @@ pub(super) fn schemas() -> Value {
     json!({
         "AmendmentList": list_of(amendment.clone()),
         "Amendment": amendment,
-        "NewCorrection": closed(&["hosts", "state", "from", "until", "reason"], json!({
-            "hosts": texts, "state": { "enum": ["up", "down"] }, "from": time(), "until": time(), "reason": text,
+        "NewCorrection": closed(&["subjects", "state", "from", "until", "reason"], json!({
+            "subjects": texts, "state": { "enum": ["up", "down"] }, "from": time(), "until": time(), "reason": text,
             "ticket": text, "dry_run": flag })),
         "NewDisregard": closed(&["window", "reason"], json!({
             "window": { "type": "integer" }, "reason": text, "ticket": text, "dry_run": flag })),
-        "NewNote": closed(&["host", "at", "text"], json!({
-            "host": text, "at": time(), "text": text, "ticket": text, "disputed": { "type": ["boolean", "null"] },
+        "NewNote": closed(&["subject", "at", "text"], json!({
+            "subject": text, "at": time(), "text": text, "ticket": text, "disputed": { "type": ["boolean", "null"] },
             "cause": { "enum": Category::ALL.map(Category::word) } })),
     })
 }

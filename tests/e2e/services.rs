@@ -1,5 +1,6 @@
 //! What depends on several machines and checks, and what is promised of it.
 
+use muster_tests::visitor::Visitor;
 use muster_tests::{Agent, Collector, eventually};
 use serde_json::{Value, json};
 
@@ -84,11 +85,40 @@ async fn corrected(collector: &Collector, host: &str, outage: &Value) {
     assert!(said.contains("the shop") && said.contains(&check), "{said}");
     collector.cli(&[&["sla", "correct", &check], &words[..]].concat()).await;
     collector.cli(&["sla", "note", &check, "--at", &from, "--text", "a wrong port", "--cause", "human_error"]).await;
+    let corrected = &subjects(collector, "the shop").await[0];
+    assert!(ms(&corrected["agreed"], "down_ms") < ms(corrected, "down_ms"), "{corrected:#}");
+    said_in_the_view(collector, &check).await;
     let subjects = subjects(collector, "the shop").await;
-    let (measured, agreed) = (&subjects[0], &subjects[0]["agreed"]);
-    assert!(ms(agreed, "down_ms") < ms(measured, "down_ms"), "{subjects:#?}");
+    let measured = &subjects[0];
     assert!(measured["outages"][0]["notes"].to_string().contains("a wrong port"), "{subjects:#?}");
+    assert!(measured["outages"][0]["disputed"] == true && measured["agreed"].is_null(), "{subjects:#?}");
     let unknown = ["sla", "correct", &format!("{host}/stop")];
     let said = collector.try_cli(&[&unknown, &words[..]].concat()).await;
     assert!(said.code == 1 && said.err.contains("it has shop"), "{}", said.all());
+}
+
+/// The outage has a view of its own, where an operator adds a note and an admin corrects what was measured.
+async fn said_in_the_view(collector: &Collector, check: &str) {
+    let admin = Visitor::admin(collector).await;
+    let list = admin.read("/service-levels/the%20shop").await;
+    let at = list.find("/service-levels/the%20shop/outage?").expect("a link to the outage");
+    let path = list[at..].split_once('"').expect("an address").0.replace("&#38;", "&").replace("&amp;", "&");
+    let to = path.split_once('?').expect("a question").0;
+    let said = [("action", "note"), ("text", "the customer doubts it"), ("disputed", "yes"), ("cause", "software")];
+    let back = admin.send(&path, to, &said).await;
+    let view = admin.read(&back).await;
+    assert!(view.contains(&format!("Outage of {check}")) && view.contains("the customer doubts it"), "{view}");
+    assert!(view.contains("<b>disputed</b>") && view.contains("the probe was wrong"), "{view}");
+    let field = |name: &str| {
+        let text = view.split_once(&format!("name=\"{name}\" value=\"")).expect("a field").1;
+        text.split_once('"').expect("its value").0.to_owned()
+    };
+    // Down after all.
+    let (from, until) = (field("from"), field("until"));
+    let words =
+        [("action", "correct"), ("state", "down"), ("from", &*from), ("until", &*until), ("reason", "it was down")];
+    let view = admin.read(&admin.send(&path, to, &words).await).await;
+    assert!(view.contains("it was down"), "{view}");
+    let anonymous = collector.get(&path).await;
+    assert!(anonymous.status == 200 && !anonymous.body.contains("name=\"csrf\""), "{}", anonymous.body);
 }

@@ -18,6 +18,7 @@ pub mod raw;
 pub mod servers;
 pub mod service;
 pub mod smtp;
+pub mod visitor;
 pub mod wait;
 pub mod webhook;
 

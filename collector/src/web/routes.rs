@@ -116,6 +116,8 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::POST, "/heartbeats", OPERATE, || post(views::heartbeats::act)),
     ViewRoute(Method::GET, "/service-levels", VIEW, || get(views::service_levels::list)),
     ViewRoute(Method::GET, "/service-levels/{name}", VIEW, || get(views::service_levels::view)),
+    ViewRoute(Method::GET, "/service-levels/{name}/outage", VIEW, || get(views::outage::view)),
+    ViewRoute(Method::POST, "/service-levels/{name}/outage", OPERATE, || post(views::outage::act)),
     ViewRoute(Method::GET, "/service-levels/{name}/report", VIEW, || get(views::service_level_report::view)),
     ViewRoute(Method::GET, "/add", VIEW, || get(views::add::view)),
     ViewRoute(Method::POST, "/add", ADMIN, || post(views::add::create)),

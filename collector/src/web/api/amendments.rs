@@ -102,16 +102,16 @@ fn subject_named(snapshot: &Snapshot, name: &str) -> Result<(Subject, Arc<HostVi
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewCorrection {
-    subjects: Vec<String>,
-    state: String,
-    from: String,
-    until: String,
+    pub(in crate::web) subjects: Vec<String>,
+    pub(in crate::web) state: String,
+    pub(in crate::web) from: String,
+    pub(in crate::web) until: String,
     #[serde(default)]
-    reason: String,
+    pub(in crate::web) reason: String,
     #[serde(default)]
-    ticket: String,
+    pub(in crate::web) ticket: String,
     #[serde(default)]
-    dry_run: bool,
+    pub(in crate::web) dry_run: bool,
 }
 
 /// Corrects a stretch of time, or with `dry_run` only says which agreements that would touch.
@@ -120,6 +120,11 @@ pub(in crate::web) async fn correct(
     Extension(caller): Extension<Caller>,
     Body(asked): Body<NewCorrection>,
 ) -> Answered {
+    put_correction(&web, &caller, asked).await.map(Json)
+}
+
+/// The same, asked for in a view.
+pub(in crate::web) async fn put_correction(web: &Web, caller: &Caller, asked: NewCorrection) -> Result<Value, Problem> {
     let state = Was::parse(&asked.state).ok_or_else(|| Problem::invalid("state", &asked.state, Was::EXPECTED))?;
     let span = Span { from: time_of("from", &asked.from)?, until: time_of("until", &asked.until)? };
     if span.until <= span.from {
@@ -142,9 +147,9 @@ pub(in crate::web) async fn correct(
     });
     let subjects = named.iter().map(|(subject, _)| subject.key()).collect();
     let said = Said { reason: asked.reason, ticket: asked.ticket, about: asked.subjects.join(", ") };
-    let mut answer = said.save(&web, &caller, Says::Was { subjects, span, state }, asked.dry_run).await?;
+    let mut answer = said.save(web, caller, Says::Was { subjects, span, state }, asked.dry_run).await?;
     answer["agreements"] = json!(touched);
-    Ok(Json(answer))
+    Ok(answer)
 }
 
 /// That a maintenance window counts for nothing.
@@ -190,14 +195,14 @@ pub(in crate::web) async fn disregard(
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewNote {
-    subject: String,
-    at: String,
+    pub(in crate::web) subject: String,
+    pub(in crate::web) at: String,
     #[serde(default)]
-    text: String,
-    cause: Option<String>,
-    disputed: Option<bool>,
+    pub(in crate::web) text: String,
+    pub(in crate::web) cause: Option<String>,
+    pub(in crate::web) disputed: Option<bool>,
     #[serde(default)]
-    ticket: String,
+    pub(in crate::web) ticket: String,
 }
 
 /// Adds it.
@@ -206,6 +211,11 @@ pub(in crate::web) async fn note(
     Extension(caller): Extension<Caller>,
     Body(asked): Body<NewNote>,
 ) -> Answered {
+    put_note(&web, &caller, asked).await.map(Json)
+}
+
+/// The same, asked for in a view.
+pub(in crate::web) async fn put_note(web: &Web, caller: &Caller, asked: NewNote) -> Result<Value, Problem> {
     let read = |word: &str| Category::parse(word).ok_or_else(|| Problem::invalid("cause", word, Category::EXPECTED));
     let cause = asked.cause.as_deref().map(read).transpose()?;
     let at = time_of("at", &asked.at)?;
@@ -215,7 +225,7 @@ pub(in crate::web) async fn note(
     let (subject, _) = subject_named(&web.snapshot(), &asked.subject)?;
     let said = Said { reason: asked.text, ticket: asked.ticket, about: subject.name() };
     let subject = subject.key();
-    said.save(&web, &caller, Says::Note { subject, at, cause, disputed: asked.disputed }, false).await.map(Json)
+    said.save(web, caller, Says::Note { subject, at, cause, disputed: asked.disputed }, false).await
 }
 
 /// What every amendment has.

@@ -14,6 +14,7 @@ pub(super) mod incidents;
 pub(super) mod labelling;
 pub(super) mod not_a_problem;
 pub(super) mod oncall;
+pub(super) mod outage;
 mod processes;
 mod promises;
 pub(super) mod service_level_report;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     Badge, Frame, Shown,
     error_budget::{ErrorBudget, error_budget},
+    outage,
     promises::{self, Other},
     service_level_report::{Piece, timeline},
     show,
@@ -92,6 +93,8 @@ struct Subject {
 /// An outage's row.
 struct OutageRow {
     subject: String,
+    /// Where more is said of it.
+    path: String,
     from: String,
     to: String,
     length: String,
@@ -104,10 +107,10 @@ struct OutageRow {
 }
 
 /// An incident that told of an outage.
-struct Told {
-    number: String,
+pub(super) struct Told {
+    pub(super) number: String,
     /// Who took it.
-    by: Option<String>,
+    pub(super) by: Option<String>,
 }
 
 /// What somebody said afterwards.
@@ -279,7 +282,7 @@ fn budget(total: &Total) -> String {
     format!("{overdrawn}{left} of {}", words::duration(total.budget_ms))
 }
 
-fn percent(ratio: Option<Ratio>) -> String {
+pub(super) fn percent(ratio: Option<Ratio>) -> String {
     ratio.map_or_else(|| "–".into(), |ratio| format!("{}\u{a0}%", ratio.percent(DECIMALS)))
 }
 
@@ -356,11 +359,14 @@ fn path(whom: &Whom) -> String {
     }
 }
 
+pub(super) fn told(one: &Incident) -> Told {
+    Told { number: one.no.to_string(), by: one.acknowledged.as_ref().map(|(_, who)| who.clone()) }
+}
+
 fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
-    let told =
-        |one: &Incident| Told { number: one.no.to_string(), by: one.acknowledged.as_ref().map(|(_, who)| who.clone()) };
     line.outages.iter().map(move |outage| OutageRow {
         subject: line.known.subject.name(),
+        path: outage::query(&line.known.subject, outage.span.from),
         from: words::clock_time(outage.span.from, zone),
         to: words::clock_time(outage.span.until, zone),
         length: words::duration(outage.span.until.since_ms(outage.span.from)),

@@ -11,6 +11,7 @@ mod backoff;
 mod central;
 mod checks;
 mod evidence;
+mod hello;
 mod open;
 mod session;
 mod settings;
@@ -330,37 +331,6 @@ impl Uplink {
     fn describe(&mut self) -> Option<StreamEncoder> {
         let running = self.session.as_ref().map(Session::encoder_anew);
         running.or_else(|| self.described.take())
-    }
-
-    fn hello(&self) -> v1::Hello {
-        let (now, spool) = (self.now(), &self.parts.spool);
-        let clock = |at: Moment| Some(v1::Clock { wall_ms: at.wall_ms, boottime_ms: at.boottime_ms });
-        // It lives now, too; in the file that stands with the next entry.
-        let mut lives = self.alive.clone();
-        lives.reach(self.parts.host.boot_id(), now);
-        let alive = lives.spans().map(|span| v1::AliveSpan {
-            boot_id: span.boot_id.to_vec(),
-            from: clock(span.from),
-            to: clock(span.to),
-            end: span.end as u32,
-        });
-        v1::Hello {
-            protocol: muster_proto::PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot_id: self.parts.host.boot_id().to_vec(),
-            starts: self.memory.starts,
-            generation: self.memory.generation,
-            epoch: spool.epoch().to_vec(),
-            first_kept: spool.first_kept(),
-            last_record: spool.last(),
-            clock: clock(now),
-            fingerprint: Some(self.fingerprint.clone()),
-            facts: Some(report::host_facts(&self.parts.host, &self.parts.labels)),
-            alive: alive.collect(),
-            settings_version: self.memory.settings_version,
-            inventory_hash: Vec::new(),
-            dictionary_hash: self.described.as_ref().map_or_else(Vec::new, |said| said.dictionary_hash().to_vec()),
-        }
     }
 
     /// Whether there is a renewed identity that the collector has not refused.

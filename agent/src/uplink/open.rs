@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
+use super::hello::Hello;
 use crate::dial::{DialError, PathWatch, dial, is_refusal};
 
 /// Messages between the agent and the transport; more wait in the session's own backlog.
@@ -25,7 +26,7 @@ pub(super) struct Ticket {
     pub(super) tls: Arc<ClientConfig>,
     pub(super) name: ServerName<'static>,
     pub(super) path: PathWatch,
-    pub(super) hello: v1::Hello,
+    pub(super) hello: Hello,
     pub(super) welcome_timeout: Duration,
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
     let dialled = dial(&address, tls, name, path).await?;
     let (outbound, messages) = mpsc::channel(OUTBOUND_MAX);
     // Queued before the call: the collector answers only once it has heard who is there.
-    let _ = outbound.try_send(v1::AgentMessage { body: Some(Body::Hello(hello)) });
+    let _ = outbound.try_send(v1::AgentMessage { body: Some(Body::Hello(hello.said())) });
     let mut client = UplinkClient::new(dialled.channel.clone());
     let begun = tokio::time::timeout(welcome_timeout, async {
         let mut inbound = client.session(ReceiverStream::new(messages)).await?.into_inner();

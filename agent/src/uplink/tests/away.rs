@@ -248,3 +248,30 @@ async fn a_collector_that_reads_nothing_delays_no_collection_and_what_it_misses_
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_collector_that_takes_seconds_to_reach_is_told_the_time_at_which_it_is_reached() {
+    let (mut world, mut uplink) = world_at(0, Limits::default(), test_clock).await;
+    world.epoch = uplink.parts.spool.epoch().to_vec();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    uplink.parts.addresses = vec![listener.local_addr().unwrap().to_string()];
+    let (collector, began) = (uplink.identity.addresses[0].clone(), NOW.get());
+    play_on(world, uplink, async |world| {
+        // As where the first packets are lost.
+        let path = async {
+            let (mut near, _) = listener.accept().await.unwrap();
+            pass(7_000);
+            let mut far = tokio::net::TcpStream::connect(&collector).await.unwrap();
+            tokio::io::copy_bidirectional(&mut near, &mut far).await
+        };
+        let (_call, hello) = tokio::select! {
+            accepted = accept(world, 0) => accepted,
+            ended = path => panic!("the path ended: {ended:?}"),
+        };
+        let clock = |at: Moment| Some(v1::Clock { wall_ms: at.wall_ms, boottime_ms: at.boottime_ms });
+        assert_eq!(hello.clock, clock(NOW.get()));
+        let [alive] = &hello.alive[..] else { panic!("one life: {:?}", hello.alive) };
+        assert_eq!((&alive.from, &alive.to), (&clock(began), &clock(NOW.get())));
+    })
+    .await;
+}

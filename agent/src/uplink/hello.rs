@@ -1,0 +1,58 @@
+//! `Hello`: who is there, and what it did while nobody listened.
+
+use muster_proto::v1;
+
+use super::Uplink;
+use crate::alive::AliveLog;
+use crate::clock::Moment;
+use crate::report;
+
+/// A `Hello` whose clocks are read when there is somebody to hear it. Dialling takes seconds where packets are lost, and
+/// the collector lays all that this machine tells of its past beside the moment at which it hears this.
+pub(super) struct Hello {
+    words: v1::Hello,
+    lives: AliveLog,
+    boot_id: [u8; 16],
+    now: fn() -> Moment,
+}
+
+impl Hello {
+    /// As it is said now.
+    pub(super) fn said(self) -> v1::Hello {
+        let Self { words, mut lives, boot_id, now } = self;
+        let clock = |at: Moment| Some(v1::Clock { wall_ms: at.wall_ms, boottime_ms: at.boottime_ms });
+        let now = now();
+        // It lives now, too; in the file that stands with the next entry.
+        lives.reach(boot_id, now);
+        let alive = lives.spans().map(|span| v1::AliveSpan {
+            boot_id: span.boot_id.to_vec(),
+            from: clock(span.from),
+            to: clock(span.to),
+            end: span.end as u32,
+        });
+        v1::Hello { clock: clock(now), alive: alive.collect(), ..words }
+    }
+}
+
+impl Uplink {
+    pub(super) fn hello(&self) -> Hello {
+        let spool = &self.parts.spool;
+        let boot_id = self.parts.host.boot_id();
+        let words = v1::Hello {
+            protocol: muster_proto::PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot_id: boot_id.to_vec(),
+            starts: self.memory.starts,
+            generation: self.memory.generation,
+            epoch: spool.epoch().to_vec(),
+            first_kept: spool.first_kept(),
+            last_record: spool.last(),
+            fingerprint: Some(self.fingerprint.clone()),
+            facts: Some(report::host_facts(&self.parts.host, &self.parts.labels)),
+            settings_version: self.memory.settings_version,
+            dictionary_hash: self.described.as_ref().map_or_else(Vec::new, |said| said.dictionary_hash().to_vec()),
+            ..v1::Hello::default()
+        };
+        Hello { words, lives: self.alive.clone(), boot_id, now: self.parts.now }
+    }
+}

@@ -3,22 +3,14 @@
 use std::path::Path;
 
 use muster_tests::process::{Process, Said, run};
-use muster_tests::{Agent, Collector, eventually};
+use muster_tests::{Agent, Collector, eventually, faketime};
 use tokio::process::Command;
 
 use crate::s;
 
-/// Debian's libfaketime, whatever the architecture.
-fn library() -> std::path::PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
-    let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|file| file.exists());
-    found.expect("libfaketime is not installed: apt-get install --no-install-recommends faketime")
-}
-
 /// Its wall clock is `ahead`, such as `+365d`; time passes as always.
 fn wrong(mut command: Command, ahead: &str) -> Command {
-    command.env("LD_PRELOAD", library()).env("FAKETIME", ahead);
-    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+    faketime::set(&mut command, ahead);
     command
 }
 
@@ -105,7 +97,7 @@ async fn a_clock_set_back_an_hour_and_forward_a_day_while_it_runs_is_recorded_an
     };
     set("+0");
     let mut command = agent.command();
-    command.env("LD_PRELOAD", library()).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
+    command.env("LD_PRELOAD", faketime::library()).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
     command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1").arg("run");
     let process = Process::start("the agent whose clock is set", &mut command, &agent.home().join("agent.log"));
     collector.host_is(&agent.host, "up", s(20)).await;

@@ -1,6 +1,7 @@
 //! The agent as a process, with a state of its own, on this machine or in a network of its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -24,6 +25,8 @@ pub struct Agent {
     pub name: String,
     namespace: Option<String>,
     program: PathBuf,
+    /// What its kernel says of its boot, if it says something else than this machine's.
+    boot_id: Option<PathBuf>,
 }
 
 impl Agent {
@@ -77,6 +80,7 @@ impl Agent {
             name: String::new(),
             namespace: network.map(|network| network.name.clone()),
             program: program("muster-agent"),
+            boot_id: None,
         };
         agent.configure("");
         agent
@@ -110,17 +114,36 @@ impl Agent {
         self.process = Some(Process::start("the agent", &mut command, &self.home.path().join("agent.log")));
     }
 
+    /// From its next start on its kernel says that it was booted anew. Needs root: it gets mounts of its own.
+    ///
+    /// # Panics
+    /// When the new boot id cannot be written.
+    pub fn boot_anew(&mut self) {
+        static BOOTS: AtomicU32 = AtomicU32::new(1);
+        let boot = BOOTS.fetch_add(1, Ordering::Relaxed);
+        let file = self.home.path().join("boot_id");
+        // Beside what a running one has mounted, not into it.
+        let _ = std::fs::remove_file(&file);
+        let id = format!("{:08x}-0000-4000-8000-{boot:012x}\n", std::process::id());
+        std::fs::write(&file, id).expect("a file in a directory of our own");
+        self.boot_id = Some(file);
+    }
+
     /// The program with its configuration, in its network.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = match &self.namespace {
-            Some(namespace) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", namespace]).arg(&self.program);
-                command
-            }
-            None => Command::new(&self.program),
-        };
+        let mut words: Vec<std::ffi::OsString> = Vec::new();
+        if let Some(namespace) = &self.namespace {
+            words.extend(["ip", "netns", "exec", namespace].map(Into::into));
+        }
+        if let Some(boot_id) = &self.boot_id {
+            let mounted = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
+            words.extend(["unshare", "--mount", "sh", "-c", mounted].map(Into::into));
+            words.push(boot_id.into());
+        }
+        words.push((&self.program).into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command.arg("--config").arg(self.home.path().join("agent.toml"));
         command
     }

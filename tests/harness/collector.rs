@@ -7,12 +7,28 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::faketime;
 use crate::http::{self, Answer};
 use crate::process::{Process, Said, free_port, program, run};
 use crate::wait::eventually;
 
 /// Starting loads a store of at most a few hosts; a busy machine with two cores needs most of it.
 const START: Duration = Duration::from_secs(30);
+
+/// An entry of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its first instant, milliseconds since the Unix epoch.
+    pub from_ms: i64,
+    /// The first instant after it.
+    pub to_ms: i64,
+    /// What was observed: `up`, `down`, `unreachable`, `collector_down`, `unknown`.
+    pub state: String,
+    /// Why, as JSON.
+    pub cause: String,
+    /// What proves it.
+    pub evidence: String,
+}
 
 /// A running collector, or one that was stopped and can be started again on the same state and ports.
 #[derive(Debug)]
@@ -24,6 +40,8 @@ pub struct Collector {
     /// The port for agents.
     pub grpc: u16,
     program: PathBuf,
+    /// What its wall clock says, if something else than this machine's: see [`faketime::set`].
+    pub clock: Option<String>,
 }
 
 impl Collector {
@@ -45,7 +63,7 @@ impl Collector {
     pub fn prepare(tables: &str) -> Self {
         let home = TempDir::new().expect("a directory");
         let (http, grpc) = (free_port(), free_port());
-        let collector = Self { home, process: None, http, grpc, program: program("muster-collector") };
+        let collector = Self { home, process: None, http, grpc, program: program("muster-collector"), clock: None };
         collector.configure(tables);
         collector
     }
@@ -80,6 +98,9 @@ impl Collector {
     pub fn spawn(&self) -> Process {
         let mut command = Command::new(&self.program);
         command.args(["serve", "--config"]).arg(self.config());
+        if let Some(clock) = &self.clock {
+            faketime::set(&mut command, clock);
+        }
         Process::start("the collector", &mut command, &self.log_file())
     }
 
@@ -214,6 +235,29 @@ impl Collector {
         let mut rows = store.prepare("SELECT body FROM fact WHERE kind = ?1 ORDER BY at_ms, sequence").expect("facts");
         let bodies = rows.query_map([kind], |row| row.get::<_, String>(0)).expect("facts have bodies");
         bodies.map(|body| serde_json::from_str(&body.expect("a text")).expect("a body is JSON")).collect()
+    }
+
+    /// What the ledger of a host says, as its store has it: standing entries by time. What is observed now is not in it.
+    ///
+    /// # Panics
+    /// When its store cannot be read.
+    #[must_use]
+    pub fn ledger(&self, host: &str) -> Vec<Entry> {
+        use rusqlite::OpenFlags;
+        let file = self.state().join("state.db");
+        let store = rusqlite::Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let store = store.expect("the store is a database");
+        let sql = "SELECT from_ms, to_ms, state, cause, evidence FROM span AS entry
+                   WHERE host = (SELECT no FROM host WHERE id = ?1) AND NOT EXISTS
+                   (SELECT 1 FROM span AS other WHERE other.host = entry.host AND other.replaces = entry.n)
+                   ORDER BY from_ms, n";
+        let mut rows = store.prepare(sql).expect("spans");
+        let entry = |row: &rusqlite::Row<'_>| {
+            let (from_ms, to_ms, state) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Entry { from_ms, to_ms, state, cause: row.get(3)?, evidence: row.get(4)? })
+        };
+        let entries = rows.query_map([host], entry).expect("entries");
+        entries.map(|entry| entry.expect("an entry")).collect()
     }
 
     /// The value of one of its own or the fleet's metrics.

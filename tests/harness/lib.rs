@@ -8,6 +8,7 @@ pub mod agent;
 pub mod browser;
 pub mod collector;
 pub mod container;
+pub mod faketime;
 pub mod http;
 #[path = "../src/measure/mod.rs"]
 pub mod measure;

@@ -1,6 +1,6 @@
 //! A network of its own for an agent, joined to this machine by one cable that can be cut in silence. Needs root.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::process::Command;
 
@@ -11,7 +11,7 @@ use crate::process::{Said, installed, run};
 pub struct Network {
     /// The namespace's name.
     pub name: String,
-    number: u8,
+    number: u16,
     /// This machine's address, as it is dialled from inside.
     here: String,
 }
@@ -70,7 +70,7 @@ impl Network {
     }
 
     fn new() -> Self {
-        static NEXT: AtomicU8 = AtomicU8::new(1);
+        static NEXT: AtomicU16 = AtomicU16::new(1);
         let _ = installed("ip", "iproute2");
         let _ = installed("nft", "nftables");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -131,9 +131,10 @@ impl Network {
     }
 
     /// The address `end` of the cable: 1 here, 2 inside. TEST-NET-1 to 3 are too small; 198.18.0.0/15 is for benches
-    /// (RFC 2544).
-    fn address(&self, end: u8) -> String {
-        format!("198.18.{}.{}", std::process::id() % 250, u32::from(self.number) * 4 + u32::from(end))
+    /// (RFC 2544), which is room for 127 networks of one process.
+    fn address(&self, end: u16) -> String {
+        let (half, place) = (18 + self.number / 64, self.number % 64 * 4 + end);
+        format!("198.{half}.{}.{place}", std::process::id() % 250)
     }
 
     fn cable(&self) -> String {

@@ -39,6 +39,7 @@ mod on_call;
 mod oom;
 mod parity;
 mod prometheus;
+mod promised;
 mod quickstart;
 mod receivers;
 mod redundancy;

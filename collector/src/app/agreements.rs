@@ -9,17 +9,29 @@ use crate::{
         sla::{force, report::Declared},
         time::Timestamp,
     },
-    store::{Store, StoreError, agreements::AgreementVersion},
+    store::{
+        Store, StoreError,
+        agreements::{AgreementVersion, DeclaredIn},
+    },
 };
 
-/// Keeps what the configuration promises, wherever it is not what was kept last.
-pub(super) async fn keep(config: &Config, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+/// Keeps what the configuration promises, wherever it is not what was kept last. Returns all that is promised: what it says,
+/// and what was declared by the API under other names.
+pub(super) async fn keep(config: &Config, store: &Store, now: Timestamp) -> Result<Vec<Declared>, StoreError> {
     let kept = store.agreements().await?;
     let names = config.agreements.iter().map(|declared| declared.agreement.name.as_str());
     let names: BTreeSet<&str> = names.chain(kept.iter().map(|version| version.name.as_str())).collect();
+    let mut promised = config.agreements.clone();
     for name in names {
         let declared = force::named(&config.agreements, name);
         let last = kept.iter().find(|version| version.name == name);
+        if let Some(last) = last.filter(|last| last.declared_in == DeclaredIn::Api && !last.definition.is_empty()) {
+            if declared.is_empty() {
+                promised.extend(read(last));
+                continue;
+            }
+            tracing::warn!(agreement = name, "it was declared by the API too: what collector.toml says counts now");
+        }
         if is_kept(last, &declared) {
             continue;
         }
@@ -36,14 +48,25 @@ pub(super) async fn keep(config: &Config, store: &Store, now: Timestamp) -> Resu
             subject: name.to_owned(),
             detail: format!("version {}", last.map_or(1, |last| last.version + 1)),
         };
-        store.put_agreement(name.to_owned(), agreement_text(&declared), by).await?;
+        store.put_agreement(name.to_owned(), agreement_text(&declared), DeclaredIn::File, by).await?;
     }
-    Ok(())
+    Ok(promised)
+}
+
+/// What was declared by the API. It was read once, by this program or an older one.
+fn read(kept: &AgreementVersion) -> Vec<Declared> {
+    parse_agreements(&kept.definition, Path::new("state.db")).unwrap_or_else(|errors| {
+        tracing::error!(agreement = kept.name, "it was declared by the API and cannot be read any more: {errors}");
+        Vec::new()
+    })
 }
 
 /// Whether it says what was kept last, in whatever way that was written.
 fn is_kept(last: Option<&AgreementVersion>, declared: &[&Declared]) -> bool {
     let Some(last) = last else { return declared.is_empty() };
+    if last.declared_in == DeclaredIn::Api && !declared.is_empty() {
+        return false;
+    }
     let read = parse_agreements(&last.definition, Path::new("state.db"));
     last.definition == agreement_text(declared) || read.is_ok_and(|read| same(&read, declared))
 }
@@ -59,7 +82,8 @@ mod tests {
     /// What was kept of this configuration, one line for each version of `web`.
     async fn kept(store: &Store, agreements: &str, at_ms: i64) -> Vec<String> {
         let config = crate::config::parse(agreements, Path::new("collector.toml")).unwrap();
-        keep(&config, store, Timestamp::from_ms(at_ms)).await.unwrap();
+        let promised = keep(&config, store, Timestamp::from_ms(at_ms)).await.unwrap();
+        assert_eq!(promised, config.agreements);
         let versions = store.agreement_versions("web".into()).await.unwrap();
         let line = |definition: &str| {
             definition.lines().filter(|line| line.starts_with("target")).collect::<Vec<_>>().join(" ")
@@ -84,5 +108,28 @@ mod tests {
         let actions: Vec<String> = store.audit(9).await.unwrap().into_iter().map(|row| row.action).collect();
         let expected = ["agreement.declare", "agreement.withdraw", "agreement.change", "agreement.declare"];
         assert_eq!(actions, expected);
+    }
+
+    #[tokio::test]
+    async fn what_the_api_declared_stays_until_the_configuration_has_something_of_that_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), Timestamp::from_ms(0)).unwrap();
+        let text = "[[agreement]]\nname = \"web\"\nhosts = [\"*\"]\ntarget = 99.9\n";
+        let by = AuditRow {
+            at: Timestamp::from_ms(1),
+            who: "ann".into(),
+            from: "token".into(),
+            action: "agreement.declare".into(),
+            subject: "web".into(),
+            detail: String::new(),
+        };
+        store.put_agreement("web".into(), text.into(), DeclaredIn::Api, by).await.unwrap();
+        let none = crate::config::parse("", Path::new("collector.toml")).unwrap();
+        let promised = keep(&none, &store, Timestamp::from_ms(2)).await.unwrap();
+        assert_eq!(promised, parse_agreements(text, Path::new("x")).unwrap());
+        assert_eq!(store.agreement_versions("web".into()).await.unwrap().len(), 1);
+        let same = kept(&store, text, 3).await;
+        assert_eq!(same, ["1 target = 99.9", "3 target = \"99.9\""], "where it is declared is part of it");
+        assert_eq!(kept(&store, "", 4).await.len(), 3, "and it ends with the file's");
     }
 }

@@ -29,7 +29,7 @@ use crate::{
 
 /// What the task needs.
 pub(super) struct Burning {
-    pub(super) agreements: Vec<Declared>,
+    pub(super) agreements: watch::Receiver<Arc<Vec<Declared>>>,
     pub(super) store: Store,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(super) standings: watch::Receiver<Arc<Vec<Standing>>>,
@@ -39,8 +39,8 @@ pub(super) struct Burning {
 }
 
 impl Burning {
-    /// Works until `stop` turns true. Where nothing was agreed it only takes back what was told of agreements that are gone.
-    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Works until `stop` turns true. Where nothing is promised it only takes back what was told of agreements that are gone.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut failing = false;
         loop {
             let begun = self.clock.now();
@@ -48,18 +48,17 @@ impl Burning {
                 () = self.round(begun, &mut failing) => {}
                 _ = stop.changed() => return,
             }
-            if self.agreements.is_empty() {
-                return;
-            }
+            let none = self.agreements.borrow().is_empty();
             tokio::select! {
-                () = tokio::time::sleep(pause(self.clock.now().since_ms(begun))) => {}
+                () = tokio::time::sleep(pause(self.clock.now().since_ms(begun))), if !none => {}
+                Ok(()) = self.agreements.changed() => {}
                 _ = stop.changed() => return,
             }
         }
     }
 
     /// One that cannot be read says nothing: what was said before stays so.
-    async fn round(&self, now: Timestamp, failing: &mut bool) {
+    async fn round(&mut self, now: Timestamp, failing: &mut bool) {
         match self.burns(now).await {
             Ok(burns) => {
                 *failing = false;
@@ -77,9 +76,10 @@ impl Burning {
         }
     }
 
-    async fn burns(&self, now: Timestamp) -> Result<Vec<Burn>, StoreError> {
-        let mut burns = Vec::with_capacity(self.agreements.len());
-        for declared in present(&self.agreements, now) {
+    async fn burns(&mut self, now: Timestamp) -> Result<Vec<Burn>, StoreError> {
+        let agreements = Arc::clone(&self.agreements.borrow_and_update());
+        let mut burns = Vec::with_capacity(agreements.len());
+        for declared in present(&agreements, now) {
             burns.extend(self.burn(declared, now).await?);
         }
         Ok(burns)

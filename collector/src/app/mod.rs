@@ -39,6 +39,7 @@ use crate::{
         record::{Delivery, Loaded, Page},
         rules::Settings,
         settings::shelf::Shelf,
+        sla::report::Declared,
         snapshot::Snapshot,
         time::Timestamp,
     },
@@ -122,6 +123,7 @@ struct House {
     slots: Arc<Slots>,
     pings: Arc<RwLock<PingSecrets>>,
     settings: Arc<Shelf>,
+    agreements: Arc<watch::Sender<Arc<Vec<Declared>>>>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     mailbox: Mailbox,
     sessions: Sessions,
@@ -149,7 +151,8 @@ impl House {
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let loaded = devices::load(&config, &identity, &store, clock.now()).await?;
-        agreements::keep(&config, &store, clock.now()).await?;
+        let promised = agreements::keep(&config, &store, clock.now()).await?;
+        let agreements = Arc::new(watch::Sender::new(Arc::new(promised)));
         let (engine, first) = engine(&config, &loaded, clock.now());
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
@@ -197,6 +200,7 @@ impl House {
             identity,
             slots,
             settings,
+            agreements,
             snapshot,
             mailbox,
             sessions,
@@ -246,7 +250,7 @@ impl House {
 
     /// Who keeps the figures of service levels, who looks how fast budgets are spent, and where both are read.
     fn service_levels(&self) -> (service_levels::ServiceLevels, burn::Burning, exposition::Levels) {
-        let (agreements, store, clock) = (self.config.agreements.clone(), self.store.clone(), self.clock.clone());
+        let (agreements, store, clock) = (self.agreements.subscribe(), self.store.clone(), self.clock.clone());
         let (levels, standings) =
             service_levels::ServiceLevels::new(agreements.clone(), store.clone(), self.snapshot.clone(), clock.clone());
         let (published, burns) = watch::channel(Arc::default());
@@ -290,6 +294,7 @@ impl House {
             pings: self.pings.clone(),
             identity: self.identity.clone(),
             store: self.store.clone(),
+            agreements: Arc::clone(&self.agreements),
             burns,
             mailbox: self.mailbox.clone(),
             clock: self.clock.clone(),

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         calendar::zone,
         sla::{
+            force::present,
             report::{Declared, Report},
             standing::{Standing, Tally},
             subjects::subjects,
@@ -31,7 +32,7 @@ const PAUSE_TIMES: i64 = 19;
 
 /// Keeps them.
 pub(super) struct ServiceLevels {
-    agreements: Vec<Declared>,
+    agreements: watch::Receiver<Arc<Vec<Declared>>>,
     store: Store,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     clock: Clock,
@@ -42,7 +43,7 @@ pub(super) struct ServiceLevels {
 impl ServiceLevels {
     /// Keeps those of these agreements; and where they are read.
     pub(super) fn new(
-        agreements: Vec<Declared>,
+        agreements: watch::Receiver<Arc<Vec<Declared>>>,
         store: Store,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         clock: Clock,
@@ -51,16 +52,19 @@ impl ServiceLevels {
         (Self { agreements, store, snapshots, clock, published, failing: false }, standings)
     }
 
-    /// Works until `stop` turns true; not at all where nothing was agreed.
+    /// Works until `stop` turns true.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        while !self.agreements.is_empty() {
+        loop {
             let begun = self.clock.now();
             tokio::select! {
                 () = self.round(begun) => {}
                 _ = stop.changed() => return,
             }
+            let none = self.agreements.borrow().is_empty();
             tokio::select! {
-                () = tokio::time::sleep(pause(self.clock.now().since_ms(begun))) => {}
+                () = tokio::time::sleep(pause(self.clock.now().since_ms(begun))), if !none => {}
+                // What is promised anew is reckoned at once.
+                Ok(()) = self.agreements.changed() => {}
                 _ = stop.changed() => return,
             }
         }
@@ -69,12 +73,22 @@ impl ServiceLevels {
     /// One that cannot be read keeps the figures that it had.
     async fn round(&mut self, now: Timestamp) {
         let mut failed = None;
-        for declared in &self.agreements {
+        let agreements = Arc::clone(&self.agreements.borrow_and_update());
+        let present = present(&agreements, now);
+        for declared in &present {
             match self.standing(declared, now).await {
                 Ok(standing) => self.published.send_modify(|all| put(Arc::make_mut(all), standing)),
                 Err(error) => failed = Some(error),
             }
         }
+        let is_promised = |standing: &Standing| present.iter().any(|one| one.agreement.name == standing.name);
+        self.published.send_if_modified(|all| {
+            let some_ended = !all.iter().all(is_promised);
+            if some_ended {
+                Arc::make_mut(all).retain(is_promised);
+            }
+            some_ended
+        });
         if let Some(error) = failed.as_ref().filter(|_| !self.failing) {
             tracing::warn!(error.type = error.kind(), "figures of service levels are old: {error}");
         }

@@ -8,14 +8,12 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     commands::{Desk, encode},
+    given,
     holds::time,
     print::{self, Column},
     sla::summed_up,
     verification::report,
 };
-
-/// Largest definition, in bytes: the collector takes no larger request.
-const DEFINITION_BYTES: usize = 60 * 1024;
 
 /// What might have been otherwise.
 #[derive(Debug, Args)]
@@ -201,12 +199,7 @@ fn body(asked: WhatIf) -> Result<Value, CliError> {
             .into();
     }
     if let Some(file) = asked.definition {
-        let bytes = super::sla::read(&file)?;
-        if bytes.len() > DEFINITION_BYTES {
-            return Err(CliError::Usage(format!("{} is larger than {DEFINITION_BYTES} bytes", file.display())));
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| CliError::Usage(format!("{}: this is not UTF-8 text", file.display())))?;
+        let text = given::definition(&file)?;
         // Its mistakes are told with its own name.
         crate::config::parse_declaration(&text, &file).map_err(|errors| CliError::Usage(errors.to_string()))?;
         body["definition"] = text.into();

@@ -1,7 +1,5 @@
 //! `on-call ...` and `route ...`: who is called, and who would be.
 
-use std::{io::Read, path::Path};
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -9,6 +7,7 @@ use super::{
     CliError,
     arguments::{AbsenceTask, FiguresOf, OnCallTask, Tried},
     commands::{Desk, encode, query},
+    given,
     holds::time,
     print::{self, Column},
 };
@@ -108,7 +107,7 @@ impl Desk {
                 "confirm_gaps": confirm_gaps,
             }),
             AbsenceTask::Import { file, person, confirm_gaps } => json!({
-                "person": person, "calendar": calendar_text(&file)?, "confirm_gaps": confirm_gaps }),
+                "person": person, "calendar": given::text(&file, CALENDAR_BYTES, "export less at once")?, "confirm_gaps": confirm_gaps }),
         };
         let answer = self.client.post("/on-call/absences", body).await?;
         if self.json {
@@ -153,21 +152,4 @@ impl Desk {
         }
         print::table(&TOLD, &answer["told"])
     }
-}
-
-/// A calendar from a file or from standard input.
-fn calendar_text(file: &Path) -> Result<String, CliError> {
-    let unusable = |why: String| CliError::Usage(format!("{} cannot be imported: {why}", file.display()));
-    let failed = |error: std::io::Error| unusable(error.to_string());
-    let mut text = String::new();
-    let read = if file.as_os_str() == "-" {
-        std::io::stdin().take(CALENDAR_BYTES + 1).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(file).map_err(failed)?.take(CALENDAR_BYTES + 1).read_to_string(&mut text)
-    };
-    read.map_err(failed)?;
-    if text.len() as u64 > CALENDAR_BYTES {
-        return Err(unusable("it is larger than 1 MiB: export less at once".into()));
-    }
-    Ok(text)
 }

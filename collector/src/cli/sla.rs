@@ -1,9 +1,6 @@
 //! `sla ...`: service levels, of the fleet and of tables from elsewhere.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use jiff::civil::{Date, Time};
@@ -14,6 +11,8 @@ use super::{
     CliError,
     amendments::Amend,
     commands::{Desk, encode},
+    declare::Declare,
+    given,
     print::{self, Column},
     verification::Proof,
 };
@@ -64,6 +63,8 @@ Examples:
     },
     #[command(flatten)]
     Amend(Amend),
+    #[command(flatten)]
+    Declare(Declare),
     #[command(flatten)]
     Proof(Proof),
     /// Reckon uptime from a table of any origin by an agreement in a file; needs no running collector
@@ -146,6 +147,7 @@ impl Desk {
     pub(super) async fn sla(&self, task: SlaTask) -> Result<(), CliError> {
         match task {
             SlaTask::Amend(task) => self.amend(task).await,
+            SlaTask::Declare(task) => self.promise(task).await,
             SlaTask::Proof(task) => self.prove(task).await,
             SlaTask::Compute { spans, definition, from, to } => compute(&spans, &definition, &from, &to),
             SlaTask::List => {
@@ -283,7 +285,7 @@ pub(super) fn summed_up(answer: &Value) -> Value {
 pub(super) fn compute(spans: &Path, definition: &Path, from: &str, to: &str) -> Result<(), CliError> {
     let agreement = agreement(definition)?;
     let window = window(&agreement, from, to)?;
-    let subjects = import::spans(&read(spans)?).map_err(|mistakes| {
+    let subjects = import::spans(&given::bytes(spans, SPANS_BYTES, "split it by subject")?).map_err(|mistakes| {
         let told = mistakes.iter().map(|at| format!("{}:{}: {}", spans.display(), at.line, at.why));
         CliError::Usage(told.collect::<Vec<_>>().join("\n"))
     })?;
@@ -305,8 +307,7 @@ fn shown(figures: &(impl serde::Serialize + ?Sized)) -> Result<(), CliError> {
 }
 
 fn agreement(file: &Path) -> Result<Agreement, CliError> {
-    let text = String::from_utf8(read(file)?)
-        .map_err(|_| CliError::Usage(format!("{}: this is not UTF-8 text", file.display())))?;
+    let text = given::definition(file)?;
     crate::config::parse_agreement(&text, file).map_err(|errors| CliError::Usage(errors.to_string()))
 }
 
@@ -334,20 +335,4 @@ fn instant(option: &str, text: &str, agreement: &Agreement) -> Result<Timestamp,
             agreement.zone
         ))
     })
-}
-
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    let failed = |error| CliError::Failed(format!("{} cannot be read: {error}", file.display()));
-    let mut bytes = Vec::new();
-    let taken = if file == Path::new("-") {
-        std::io::stdin().lock().take(SPANS_BYTES + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).map_err(failed)?.take(SPANS_BYTES + 1).read_to_end(&mut bytes)
-    };
-    taken.map_err(failed)?;
-    if bytes.len() as u64 > SPANS_BYTES {
-        let why = format!("{} is larger than {} GiB: split it by subject", file.display(), SPANS_BYTES >> 30);
-        return Err(CliError::Usage(why));
-    }
-    Ok(bytes)
 }

@@ -1,9 +1,6 @@
 //! `sla verify` and its neighbours: whether a report that somebody shows is what the records say, and what they say else.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -12,7 +9,7 @@ use super::{
     CliError,
     beside::WhatIf,
     commands::{Desk, encode},
-    print,
+    given, print,
 };
 
 /// Largest report, in bytes; the collector takes no larger one either.
@@ -119,16 +116,7 @@ impl Desk {
 
 /// The report in a file.
 pub(super) fn report(file: &Path) -> Result<Value, CliError> {
-    let failed = |error| CliError::Failed(format!("{} cannot be read: {error}", file.display()));
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        std::io::stdin().lock().take(REPORT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        std::fs::File::open(file).map_err(failed)?.take(REPORT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    }
-    if bytes.len() as u64 > REPORT_BYTES {
-        return Err(CliError::Usage(format!("{} is larger than {} MiB", file.display(), REPORT_BYTES >> 20)));
-    }
+    let bytes = given::bytes(file, REPORT_BYTES, "the collector takes none larger")?;
     let wrong = |why: String| {
         CliError::Usage(format!("{}: expected a report as `sla report --format json` writes it: {why}", file.display()))
     };

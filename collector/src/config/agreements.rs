@@ -27,8 +27,9 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Most of them, and most names and sites in one.
-pub(super) const MOST: usize = 200;
+/// Most of them.
+pub const MOST: usize = 200;
+/// Most names and sites in one.
 const SUBJECTS: usize = 100;
 const NAME: &str = "the name of the agreement";
 const CHECK: &str = "the name of a check with * and ?";

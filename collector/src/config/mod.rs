@@ -26,7 +26,7 @@ mod watchdogs;
 
 pub use self::{
     agreement_text::{agreement_text, parse_agreements},
-    agreements::{parse_agreement, parse_declaration},
+    agreements::{MOST as MOST_AGREEMENTS, parse_agreement, parse_declaration},
     rules::{parse_override, toml_key, toml_text, with_overrides},
     settings::parse_settings,
 };

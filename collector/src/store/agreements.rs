@@ -2,14 +2,26 @@
 //! end of one.
 
 use rusqlite::{Connection, Row as Found, params};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
     engine_rows::{append_audit, execute},
-    in_state,
+    from_word, in_state,
     load::{collect, column},
+    word,
 };
 use crate::domain::{record::AuditRow, time::Timestamp};
+
+/// Where an agreement is declared, and so where it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclaredIn {
+    /// In the configuration file.
+    File,
+    /// By the API.
+    Api,
+}
 
 /// What was declared under a name, from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +34,8 @@ pub struct AgreementVersion {
     pub at: Timestamp,
     /// Its declarations in TOML; empty where it was withdrawn.
     pub definition: String,
+    /// Where.
+    pub declared_in: DeclaredIn,
 }
 
 impl Store {
@@ -29,13 +43,20 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; nothing was written.
-    pub async fn put_agreement(&self, name: String, definition: String, by: AuditRow) -> Result<(), StoreError> {
+    pub async fn put_agreement(
+        &self,
+        name: String,
+        definition: String,
+        declared_in: DeclaredIn,
+        by: AuditRow,
+    ) -> Result<(), StoreError> {
+        let declared_in = word(&declared_in)?;
         let write = move |connection: &Connection| {
             execute(
                 connection,
-                "INSERT INTO agreement (name, version, at_ms, definition)
-                 SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3 FROM agreement WHERE name = ?1",
-                params![name, by.at.ms(), definition],
+                "INSERT INTO agreement (name, version, at_ms, definition, source)
+                 SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4 FROM agreement WHERE name = ?1",
+                params![name, by.at.ms(), definition, declared_in],
             )?;
             append_audit(connection, &by)
         };
@@ -48,7 +69,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn agreements(&self) -> Result<Vec<AgreementVersion>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT name, version, at_ms, definition FROM agreement AS newest WHERE version =
+            let sql = "SELECT name, version, at_ms, definition, source FROM agreement AS newest WHERE version =
                        (SELECT max(version) FROM agreement WHERE name = newest.name) ORDER BY name";
             let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
             collect(statement.query([]), row)
@@ -62,7 +83,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn agreement_versions(&self, name: String) -> Result<Vec<AgreementVersion>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT name, version, at_ms, definition FROM agreement WHERE name = ?1 ORDER BY version";
+            let sql = "SELECT name, version, at_ms, definition, source FROM agreement WHERE name = ?1 ORDER BY version";
             let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
             collect(statement.query([name]), row)
         })
@@ -76,5 +97,6 @@ fn row(found: &Found<'_>) -> Result<AgreementVersion, StoreError> {
         version: column(found, 1)?,
         at: Timestamp::from_ms(column(found, 2)?),
         definition: column(found, 3)?,
+        declared_in: from_word(&column::<String>(found, 4)?)?,
     })
 }

@@ -29,7 +29,9 @@ impl Web {
         let then = inputs_of(shown)?;
         let rolling = Length::parse(&then.period).is_some_and(|length| matches!(length, Length::Rolling(_)));
         let period = (!rolling).then_some(then.period.as_str());
-        let chosen = self.agreement(&then.definition.name, period, then.definition.in_force_from.as_deref())?;
+        let promised = self.promised();
+        let chosen =
+            self.agreement(&promised, &then.definition.name, period, then.definition.in_force_from.as_deref())?;
         let report = self.report_over(chosen.declared, chosen.period.clone()).await?;
         let now = self.issue(&chosen, &report).await?;
         let mut subjects = Vec::with_capacity(report.lines.len());

@@ -7,6 +7,7 @@ mod access;
 mod api;
 mod assets;
 mod compared;
+mod declared;
 mod guard;
 mod handling;
 mod issued;
@@ -43,8 +44,13 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        calendar::Span, heartbeat::secrets::PingSecrets, host::slots::Slots, oncall::during::OnDuty,
-        settings::shelf::Shelf, sla::burn::Burn, snapshot::Snapshot,
+        calendar::Span,
+        heartbeat::secrets::PingSecrets,
+        host::slots::Slots,
+        oncall::during::OnDuty,
+        settings::shelf::Shelf,
+        sla::{burn::Burn, report::Declared},
+        snapshot::Snapshot,
     },
     identity::Identity,
     links::Links,
@@ -70,6 +76,8 @@ pub struct WebContext {
     pub identity: Identity,
     /// People, API tokens, sessions, audit.
     pub store: Store,
+    /// What is promised of uptime.
+    pub agreements: Arc<watch::Sender<Arc<Vec<Declared>>>>,
     /// How fast the error budget of each agreement is spent.
     pub burns: watch::Receiver<Arc<Vec<Burn>>>,
     /// Where commands go.

@@ -5,7 +5,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::Method,
-    routing::{MethodRouter, delete, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 
 use super::{Shared, api, assets, ping, sign_in, views};
@@ -217,6 +217,8 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(POST "/heartbeats/{name}/renew", OPERATE, "Give it another URL; the old one leads nowhere from now on", query [], body None, "Heartbeat", post(api::heartbeats::renew)),
     api!(GET "/agreements", VIEW, "What is promised of uptime, and what came of it in the present period", query [], body None, "AgreementList", get(api::agreements::list)),
     api!(GET "/agreements/{name}", VIEW, "One of them over a period, each host with its buckets, bounds, verdict and outages", query ["period", "on"], body None, "AgreementReport", get(api::agreements::report)),
+    api!(PUT "/agreements/{name}", ADMIN, "Declare an agreement or change it, or (dry_run) see to whom it would apply; one in collector.toml is changed there", query [], body Some("NewAgreement"), "AgreementDeclared", put(api::agreements::declare)),
+    api!(DELETE "/agreements/{name}", ADMIN, "End an agreement that was declared by the API; its versions are kept", query ["reason"], body None, "Done", delete(api::agreements::end)),
     api!(GET "/agreements/{name}/versions", VIEW, "What was declared under a name, and since when", query [], body None, "AgreementVersions", get(api::proofs::versions)),
     api!(POST "/agreements/verify", VIEW, "Whether a report (JSON, as GET /agreements/{name} answers it) is what the records say, reckoned again from exactly its inputs", query [], body Some("AgreementReport"), "Verification", post(api::proofs::verify).layer(DefaultBodyLimit::max(api::proofs::REPORT_BYTES))),
     api!(POST "/agreements/compare", VIEW, "A report (JSON, as GET /agreements/{name} answers it) beside what would be issued now, and what has changed since", query [], body Some("AgreementReport"), "Comparison", post(api::proofs::compare).layer(DefaultBodyLimit::max(api::proofs::REPORT_BYTES))),

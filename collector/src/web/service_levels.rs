@@ -1,5 +1,7 @@
 //! Reports of agreements, reckoned from the ledgers when they are asked for.
 
+use std::sync::Arc;
+
 use super::{Web, problem::Problem};
 use crate::domain::{
     calendar::zone,
@@ -16,9 +18,9 @@ use crate::domain::{
 use crate::store::agreements::AgreementVersion;
 
 impl Web {
-    /// The agreements, one declaration for each name: the one in force now.
-    pub(super) fn agreements(&self) -> Vec<&Declared> {
-        force::present(&self.context.config.agreements, self.now())
+    /// All that is promised, now.
+    pub(super) fn promised(&self) -> Arc<Vec<Declared>> {
+        Arc::clone(&self.context.agreements.borrow())
     }
 
     /// How fast the budget of an agreement is spent, as looked at last.
@@ -27,17 +29,18 @@ impl Web {
         burns.iter().find(|burn| burn.agreement == declared.agreement.name).cloned()
     }
 
-    /// What an agreement promises in a period; without one in the present period. `on` is a date on which another
+    /// What one of these agreements promises in a period; without one in the present period. `on` is a date on which another
     /// declaration is in force than the one that comes first in the period.
-    pub(super) fn agreement(
+    pub(super) fn agreement<'a>(
         &self,
+        promised: &'a [Declared],
         name: &str,
         period: Option<&str>,
         on: Option<&str>,
-    ) -> Result<force::Chosen<'_>, Problem> {
-        let named = force::named(&self.context.config.agreements, name);
+    ) -> Result<force::Chosen<'a>, Problem> {
+        let named = force::named(promised, name);
         if named.is_empty() {
-            return Err(Problem::not_found(&format!("agreement {name:?} in collector.toml")));
+            return Err(Problem::not_found(&format!("agreement {name:?} (muster-collector sla list)")));
         }
         let date = |text: &str| text.parse().map_err(|_| Problem::invalid("on", text, "a date such as 2026-10-25"));
         let wrong = || Problem::invalid("period", period.unwrap_or_default(), Period::EXPECTED);
@@ -87,7 +90,8 @@ impl Web {
         let touched = |declared: &&Declared| {
             snapshot.hosts.values().any(|host| is_meant(declared, host) && applies(declared, host))
         };
-        let agreements = self.context.config.agreements.iter().filter(touched);
+        let promised = self.promised();
+        let agreements = promised.iter().filter(touched);
         let names = agreements.map(|declared| declared.agreement.name.clone());
         names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }

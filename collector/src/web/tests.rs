@@ -109,6 +109,7 @@ impl Stage {
             )]))),
             identity,
             store: store.clone(),
+            agreements: Arc::new(watch::Sender::new(Arc::new(config.agreements.clone()))),
             burns: watch::channel(Arc::default()).1,
             mailbox,
             clock,

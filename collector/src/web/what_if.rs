@@ -66,7 +66,8 @@ struct Added {
 impl Web {
     /// What came of an agreement in a period, and what would have come of it.
     pub(super) async fn what_if(&self, name: &str, asked: &WhatIf) -> Result<Value, Problem> {
-        let chosen = self.agreement(name, asked.period.as_deref(), asked.on.as_deref())?;
+        let promised = self.promised();
+        let chosen = self.agreement(&promised, name, asked.period.as_deref(), asked.on.as_deref())?;
         let kept = self.context.store.maintenance_windows().await?;
         let windows = asked.windows(&kept)?;
         let declared = asked.declared(chosen.declared)?;

@@ -1,7 +1,7 @@
 //! Agreements are kept as they were declared, one version after another.
 
 use super::*;
-use crate::store::agreements::AgreementVersion;
+use crate::store::agreements::{AgreementVersion, DeclaredIn};
 
 fn by(ms: i64, action: &str) -> AuditRow {
     let (who, from, detail) = ("collector".into(), "collector.toml".into(), String::new());
@@ -17,9 +17,12 @@ async fn versions_are_appended_and_the_newest_of_each_is_given_back() {
         version,
         at: at(ms),
         definition: definition.into(),
+        declared_in: if name == "db" { DeclaredIn::Api } else { DeclaredIn::File },
     };
     for (name, ms, definition) in [("web", 1, "one"), ("db", 2, "other"), ("web", 3, "two"), ("web", 4, "")] {
-        store.put_agreement(name.into(), definition.into(), by(ms, "agreement.declare")).await.unwrap();
+        let declared_in = version(name, 1, ms, definition).declared_in;
+        let by = by(ms, "agreement.declare");
+        store.put_agreement(name.into(), definition.into(), declared_in, by).await.unwrap();
     }
     drop(store);
     let store = Store::open(directory.path(), NOW).unwrap();

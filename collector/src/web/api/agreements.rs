@@ -1,19 +1,19 @@
 //! Agreements and what came of them.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, Query, State},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answered, list as page_of};
+use super::{Answered, done, holds::checked_reason, list as page_of};
 use crate::{
     domain::{
         sla::{
             agreement::Agreement,
             burn::{Burn, WINDOWS},
-            force::Chosen,
+            force::{self, Chosen},
             forecast::Forecast,
             handling::{Handling, Incident, Reaction, of_span},
             history::Planned,
@@ -25,7 +25,12 @@ use crate::{
         time::Timestamp,
     },
     store::agreements::AgreementVersion,
-    web::{Shared, problem::Problem},
+    web::{
+        Shared,
+        access::Caller,
+        declared::NewAgreement,
+        problem::{Body, Problem},
+    },
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -38,7 +43,7 @@ pub(in crate::web) struct Asked {
 pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
     let mut items = Vec::new();
     let kept = web.context.store.agreements().await?;
-    for declared in web.agreements() {
+    for declared in force::present(&web.promised(), web.now()) {
         let report = web.report(declared).await?;
         let mut item = item(declared, &report, web.burn(declared).as_ref())?;
         extend(&mut item, since(&kept, &declared.agreement.name));
@@ -47,13 +52,43 @@ pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
     Ok(page_of(items, None))
 }
 
+/// Declares one or changes it; those of the configuration are changed there.
+pub(in crate::web) async fn declare(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Body(asked): Body<NewAgreement>,
+) -> Answered {
+    web.declare(&caller, &name, &asked).await.map(Json)
+}
+
+/// Why it ends.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Why {
+    #[serde(default)]
+    reason: String,
+}
+
+/// Ends one that was declared here; its versions are kept.
+pub(in crate::web) async fn end(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Query(why): Query<Why>,
+) -> Answered {
+    checked_reason(&why.reason)?;
+    web.end_agreement(&caller, &name, &why.reason).await?;
+    Ok(done())
+}
+
 /// One over a period: every subject with its buckets, bounds, verdict and outages, and what all that was reckoned from.
 pub(in crate::web) async fn report(
     State(web): State<Shared>,
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Answered {
-    let chosen = web.agreement(&name, asked.period.as_deref(), asked.on.as_deref())?;
+    let promised = web.promised();
+    let chosen = web.agreement(&promised, &name, asked.period.as_deref(), asked.on.as_deref())?;
     let report = web.report_over(chosen.declared, chosen.period.clone()).await?;
     let mut whole = web.issue(&chosen, &report).await?;
     // Of now, whatever the period: no part of what can be reckoned again.
@@ -83,7 +118,7 @@ pub(in crate::web) fn document(
     Ok(whole)
 }
 
-fn item(declared: &Declared, report: &Report, burn: Option<&Burn>) -> Result<Value, Problem> {
+pub(in crate::web) fn item(declared: &Declared, report: &Report, burn: Option<&Burn>) -> Result<Value, Problem> {
     let agreement = &declared.agreement;
     let mut item = json!({
         "name": agreement.name,
@@ -129,7 +164,10 @@ fn promise(agreement: &Agreement) -> Value {
 /// Which version of its definition it is, and since when.
 fn since(kept: &[AgreementVersion], name: &str) -> Value {
     let version = kept.iter().find(|version| version.name == name);
-    json!({ "version": version.map(|kept| kept.version), "since": version.map(|kept| kept.at.to_string()) })
+    json!({
+        "version": version.map(|kept| kept.version), "since": version.map(|kept| kept.at.to_string()),
+        "declared_in": version.map(|kept| kept.declared_in),
+    })
 }
 
 /// All subjects together.

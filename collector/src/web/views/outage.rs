@@ -119,15 +119,15 @@ impl Found<'_> {
     }
 }
 
-async fn find<'a>(web: &'a Web, name: &str, asked: &Asked) -> Result<Found<'a>, Problem> {
+async fn find<'a>(web: &Web, promised: &'a [Declared], name: &str, asked: &Asked) -> Result<Found<'a>, Problem> {
     let at = time_of("at", &asked.at)?;
     let of = |declared: &Declared| {
         zone(&declared.agreement.zone).ok_or_else(|| Problem::internal("a zone is not known any more"))
     };
     // Whose calendar that day is in is the agreement's to say; which of its declarations, the day's.
-    let any = of(web.agreement(name, None, None)?.declared)?;
+    let any = of(web.agreement(promised, name, None, None)?.declared)?;
     let day = local(at, &any).split('T').next().unwrap_or_default().to_owned();
-    let declared = web.agreement(name, None, Some(&day))?.declared;
+    let declared = web.agreement(promised, name, None, Some(&day))?.declared;
     let zone = of(declared)?;
     let period = declared.period.at(at, &zone);
     let report = web.report_over(declared, period).await?;
@@ -146,7 +146,8 @@ pub(in crate::web) async fn view(
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Shown {
-    let found = find(&web, &name, &asked).await?;
+    let promised = web.promised();
+    let found = find(&web, &promised, &name, &asked).await?;
     let handling = web.handling(&found.report).await?;
     let (line, outage, zone) = (found.line(), &found.outage, &found.zone);
     let path = format!("/service-levels/{}", words::encode_part(&name));
@@ -190,7 +191,8 @@ pub(in crate::web) async fn act(
     Path(name): Path<String>,
     Form(asked): Form<Asked>,
 ) -> Shown {
-    let found = find(&web, &name, &asked).await?;
+    let promised = web.promised();
+    let found = find(&web, &promised, &name, &asked).await?;
     let (subject, ticket) = (found.name(), asked.ticket.trim().to_owned());
     match asked.action.as_str() {
         "note" => {

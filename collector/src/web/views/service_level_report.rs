@@ -287,7 +287,8 @@ pub(in crate::web) async fn file(
 }
 
 async fn answer(web: &Web, caller: &Caller, name: &str, asked: &Asked) -> Result<Response, Problem> {
-    let chosen = web.agreement(name, asked.period(), asked.on())?;
+    let promised = web.promised();
+    let chosen = web.agreement(&promised, name, asked.period(), asked.on())?;
     let declared = chosen.declared;
     let report = web.report_over(declared, chosen.period).await?;
     let handling = web.handling(&report).await?;

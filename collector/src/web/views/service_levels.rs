@@ -24,6 +24,7 @@ use crate::{
             agreement::Policy,
             buckets::Buckets,
             figures::{Figures, Verdict},
+            force,
             handling::{Handling, Incident, of_span},
             lattice::Bucket,
             period::Length,
@@ -170,7 +171,7 @@ impl Asked {
 /// All agreements over their present periods.
 pub(in crate::web) async fn list(Given(web): Given<Shared>, Extension(caller): Extension<Caller>) -> Shown {
     let mut agreements = Vec::new();
-    for declared in web.agreements() {
+    for declared in force::present(&web.promised(), web.now()) {
         agreements.push(agreement(declared, &web.report(declared).await?));
     }
     show(&ListPage { frame: Frame::new(&web, &caller, "service-levels", "Service levels"), agreements })
@@ -183,7 +184,8 @@ pub(in crate::web) async fn view(
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Shown {
-    let chosen = web.agreement(&name, asked.period(), asked.on())?;
+    let promised = web.promised();
+    let chosen = web.agreement(&promised, &name, asked.period(), asked.on())?;
     let declared = chosen.declared;
     let report = web.report_over(declared, chosen.period).await?;
     let handling = web.handling(&report).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{list_of, object, proofs};
+use super::{closed, list_of, object, proofs};
 
 pub(super) fn answers() -> Value {
     let (text, texts) = (json!({ "type": "string" }), json!({ "type": "array", "items": { "type": "string" } }));
@@ -68,7 +68,10 @@ pub(super) fn answers() -> Value {
         "digest": text,
     });
     let report = joined(&[&item, &report]);
-    json!({ "AgreementList": list_of(object(&needed, item)), "AgreementReport": object(&needed, report),
+    let declared = joined(&[&item, &json!({ "did": { "enum": ["declare", "change", "same", "nothing"] } })]);
+    json!({ "AgreementDeclared": object(&needed, declared),
+            "NewAgreement": closed(&["definition"], json!({ "definition": text, "dry_run": yes })),
+            "AgreementList": list_of(object(&needed, item)), "AgreementReport": object(&needed, report),
             "Document": { "type": "string" } })
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE agreement ADD COLUMN source TEXT NOT NULL DEFAULT 'file';

@@ -13,12 +13,12 @@ mod host_rules;
 mod incidents;
 mod oncall;
 mod read;
+mod receiver_services;
 mod receivers;
 mod redundancy;
 mod rules;
 mod runbooks;
 mod section;
-mod services;
 mod settings;
 #[cfg(test)]
 mod tests;

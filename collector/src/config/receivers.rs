@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{section::Section, services};
+use super::{receiver_services, section::Section};
 use crate::{
     domain::{event::Severity, network::Network},
     notify::{
@@ -29,13 +29,13 @@ type Reader = fn(&mut Section<'_, '_>) -> Option<ReceiverKind>;
 const KINDS: [(&str, Reader, Option<Markup>); 10] = [
     ("webhook", webhook, Some(Markup::Plain)),
     ("email", email, Some(Markup::Plain)),
-    ("pagerduty", services::pagerduty, Some(Markup::Plain)),
-    ("ntfy", services::ntfy, Some(Markup::Plain)),
-    ("slack", services::slack, Some(Markup::Slack)),
-    ("teams", services::teams, Some(Markup::Card)),
-    ("twilio", services::twilio, Some(Markup::Plain)),
-    ("script", services::script, Some(Markup::Plain)),
-    ("alertmanager_webhook", services::alertmanager_webhook, Some(Markup::Plain)),
+    ("pagerduty", receiver_services::pagerduty, Some(Markup::Plain)),
+    ("ntfy", receiver_services::ntfy, Some(Markup::Plain)),
+    ("slack", receiver_services::slack, Some(Markup::Slack)),
+    ("teams", receiver_services::teams, Some(Markup::Card)),
+    ("twilio", receiver_services::twilio, Some(Markup::Plain)),
+    ("script", receiver_services::script, Some(Markup::Plain)),
+    ("alertmanager_webhook", receiver_services::alertmanager_webhook, Some(Markup::Plain)),
     ("alertmanager", alertmanager, None),
 ];
 

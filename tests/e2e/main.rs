@@ -51,6 +51,7 @@ mod service_level_report;
 mod services;
 mod settings;
 mod sla;
+mod sla_services;
 mod trends;
 mod upgrade;
 mod verify;

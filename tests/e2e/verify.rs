@@ -294,7 +294,7 @@ async fn what_would_have_been_is_told_beside_what_was_and_nothing_is_changed() {
     let said = collector.try_cli(&what_if[1..]).await;
     assert!(said.code == 1 && said.err.contains("at least one of definition, target"), "{}", said.all());
     let table = collector.cli(&[&what_if[1..], &["--target", "100"]].concat()).await;
-    assert!(table.contains("it would be missed") && table.contains("1 of 1 hosts"), "{table}");
+    assert!(table.contains("it would be missed") && table.contains("1 of 1 subjects"), "{table}");
 
     let after = parsed(&report(&collector).await);
     assert_eq!(

@@ -98,9 +98,9 @@ impl Burning {
         self.store
             .gather(declared, (&windows, &snapshot, &hosts), (window, window), now, |some| {
                 found.extend(some.iter().map(|known| {
-                    let watch = snapshot.hosts.get(&known.subject.no()).map(|host| host.profile.watch);
-                    let least_ms = watch.map_or(0, |watch| watch.timers().told_after_ms());
-                    Lately::of(agreement, known, least_ms, window, &closed)
+                    let hosts = known.leaves().into_iter().filter_map(|leaf| snapshot.hosts.get(&leaf.subject.no()?));
+                    let least_ms = hosts.map(|host| host.profile.watch.timers().told_after_ms()).max();
+                    Lately::of(agreement, known, least_ms.unwrap_or(0), window, &closed)
                 }));
             })
             .await?;

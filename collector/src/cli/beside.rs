@@ -27,7 +27,8 @@ pub(super) struct WhatIf {
     /// The declaration that is in force on this date, where there are several of the name
     #[arg(long, value_name = "DATE")]
     on: Option<String>,
-    /// Another agreement: a file with the keys of an [[agreement]]; without subjects it is about the present ones
+    /// Another agreement: a file with the keys of an [[agreement]], and perhaps [[service]]; without subjects it is about the
+    /// present ones, with these services in the place of those of the same names
     #[arg(long, value_name = "FILE.toml")]
     definition: Option<PathBuf>,
     /// Another target, in percent
@@ -45,7 +46,7 @@ pub(super) struct WhatIf {
 }
 
 const THEN_AND_NOW: [Column; 9] = [
-    ("host", "subject"),
+    ("subject", "subject"),
     ("verdict then", "verdict_1"),
     ("now", "verdict_2"),
     ("availability % then", "availability_1"),
@@ -56,7 +57,7 @@ const THEN_AND_NOW: [Column; 9] = [
     ("now", "maintenance_2"),
 ];
 const IS_AND_MIGHT_BE: [Column; 9] = [
-    ("host", "subject"),
+    ("subject", "subject"),
     ("verdict", "verdict_1"),
     ("what if", "verdict_2"),
     ("availability %", "availability_1"),
@@ -103,7 +104,7 @@ impl Desk {
         }
         let (present, other) = (summed_up(&answer["present"]), summed_up(&answer["what_if"]));
         print::line(&format!(
-            "{}, {}: {} with {} % of {} %; it would be {} with {} % of {} %. {} of {} hosts would have another verdict.\n",
+            "{}, {}: {} with {} % of {} %; it would be {} with {} % of {} %. {} of {} subjects would have another verdict.\n",
             text(&answer["name"]),
             text(&answer["period"]),
             text(&present["verdict"]),
@@ -162,7 +163,8 @@ fn changes(answer: &Value) -> Vec<String> {
         }
         lines.extend(all("entries").into_iter().map(|entry| {
             format!(
-                "{name}: {} from {} to {} ({}), learned {}",
+                "{}: {} from {} to {} ({}), learned {}",
+                text(&entry["of"]),
                 text(&entry["state"]),
                 text(&entry["from"]),
                 text(&entry["to"]),

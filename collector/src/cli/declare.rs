@@ -33,7 +33,7 @@ const DECLARED: [Column; 5] = [
 pub(super) enum Declare {
     /// Declare agreements of a file, or change them, without the collector's configuration and without a restart
     #[command(after_help = "\
-The file has [[agreement]] tables as collector.toml has them. What is in collector.toml is changed there; a name that appears
+The file has [[agreement]] tables as collector.toml has them, and the [[service]] tables that these name. What is in collector.toml is changed there; a name that appears
 in both is the configuration's from the next start on. Each change is a version, kept for good (sla versions NAME).
 
 Examples:

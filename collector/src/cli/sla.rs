@@ -31,7 +31,7 @@ const SPANS_BYTES: u64 = 1 << 30;
 pub(super) enum SlaTask {
     /// Agreements, and what came of them in their present period
     List,
-    /// One agreement over a period: every host or check with its buckets, bounds, verdict and outages
+    /// One agreement over a period: every host, check or service with its buckets, bounds, verdict and outages
     #[command(after_help = "\
 Periods are those of the agreement's zone: 2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-25, 2026-10-01..2026-10-15. Lengths
 are in seconds, cut off like percentages, never rounded up; JSON has milliseconds and each outage with its evidence.

@@ -52,7 +52,8 @@ Example:
     #[command(after_help = "\
 The period is reckoned by the very function of the reports from the same ledgers, once as it was and once as it might have
 been. A window that is added counts as planned in time. A definition has the keys of an [[agreement]] of collector.toml, at
-the top of a file of its own; without hosts, sites, class and labels it is about the hosts of the present one.
+the top of a file of its own; without hosts, sites, class, labels and services it is about those of the present one. A
+[[service]] in it takes the place of the one of its name: that is how another rule is tried.
 
 Examples:
   muster-collector sla what-if --agreement \"web shop\" --period 2026-10 --target 99.95

@@ -1,7 +1,7 @@
 //! An agreement as the text that is kept of it: every key in one order and in one way of writing, so that equal agreements
 //! are equal texts, and read back by the reader of `collector.toml`.
 
-use std::{fmt::Write, path::Path};
+use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use jiff::civil::{Date, Time};
 use toml::de::DeTable;
@@ -10,22 +10,30 @@ use super::{
     ConfigErrors, agreements,
     rules::{toml_key, toml_text},
     section::{Section, Source},
+    services,
 };
 use crate::domain::{
     calendar::{Recurring, WEEKDAYS},
     hold::Scope,
-    sla::{agreement::Agreement, report::Declared},
+    sla::{
+        agreement::Agreement,
+        report::Declared,
+        service::{Needs, Service},
+    },
 };
 
-/// The text of the declarations under a name, in the order of their dates.
+/// The text of the declarations under a name, in the order of their dates, after the services that they are about.
 #[must_use]
 pub fn agreement_text(declared: &[&Declared]) -> String {
     let mut sorted = declared.to_vec();
     sorted.sort_by_key(|declared| declared.agreement.force.from);
-    sorted.into_iter().map(one).collect::<Vec<_>>().join("\n")
+    let services = sorted.iter().flat_map(|declared| declared.whole_services());
+    let services: BTreeMap<&str, &Service> = services.map(|service| (service.name.as_str(), service)).collect();
+    let texts = services.into_values().map(service).chain(sorted.into_iter().map(one));
+    texts.collect::<Vec<_>>().join("\n")
 }
 
-/// Reads such a text, or any with `[[agreement]]` alone.
+/// Reads such a text, or any with `[[agreement]]` and `[[service]]` alone.
 ///
 /// # Errors
 /// Every mistake, with its line and key.
@@ -36,14 +44,15 @@ pub fn parse_agreements(text: &str, file: &Path) -> Result<Vec<Declared>, Config
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
     let mut all = Section::new(&source, String::new(), 0, table.into_inner());
-    let declared = agreements::read_all(all.tables("agreement", agreements::MOST));
+    let defined = services::read(all.tables("service", services::MOST), None, &[]);
+    let declared = agreements::read_all(all.tables("agreement", agreements::MOST), &defined);
     all.finish();
     source.finish().map(|_| declared)
 }
 
 fn one(declared: &Declared) -> String {
     // Taken apart whole, so that nothing new is left out.
-    let Declared { agreement, period, scope, checks, burn_alerts } = declared;
+    let Declared { agreement, period, scope, checks, services, burn_alerts } = declared;
     let Agreement {
         name,
         target,
@@ -85,17 +94,38 @@ fn one(declared: &Declared) -> String {
         line("min_outage", toml_text(&format!("{} ms", limit.shortest_ms)));
     }
     line("period", toml_text(&period.word()));
-    // Of a scope an agreement has these alone.
-    let Scope { hosts, sites, class, labels, what: _, all: _ } = scope;
-    line("hosts", list(hosts.iter().map(|host| toml_text(host))));
-    line("sites", list(sites.iter().map(|site| toml_text(site))));
-    class.iter().for_each(|class| line("class", toml_text(class.word())));
-    let labels: Vec<String> =
-        labels.iter().map(|(name, value)| format!("{} = {}", toml_key(name), toml_text(value))).collect();
-    line("labels", format!("{{ {} }}", labels.join(", ")));
-    line("checks", list(checks.iter().map(|check| toml_text(check))));
+    members(scope, checks, services).into_iter().for_each(|(key, value)| line(key, value));
     line("burn_alerts", toml_text(burn_alerts.word()));
     text
+}
+
+fn service(service: &Service) -> String {
+    let Service { name, needs, scope, checks, services } = service;
+    let needs = match needs {
+        Needs::All => toml_text("all"),
+        Needs::Any => toml_text("any"),
+        Needs::AtLeast(least) => least.to_string(),
+    };
+    let lines = [("name", toml_text(name)), ("needs", needs)].into_iter().chain(members(scope, checks, services));
+    let lines: String = lines.map(|(key, value)| format!("{key} = {value}\n")).collect();
+    format!("[[service]]\n{lines}")
+}
+
+/// To whom an agreement applies, or what a service is made of.
+fn members(scope: &Scope, checks: &[String], services: &[Service]) -> Vec<(&'static str, String)> {
+    // Of a scope they have these alone.
+    let Scope { hosts, sites, class, labels, what: _, all: _ } = scope;
+    let texts = |texts: &[String]| list(texts.iter().map(|text| toml_text(text)));
+    let mut lines = vec![("hosts", texts(hosts)), ("sites", texts(sites))];
+    lines.extend(class.map(|class| ("class", toml_text(class.word()))));
+    let labels: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{} = {}", toml_key(name), toml_text(value))).collect();
+    lines.push(("labels", format!("{{ {} }}", labels.join(", "))));
+    lines.push(("checks", texts(checks)));
+    if !services.is_empty() {
+        lines.push(("services", list(services.iter().map(|service| toml_text(&service.name)))));
+    }
+    lines
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

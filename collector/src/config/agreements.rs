@@ -11,6 +11,7 @@ use super::{
     oncall::{WEEKDAY, ZONE},
     read::{CLASS, short_text},
     section::{Section, Source},
+    services,
 };
 use crate::domain::{
     calendar::{self, Recurring, weekday_of, weekday_word},
@@ -22,6 +23,7 @@ use crate::domain::{
         force::Force,
         period::Length,
         report::Declared,
+        service::Service,
         target::Target,
     },
     time::Timestamp,
@@ -47,43 +49,59 @@ const DATE: &str = "a date such as 2026-12-25";
 /// # Errors
 /// Every mistake, with its line and key.
 pub fn parse_agreement(text: &str, file: &Path) -> Result<Agreement, ConfigErrors> {
-    parse_declaration(text, file).map(|declared| declared.agreement)
+    parse_declaration(text, file).map(|(declared, _)| declared.agreement)
 }
 
-/// The same with its period and its subjects, which may be none.
+/// The same with its period and its subjects, which may be none, and with the services that stand beside it.
 ///
 /// # Errors
 /// Every mistake, with its line and key.
-pub fn parse_declaration(text: &str, file: &Path) -> Result<Declared, ConfigErrors> {
+pub fn parse_declaration(text: &str, file: &Path) -> Result<(Declared, Vec<Service>), ConfigErrors> {
     let source = Source::new(file.to_owned(), text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
-    let declared = read(Section::new(&source, String::new(), 0, table.into_inner()), &[], false);
+    let mut section = Section::new(&source, String::new(), 0, table.into_inner());
+    let defined = services::read(section.tables("service", services::MOST), None, &[]);
+    let declared = read(section, &[], &defined, Subjects::MayLack);
     // Where something is missing, a mistake says what.
     let unnamed = || Declared {
         agreement: Agreement::new("", Target::WHOLE),
         period: Length::Month,
         scope: Scope::default(),
         checks: Vec::new(),
+        services: Vec::new(),
         burn_alerts: BurnAlerts::Off,
     };
-    source.finish().map(|_| declared.unwrap_or_else(unnamed))
+    source.finish().map(|_| (declared.unwrap_or_else(unnamed), defined))
 }
 
 /// Reads all of them; those with mistakes are noted and left out.
-pub(super) fn read_all(sections: Vec<Section<'_, '_>>) -> Vec<Declared> {
+pub(super) fn read_all(sections: Vec<Section<'_, '_>>, services: &[Service]) -> Vec<Declared> {
     let mut found: Vec<Declared> = Vec::new();
     for section in sections {
-        let declared = read(section, &found, true);
+        let declared = read(section, &found, services, Subjects::Needed);
         found.extend(declared);
     }
     found
 }
 
+/// Whether an agreement has to say to whom it applies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subjects {
+    Needed,
+    /// It applies to what a table has, or to those of another one.
+    MayLack,
+}
+
 /// Reads one that comes after others.
-fn read(mut section: Section<'_, '_>, others: &[Declared], with_subjects: bool) -> Option<Declared> {
+fn read(
+    mut section: Section<'_, '_>,
+    others: &[Declared],
+    defined: &[Service],
+    subjects: Subjects,
+) -> Option<Declared> {
     let name_at = section.at("name");
     let name = section.required("name", NAME, short_text);
     let given = section.has("target");
@@ -113,8 +131,12 @@ fn read(mut section: Section<'_, '_>, others: &[Declared], with_subjects: bool) 
     let period = section.text("period", Length::EXPECTED, read_length).unwrap_or(Length::Month);
     let scope = scope(&mut section);
     let checks = section.texts("checks", CHECK, SUBJECTS, short_text).unwrap_or_default();
-    if with_subjects && scope.is_empty() {
-        section.wrong("hosts", "hosts, sites, class or labels: an agreement without subjects promises nothing");
+    let services = promised(&mut section, defined, &scope, &checks);
+    if subjects == Subjects::Needed && scope.is_empty() && services.is_none() {
+        section.wrong(
+            "hosts",
+            "hosts, sites, class or labels, or services: an agreement without subjects promises nothing",
+        );
     }
     let (asked_at, asked) = (section.at("burn_alerts"), burn_alerts(&mut section));
     let (Some(name), Some(target)) = (name, target) else {
@@ -141,7 +163,8 @@ fn read(mut section: Section<'_, '_>, others: &[Declared], with_subjects: bool) 
     }
     section.finish();
     let usual = if target.is_whole() { BurnAlerts::Off } else { BurnAlerts::Tickets };
-    Some(Declared { agreement, period, scope, checks, burn_alerts: asked.unwrap_or(usual) })
+    let services = services.unwrap_or_default();
+    Some(Declared { agreement, period, scope, checks, services, burn_alerts: asked.unwrap_or(usual) })
 }
 
 fn burn_alerts(section: &mut Section<'_, '_>) -> Option<BurnAlerts> {
@@ -183,7 +206,31 @@ fn check_rules(
     }
 }
 
-fn scope(section: &mut Section<'_, '_>) -> Scope {
+/// The services that have to keep it, if it is about services.
+fn promised(
+    section: &mut Section<'_, '_>,
+    defined: &[Service],
+    scope: &Scope,
+    checks: &[String],
+) -> Option<Vec<Service>> {
+    let at = section.at("services")?;
+    let mut seen = BTreeSet::new();
+    let read = |text: &str| {
+        let service = defined.iter().find(|service| service.name == text).cloned();
+        let service = service.ok_or_else(|| services::NAMED.to_owned())?;
+        if seen.insert(service.name.clone()) { Ok(service) } else { Err("each service once".to_owned()) }
+    };
+    let found = section.texts("services", services::NAMED, SUBJECTS, read).unwrap_or_default();
+    if !scope.is_empty() || !checks.is_empty() {
+        let names: Vec<&str> = found.iter().map(|service| service.name.as_str()).collect();
+        let expected = "services alone, without hosts, sites, class, labels and checks: what is promised of hosts too is \
+                        an agreement of its own";
+        section.wrong_at(Some(at), "services", &names.join(", "), expected.to_owned());
+    }
+    Some(found)
+}
+
+pub(super) fn scope(section: &mut Section<'_, '_>) -> Scope {
     Scope {
         hosts: section.texts("hosts", "a host name with * and ?", SUBJECTS, short_text).unwrap_or_default(),
         sites: section.texts("sites", "the name of a site", SUBJECTS, short_text).unwrap_or_default(),

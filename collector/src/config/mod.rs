@@ -19,6 +19,7 @@ mod redundancy;
 mod rules;
 mod runbooks;
 mod section;
+mod services;
 mod settings;
 #[cfg(test)]
 mod tests;

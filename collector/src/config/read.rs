@@ -11,7 +11,7 @@ use super::{
     Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, oncall,
     receivers, redundancy, rules, runbooks,
     section::{Section, Source},
-    settings, watchdogs,
+    services, settings, watchdogs,
 };
 use crate::{
     domain::{device::declared::Fleet, hold::own, oncall::Messenger, rules::Unit},
@@ -42,7 +42,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
     let state = all.text("state", "the path of a directory", path);
     let state = state.unwrap_or_else(|| PathBuf::from("/var/lib/muster/collector"));
     // Asked only where there is something to compare.
-    let fleet = if all.has("device") || all.has("redundancy") { fleet(&state) } else { None };
+    let fleet = if ["device", "redundancy", "service"].iter().any(|key| all.has(key)) { fleet(&state) } else { None };
     let (grpc, http) = (grpc(all.table("grpc")), http(all.table("http")));
     let receivers = receivers::read(all.tables("receiver", receivers::RECEIVERS));
     let paging = paging(all.table("paging"));
@@ -62,6 +62,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         roster.people.values_mut().for_each(|person| person.notices = None);
     }
     roster.runbooks = runbooks::read(all.tables("runbook", runbooks::MOST));
+    let services = services::read(all.tables("service", services::MOST), fleet.as_ref(), &names);
     let config = Config {
         state,
         grpc,
@@ -69,7 +70,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         receivers,
         paging,
         roster,
-        agreements: agreements::read_all(all.tables("agreement", agreements::MOST)),
+        agreements: agreements::read_all(all.tables("agreement", agreements::MOST), &services),
         heartbeats: heartbeats::read(all.tables("heartbeat", heartbeats::MOST)),
         watchdogs: watchdogs::read(all.tables("watchdog", watchdogs::MOST)),
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),

@@ -7,6 +7,7 @@ mod heartbeats;
 mod oncall;
 mod receivers;
 mod redundancy;
+mod services;
 mod settings;
 mod watchdogs;
 
@@ -124,7 +125,7 @@ const KINDS: [&str; 10] = [
 ];
 
 /// Keys that are tables of their own.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 26] = [
     "receiver",
     "person",
     "rotation",
@@ -145,6 +146,7 @@ const TABLES: [&str; 25] = [
     "paging",
     "incidents",
     "redundancy",
+    "service",
     "settings",
     "check",
     "device",
@@ -162,6 +164,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[paging]\n",
         "[incidents]\n",
         "[[redundancy]]\n",
+        "[[service]]\nname = \"x\"\n",
         "[rules.filesystem_space]\n",
         "[log]\n",
         "[trends]\n",

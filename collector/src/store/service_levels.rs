@@ -20,8 +20,9 @@ use crate::domain::{
         history::{LIVENESS, Observation, Planned, observations},
         inputs::{Basis, Position, amendments_about, false_alarms_about, host_key},
         report::{Declared, Known},
+        service::{self, Service},
         subject::Subject,
-        subjects::{laid, planned},
+        subjects::{hosts_of, laid, planned},
     },
     snapshot::{HostView, Snapshot},
     time::Timestamp,
@@ -42,6 +43,44 @@ struct Facts<'a> {
     now: Timestamp,
 }
 
+/// The hosts and checks that the services of an agreement are made of.
+struct Members<'a>(BTreeMap<&'a str, Direct<'a>>);
+
+/// Those of one service, without those of the services that it is made of.
+struct Direct<'a> {
+    service: &'a Service,
+    hosts: BTreeSet<HostNo>,
+    known: Vec<Known>,
+}
+
+impl<'a> Members<'a> {
+    fn of(declared: &'a Declared, hosts: &[Arc<HostView>]) -> Self {
+        let direct = |service: &'a Service| {
+            let hosts = hosts_of(service, hosts).map(|host| host.profile.no).collect();
+            (service.name.as_str(), Direct { service, hosts, known: Vec::new() })
+        };
+        Self(declared.whole_services().map(direct).collect())
+    }
+
+    fn read(&mut self, history: &HostHistory<'_>, facts: &Facts<'_>) {
+        for Direct { service, hosts, known } in self.0.values_mut() {
+            if !hosts.contains(&history.host.profile.no) {
+                continue;
+            }
+            match service.checks.is_empty() {
+                true => known.push(history.host(facts)),
+                false => known.extend(history.checks(&service.checks, facts)),
+            }
+        }
+    }
+
+    fn known(&self, service: &Service, over: (Span, Span)) -> Known {
+        let mut members = self.0.get(service.name.as_str()).map(|direct| direct.known.clone()).unwrap_or_default();
+        members.extend(service.services.iter().map(|part| self.known(part, over)));
+        service::known(service, members, over)
+    }
+}
+
 /// What was read of a host.
 struct HostHistory<'a> {
     host: &'a HostView,
@@ -51,9 +90,10 @@ struct HostHistory<'a> {
 }
 
 impl Store {
-    /// What is known of the subjects of an agreement on these hosts of a snapshot - the hosts themselves, or their checks -
-    /// in a window of time, given to `take` some at a time and in their order, so that nobody has to hold all of it. Planned
-    /// work is that of `windows` in `period`, which may go on beyond the window.
+    /// What is known of the subjects of an agreement on these hosts of a snapshot - the hosts themselves, their checks, or
+    /// services that are made of them - in a window of time, given to `take` some at a time and in their order, so that
+    /// nobody has to hold all of it; of services all is held until the last member was read. Planned work is that of
+    /// `windows` in `period`, which may go on beyond the window.
     ///
     /// Read are only ledgers of hosts that have an entry in the window: one whose open end reaches over all of it has none.
     ///
@@ -76,12 +116,20 @@ impl Store {
             warning: declared.agreement.warning,
             now,
         };
+        let mut members = Members::of(declared, hosts);
         for slice in hosts.chunks(SLICE) {
-            let histories = self.histories(slice, !declared.checks.is_empty(), &facts).await?;
+            let histories = self.histories(slice, declared.has_checks(), &facts).await?;
+            if !declared.services.is_empty() {
+                histories.iter().for_each(|history| members.read(history, &facts));
+                continue;
+            }
             take(match declared.checks.is_empty() {
                 true => histories.iter().map(|history| history.host(&facts)).collect(),
                 false => histories.iter().flat_map(|history| history.checks(&declared.checks, &facts)).collect(),
             });
+        }
+        if !declared.services.is_empty() {
+            take(declared.services.iter().map(|service| members.known(service, (period, window))).collect());
         }
         Ok(())
     }
@@ -127,6 +175,7 @@ impl HostHistory<'_> {
             observed: self.observed.clone(),
             with_others: None,
             maintenance: self.planned(LIVENESS, facts),
+            members: Vec::new(),
         }
     }
 
@@ -168,6 +217,7 @@ impl HostHistory<'_> {
             observed: over(&self.observed),
             with_others: (!of_host.corrections.is_empty()).then(|| over(&of_host.over(&self.observed))),
             maintenance: self.planned(&what, facts),
+            members: Vec::new(),
         }
     }
 

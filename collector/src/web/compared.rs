@@ -14,9 +14,9 @@ use crate::domain::{
     record::SpanRow,
     sla::{
         comparison::changed,
-        inputs::{Basis, Inputs},
+        inputs::{Basis, Inputs, Version},
         period::Length,
-        report::Report,
+        report::{Known, Report},
     },
 };
 
@@ -58,28 +58,35 @@ impl Web {
         (before, after): (Option<usize>, Option<usize>),
         subject: &mut Value,
     ) -> Result<(), Problem> {
-        let none = Vec::new();
-        let old = before.and_then(|at| then.subjects.get(at));
-        let line = after.and_then(|at| report.lines.get(at));
-        let new = line.map(|line| &line.known.basis);
-        let windows = |basis: Option<&Basis>| basis.map_or_else(|| none.clone(), |basis| basis.windows.clone());
-        let amendments = |basis: Option<&Basis>| basis.map_or_else(|| none.clone(), |basis| basis.amendments.clone());
-        let alarms = |basis: Option<&Basis>| basis.map_or_else(|| none.clone(), |basis| basis.false_alarms.clone());
-        for (key, old, new) in [
-            ("windows", windows(old), windows(new)),
-            ("amendments", amendments(old), amendments(new)),
-            ("false_alarms", alarms(old), alarms(new)),
-        ] {
-            let told = changed(&old, &new).into_iter().map(|change| {
+        let old = before.and_then(|at| then.subjects.get(at)).map(|basis| basis.leaves("")).unwrap_or_default();
+        let old: Vec<&Basis> = old.into_iter().map(|(_, basis)| basis).collect();
+        let new: Vec<&Known> =
+            after.and_then(|at| report.lines.get(at)).map(|line| line.known.leaves()).unwrap_or_default();
+        type Of = fn(&Basis) -> &Vec<Version>;
+        let kinds: [(&str, Of); 3] = [
+            ("windows", |basis| &basis.windows),
+            ("amendments", |basis| &basis.amendments),
+            ("false_alarms", |basis| &basis.false_alarms),
+        ];
+        for (key, of) in kinds {
+            let then: Vec<Version> = old.iter().flat_map(|basis| of(basis)).copied().collect();
+            let now: Vec<Version> = new.iter().flat_map(|known| of(&known.basis)).copied().collect();
+            let told = changed(&then, &now).into_iter().map(|change| {
                 json!({ "number": change.number, "then": change.then, "now": change.now, "says": change.words() })
             });
             subject[key] = told.collect();
         }
-        let entries = match (old, line) {
-            (Some(old), Some(line)) => self.entries_since(line.known.subject.no(), old.ledger.n, report.window).await?,
-            _ => Vec::new(),
-        };
-        subject["entries"] = entries.iter().map(entry).collect();
+        let mut entries = Vec::new();
+        for known in new {
+            let same = |basis: &&&Basis| basis.host == known.subject.host() && basis.host.is_some();
+            let ledger = old.iter().find(same).and_then(|basis| basis.ledger.as_ref());
+            if let Some((ledger, no)) = ledger.zip(known.subject.no()) {
+                let rows = self.entries_since(no, ledger.n, report.window).await?;
+                entries.extend(rows.iter().map(|row| entry(&known.subject.name(), row)));
+            }
+        }
+        entries.truncate(ENTRIES);
+        subject["entries"] = Value::Array(entries);
         Ok(())
     }
 
@@ -91,9 +98,9 @@ impl Web {
     }
 }
 
-fn entry(row: &SpanRow) -> Value {
+fn entry(of: &str, row: &SpanRow) -> Value {
     json!({
-        "n": row.n, "from": row.from.to_string(), "to": row.to.to_string(), "state": row.state,
+        "of": of, "n": row.n, "from": row.from.to_string(), "to": row.to.to_string(), "state": row.state,
         "cause": row.cause.words(), "evidence": row.evidence, "learned": row.learned.to_string(),
         "replaces": row.replaces,
     })

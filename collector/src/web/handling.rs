@@ -13,7 +13,7 @@ impl Web {
     pub(super) async fn handling(&self, report: &Report) -> Result<Handling, Problem> {
         let agreed = |line: &Line| line.agreed.as_ref().is_some_and(|agreed| !agreed.outages.is_empty());
         let suffered = report.lines.iter().filter(|line| !line.outages.is_empty() || agreed(line));
-        let keys: BTreeSet<String> = suffered.map(|line| Handling::key(&line.known)).collect();
+        let keys: BTreeSet<String> = suffered.flat_map(|line| Handling::keys(&line.known)).collect();
         if keys.is_empty() {
             return Ok(Handling::default());
         }

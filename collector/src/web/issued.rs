@@ -11,23 +11,23 @@ use crate::{
     domain::{
         calendar::{Span, zone},
         hold::{Hold, confirmed_labels},
-        ids::HostId,
+        ids::{HostId, HostNo},
         sla::{
-            agreement::Policy,
             as_it_was::Said,
             check_basis::{self, CheckBasis, KeptCheck},
             force::{self, Chosen},
             handling::{Handling, Incident},
             inputs::{self, About, Basis, Definition, Inputs, Version},
             period::{Length, Period},
-            report::{Declared, Known, Line, Report},
+            report::{Declared, Known, Report},
+            service::{self, Service},
             subjects::{applies, subject},
             verification::{Difference, Trouble, check, check_incident, first_difference},
         },
         snapshot::{HostView, Snapshot},
         time::Timestamp,
     },
-    store::{StoreError, agreements::AgreementVersion},
+    store::{StoreError, agreements::AgreementVersion, positions},
 };
 
 /// Most notes in an answer.
@@ -77,23 +77,8 @@ impl Web {
         let handling = self.handling(report).await?;
         let version = self.version(&agreement.name).await?;
         let version = version.ok_or_else(|| Problem::internal("no version of the agreement is kept"))?;
-        let last = report.lines.iter().map(|line| (line.known.subject.no(), line.known.basis.ledger.n));
-        let positions = self.context.store.positions(last.collect()).await?;
-        let of_check = |line: &Line| {
-            let check = line.known.basis.check.as_ref()?;
-            Some((line.known.subject.no(), check.name.clone(), check.n))
-        };
-        let checks = self.context.store.check_positions(report.lines.iter().filter_map(of_check).collect()).await?;
-        let subjects = report.lines.iter().map(|line| {
-            let (no, mut basis) = (line.known.subject.no(), line.known.basis.clone());
-            let known = positions.get(&no).cloned().unwrap_or_default();
-            basis.ledger.hash = known.hash;
-            basis.ledger.begun = known.begun.unwrap_or(basis.ledger.begun);
-            if let Some(check) = &mut basis.check {
-                check.hash = checks.get(&(no, check.name.clone())).cloned().unwrap_or_default();
-            }
-            basis
-        });
+        let stood = self.stood(report).await?;
+        let subjects = report.lines.iter().map(|line| stood.basis(&line.known));
         let inputs = Inputs {
             as_of: report.as_of,
             program: env!("CARGO_PKG_VERSION").into(),
@@ -109,6 +94,20 @@ impl Web {
             incidents: handling.all().map(|(key, incident)| About::of(key, incident)).collect(),
         };
         sealed(chosen, report, &version, &handling, &inputs)
+    }
+
+    /// How far the ledgers of a report stand in the records.
+    async fn stood(&self, report: &Report) -> Result<Stood, Problem> {
+        let leaves: Vec<&Known> = report.lines.iter().flat_map(|line| line.known.leaves()).collect();
+        let last = leaves.iter().filter_map(|leaf| Some((leaf.subject.no()?, leaf.basis.ledger.as_ref()?.n)));
+        let of_check = leaves.iter().filter_map(|leaf| {
+            let check = leaf.basis.check.as_ref()?;
+            Some((leaf.subject.no()?, check.name.clone(), check.n))
+        });
+        Ok(Stood {
+            hosts: self.context.store.positions(last.collect()).await?,
+            checks: self.context.store.check_positions(of_check.collect()).await?,
+        })
     }
 
     /// Whether a report is what the records say.
@@ -143,7 +142,7 @@ impl Web {
         let window = period
             .until(inputs.as_of)
             .ok_or_else(|| cannot(format!("nothing of the period {} was over at {}", inputs.period, inputs.as_of)))?;
-        let known = self.known_again(inputs, declared.agreement.warning, (period.span, window)).await?;
+        let known = self.known_again(inputs, declared, (period.span, window)).await?;
         let handling = self.handling_again(inputs).await?;
         notes.extend(self.scopes(inputs, declared).await?);
         let others = force::others(&named, declared, period.span);
@@ -167,36 +166,44 @@ impl Web {
     async fn known_again(
         &self,
         inputs: &Inputs,
-        warning: Policy,
+        declared: &Declared,
         (period, window): (Span, Span),
     ) -> Result<Vec<Known>, Stop> {
         let snapshot = self.snapshot();
         let hosts = by_id(&snapshot);
         let said = self.said_again(inputs).await?;
-        let mut known = Vec::with_capacity(inputs.subjects.len());
-        for (place, basis) in inputs.subjects.iter().enumerate() {
-            let host = hosts.get(&basis.host).ok_or_else(|| {
-                let (name, id) = (&basis.subject, basis.host);
-                cannot(format!("{name} ({id}) is not known here: another collector may have made this report"))
-            })?;
-            let kept = self.context.store.ledger_until(host.profile.no, basis.ledger.n, window).await?;
-            check((place, basis), &kept, &host.observed, window, inputs.as_of)?;
-            let of_host = said.known(host.profile.no, basis, &kept.rows, (period, window), inputs.as_of)?;
-            known.push(match &basis.check {
+        let mut known = BTreeMap::new();
+        for (place, basis) in leaves(inputs) {
+            let Some((id, host)) = basis.host.and_then(|id| Some((id, hosts.get(&id)?))) else {
+                let (name, id) = (&basis.subject, basis.host.map(|id| format!(" ({id})")).unwrap_or_default());
+                let why = format!("{name}{id} is not known here: another collector may have made this report");
+                return Err(cannot(why).into());
+            };
+            let (no, n) = (host.profile.no, basis.ledger.as_ref().map_or(0, |ledger| ledger.n));
+            let kept = self.context.store.ledger_until(no, n, window).await?;
+            check((&place, basis), &kept, &host.observed, window, inputs.as_of)?;
+            let of_host = said.known((no, id), basis, &kept.rows, (period, window), inputs.as_of)?;
+            let again = match &basis.check {
                 Some(of_check) => {
-                    let kept = self.check_again((place, of_check), basis, host, window, inputs.as_of).await?;
-                    said.known_check(of_host, of_check, &kept, (warning, window), inputs.as_of)?
+                    let kept = self.check_again((&place, of_check), basis, host, window, inputs.as_of).await?;
+                    let warning = declared.agreement.warning;
+                    said.known_check((no, id), of_host, of_check, &kept, (warning, window), inputs.as_of)?
                 }
                 None => of_host,
-            });
+            };
+            known.insert(place, again);
         }
-        Ok(known)
+        let again = |(at, basis): (usize, &Basis)| {
+            let service = declared.services.iter().find(|service| service.name == basis.subject);
+            again(&format!("inputs.subjects[{at}]"), basis, service, &mut known, (period, window))
+        };
+        Ok(inputs.subjects.iter().enumerate().map(again).collect::<Result<_, Trouble>>()?)
     }
 
     /// What the ledger of a check was, as far as the records still have it.
     async fn check_again(
         &self,
-        (place, of_check): (usize, &CheckBasis),
+        (place, of_check): (&str, &CheckBasis),
         basis: &Basis,
         host: &HostView,
         window: Span,
@@ -213,8 +220,9 @@ impl Web {
     /// What people had said, in the versions of then.
     async fn said_again(&self, inputs: &Inputs) -> Result<Said, Stop> {
         let store = &self.context.store;
-        let all = |of: fn(&Basis) -> &Vec<Version>| inputs.subjects.iter().flat_map(of).copied();
-        let checks = || inputs.subjects.iter().filter_map(|basis| basis.check.as_ref());
+        let bases = leaves(inputs);
+        let all = |of: fn(&Basis) -> &Vec<Version>| bases.iter().flat_map(move |(_, basis)| of(basis)).copied();
+        let checks = || bases.iter().filter_map(|(_, basis)| basis.check.as_ref());
         let amendments = checks().flat_map(|check| &check.host_amendments).copied();
         let alarms = checks().flat_map(|check| &check.host_false_alarms).copied();
         let amendments = all(|basis| &basis.amendments).chain(amendments).collect();
@@ -244,8 +252,8 @@ impl Web {
         let hosts = by_id(&snapshot);
         let mut notes = Vec::new();
         let windows = self.context.store.maintenance_windows().await?;
-        for basis in &inputs.subjects {
-            let Some(host) = hosts.get(&basis.host) else { continue };
+        for (_, basis) in leaves(inputs) {
+            let Some(host) = basis.host.and_then(|id| hosts.get(&id)) else { continue };
             if !applies(declared, host) {
                 notes.push(format!("the agreement does not apply to {} as it is labelled now", basis.subject));
             }
@@ -266,6 +274,59 @@ pub(super) fn inputs_of(shown: &Value) -> Result<Inputs, Problem> {
     serde_json::from_value(shown["inputs"].clone()).map_err(|error| {
         Problem::invalid("inputs", &error.to_string(), "those of a report as `sla report --format json` writes it")
     })
+}
+
+/// How far ledgers stand: of hosts, and of checks.
+struct Stood {
+    hosts: BTreeMap<HostNo, positions::Known>,
+    checks: BTreeMap<(HostNo, String), String>,
+}
+
+impl Stood {
+    /// What a subject was reckoned from, with where its ledgers stood.
+    fn basis(&self, known: &Known) -> Basis {
+        let mut basis = known.basis.clone();
+        let no = known.subject.no();
+        let position = no.and_then(|no| self.hosts.get(&no)).cloned().unwrap_or_default();
+        if let Some(ledger) = &mut basis.ledger {
+            ledger.hash = position.hash;
+            ledger.begun = position.begun.unwrap_or(ledger.begun);
+        }
+        if let Some((check, no)) = basis.check.as_mut().zip(no) {
+            check.hash = self.checks.get(&(no, check.name.clone())).cloned().unwrap_or_default();
+        }
+        basis.members = known.members.iter().map(|member| self.basis(member)).collect();
+        basis
+    }
+}
+
+/// All ledgers of a report, each with its place in it.
+fn leaves(inputs: &Inputs) -> Vec<(String, &Basis)> {
+    let subjects = inputs.subjects.iter().enumerate();
+    subjects.flat_map(|(at, basis)| basis.leaves(&format!("inputs.subjects[{at}]"))).collect()
+}
+
+/// What was known of a subject: of a service, made again of what was known of its members.
+fn again(
+    place: &str,
+    basis: &Basis,
+    service: Option<&Service>,
+    known: &mut BTreeMap<String, Known>,
+    over: (Span, Span),
+) -> Result<Known, Trouble> {
+    if let Some(known) = known.remove(place) {
+        return Ok(known);
+    }
+    let service = service.ok_or_else(|| {
+        let name = &basis.subject;
+        cannot(format!("{name} has no ledger in the report, and is no service of that version of the agreement"))
+    })?;
+    let member = |(at, member): (usize, &Basis)| {
+        let part = service.services.iter().find(|part| part.name == member.subject && member.ledger.is_none());
+        again(&format!("{place}.members[{at}]"), member, part, known, over)
+    };
+    let members = basis.members.iter().enumerate().map(member).collect::<Result<Vec<Known>, Trouble>>()?;
+    Ok(service::known(service, members, over))
 }
 
 /// The document with its inputs and its digest.

@@ -216,7 +216,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/heartbeats/{name}", VIEW, "One of them", query [], body None, "Heartbeat", get(api::heartbeats::show)),
     api!(POST "/heartbeats/{name}/renew", OPERATE, "Give it another URL; the old one leads nowhere from now on", query [], body None, "Heartbeat", post(api::heartbeats::renew)),
     api!(GET "/agreements", VIEW, "What is promised of uptime, and what came of it in the present period", query [], body None, "AgreementList", get(api::agreements::list)),
-    api!(GET "/agreements/{name}", VIEW, "One of them over a period, each host with its buckets, bounds, verdict and outages", query ["period", "on"], body None, "AgreementReport", get(api::agreements::report)),
+    api!(GET "/agreements/{name}", VIEW, "One of them over a period, each host, check or service with its buckets, bounds, verdict and outages", query ["period", "on"], body None, "AgreementReport", get(api::agreements::report)),
     api!(PUT "/agreements/{name}", ADMIN, "Declare an agreement or change it, or (dry_run) see to whom it would apply; one in collector.toml is changed there", query [], body Some("NewAgreement"), "AgreementDeclared", put(api::agreements::declare)),
     api!(DELETE "/agreements/{name}", ADMIN, "End an agreement that was declared by the API; its versions are kept", query ["reason"], body None, "Done", delete(api::agreements::end)),
     api!(GET "/agreements/{name}/versions", VIEW, "What was declared under a name, and since when", query [], body None, "AgreementVersions", get(api::proofs::versions)),

@@ -42,12 +42,12 @@ pub(super) fn pairs(one: &[String], other: &[String]) -> Vec<(Option<usize>, Opt
     both.chain(gone).collect()
 }
 
-/// By what a report's subjects are known, in its order: hosts by their ids, which no new name changes, and checks by their own.
+/// By what a report's subjects are known, in its order: hosts by their ids, which no new name changes, and others by their own.
 pub(super) fn hosts(report: &Value) -> Vec<String> {
     let subjects = report["inputs"]["subjects"].as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let key = |(at, basis): (usize, &Value)| match report["subjects"][at]["kind"].as_str() {
-        Some("check") => text(&basis["subject"]),
+        Some("check" | "service") => text(&basis["subject"]),
         _ => text(&basis["host"]),
     };
     subjects.iter().enumerate().map(key).collect()

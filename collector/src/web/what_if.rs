@@ -22,6 +22,7 @@ use crate::{
             handling::Handling,
             period::Period,
             report::{Declared, Report},
+            service::Service,
             target::Target,
         },
         time::Timestamp,
@@ -70,7 +71,7 @@ impl Web {
         let chosen = self.agreement(&promised, name, asked.period.as_deref(), asked.on.as_deref())?;
         let kept = self.context.store.maintenance_windows().await?;
         let windows = asked.windows(&kept)?;
-        let declared = asked.declared(chosen.declared)?;
+        let (declared, mut notes) = asked.declared(chosen.declared)?;
         if !asked.changes_something() {
             return Err(Problem::invalid(
                 "what_if",
@@ -90,12 +91,13 @@ impl Web {
             .into_iter()
             .map(|place| both((&one, &two), ("present", "what_if"), place))
             .collect();
+        notes.extend(asked.notes(&present));
         let changes = subjects.iter().filter(|subject| subject["verdict_changes"] == true).count();
         Ok(json!({
             "name": name, "period": present.period.name, "as_of": other.as_of.to_string(),
             "present": figures(&one), "what_if": figures(&two),
             "verdict_changes": one["verdict"] != two["verdict"], "subjects_that_change_verdict": changes,
-            "subjects": subjects, "notes": asked.notes(&present),
+            "subjects": subjects, "notes": notes,
         }))
     }
 
@@ -112,18 +114,24 @@ impl WhatIf {
         self.definition.is_some() || self.target.is_some() || windows
     }
 
-    /// What would be promised. A definition that names no subjects is about those of the present one.
-    fn declared(&self, present: &Declared) -> Result<Declared, Problem> {
+    /// What would be promised, and what is to be known of it. A definition that names no subjects is about those of the
+    /// present one, of which it may define services anew.
+    fn declared(&self, present: &Declared) -> Result<(Declared, Vec<String>), Problem> {
+        let mut notes = Vec::new();
         let mut declared = match &self.definition {
             None => present.clone(),
             Some(text) => {
                 let read = parse_declaration(text, Path::new("definition"));
-                let mut read = read.map_err(|errors| {
+                let (mut read, defined) = read.map_err(|errors| {
                     Problem::invalid("definition", &errors.to_string(), "an agreement in TOML without these mistakes")
                 })?;
-                if read.scope.is_empty() {
+                if read.scope.is_empty() && read.services.is_empty() {
                     read.scope.clone_from(&present.scope);
+                    read.services = present.services.iter().map(|service| service.with(&defined)).collect();
                 }
+                let is_idle = |service: &&Service| read.whole_services().all(|used| used.name != service.name);
+                let idle = defined.iter().filter(is_idle);
+                notes.extend(idle.map(|service| format!("the agreement is not about service {:?}", service.name)));
                 read
             }
         };
@@ -132,7 +140,7 @@ impl WhatIf {
             declared.agreement.target =
                 Target::parse(&text).ok_or_else(|| Problem::invalid("target", &text, Target::EXPECTED))?;
         }
-        Ok(declared)
+        Ok((declared, notes))
     }
 
     /// The windows that there would have been.
@@ -153,8 +161,8 @@ impl WhatIf {
     /// Windows that are left out and had done nothing.
     fn notes(&self, present: &Report) -> Vec<String> {
         let laid = |no: &&i64| {
-            let mut bases = present.lines.iter().map(|line| &line.known.basis);
-            bases.any(|basis| basis.windows.iter().any(|version| version.number == **no))
+            let mut leaves = present.lines.iter().flat_map(|line| line.known.leaves());
+            leaves.any(|leaf| leaf.basis.windows.iter().any(|version| version.number == **no))
         };
         let idle = self.without_windows.iter().filter(|no| !laid(no));
         idle.map(|no| format!("maintenance {no} covers no host of the agreement in the period")).collect()

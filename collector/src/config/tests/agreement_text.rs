@@ -18,6 +18,7 @@ use crate::{
             outage_limit::OutageLimit,
             period::Length,
             report::Declared,
+            service::{Needs, Service},
             target::Target,
         },
     },
@@ -97,10 +98,42 @@ proptest! {
     ) {
         let warning = if warned { Policy::AsDown } else { Policy::AsUp };
         let agreement = Agreement { warning, ..agreement };
-        let declared = Declared { agreement, period, scope, checks, burn_alerts: BurnAlerts::Off };
+        let declared = Declared { agreement, period, scope, checks, services: vec![], burn_alerts: BurnAlerts::Off };
         let text = agreement_text(&[&declared]);
         let read = parse_agreements(&text, Path::new("kept.toml")).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
         prop_assert_eq!(agreement_text(&[&read[0]]), text, "one way of writing it");
+        prop_assert_eq!(read, vec![declared]);
+    }
+}
+
+fn needs() -> impl Strategy<Value = Needs> {
+    prop_oneof![Just(Needs::All), Just(Needs::Any), (1_usize..9).prop_map(Needs::AtLeast)]
+}
+
+prop_compose! {
+    /// A service of hosts, and perhaps of others that are made of hosts.
+    fn services()(
+        names in proptest::collection::btree_set("[a-zA-Z0-9_.-]{1,8}", 2..5), scope in scopes(),
+        needs in proptest::collection::vec(needs(), 5), checks in proptest::collection::vec(text(), 0..3),
+    ) -> Service {
+        // No pattern, no count: what is named may be as many as are needed.
+        let scope = Scope { hosts: vec!["*".into()], ..scope };
+        let mut made = names.into_iter().zip(needs).map(|(name, needs)| Service {
+            name, needs, scope: scope.clone(), checks: checks.clone(), services: vec![],
+        });
+        let whole = made.next().unwrap();
+        Service { services: made.collect(), ..whole }
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_agreement_over_a_service_brings_it_along(service in services()) {
+        let text = "[[service]]\nname = \"x\"\nneeds = 1\nhosts = [\"*\"]\n[[agreement]]\nname = \"a\"\ntarget = 99\nservices = [\"x\"]\n";
+        let mut declared = parse_agreements(text, Path::new("a.toml")).unwrap().remove(0);
+        declared.services = vec![service];
+        let text = agreement_text(&[&declared]);
+        let read = parse_agreements(&text, Path::new("kept.toml")).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
         prop_assert_eq!(read, vec![declared]);
     }
 }
@@ -117,5 +150,5 @@ fn declarations_of_one_name_are_written_in_the_order_of_their_dates() {
     assert_eq!(text(&forth), text(&back));
     assert_eq!(read(&text(&back)), forth);
     let said = parse_agreements("state = \"/x\"", Path::new("a.toml")).unwrap_err().to_string();
-    assert!(said.contains("a.toml:1: state") && said.contains("known are: agreement"), "{said}");
+    assert!(said.contains("a.toml:1: state") && said.contains("known are: service, agreement"), "{said}");
 }

@@ -15,12 +15,13 @@ fn refused(text: &str) -> Vec<String> {
 fn the_example_is_read_as_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let agreements = read(&example_switched_on(folder.path())).unwrap().agreements;
-    let [shop] = agreements.as_slice() else { panic!("{agreements:?}") };
+    let [shop, whole] = agreements.as_slice() else { panic!("{agreements:?}") };
     assert_eq!((shop.agreement.name.as_str(), shop.period.word().as_str()), ("web shop", "month"));
     assert_eq!(shop.scope.words(), "host web-*, site Berlin, class server, service=shop");
     assert_eq!((shop.checks.as_slice(), shop.agreement.warning), (["http*".to_owned()].as_slice(), Policy::AsUp));
     assert_eq!(shop.applies_to(), format!("checks http* of {}", shop.scope.words()));
     assert_eq!((shop.agreement.service_hours.len(), shop.agreement.holidays.len()), (1, 2));
+    assert_eq!((whole.applies_to().as_str(), whole.services[0].services[0].name.as_str()), ("service shop", "payment"));
 }
 
 #[test]

@@ -24,9 +24,9 @@ const NAMED: usize = 5;
 /// Figures change all the time; they are said anew after this long, in milliseconds, or when it is about something else.
 const SAID_ANEW_MS: i64 = 5 * 60_000;
 
-/// What was said last of each agreement's burn: about which hosts by which rules, and when.
+/// What was said last of each agreement's burn: about which subjects by which rules, and when.
 #[derive(Debug, Default)]
-pub(super) struct Said(BTreeMap<String, (Vec<(HostNo, Rule)>, Timestamp)>);
+pub(super) struct Said(BTreeMap<String, (Vec<(String, Rule)>, Timestamp)>);
 
 /// Where a burn belongs.
 enum Home {
@@ -63,7 +63,7 @@ impl Desk {
             self.burn_said.0.remove(&key);
             return self.weigh(key, None, now, step);
         }
-        let untold = |lately: &Lately| lately.without(|span| self.is_told(lately.host, span, burn.at));
+        let untold = |lately: &Lately| lately.without(|span| self.all_is_told(lately, span, burn.at));
         let news: Vec<(Rule, Lately)> = burn.subjects.iter().map(untold).filter_map(broken).collect();
         let home = match self.home_of(&key, &burning) {
             _ if !news.is_empty() => Home::Own,
@@ -71,7 +71,7 @@ impl Desk {
             None => Home::Told,
         };
         let severity = match &home {
-            Home::Own => news.iter().map(|(rule, lately)| self.spared(rule.severity, lately.host)).max(),
+            Home::Own => news.iter().map(|(rule, lately)| self.loudness(rule, lately)).max(),
             // How loud the loss of a host is was decided where that was told.
             Home::Of(no) => {
                 let loudest = burning.iter().map(|(rule, _)| rule.severity).max();
@@ -130,6 +130,18 @@ impl Desk {
         }
     }
 
+    /// How loud a burn is: as loud as that of the host that is least spared.
+    fn loudness(&self, rule: &Rule, lately: &Lately) -> Severity {
+        let hosts = lately.hosts_in(&lately.bad).map(|host| self.spared(rule.severity, host));
+        hosts.max().unwrap_or(rule.severity)
+    }
+
+    /// Whether an outage is told as one: of a service, that of each host that was gone in it.
+    fn all_is_told(&self, lately: &Lately, outage: &Span, now: Timestamp) -> bool {
+        let mut gone = lately.hosts_in(std::slice::from_ref(outage)).peekable();
+        gone.peek().is_some() && gone.all(|host| self.is_told(host, outage, now))
+    }
+
     /// Whether an outage of a host is told as one: by an incident about its being gone that is open, or that somebody heard
     /// of. So is one that waits for the cause that may explain it.
     fn is_told(&self, host: HostNo, outage: &Span, now: Timestamp) -> bool {
@@ -163,7 +175,7 @@ impl Desk {
     fn home_of(&self, key: &str, burning: &[(Rule, Lately)]) -> Option<IncidentNo> {
         let is_home = |incident: &Incident| {
             let row = &incident.row;
-            let lost = |lately: &Lately| self.explains_loss(row, lately.host);
+            let lost = |lately: &Lately| lately.hosts_in(&lately.bad).any(|host| self.explains_loss(row, host));
             incident.is_open() && row.part_of.is_none() && burning.iter().any(|(_, lately)| lost(lately))
         };
         let present = self.problems.get(key).filter(|problem| problem.row.part_of.is_some());
@@ -192,15 +204,17 @@ impl Desk {
         severity: Severity,
         now: Timestamp,
     ) -> Problem {
-        let about: Vec<(HostNo, Rule)> = burning.iter().map(|(rule, lately)| (lately.host, *rule)).collect();
+        let about: Vec<(String, Rule)> = burning.iter().map(|(rule, lately)| (lately.name.clone(), *rule)).collect();
         let is_old =
-            |(said, at): &(Vec<(HostNo, Rule)>, Timestamp)| *said != about || now.since_ms(*at) >= SAID_ANEW_MS;
+            |(said, at): &(Vec<(String, Rule)>, Timestamp)| *said != about || now.since_ms(*at) >= SAID_ANEW_MS;
         let known = self.problems.get(key).filter(|_| self.burn_said.0.get(key).is_some_and(|said| !is_old(said)));
         let (summary, evidence) = match known {
             Some(known) => (known.row.summary.clone(), known.row.evidence.clone()),
             None => (summary(&burn.agreement, burning), evidence(burn, burning)),
         };
-        let hosts = about.iter().map(|(host, _)| *host).collect();
+        let mut seen = BTreeSet::new();
+        let hosts = burning.iter().flat_map(|(_, lately)| lately.hosts_in(&lately.bad));
+        let hosts = hosts.filter(|host| seen.insert(*host)).collect();
         let since = burning.iter().filter_map(|(rule, lately)| begun(lately, rule, burn.at)).min().unwrap_or(now);
         if known.is_none() {
             self.burn_said.0.insert(key.to_owned(), (about, now));
@@ -247,8 +261,13 @@ fn begun(lately: &Lately, rule: &Rule, now: Timestamp) -> Option<Timestamp> {
 fn summary(agreement: &str, burning: &[(Rule, Lately)]) -> String {
     match burning {
         [(_, only)] => format!("{agreement}: {} spends its error budget too fast", only.name),
-        _ => format!("{agreement}: {} hosts spend their error budgets too fast", burning.len()),
+        several => format!("{agreement}: {} {} spend their error budgets too fast", several.len(), plural(several)),
     }
+}
+
+/// What they are: `hosts`, `services`.
+fn plural(burning: &[(Rule, Lately)]) -> String {
+    format!("{}s", burning.first().map_or("subject", |(_, lately)| lately.kind))
 }
 
 fn evidence(burn: &Burn, burning: &[(Rule, Lately)]) -> String {
@@ -268,8 +287,8 @@ fn evidence(burn: &Burn, burning: &[(Rule, Lately)]) -> String {
         )
     };
     let mut parts: Vec<String> = burning.iter().take(NAMED).map(one).collect();
-    parts
-        .extend(burning.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more hosts")));
+    let more = burning.len().checked_sub(NAMED).filter(|more| *more > 0);
+    parts.extend(more.map(|more| format!("and {more} more {}", plural(burning))));
     parts.extend(burn.left.map(|budget| match budget.left_ms {
         left if left < 0 => format!("the agreement's budget is overdrawn by {}", time(-left)),
         left => format!("the agreement has {} of {} left", time(left), time(budget.whole_ms)),

@@ -27,7 +27,7 @@ pub struct Entry {
     pub reasons: Vec<Reason>,
     /// Further reasons that are not in the list.
     pub more: usize,
-    /// Windows of planned work over it.
+    /// Windows of planned work over it; of a service, over what it is made of.
     pub windows: Vec<String>,
     /// How much of planned work the subject was observed to be down in, in milliseconds; 0 outside of planned work.
     pub down_within_ms: i64,
@@ -94,10 +94,10 @@ pub fn entries(agreement: &Agreement, line: &Line, now: Timestamp) -> Vec<Entry>
 }
 
 /// Observations by when they begin, each with the latest end of all up to it.
-struct InOrder<'a>(Vec<(&'a Observation, Timestamp)>);
+pub(super) struct InOrder<'a>(Vec<(&'a Observation, Timestamp)>);
 
 impl<'a> InOrder<'a> {
-    fn of(observed: &'a [Observation]) -> Self {
+    pub(super) fn of(observed: &'a [Observation]) -> Self {
         let mut sorted: Vec<&Observation> = observed.iter().collect();
         sorted.sort_by_key(|entry| entry.stretch.span.from);
         let latest = sorted.into_iter().scan(Timestamp::from_ms(i64::MIN), |latest, entry| {
@@ -108,7 +108,7 @@ impl<'a> InOrder<'a> {
     }
 
     /// Those that share time with a span.
-    fn within(&self, span: Span) -> impl Iterator<Item = &'a Observation> {
+    pub(super) fn within(&self, span: Span) -> impl Iterator<Item = &'a Observation> {
         let first = self.0.partition_point(|(_, latest)| *latest <= span.from);
         let begun = self.0[first..].iter().take_while(move |(entry, _)| entry.stretch.span.from < span.until);
         begun.map(|(entry, _)| *entry).filter(move |entry| overlap_ms(entry.stretch.span, span) > 0)
@@ -131,7 +131,8 @@ fn reasons(why: &[&Observation]) -> (Vec<Reason>, usize) {
 
 fn windows(line: &Line, span: Span) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for planned in line.known.maintenance.iter().filter(|planned| planned.is_measured()) {
+    let leaves = line.known.leaves();
+    for planned in leaves.iter().flat_map(|leaf| &leaf.maintenance).filter(|planned| planned.is_measured()) {
         if overlap_ms(planned.span, span) > 0 && !names.contains(&planned.window) {
             names.push(planned.window.clone());
         }

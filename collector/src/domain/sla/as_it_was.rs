@@ -13,7 +13,14 @@ use super::{
     subject::Subject,
     verification::Trouble,
 };
-use crate::domain::{calendar::Span, dismissal::Dismissal, hold::Hold, ids::HostNo, record::SpanRow, time::Timestamp};
+use crate::domain::{
+    calendar::Span,
+    dismissal::Dismissal,
+    hold::Hold,
+    ids::{HostId, HostNo},
+    record::SpanRow,
+    time::Timestamp,
+};
 
 /// What an amendment is called where one is missing.
 const AMENDMENT: &str = "amendment";
@@ -38,7 +45,7 @@ impl Said {
     /// Something that was said is not in the records.
     pub fn known(
         &self,
-        host: HostNo,
+        (no, id): (HostNo, HostId),
         basis: &Basis,
         rows: &[SpanRow],
         (period, window): (Span, Span),
@@ -47,14 +54,17 @@ impl Said {
         let windows = of(&self.windows, &basis.windows, "maintenance window")?;
         let amendments = of(&self.amendments, &basis.amendments, AMENDMENT)?;
         let alarms = of(&self.alarms, &basis.false_alarms, ALARM)?;
-        let ledger = &basis.ledger;
+        let ledger = basis.ledger.as_ref();
+        let ledger =
+            ledger.ok_or_else(|| Trouble::Cannot(format!("the report names no ledger of {}", basis.subject)))?;
         Ok(Known {
-            subject: Subject::Host { no: host, id: basis.host, name: basis.subject.clone() },
+            subject: Subject::Host { no, id, name: basis.subject.clone() },
             with_others: None,
             observed: observations(rows, &ledger.open_span(), ledger.begun, window, as_of),
             maintenance: windows.iter().flat_map(|hold| occurrences(hold, &amendments, period)).collect(),
-            amended: Amended::of(&host_key(basis.host), &amendments, &alarms),
+            amended: Amended::of(&host_key(id), &amendments, &alarms),
             basis: basis.clone(),
+            members: Vec::new(),
         })
     }
 
@@ -64,14 +74,15 @@ impl Said {
     /// The same.
     pub fn known_check(
         &self,
+        (no, id): (HostNo, HostId),
         of_host: Known,
         of_check: &CheckBasis,
         kept: &KeptCheck,
         (warning, window): (Policy, Span),
         as_of: Timestamp,
     ) -> Result<Known, Trouble> {
-        let Known { subject: host, observed, maintenance, basis, .. } = of_host;
-        let (no, id, check) = (host.no(), host.host(), of_check.name.clone());
+        let Known { observed, maintenance, basis, .. } = of_host;
+        let check = of_check.name.clone();
         let open = of_check.open.as_ref().map(Stood::counted);
         let history =
             CheckHistory { from_its_beginning: kept.from_its_beginning, rows: &kept.rows, open: open.as_ref() };
@@ -91,6 +102,7 @@ impl Said {
             observed: over(&observed),
             maintenance,
             basis,
+            members: Vec::new(),
         })
     }
 }

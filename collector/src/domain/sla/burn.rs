@@ -209,9 +209,11 @@ pub fn bad_ms(bad: &[Span], window: Window, now: Timestamp) -> i64 {
 /// The bad time of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lately {
-    /// Which host.
-    pub host: HostNo,
-    /// Its display name.
+    /// The hosts that it is or is on, each with when that was bad: one, or those of a service's members.
+    pub hosts: Vec<(HostNo, Vec<Span>)>,
+    /// What it is: `host`, `check`, `service`.
+    pub kind: &'static str,
+    /// Its name.
     pub name: String,
     /// Less bad time than this breaks no rule, in milliseconds.
     pub least_ms: i64,
@@ -220,29 +222,49 @@ pub struct Lately {
 }
 
 impl Lately {
+    /// Of a host.
+    #[must_use]
+    pub fn of_host(host: HostNo, name: String, least_ms: i64, bad: Vec<Span>) -> Self {
+        Self { hosts: vec![(host, bad.clone())], kind: "host", name, least_ms, bad }
+    }
+
     /// Of what is known of a subject in a window of which the agreement leaves out `closed`. What people said afterwards
     /// counts: who says that an outage was none is not called for it.
     #[must_use]
     pub fn of(agreement: &Agreement, known: &Known, least_ms: i64, window: Span, closed: &[Stretch]) -> Self {
-        let mut bad: Vec<Span> = Vec::new();
-        for stretch in lay(known.as_agreed().into_iter().chain(closed.iter().copied()), window) {
-            if agreement.policy(stretch.bucket) != Policy::AsDown {
-                continue;
-            }
-            match bad.last_mut() {
-                Some(last) if last.until == stretch.span.from => last.until = stretch.span.until,
-                _ => bad.push(stretch.span),
-            }
-        }
-        Self { host: known.subject.no(), name: known.subject.name(), least_ms, bad }
+        let bad = |known: &Known| bad(agreement, known, window, closed);
+        let hosts = known.leaves().into_iter().filter_map(|leaf| Some((leaf.subject.no()?, bad(leaf))));
+        let (kind, name) = (known.subject.kind(), known.subject.name());
+        Self { hosts: hosts.collect(), kind, name, least_ms, bad: bad(known) }
+    }
+
+    /// The hosts that were bad at some time within one of these.
+    pub fn hosts_in(&self, spans: &[Span]) -> impl Iterator<Item = HostNo> {
+        let meets = |one: &Span| spans.iter().any(|other| other.from < one.until && one.from < other.until);
+        self.hosts.iter().filter(move |(_, bad)| bad.iter().any(meets)).map(|(host, _)| *host)
     }
 
     /// Without what others explain.
     #[must_use]
     pub fn without(&self, explained: impl Fn(&Span) -> bool) -> Self {
         let bad = self.bad.iter().filter(|span| !explained(span)).copied().collect();
-        Self { bad, name: self.name.clone(), ..*self }
+        Self { bad, ..self.clone() }
     }
+}
+
+/// When a subject was bad, in order and without overlap.
+fn bad(agreement: &Agreement, known: &Known, window: Span, closed: &[Stretch]) -> Vec<Span> {
+    let mut bad: Vec<Span> = Vec::new();
+    for stretch in lay(known.as_agreed().into_iter().chain(closed.iter().copied()), window) {
+        if agreement.policy(stretch.bucket) != Policy::AsDown {
+            continue;
+        }
+        match bad.last_mut() {
+            Some(last) if last.until == stretch.span.from => last.until = stretch.span.until,
+            _ => bad.push(stretch.span),
+        }
+    }
+    bad
 }
 
 /// How fast the subjects of an agreement spend their budgets.

@@ -80,13 +80,13 @@ pub struct KeptCheck {
     pub next: Option<CheckSpanRow>,
 }
 
-/// Whether the ledger of the check at this place of the inputs is what the report says it was, `window` being what of the
+/// Whether the ledger of the check at this place of the report is what that says it was, `window` being what of the
 /// period was over. `present` is its open end now.
 ///
 /// # Errors
 /// The first [`Trouble`].
 pub fn check(
-    (place, subject, basis): (usize, &str, &CheckBasis),
+    (place, subject, basis): (&str, &str, &CheckBasis),
     kept: &KeptCheck,
     present: Option<&Counted>,
     window: Span,
@@ -109,7 +109,7 @@ pub fn check(
         }
         Some(hash) if *hash != basis.hash => {
             return Err(Trouble::Differs(Difference {
-                path: format!("inputs.subjects[{place}].check.hash"),
+                path: format!("{place}.check.hash"),
                 stated: Some(basis.hash.clone().into()),
                 recomputed: Some(hash.clone().into()),
             }));

@@ -1,6 +1,6 @@
 //! How outages were handled: which incidents told of them, who took them, and how long both took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     outages::{Outage, rank},
@@ -103,10 +103,10 @@ impl Handling {
         Self(by_key)
     }
 
-    /// The key of incidents that tell of a subject's outages.
+    /// The keys of incidents that tell of a subject's outages; those of a service tell of its members.
     #[must_use]
-    pub fn key(known: &Known) -> String {
-        known.subject.incident_key()
+    pub fn keys(known: &Known) -> BTreeSet<String> {
+        known.leaves().into_iter().filter_map(|leaf| leaf.subject.incident_key()).collect()
     }
 
     /// All of them, by what they are about.
@@ -116,13 +116,20 @@ impl Handling {
 
     /// The incidents about a subject, in their order.
     #[must_use]
-    pub fn of(&self, known: &Known) -> &[Incident] {
-        self.0.get(&Self::key(known)).map_or(&[], Vec::as_slice)
+    pub fn of(&self, known: &Known) -> Vec<Incident> {
+        let about = Self::keys(known);
+        let mut found: Vec<Incident> = about.iter().filter_map(|key| self.0.get(key)).flatten().cloned().collect();
+        if about.len() > 1 {
+            found.sort_by_key(|incident| incident.no);
+        }
+        found
     }
 
     /// How soon the outages of some subjects were noticed and taken.
     #[must_use]
-    pub fn reaction<'a>(&'a self, lines: &'a [Line]) -> Reaction {
-        Reaction::of(lines.iter().map(|line| (line.outages.as_slice(), self.of(&line.known))))
+    pub fn reaction(&self, lines: &[Line]) -> Reaction {
+        let told: Vec<(&[Outage], Vec<Incident>)> =
+            lines.iter().map(|line| (line.outages.as_slice(), self.of(&line.known))).collect();
+        Reaction::of(told.iter().map(|(outages, incidents)| (*outages, incidents.as_slice())))
     }
 }

@@ -62,10 +62,10 @@ pub struct Definition {
 pub struct Basis {
     /// Its name at the time.
     pub subject: String,
-    /// The id of the host that it is, or is on.
-    pub host: HostId,
-    /// How far that host's ledger was.
-    pub ledger: Position,
+    /// The id of the host that it is, or is on; none of a service, which is on many.
+    pub host: Option<HostId>,
+    /// How far that host's ledger was; none of a service, which has none.
+    pub ledger: Option<Position>,
     /// Of a check: what its own ledger said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<CheckBasis>,
@@ -75,6 +75,9 @@ pub struct Basis {
     pub amendments: Vec<Version>,
     /// What was said of incidents about it that were false alarms.
     pub false_alarms: Vec<Version>,
+    /// What a service was made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Self>,
 }
 
 /// An incident, and what it was about.
@@ -168,9 +171,33 @@ pub struct Version {
 impl Basis {
     /// Of a ledger, and nothing that people said.
     #[must_use]
-    pub fn new(subject: &str, host: HostId, ledger: Position) -> Self {
-        let subject = subject.to_owned();
-        Self { subject, host, ledger, check: None, windows: vec![], amendments: vec![], false_alarms: vec![] }
+    pub fn new(subject: &str, host: Option<HostId>, ledger: Position) -> Self {
+        Self { host, ledger: Some(ledger), ..Self::of_members(subject) }
+    }
+
+    /// Of members, which are still to be named.
+    #[must_use]
+    pub fn of_members(subject: &str) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            host: None,
+            ledger: None,
+            check: None,
+            windows: Vec::new(),
+            amendments: Vec::new(),
+            false_alarms: Vec::new(),
+            members: Vec::new(),
+        }
+    }
+
+    /// Itself or, of a service, what it is made of in the end, each with where it stands below `place`.
+    #[must_use]
+    pub fn leaves<'a>(&'a self, place: &str) -> Vec<(String, &'a Self)> {
+        if self.ledger.is_some() {
+            return vec![(place.to_owned(), self)];
+        }
+        let below = |(at, member): (usize, &'a Self)| member.leaves(&format!("{place}.members[{at}]"));
+        self.members.iter().enumerate().flat_map(below).collect()
     }
 }
 

@@ -6,7 +6,7 @@
 //! agreement may have dates ([`force`]) and a limit on the number of outages besides ([`outage_limit`]).
 //!
 //! [`history`] reads a host's ledger and its maintenance windows for that and [`check`] lays it over what a check said; each
-//! of them is a [`subject`], and [`subjects`] are those that an agreement applies to. [`period`] names stretches of a
+//! of them is a [`subject`], and so is a [`service`] of several; [`subjects`] are those that an agreement applies to. [`period`] names stretches of a
 //! calendar, [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its
 //! subjects. What people say afterwards is an [`amendment`]: laid over what was observed, and told beside it. For whoever
 //! reads a report, [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and
@@ -39,6 +39,7 @@ pub mod outages;
 pub mod period;
 pub mod report;
 pub mod result;
+pub mod service;
 pub mod standing;
 pub mod subject;
 pub mod subjects;

@@ -14,6 +14,7 @@ use super::{
     outages::{Means, Outage, annotate, outages},
     period::{Length, Period},
     reckon_within,
+    service::Service,
     subject::Subject,
 };
 use crate::domain::{calendar::Span, hold::Scope, labels::matches_pattern, time::Timestamp};
@@ -29,14 +30,20 @@ pub struct Declared {
     pub scope: Scope,
     /// Names of checks with `*` and `?`: each of these checks of the hosts has to keep it, instead of the hosts.
     pub checks: Vec<String>,
+    /// Services, each of which has to keep it; of others than services alone there are none.
+    pub services: Vec<Service>,
     /// What is told when its budget is spent too fast.
     pub burn_alerts: BurnAlerts,
 }
 
 impl Declared {
-    /// To whom it applies, in words: `host web-*`, `checks http of host web-*`.
+    /// To whom it applies, in words: `host web-*`, `checks http of host web-*`, `services shop, mail`.
     #[must_use]
     pub fn applies_to(&self) -> String {
+        if !self.services.is_empty() {
+            let names: Vec<&str> = self.services.iter().map(|service| service.name.as_str()).collect();
+            return format!("{} {}", if names.len() == 1 { "service" } else { "services" }, names.join(", "));
+        }
         let hosts = self.scope.words();
         if self.checks.is_empty() { hosts } else { format!("checks {} of {hosts}", self.checks.join(", ")) }
     }
@@ -45,17 +52,34 @@ impl Declared {
     /// hosts fails with its host.
     #[must_use]
     pub fn depends_on(&self, subject: &Subject) -> bool {
-        let is_one_of = |check: &str| self.checks.iter().any(|pattern| matches_pattern(pattern, check));
+        let of_services = self.whole_services().flat_map(|service| &service.checks);
+        let mut checks = self.checks.iter().chain(of_services);
         match subject {
             Subject::Host { .. } => true,
-            Subject::Check { check, .. } => is_one_of(check),
+            Subject::Check { check, .. } => checks.any(|pattern| matches_pattern(pattern, check)),
+            Subject::Service { name, .. } => self.whole_services().any(|service| service.name == *name),
         }
     }
 
     /// What each of those is to whom it applies, in the singular.
     #[must_use]
     pub const fn each(&self) -> &'static str {
-        if self.checks.is_empty() { "host" } else { "check" }
+        match (self.services.is_empty(), self.checks.is_empty()) {
+            (false, _) => "service",
+            (true, false) => "check",
+            (true, true) => "host",
+        }
+    }
+
+    /// Its services and all that they are made of, each time that they are.
+    pub fn whole_services(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().flat_map(Service::whole)
+    }
+
+    /// Whether ledgers of checks are needed to reckon it.
+    #[must_use]
+    pub fn has_checks(&self) -> bool {
+        !self.checks.is_empty() || self.whole_services().any(|service| !service.checks.is_empty())
     }
 }
 
@@ -66,21 +90,51 @@ pub struct Known {
     pub subject: Subject,
     /// What was observed.
     pub observed: Vec<Observation>,
-    /// The same with what people said afterwards of others that it depends on, such as its host, if they did.
+    /// The same with what people said afterwards of others that it depends on, such as its host or its members, if they did.
     pub with_others: Option<Vec<Observation>>,
-    /// Planned work.
+    /// Planned work. Of a service it is observed in its members.
     pub maintenance: Vec<Planned>,
     /// What people said of it afterwards.
     pub amended: Amended,
     /// What all that was taken from.
     pub basis: Basis,
+    /// What it is made of, if it is a service.
+    pub members: Vec<Self>,
 }
 
 impl Known {
+    /// What was measured of it: what was observed, and planned work over it.
+    #[must_use]
+    pub fn as_measured(&self) -> Vec<Stretch> {
+        rows(&self.observed, self.maintenance.iter().filter(|planned| planned.is_measured()))
+    }
+
     /// What counts of it: what was observed, with what people said afterwards and planned work over it.
     #[must_use]
     pub fn as_agreed(&self) -> Vec<Stretch> {
-        rows(&self.amended.over(&self.observed), self.maintenance.iter().filter(|planned| planned.is_agreed()))
+        rows(&self.said(), self.maintenance.iter().filter(|planned| planned.is_agreed()))
+    }
+
+    /// What was observed, with what people said afterwards in its place.
+    #[must_use]
+    pub fn said(&self) -> Vec<Observation> {
+        self.amended.over(self.with_others.as_ref().unwrap_or(&self.observed))
+    }
+
+    /// Whether anybody said anything afterwards that may change what it comes to.
+    #[must_use]
+    pub fn is_amended(&self) -> bool {
+        let undone = |planned: &Planned| !planned.is_measured() || !planned.is_agreed();
+        !self.amended.corrections.is_empty() || self.with_others.is_some() || self.maintenance.iter().any(undone)
+    }
+
+    /// Itself or, of a service, the hosts and checks that it is made of in the end, each time that it is.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<&Self> {
+        match &self.subject {
+            Subject::Service { .. } => self.members.iter().flat_map(Self::leaves).collect(),
+            Subject::Host { .. } | Subject::Check { .. } => vec![self],
+        }
     }
 }
 
@@ -156,7 +210,7 @@ impl Report {
         let mut lines = Vec::with_capacity(subjects.len());
         let (mut measured, mut agreed) = (Sums::default(), Sums::default());
         for known in subjects {
-            let rows = rows(&known.observed, known.maintenance.iter().filter(|planned| planned.is_measured()));
+            let rows = known.as_measured();
             let at_best = whole.at_best(&rows, window.until);
             let mut line = over.line(&rows, known, at_best.figures);
             measured.add(&line.reckoning, &at_best);
@@ -212,14 +266,11 @@ impl Over<'_> {
 
     /// What people said afterwards, if it changes what any instant counts as.
     fn amended(&self, line: &Line, whole: &Self) -> Option<(Reckoning, Agreed)> {
-        let Known { observed, with_others, maintenance, amended, .. } = &line.known;
-        let undone = |planned: &Planned| !planned.is_measured() || !planned.is_agreed();
-        if amended.corrections.is_empty() && with_others.is_none() && !maintenance.iter().any(undone) {
+        if !line.known.is_amended() {
             return None;
         }
-        let said = amended.over(with_others.as_ref().unwrap_or(observed));
-        let rows = rows(&said, maintenance.iter().filter(|planned| planned.is_agreed()));
-        let (reckoning, outages, means) = self.reckoned(&rows, &said, amended);
+        let (said, rows) = (line.known.said(), line.known.as_agreed());
+        let (reckoning, outages, means) = self.reckoned(&rows, &said, &line.known.amended);
         (reckoning.stretches != line.reckoning.stretches).then(|| {
             let at_best = whole.at_best(&rows, self.window.until);
             let agreed = Agreed { reckoning, outages, means, at_best: at_best.figures };

@@ -1,5 +1,6 @@
 //! Who has to keep an agreement.
 
+use super::service::Needs;
 use crate::domain::ids::{HostId, HostNo};
 
 /// One of those to whom an agreement applies.
@@ -25,33 +26,44 @@ pub enum Subject {
         /// The check's name on it.
         check: String,
     },
+    /// What depends on several of them.
+    Service {
+        /// Its name.
+        name: String,
+        /// How many of its members it needs.
+        needs: Needs,
+        /// How many members are known, those that are not in service too.
+        of: usize,
+    },
 }
 
 impl Subject {
-    /// How it is called: `web-1`, `web-1/http`.
+    /// How it is called: `web-1`, `web-1/http`, `shop`.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Host { name, .. } => name.clone(),
+            Self::Host { name, .. } | Self::Service { name, .. } => name.clone(),
             Self::Check { host, check, .. } => format!("{host}/{check}"),
         }
     }
 
-    /// By what it is known for good, however its host is renamed: `host/ID`, `check/ID/NAME`.
+    /// By what it is known for good, however its host is renamed: `host/ID`, `check/ID/NAME`, `service/NAME`.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
             Self::Host { id, .. } => format!("host/{id}"),
             Self::Check { id, check, .. } => format!("check/{id}/{check}"),
+            Self::Service { name, .. } => format!("service/{name}"),
         }
     }
 
-    /// The key of the incidents that tell of its outages.
+    /// The key of the incidents that tell of its outages; those of a service are told of in its members.
     #[must_use]
-    pub fn incident_key(&self) -> String {
+    pub fn incident_key(&self) -> Option<String> {
         match self {
-            Self::Host { id, .. } => format!("liveness/{id}/host"),
-            Self::Check { id, check, .. } => format!("check/{id}/{check}"),
+            Self::Host { id, .. } => Some(format!("liveness/{id}/host")),
+            Self::Check { id, check, .. } => Some(format!("check/{id}/{check}")),
+            Self::Service { .. } => None,
         }
     }
 
@@ -61,22 +73,25 @@ impl Subject {
         match self {
             Self::Host { .. } => "host",
             Self::Check { .. } => "check",
+            Self::Service { .. } => "service",
         }
     }
 
     /// The host that it is, or is on, inside the store and the engine.
     #[must_use]
-    pub const fn no(&self) -> HostNo {
+    pub const fn no(&self) -> Option<HostNo> {
         match self {
-            Self::Host { no, .. } | Self::Check { no, .. } => *no,
+            Self::Host { no, .. } | Self::Check { no, .. } => Some(*no),
+            Self::Service { .. } => None,
         }
     }
 
     /// The host that it is, or is on.
     #[must_use]
-    pub const fn host(&self) -> HostId {
+    pub const fn host(&self) -> Option<HostId> {
         match self {
-            Self::Host { id, .. } | Self::Check { id, .. } => *id,
+            Self::Host { id, .. } | Self::Check { id, .. } => Some(*id),
+            Self::Service { .. } => None,
         }
     }
 }

@@ -7,14 +7,15 @@ use super::{
     history::{Planned, covering, maintenance},
     inputs::Version,
     report::Declared,
+    service::Service,
 };
 use crate::domain::{
     calendar::Span,
-    hold::{Hold, Labels, Subject, confirmed_labels},
+    hold::{Hold, Labels, Scope, Subject, confirmed_labels},
     snapshot::{HostView, Snapshot},
 };
 
-/// The hosts that an agreement applies to, by name.
+/// The hosts that an agreement applies to or that its services are made of, by name.
 #[must_use]
 pub fn subjects(declared: &Declared, snapshot: &Snapshot) -> Vec<Arc<HostView>> {
     let mut found: Vec<Arc<HostView>> =
@@ -23,11 +24,30 @@ pub fn subjects(declared: &Declared, snapshot: &Snapshot) -> Vec<Arc<HostView>> 
     found
 }
 
-/// Whether an agreement applies to a host. What a host says of itself does not bring it under a contract.
+/// Whether an agreement applies to a host, or to a service that is made of it. What a host says of itself does not bring it
+/// under a contract.
 #[must_use]
 pub fn applies(declared: &Declared, host: &HostView) -> bool {
+    match declared.services.is_empty() {
+        true => fits(&declared.scope, host),
+        false => declared.whole_services().any(|service| has_hosts(service) && fits(&service.scope, host)),
+    }
+}
+
+/// The hosts of a service itself, of these.
+pub fn hosts_of<'a>(service: &Service, hosts: &'a [Arc<HostView>]) -> impl Iterator<Item = &'a Arc<HostView>> {
+    let some = hosts.iter().filter(|_| has_hosts(service));
+    some.filter(|host| fits(&service.scope, host))
+}
+
+/// Who names no hosts means none, not all.
+fn has_hosts(service: &Service) -> bool {
+    !service.scope.is_empty()
+}
+
+fn fits(scope: &Scope, host: &HostView) -> bool {
     let labels = confirmed_labels(&host.profile);
-    declared.scope.fits_host(&subject(host, &labels))
+    scope.fits_host(&subject(host, &labels))
 }
 
 /// Planned work on a host, or on this about it (`check/web`), in a stretch of time.

@@ -59,20 +59,22 @@ impl Trouble {
     }
 }
 
-/// Whether the ledger of the subject at this place of the inputs is what the report says it was, `window` being what of the
-/// period was over. `present` is its open end now.
+/// Whether the ledger at this place of the report is what it says that it was, `window` being what of the period was over. `present` is its open end now.
 ///
 /// # Errors
 /// The first [`Trouble`].
 pub fn check(
-    (place, basis): (usize, &Basis),
+    (place, basis): (&str, &Basis),
     kept: &Kept,
     present: &OpenSpan,
     window: Span,
     as_of: Timestamp,
 ) -> Result<(), Trouble> {
-    let Basis { subject: name, ledger, .. } = basis;
-    let at = |key: &str| format!("inputs.subjects[{place}].ledger.{key}");
+    let name = &basis.subject;
+    let Some(ledger) = &basis.ledger else {
+        return Err(Trouble::Cannot(format!("the report names no ledger of {name}")));
+    };
+    let at = |key: &str| format!("{place}.ledger.{key}");
     if let Some(n) = kept.broken {
         return Err(Trouble::Cannot(format!(
             "the chain of {name}'s ledger is broken at entry {n}: it does not follow from the one before, so it or one \

@@ -136,11 +136,9 @@ async fn a_hostile_name_stays_within_its_label() {
 async fn burn_rates_are_of_the_worst_subject_and_limits_follow_the_period() {
     let agreement = Agreement::new("web shop", Target::parse("99.9").unwrap());
     let month = Span { from: at(0), until: at(30 * 86_400_000) };
-    let lately = |host: i64, from: i64, until: i64| Lately {
-        host: HostNo(host),
-        name: format!("web-{host}"),
-        least_ms: 41_000,
-        bad: vec![Span { from: at(from), until: at(until) }],
+    let lately = |host: i64, from: i64, until: i64| {
+        let bad = vec![Span { from: at(from), until: at(until) }];
+        Lately::of_host(HostNo(host), format!("web-{host}"), 41_000, bad)
     };
     // A minute ago one was down for a minute; an hour ago another was for two.
     let burn = Burn {

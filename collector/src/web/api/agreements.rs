@@ -11,6 +11,7 @@ use super::{Answered, done, holds::checked_reason, list as page_of};
 use crate::{
     domain::{
         sla::{
+            Reckoning,
             agreement::Agreement,
             burn::{Burn, WINDOWS},
             force::{self, Chosen},
@@ -18,8 +19,10 @@ use crate::{
             handling::{Handling, Incident, Reaction, of_span},
             history::Planned,
             outages::{Means, Outage},
-            report::{Declared, Line, Report, Total},
+            reckon,
+            report::{Declared, Known, Line, Report, Total},
             result::{Computed, Told},
+            subject::Subject,
             target::Ratio,
         },
         time::Timestamp,
@@ -217,9 +220,14 @@ fn subject(agreement: &Agreement, report: &Report, line: &Line, handling: &Handl
     let (known, of) = (&line.known, &line.known.subject);
     let mut item = written(&Computed::of(Some(&of.name()), agreement, report.window, &line.reckoning))?;
     item["kind"] = of.kind().into();
-    item["host"] = of.host().to_string().into();
+    item["host"] = of.host().map(|id| id.to_string()).into();
+    if let Subject::Service { needs, .. } = of {
+        item["needs"] = needs.words().into();
+        item["members"] = members(agreement, report, known)?;
+    }
     item["availability_verdict"] = json!(line.reckoning.figures.of_the_target(agreement.target));
     let incidents = handling.of(known);
+    let incidents = incidents.as_slice();
     let counted = |item: &mut Value, outages: &[Outage], measured: &Means| {
         item["outages"] = outages.iter().map(|one| outage(one, incidents)).collect();
         item["means"] = means(measured, &Reaction::of(std::iter::once((outages, incidents))));
@@ -241,6 +249,25 @@ fn subject(agreement: &Agreement, report: &Report, line: &Line, handling: &Handl
         item["agreed"] = side;
     }
     Ok(item)
+}
+
+/// What a service is made of: each as if it were promised alone, as it was measured.
+fn members(agreement: &Agreement, report: &Report, known: &Known) -> Result<Value, Problem> {
+    let member = |known: &Known| {
+        let of = &known.subject;
+        let Reckoning { buckets, figures, .. } = reckon(agreement, &known.as_measured(), report.window);
+        let mut item = written(&Told::of(&buckets, &figures))?;
+        extend(
+            &mut item,
+            json!({ "subject": of.name(), "kind": of.kind(), "host": of.host().map(|id| id.to_string()) }),
+        );
+        if let Subject::Service { needs, .. } = of {
+            item["needs"] = needs.words().into();
+            item["members"] = members(agreement, report, known)?;
+        }
+        Ok(item)
+    };
+    Ok(Value::Array(known.members.iter().map(member).collect::<Result<_, Problem>>()?))
 }
 
 fn outage(outage: &Outage, incidents: &[Incident]) -> Value {

@@ -152,7 +152,7 @@ pub(in crate::web) async fn view(
     let (line, outage, zone) = (found.line(), &found.outage, &found.zone);
     let path = format!("/service-levels/{}", words::encode_part(&name));
     let clock = |at| words::clock_time(at, zone);
-    let about = said(line, zone).into_iter();
+    let incidents = handling.of(&line.known);
     show(&OutagePage {
         frame: Frame::new(&web, &caller, "service-levels", format!("Outage of {}", found.name())),
         back: format!("{path}?period={}", words::encode(&found.report.period.name)),
@@ -170,13 +170,13 @@ pub(in crate::web) async fn view(
         evidence: if outage.evidence == outage.cause { String::new() } else { outage.evidence.clone() },
         disputed: outage.disputed,
         notes: outage.notes.clone(),
-        incidents: of_span(outage.span, handling.of(&line.known)).map(told).collect(),
+        incidents: of_span(outage.span, &incidents).map(told).collect(),
         measured: (verdict(&line.reckoning.figures), percent(line.reckoning.figures.availability)),
         agreed: line
             .agreed
             .as_ref()
             .map(|agreed| (verdict(&agreed.reckoning.figures), percent(agreed.reckoning.figures.availability))),
-        said: about.collect(),
+        said: said(line, zone),
         categories: Category::ALL.map(|category| (category.word(), readable(category))),
         zone: found.declared.agreement.zone.clone(),
         local_from: local(outage.span.from, zone),

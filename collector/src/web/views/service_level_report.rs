@@ -68,6 +68,8 @@ struct Document {
     subjects: Vec<Subject>,
     perfect: Vec<(String, String)>,
     accounts: Vec<Account>,
+    /// What the subjects are, in the singular.
+    each: &'static str,
     width: i64,
     made: String,
 }
@@ -111,6 +113,7 @@ impl Made<'_> {
             subjects: hosts.subjects,
             perfect: hosts.perfect,
             accounts: hosts.accounts,
+            each: self.declared.each(),
             width: WIDTH,
             made: format!(
                 "by Muster {} for {} on {}",
@@ -130,9 +133,12 @@ impl Made<'_> {
         let or = |list: Vec<String>, none: &str| if list.is_empty() { none.to_owned() } else { list.join("; ") };
         let span = |from, until| format!("{} to {}", words::clock_time(from, zone), words::clock_time(until, zone));
         let mut facts = vec![
-            Fact::new("Promised", format!("{} % of the agreed time, by each host", agreement.target.percent())),
-            Fact::new("Applies to", self.declared.scope.words()),
-            Fact::new("Hosts", words::count(report.lines.len())),
+            Fact::new(
+                "Promised",
+                format!("{} % of the agreed time, by each {}", agreement.target.percent(), self.declared.each()),
+            ),
+            Fact::new("Applies to", self.declared.applies_to()),
+            Fact::new("Of these there are", words::count(report.lines.len())),
             Fact::new("Service hours", or(hours, "around the clock")),
             Fact::new("No service on", or(holidays, "no holidays are agreed")),
             Fact::new("Calendar of", agreement.zone.clone()),
@@ -169,8 +175,8 @@ impl Made<'_> {
             (
                 "Outages",
                 if open == 0 { count } else { format!("{count}, {open} of them not over") },
-                "unbroken stretches in agreed time in which a host is proven not to serve, outside of maintenance; each \
-                 begins at the last proof of life",
+                "unbroken stretches in agreed time that are proven not to be served, outside of maintenance; each begins at \
+                 the last proof of life",
             ),
             ("Longest", words::duration(means.longest_ms), "the longest of them, also if it is not over"),
             ("MTRS", time(means.mtrs_ms), "mean time to restore service: of those that are over, from begin to end"),

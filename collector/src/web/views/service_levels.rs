@@ -28,7 +28,7 @@ use crate::{
             handling::{Handling, Incident, of_span},
             lattice::Bucket,
             period::Length,
-            report::{Declared, Line, Report, Total},
+            report::{Declared, Known, Line, Report, Total},
             subject::Subject as Whom,
             target::Ratio,
         },
@@ -72,7 +72,9 @@ struct Agreement {
 /// A subject's row.
 struct Subject {
     name: String,
-    path: String,
+    path: Option<String>,
+    /// How many members a service needs.
+    needs: Option<String>,
     availability: String,
     verdict: Badge,
     /// With what people said afterwards: verdict and availability.
@@ -88,6 +90,18 @@ struct Subject {
     mtrs: String,
     mttd: String,
     mtta: String,
+    pieces: Vec<Piece>,
+    /// What a service is made of.
+    members: Vec<Member>,
+}
+
+/// What a service is made of.
+struct Member {
+    name: String,
+    path: Option<String>,
+    /// How deep it lies: 1 for a member of the service, 2 for one of a service that is its member.
+    depth: usize,
+    says: String,
     pieces: Vec<Piece>,
 }
 
@@ -235,7 +249,7 @@ fn policies(declared: &Declared) -> Vec<(&'static str, &'static str)> {
         ("Unknown", agreement.unknown),
         ("Stopped on purpose", agreement.clean_stop),
     ];
-    if !declared.checks.is_empty() {
+    if declared.has_checks() {
         all.push(("A check's warning", agreement.warning));
     }
     let words = |policy: Policy| match policy {
@@ -334,6 +348,7 @@ fn subject(
     Subject {
         name: line.known.subject.name(),
         path: path(&line.known.subject),
+        needs: needs(&line.known.subject),
         availability: percent(figures.availability),
         verdict: verdict(figures),
         agreed: line.agreed.as_ref().map(|agreed| {
@@ -350,14 +365,55 @@ fn subject(
         mttd: time(reaction.detected.mean_ms),
         mtta: time(reaction.acknowledged.mean_ms),
         pieces: timeline(&line.reckoning.stretches, window, WIDTH, zone),
+        members: members(agreement, &line.known, window, zone, 1),
     }
 }
 
-/// Where a subject is looked at.
-fn path(whom: &Whom) -> String {
+/// What a service is made of, each as it was measured in agreed time.
+fn members(
+    agreement: &sla::agreement::Agreement,
+    known: &Known,
+    window: Span,
+    zone: &TimeZone,
+    depth: usize,
+) -> Vec<Member> {
+    let one = |member: &Known| {
+        let reckoning = sla::reckon(agreement, &member.as_measured(), window);
+        let row = Member {
+            name: member.subject.name(),
+            path: path(&member.subject),
+            depth,
+            says: member_says(&member.subject, &reckoning.buckets),
+            pieces: timeline(&reckoning.stretches, window, WIDTH, zone),
+        };
+        std::iter::once(row).chain(members(agreement, member, window, zone, depth + 1)).collect::<Vec<_>>()
+    };
+    known.members.iter().flat_map(one).collect()
+}
+
+/// What was not simply up of a member.
+pub(super) fn member_says(of: &Whom, buckets: &Buckets) -> String {
+    let some = Bucket::ALL.into_iter().filter(|bucket| buckets.ms(*bucket) > 0 && *bucket != Bucket::Up);
+    let parts = some.map(|bucket| format!("{} {}", name(bucket).to_lowercase(), words::duration(buckets.ms(bucket))));
+    let needs = needs(of);
+    let told: Vec<String> = needs.into_iter().chain(parts).collect();
+    if told.is_empty() { "up throughout".into() } else { told.join(", ") }
+}
+
+/// How many members a service needs.
+pub(super) fn needs(of: &Whom) -> Option<String> {
+    match of {
+        Whom::Service { needs, of, .. } => Some(format!("{} of {of}", needs.words())),
+        Whom::Host { .. } | Whom::Check { .. } => None,
+    }
+}
+
+/// Where a subject is looked at; a service is here.
+fn path(whom: &Whom) -> Option<String> {
     match whom {
-        Whom::Host { id, .. } => format!("/hosts/{id}"),
-        Whom::Check { id, .. } => format!("/hosts/{id}#checks"),
+        Whom::Host { id, .. } => Some(format!("/hosts/{id}")),
+        Whom::Check { id, .. } => Some(format!("/hosts/{id}#checks")),
+        Whom::Service { .. } => None,
     }
 }
 
@@ -366,6 +422,7 @@ pub(super) fn told(one: &Incident) -> Told {
 }
 
 fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> impl Iterator<Item = OutageRow> + 'a {
+    let incidents = handling.of(&line.known);
     line.outages.iter().map(move |outage| OutageRow {
         subject: line.known.subject.name(),
         path: outage::query(&line.known.subject, outage.span.from),
@@ -378,22 +435,26 @@ fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> im
         evidence: if outage.evidence == outage.cause { String::new() } else { outage.evidence.clone() },
         notes: outage.notes.clone(),
         disputed: outage.disputed,
-        incidents: of_span(outage.span, handling.of(&line.known)).map(told).collect(),
+        incidents: of_span(outage.span, &incidents).map(told).collect(),
     })
 }
 
-/// What people said of a subject afterwards, corrections and windows.
+/// What people said of a subject afterwards, corrections and windows; of a service, of what it is made of.
 pub(super) fn said(line: &Line, zone: &TimeZone) -> Vec<Said> {
+    line.known.leaves().into_iter().flat_map(|known| said_of(known, zone)).collect()
+}
+
+fn said_of(known: &Known, zone: &TimeZone) -> Vec<Said> {
     let from_to =
         |span: Span| format!("{} to {}", words::clock_time(span.from, zone), words::clock_time(span.until, zone));
-    let subject = || line.known.subject.name();
-    let corrections = line.known.amended.corrections.iter().map(|correction| Said {
+    let subject = || known.subject.name();
+    let corrections = known.amended.corrections.iter().map(|correction| Said {
         subject: subject(),
         what: format!("{}: {}", correction.stretch.bucket.word(), from_to(correction.stretch.span)),
         source: correction.source.clone(),
         reason: correction.reason.clone(),
     });
-    let windows = line.known.maintenance.iter().filter_map(|planned| {
+    let windows = known.maintenance.iter().filter_map(|planned| {
         let reason = match (&planned.disregarded, planned.late) {
             (Some(why), _) => format!("does not count: {why}"),
             (None, Some(at)) => format!("entered afterwards, at {}: {}", words::clock_time(at, zone), planned.reason),

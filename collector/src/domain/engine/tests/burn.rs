@@ -37,7 +37,7 @@ impl Fleet {
                 bad.push(Span { from: host.observed.from, until: Timestamp::from_ms(self.now) });
             }
             let least_ms = host.profile.watch.timers().told_after_ms();
-            Lately { host: no, name: host.profile.name.clone(), least_ms, bad }
+            Lately::of_host(no, host.profile.name.clone(), least_ms, bad)
         });
         Burn {
             agreement: "web shop".into(),

@@ -35,7 +35,7 @@ fn factors(pace: &Pace) -> Vec<f64> {
 /// Bad from so long ago until so long ago, each.
 fn lately(bad: &[(i64, i64)]) -> Lately {
     let bad = bad.iter().map(|(from, until)| window(NOW - from, NOW - until)).collect();
-    Lately { host: HostNo(1), name: "web-1".into(), least_ms: 0, bad }
+    Lately::of_host(HostNo(1), "web-1".into(), 0, bad)
 }
 
 fn broken(pace: &Pace, bad: &[(i64, i64)]) -> Option<(i64, &'static str)> {

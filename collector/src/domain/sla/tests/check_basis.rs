@@ -34,7 +34,7 @@ fn kept(next: Option<Stood>) -> KeptCheck {
 
 /// What is said of it, five minutes after its last entry.
 fn said(basis: &CheckBasis, kept: &KeptCheck, present: Option<Counted>) -> String {
-    match check((0, "web-1/http", basis), kept, present.as_ref(), window(0, 900_000), ms(300_300)) {
+    match check(("inputs.subjects[0]", "web-1/http", basis), kept, present.as_ref(), window(0, 900_000), ms(300_300)) {
         Ok(()) => "fine".into(),
         Err(Trouble::Cannot(why)) => why,
         Err(Trouble::Differs(Difference { path, .. })) => path,
@@ -53,7 +53,8 @@ fn an_open_end_is_what_came_of_it_or_what_it_still_is() {
     let other_words = said(&open, &kept(Some(Stood { said: "timed out".into(), ..failing() })), None);
     assert!(other_words.contains("has it critical (timed out)"), "{other_words}");
     assert!(said(&open, &kept(None), None).contains("has it not there"));
-    let soon = check((0, "web-1/http", &open), &kept(Some(ok)), None, window(0, 900_000), ms(60_300));
+    let soon =
+        check(("inputs.subjects[0]", "web-1/http", &open), &kept(Some(ok)), None, window(0, 900_000), ms(60_300));
     assert_eq!(soon, Ok(()), "it turned out never to have been");
     let none = stated(None);
     assert_eq!(said(&none, &kept(None), None), "fine", "there is no such check any more");

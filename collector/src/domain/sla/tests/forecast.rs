@@ -34,7 +34,7 @@ fn subject(no: i64, outages: &[(i64, i64)], over: Span) -> Known {
         at = until;
     }
     let known = known(&format!("web-{no}"), &rows, at, over, over.until.ms());
-    let (id, name) = (known.subject.host(), known.subject.name());
+    let (id, name) = (known.subject.host().unwrap(), known.subject.name());
     Known { subject: subject::Subject::Host { no: HostNo(no), id, name }, ..known }
 }
 
@@ -49,7 +49,7 @@ fn burn(no: i64, bad: Span) -> Burn {
         alerts: BurnAlerts::Off,
         pace: Pace::of(&agreement("99"), window(0, 30 * DAY)),
         at: bad.until,
-        subjects: vec![Lately { host: HostNo(no), name: format!("web-{no}"), least_ms: 0, bad: vec![bad] }],
+        subjects: vec![Lately::of_host(HostNo(no), format!("web-{no}"), 0, vec![bad])],
         left: None,
     }
 }

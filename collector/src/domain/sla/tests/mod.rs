@@ -8,6 +8,7 @@ mod forecast;
 mod outage_limit;
 mod reading;
 mod report;
+mod service;
 mod standing;
 mod verification;
 

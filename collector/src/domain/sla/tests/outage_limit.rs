@@ -110,6 +110,7 @@ fn both_requirements_have_to_be_kept_and_each_is_told() {
             maintenance: vec![],
             amended: Amended::default(),
             basis: report::basis("web-1"),
+            members: vec![],
         };
         Report::of(&declared, Period { name: "x".into(), span: whole }, whole, vec![known], whole.until)
     };

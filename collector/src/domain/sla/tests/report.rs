@@ -38,18 +38,18 @@ pub(super) fn known(name: &str, rows: &[SpanRow], open_from: i64, window: Span, 
     let observed = observations(rows, &open, begun, window, ms(now));
     let subject = subject::Subject::Host { no: HostNo(1), id, name: name.into() };
     let (maintenance, amended) = (vec![], Amended::default());
-    Known { subject, observed, with_others: None, maintenance, amended, basis: basis(name) }
+    Known { subject, observed, with_others: None, maintenance, amended, basis: basis(name), members: vec![] }
 }
 
 /// What a subject's history was taken from, where that does not matter.
 pub(super) fn basis(name: &str) -> Basis {
     let open = OpenSpan { after: 0, from: ms(0), state: Observed::Up, cause: Cause::Reporting };
-    Basis::new(name, HostId(uuid::Uuid::from_u128(1)), Position::at(&open, ms(0)))
+    Basis::new(name, Some(HostId(uuid::Uuid::from_u128(1))), Position::at(&open, ms(0)))
 }
 
 pub(super) fn declared(percent: &str) -> Declared {
     let (period, scope, burn_alerts) = (Length::Month, Scope::default(), BurnAlerts::Off);
-    Declared { agreement: agreement(percent), period, scope, checks: vec![], burn_alerts }
+    Declared { agreement: agreement(percent), period, scope, checks: vec![], services: vec![], burn_alerts }
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn the_first_difference_is_named_by_its_place() {
 /// A ledger of three entries until 300, and down since.
 fn stated() -> Basis {
     let open = Open { from: ms(300), state: Observed::Down, cause: Cause::Silence };
-    Basis { ledger: Position { n: 3, hash: "ff".into(), begun: ms(100), open }, ..basis("web-1") }
+    Basis { ledger: Some(Position { n: 3, hash: "ff".into(), begun: ms(100), open }), ..basis("web-1") }
 }
 
 fn kept() -> Kept {
@@ -108,7 +108,7 @@ fn said(basis: &Basis, kept: &Kept, present: &OpenSpan) -> String {
 }
 
 fn said_after(later: i64, basis: &Basis, kept: &Kept, present: &OpenSpan) -> String {
-    match check((0, basis), kept, present, window(0, 5_000), ms(300 + later)) {
+    match check(("inputs.subjects[0]", basis), kept, present, window(0, 5_000), ms(300 + later)) {
         Ok(()) => "fine".into(),
         Err(Trouble::Cannot(why)) => why,
         Err(Trouble::Differs(Difference { path, stated, recomputed })) => {
@@ -131,8 +131,13 @@ fn a_ledger_is_the_same_only_if_its_chain_and_both_its_ends_are() {
     assert!(begun.starts_with("inputs.subjects[0].ledger.begun"), "{begun}");
     let forgotten = said(&stated(), &Kept { first: Some((2, ms(150))), ..kept() }, &down);
     assert!(forgotten.contains("kept from entry 2 on") && forgotten.contains("forgotten"), "{forgotten}");
-    let before =
-        check((0, &stated()), &Kept { first: Some((2, ms(150))), ..kept() }, &down, window(150, 5_000), ms(900));
+    let before = check(
+        ("inputs.subjects[0]", &stated()),
+        &Kept { first: Some((2, ms(150))), ..kept() },
+        &down,
+        window(150, 5_000),
+        ms(900),
+    );
     assert_eq!(before, Ok(()), "what is forgotten lies before the window");
     let end = said(&stated(), &Kept { last: Some((ms(299), "ff".into())), ..kept() }, &down);
     assert!(end.starts_with("inputs.subjects[0].ledger.open.from"), "{end}");
@@ -145,10 +150,12 @@ fn an_open_end_is_what_came_of_it() {
     assert_eq!(said(&stated(), &with(next(Observed::Down, Cause::Silence)), &now), "fine");
     assert_eq!(said(&stated(), &with(next(Observed::Unreachable, Cause::AliveLog)), &now), "fine", "proven afterwards");
     let mut cut = stated();
-    cut.ledger.open = Open { from: ms(300), state: Observed::Unreachable, cause: Cause::Cut("site a".into()) };
+    cut.ledger.as_mut().unwrap().open =
+        Open { from: ms(300), state: Observed::Unreachable, cause: Cause::Cut("site a".into()) };
     assert_eq!(said(&cut, &with(next(Observed::Down, Cause::BootedAnew)), &now), "fine", "it was between two boots");
     let mut awaited = stated();
-    awaited.ledger.open = Open { from: ms(300), state: Observed::CollectorDown, cause: Cause::Awaited };
+    awaited.ledger.as_mut().unwrap().open =
+        Open { from: ms(300), state: Observed::CollectorDown, cause: Cause::Awaited };
     let down = with(next(Observed::Down, Cause::NotBack));
     assert_eq!(said_after(180_000, &awaited, &down, &now), "fine", "nobody could say yet");
     assert!(said_after(180_001, &awaited, &down, &now).contains("web-1 was unseen"), "it was known by then");
@@ -167,7 +174,7 @@ fn an_open_end_is_what_came_of_it() {
     assert!(said_after(60_001, &stated(), &away, &now).contains("web-1 was down"), "it would have written it down");
 
     let mut up = stated();
-    up.ledger.open = Open { from: ms(300), state: Observed::Up, cause: Cause::Reporting };
+    up.ledger.as_mut().unwrap().open = Open { from: ms(300), state: Observed::Up, cause: Cause::Reporting };
     let other_word = next(Observed::Up, Cause::Silence);
     assert_eq!(said(&up, &with(other_word), &now), "fine", "what up is told by changes without an entry");
     assert!(said(&up, &with(next(Observed::Unreachable, Cause::AliveLog)), &now).contains("web-1 was up"));
@@ -176,13 +183,13 @@ fn an_open_end_is_what_came_of_it() {
 #[test]
 fn a_ledger_without_an_entry_begins_with_its_open_end() {
     let open = Open { from: ms(100), state: Observed::Up, cause: Cause::Reporting };
-    let young = Basis { ledger: Position { n: 0, hash: String::new(), begun: ms(100), open }, ..basis("web-1") };
+    let young = Basis { ledger: Some(Position { n: 0, hash: String::new(), begun: ms(100), open }), ..basis("web-1") };
     let up = OpenSpan { after: 0, from: ms(100), state: Observed::Up, cause: Cause::Reporting };
     assert_eq!(said(&young, &Kept::default(), &up), "fine");
     let older = Kept { first: Some((1, ms(90))), next: Some(next(Observed::Up, Cause::Reporting)), ..Kept::default() };
     assert!(said(&young, &older, &up).starts_with("inputs.subjects[0].ledger.begun"));
     let mut later = young.clone();
-    later.ledger.open.from = ms(101);
+    later.ledger.as_mut().unwrap().open.from = ms(101);
     assert!(said(&later, &Kept::default(), &up).starts_with("inputs.subjects[0].ledger.open.from"));
 }
 

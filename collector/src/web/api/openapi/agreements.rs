@@ -50,8 +50,8 @@ pub(super) fn answers() -> Value {
     let counted = json!({ "outages": { "type": "array", "items": outage }, "means": &means });
     let agreed = joined(&[&counted, &figures]);
     let subject = joined(&[
-        &json!({ "subject": text, "kind": { "enum": ["host", "check"] }, "host": text, "agreement": text,
-                 "target": { "type": "number" }, "from": time, "to": time,
+        &json!({ "subject": text, "kind": kind(), "host": maybe_text, "agreement": text, "needs": text,
+                 "members": { "type": "array", "items": member(&figures) }, "target": { "type": "number" }, "from": time, "to": time,
                  "availability_verdict": verdict, "outage_count": count(&verdict),
                  "maintenance": { "type": "array", "items": window },
                  "corrections": { "type": "array", "items": object(&["from", "to", "state", "source"], correction) },
@@ -90,6 +90,18 @@ fn kept() -> Value {
     json!({
         "version": { "type": ["integer", "null"] }, "since": { "type": ["string", "null"], "format": "date-time" },
     })
+}
+
+fn kind() -> Value {
+    json!({ "enum": ["host", "check", "service"] })
+}
+
+/// What a service is made of, as if it were promised alone; a service among them has members itself.
+fn member(figures: &Value) -> Value {
+    let (text, maybe_text) = (json!({ "type": "string" }), json!({ "type": ["string", "null"] }));
+    let members = json!({ "type": "array", "items": { "type": "object" } });
+    let about = json!({ "subject": text, "kind": kind(), "host": maybe_text, "needs": text, "members": members });
+    object(&["subject", "kind", "window_ms", "agreed_ms", "verdict"], joined(&[&about, figures]))
 }
 
 /// How many outages there were, between two bounds.

@@ -29,9 +29,12 @@ pub(super) fn inputs() -> Value {
     let versions = json!({ "type": "array", "items": version });
     let open = json!({ "from": time, "state": text, "cause": {} });
     let ledger = json!({ "n": whole, "hash": text, "begun": time, "open": object(&["from", "state", "cause"], open) });
+    let mut ledger = object(&["n", "hash", "begun", "open"], ledger);
+    ledger["type"] = json!(["object", "null"]);
+    // A service has members, which are the same again, instead of a host and a ledger.
     let subject = json!({
-        "subject": text, "host": text, "ledger": object(&["n", "hash", "begun", "open"], ledger), "windows": versions,
-        "amendments": versions, "false_alarms": versions,
+        "subject": text, "host": { "type": ["string", "null"] }, "ledger": ledger, "windows": versions,
+        "amendments": versions, "false_alarms": versions, "members": { "type": "array", "items": { "type": "object" } },
     });
     let subject = object(&["subject", "host", "ledger", "windows", "amendments", "false_alarms"], subject);
     let maybe_time = json!({ "type": ["string", "null"], "format": "date-time" });
@@ -72,7 +75,7 @@ fn comparison() -> Value {
     let version = json!({ "number": whole, "then": maybe, "now": maybe, "says": text });
     let versions = json!({ "type": "array", "items": object(&["number", "says"], version) });
     let entry = json!({
-        "n": whole, "from": time, "to": time, "state": text, "cause": text, "evidence": text, "learned": time,
+        "of": text, "n": whole, "from": time, "to": time, "state": text, "cause": text, "evidence": text, "learned": time,
         "replaces": maybe,
     });
     let entries = json!({ "type": "array", "items": object(&["n", "from", "to", "state", "learned"], entry) });

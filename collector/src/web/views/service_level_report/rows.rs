@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::{
-    Made, Timeline,
+    Made, Piece, Timeline,
     sentence::{length, percent},
 };
 use crate::{
@@ -15,13 +15,14 @@ use crate::{
         handling::{Incident, of_span},
         lattice::Bucket,
         outages::Outage,
-        report::{Line, Report},
+        reckon,
+        report::{Known, Line, Report},
         target::Ratio,
     },
     web::{
         views::{
             Badge,
-            service_levels::{Said, name, said, verdict},
+            service_levels::{Said, member_says, name, needs, said, verdict},
         },
         words,
     },
@@ -122,11 +123,41 @@ pub(super) struct Account {
     pub(super) verdict: Badge,
     pub(super) says: String,
     pub(super) timeline: Timeline,
+    /// How many of them a service needs; empty of others.
+    pub(super) needs: String,
+    /// What a service is made of.
+    pub(super) members: Vec<Member>,
     /// The same with what people said afterwards, where that makes a difference.
     pub(super) agreed: Option<(Badge, String, Timeline)>,
     pub(super) tables: Vec<Table>,
     /// What people said afterwards.
     pub(super) said: Vec<Said>,
+}
+
+/// What a service is made of, as it was measured in agreed time.
+pub(super) struct Member {
+    pub(super) name: String,
+    /// How deep it lies: 1 for a member of the service, 2 for one of a service that is its member.
+    pub(super) depth: usize,
+    pub(super) says: String,
+    /// Whether there is nothing else to tell.
+    pub(super) was_up: bool,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) now: i64,
+}
+
+fn members(agreement: &Agreement, of: &Known, report: &Report, zone: &TimeZone, depth: usize) -> Vec<Member> {
+    let one = |member: &Known| {
+        let reckoning = reckon(agreement, &member.as_measured(), report.window);
+        let Timeline { pieces, now, .. } = Timeline::of(&reckoning.stretches, report, zone);
+        let says = member_says(&member.subject, &reckoning.buckets);
+        let stretches = reckoning.stretches.iter();
+        let was_up =
+            stretches.map(|stretch| stretch.bucket).all(|one| matches!(one, Bucket::Up | Bucket::OutsideHours));
+        let row = Member { name: member.subject.name(), depth, says, was_up, pieces, now };
+        std::iter::once(row).chain(members(agreement, member, report, zone, depth + 1)).collect::<Vec<_>>()
+    };
+    of.members.iter().flat_map(one).collect()
 }
 
 /// Entries of one kind.
@@ -138,15 +169,17 @@ pub(super) struct Table {
 }
 
 impl Account {
-    /// None where it was up all the time, and nobody said otherwise.
+    /// None where it and all that it is made of was up all the time, and nobody said otherwise.
     pub(super) fn of(line: &Line, made: &Made<'_>, zone: &TimeZone) -> Option<Self> {
         let agreement = &made.declared.agreement;
         let entries = entries(agreement, line, made.report.window.until);
         let said = said(line, zone);
-        if entries.is_empty() && said.is_empty() {
+        let members = members(agreement, &line.known, made.report, zone, 1);
+        if entries.is_empty() && said.is_empty() && members.iter().all(|member| member.was_up) {
             return None;
         }
-        let of = Of { incidents: made.handling.of(&line.known), outages: &line.outages, made, zone };
+        let incidents = made.handling.of(&line.known);
+        let of = Of { incidents: &incidents, outages: &line.outages, made, zone };
         let table = |title, last, wanted: fn(&Entry) -> bool| {
             let entries = entries.iter().filter(|entry| wanted(entry));
             Table { title, last, rows: entries.map(|entry| of.row(entry)).collect() }
@@ -169,6 +202,8 @@ impl Account {
                 (verdict(figures), says(figures), timeline(&agreed.reckoning))
             }),
             timeline: timeline(&line.reckoning),
+            needs: needs(&line.known.subject).unwrap_or_default(),
+            members,
             tables,
             said,
         })

@@ -44,7 +44,7 @@ pub(super) fn verdict(declared: &Declared, report: &Report) -> String {
     let name = &declared.agreement.name;
     let period = period(&report.period.name);
     if report.lines.is_empty() {
-        return format!("{name} applies to no host: nothing is promised in {period}.");
+        return format!("{name} applies to no {}: nothing is promised in {period}.", declared.each());
     }
     let Some(availability) = report.total.figures.availability else {
         return format!("In {period} there was no agreed time of {name}: nothing can be kept or broken.");
@@ -55,7 +55,11 @@ pub(super) fn verdict(declared: &Declared, report: &Report) -> String {
     let mut said = format!(
         "{so_far} {period}, {name} was available for {} % of the agreed time. Promised is {promised} %{}: {}.",
         availability.percent(DECIMALS),
-        if report.lines.len() == 1 { String::new() } else { format!(" for each of {} hosts", report.lines.len()) },
+        if report.lines.len() == 1 {
+            String::new()
+        } else {
+            format!(" for each of {} {}s", report.lines.len(), declared.each())
+        },
         kept(report),
     );
     if !complete {

@@ -43,12 +43,13 @@ fn known(name: &str, no: u128, observed: &[(&str, &str, Bucket, &str, &str)]) ->
         maintenance: Vec::new(),
         amended: Amended::default(),
         basis: basis(name, no),
+        members: Vec::new(),
     }
 }
 
 fn basis(name: &str, no: u128) -> Basis {
     let open = OpenSpan { after: 0, from: at(BEGIN), state: Observed::Up, cause: Cause::Reporting };
-    Basis::new(name, HostId(uuid::Uuid::from_u128(no)), Position::at(&open, at(BEGIN)))
+    Basis::new(name, Some(HostId(uuid::Uuid::from_u128(no))), Position::at(&open, at(BEGIN)))
 }
 
 const BEGIN: &str = "2026-09-30T22:00:00Z";
@@ -84,7 +85,7 @@ fn declared(name: &str) -> Declared {
     let mut agreement = Agreement::new(name, Target::parse("99.9").unwrap());
     agreement.zone = "Europe/Berlin".to_owned();
     let scope = Scope { hosts: vec!["web-*".to_owned()], ..Scope::default() };
-    Declared { agreement, period: Length::Month, scope, checks: vec![], burn_alerts: BurnAlerts::Off }
+    Declared { agreement, period: Length::Month, scope, checks: vec![], services: vec![], burn_alerts: BurnAlerts::Off }
 }
 
 /// The document as of an instant.

@@ -33,7 +33,7 @@ pub(super) enum SlaTask {
     List,
     /// One agreement over a period: every host, check or service with its buckets, bounds, verdict and outages
     #[command(after_help = "\
-Periods are those of the agreement's zone: 2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-25, 2026-10-01..2026-10-15. Lengths
+Periods are those of the agreement's zone: 2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-25, 2026-10-01..2026-10-15, 30d. Lengths
 are in seconds, cut off like percentages, never rounded up; JSON has milliseconds and each outage with its evidence.
 
 html is a document for reading and printing that needs nothing else: verdict, figures, pictures, and every minute that was

@@ -18,7 +18,7 @@ use crate::{
             force::{self, Chosen},
             handling::{Handling, Incident},
             inputs::{self, About, Basis, Definition, Inputs, Version},
-            period::{Length, Period},
+            period::Period,
             report::{Declared, Known, Report},
             service::{self, Service},
             subjects::{applies, subject},
@@ -375,11 +375,7 @@ fn declaration<'a>(named: &[&'a Declared], stated: &Definition) -> Result<&'a De
 fn period(declared: &Declared, inputs: &Inputs) -> Result<Period, Trouble> {
     let zone = zone(&declared.agreement.zone)
         .ok_or_else(|| cannot(format!("the time zone {} is not known any more", declared.agreement.zone)))?;
-    let rolling = Length::parse(&inputs.period).filter(|length| matches!(length, Length::Rolling(_)));
-    let period = match rolling {
-        Some(length) => Some(length.at(inputs.as_of, &zone)),
-        None => Period::parse(&inputs.period, &zone),
-    };
+    let period = Period::named(&inputs.period, &zone, inputs.as_of);
     period.ok_or_else(|| cannot(format!("{:?} is no period", inputs.period)))
 }
 

@@ -104,7 +104,7 @@ impl Web {
     fn period_of(&self, declared: &Declared, period: Option<&str>) -> Result<Period, Problem> {
         let zone = zone(&declared.agreement.zone).ok_or_else(|| Problem::internal("a zone is not known any more"))?;
         let Some(name) = period else { return Ok(declared.period.at(self.now(), &zone)) };
-        Period::parse(name, &zone).ok_or_else(|| Problem::invalid("period", name, Period::EXPECTED))
+        Period::named(name, &zone, self.now()).ok_or_else(|| Problem::invalid("period", name, Period::EXPECTED))
     }
 }
 

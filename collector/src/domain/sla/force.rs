@@ -69,7 +69,7 @@ pub fn choose<'a>(
 ) -> Option<Chosen<'a>> {
     let over = |declared: &Declared| {
         let zone = zone(&declared.agreement.zone)?;
-        period.map_or_else(|| Some(declared.period.at(now, &zone)), |name| Period::parse(name, &zone))
+        period.map_or_else(|| Some(declared.period.at(now, &zone)), |name| Period::named(name, &zone, now))
     };
     let declared = match (on, period) {
         (Some(date), _) => nearest(named, |declared| {

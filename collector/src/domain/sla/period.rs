@@ -112,8 +112,17 @@ impl Length {
 
 impl Period {
     /// What the name of a period has to look like.
-    pub const EXPECTED: &str =
-        "a year 2026, a quarter 2026-Q4, a month 2026-10, a week 2026-W44, a day 2026-10-25 or 2026-10-01..2026-10-15";
+    pub const EXPECTED: &str = "a year 2026, a quarter 2026-Q4, a month 2026-10, a week 2026-W44, a day 2026-10-25, days 2026-10-01..2026-10-15 or \
+         the last days 30d";
+
+    /// The period of this name at an instant, up to which the last so many days (`30d`) reach.
+    #[must_use]
+    pub fn named(name: &str, zone: &TimeZone, now: Timestamp) -> Option<Self> {
+        match Length::parse(name) {
+            Some(length @ Length::Rolling(_)) => Some(length.at(now, zone)),
+            _ => Self::parse(name, zone),
+        }
+    }
 
     /// The period of this name. Both dates of `A..B` belong to it.
     #[must_use]

@@ -100,3 +100,16 @@ fn each_name_is_listed_once_as_it_is_now() {
     assert_eq!(at("2026-12-20T00:00:00Z"), ["98", "95"], "the last one, while none is in force");
     assert_eq!(at("2026-12-31T23:00:00Z"), ["99", "95"], "midnight in Berlin");
 }
+
+#[test]
+fn the_last_days_are_a_period_of_any_agreement_and_reach_to_now() {
+    let now = utc("2026-11-15T12:00:00Z");
+    let of = |period: &str| {
+        let declared = declared("99", "", "");
+        choose(&[&declared], Some(period), None, now).map(|chosen| (chosen.period.name, chosen.period.span))
+    };
+    let span = Span { from: utc("2026-10-16T11:00:00Z"), until: now };
+    assert_eq!(of("30d"), Some(("30d".to_owned(), span)), "at the same time of the day, of which October had another");
+    assert_eq!(of("0d"), None);
+    assert_eq!(of("month"), None, "which one is not said");
+}

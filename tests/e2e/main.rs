@@ -43,6 +43,7 @@ mod promised;
 mod quickstart;
 mod receivers;
 mod redundancy;
+mod report_delivery;
 mod restart;
 mod rota;
 mod rules;

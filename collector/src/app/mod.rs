@@ -8,6 +8,7 @@ mod devices;
 mod heartbeats;
 mod housekeeping;
 mod pulse;
+mod reports;
 mod service_levels;
 mod settings;
 mod trends;
@@ -77,7 +78,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     let pager = config.pager();
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let missing = config.reports.iter().filter_map(crate::config::directory_trouble);
+    config.warnings.iter().cloned().chain(missing).for_each(|warning| tracing::warn!("{warning}"));
     run(config, shutdown, |ports| {
         tracing::info!("agents connect to {}, people to {}", ports.grpc, ports.url);
         tracing::info!("{pager}");
@@ -218,7 +220,10 @@ impl House {
         let tls = web_tls(&self.config, &self.identity, ports, &self.clock)?;
         let ready = Arc::new(AtomicBool::new(false));
         let (service_levels, burning, levels) = self.service_levels();
-        let router = self.router(ports, tls.is_some(), ready.clone(), levels)?;
+        let (carrier, bell) = reports::bell();
+        let (router, reports) = self.router(ports, tls.is_some(), ready.clone(), (levels, carrier))?;
+        let rooms = (self.store.clone(), self.mailbox.clone(), self.clock.clone());
+        let delivering = reports::Delivering::new(&self.config, self.agreements.subscribe(), reports, rooms, bell)?;
         let trends = self.trends()?;
         let watched = watchdog::all(&self, &ports.url)?;
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
@@ -233,6 +238,7 @@ impl House {
         tasks.spawn(trends.run(stopped.clone()));
         tasks.spawn(service_levels.run(stopped.clone()));
         tasks.spawn(burning.run(stopped.clone()));
+        tasks.spawn(delivering.run(stopped.clone()));
         watched.start(&mut tasks, &stopped);
         tasks.spawn(serve_agents(grpc, self.door, stopped.clone()));
         tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
@@ -266,13 +272,14 @@ impl House {
         (levels, burning, exposition::Levels { standings, burns })
     }
 
+    /// The doors for people and programs, and who issues reports from the same.
     fn router(
         &self,
         ports: &Ports,
         tls: bool,
         ready: Arc<AtomicBool>,
-        levels: exposition::Levels,
-    ) -> anyhow::Result<axum::Router> {
+        (levels, carrier): (exposition::Levels, web::Carrier),
+    ) -> anyhow::Result<(axum::Router, web::Reports)> {
         let clock = self.clock.clone();
         let burns = levels.burns.clone();
         let exposition = exposition::router(exposition::ExpositionContext {
@@ -296,6 +303,7 @@ impl House {
             store: self.store.clone(),
             agreements: Arc::clone(&self.agreements),
             burns,
+            carrier,
             mailbox: self.mailbox.clone(),
             clock: self.clock.clone(),
             links: Links::open(&self.config.state)?,
@@ -303,7 +311,7 @@ impl House {
             ready,
             metrics: web::WebMetrics::register(&self.registry)?,
         };
-        Ok(web::router(context, exposition))
+        Ok((web::router(context.clone(), exposition), web::Reports::new(context)))
     }
 }
 

@@ -73,7 +73,8 @@ pub(super) enum Task {
     /// Check the configuration, name every mistake, and end
     #[command(after_help = "\
 Devices are compared with the hosts and devices that are known in the state directory, if there is one: names that are
-taken, parents and watchers that are not there, circles. A collector that starts leaves only that out and says so.")]
+taken, parents and watchers that are not there, circles. A collector that starts leaves only that out and says so. Directories
+of reports have to be there and writable for whoever checks; a collector that starts goes on without and tries again later.")]
     CheckConfig {
         /// Look at the file alone, whatever is known of the fleet
         #[arg(long)]

@@ -11,9 +11,9 @@ use super::{
     given,
     holds::time,
     print::{self, Column},
-    sla::summed_up,
     verification::report,
 };
+use crate::domain::sla::table::summed_up;
 
 /// What might have been otherwise.
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod beside;
 mod client;
 mod commands;
 mod declare;
+mod deliveries;
 mod devices;
 mod given;
 mod heartbeats;
@@ -93,6 +94,9 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
         Task::Serve => serve(&arguments.place),
         Task::CheckConfig { file_only } => {
             let config = check(&arguments.place, file_only)?;
+            if !file_only {
+                places(&config)?;
+            }
             for warning in &config.warnings {
                 // Nothing better can be done when standard error is gone.
                 let _ = writeln!(std::io::stderr(), "warning: {warning}");
@@ -134,6 +138,12 @@ fn check(place: &arguments::Place, file_only: bool) -> Result<crate::config::Con
     };
     let known = |state: &std::path::Path| if file_only { None } else { known(state) };
     crate::config::load_among(place.config.as_deref(), known).map_err(|errors| CliError::Usage(errors.to_string()))
+}
+
+/// Whether what the configuration names on this machine is there.
+fn places(config: &crate::config::Config) -> Result<(), CliError> {
+    let troubles: Vec<String> = config.reports.iter().filter_map(crate::config::directory_trouble).collect();
+    if troubles.is_empty() { Ok(()) } else { Err(CliError::Usage(troubles.join("\n"))) }
 }
 
 fn load(place: &arguments::Place) -> Result<crate::config::Config, CliError> {

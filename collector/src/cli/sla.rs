@@ -4,22 +4,26 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use jiff::civil::{Date, Time};
-
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     CliError,
     amendments::Amend,
     commands::{Desk, encode},
     declare::Declare,
+    deliveries::Deliveries,
     given,
     print::{self, Column},
     verification::Proof,
 };
 use crate::domain::{
     calendar::{self, Edge, Span},
-    csv,
-    sla::{agreement::Agreement, import, reckon_within, result::Computed, target::Ratio},
+    sla::{
+        agreement::Agreement,
+        import, reckon_within,
+        result::Computed,
+        table::{self, summed_up},
+    },
     time::Timestamp,
 };
 
@@ -67,6 +71,8 @@ Examples:
     Declare(Declare),
     #[command(flatten)]
     Proof(Proof),
+    #[command(flatten)]
+    Deliveries(Deliveries),
     /// Reckon uptime from a table of any origin by an agreement in a file; needs no running collector
     #[command(after_help = "\
 The table has a heading with subject, start, end and state, in any order; other columns are passed over. Times are
@@ -121,26 +127,6 @@ const AGREEMENTS: [Column; 7] = [
     ("budget left s", "budget_left"),
     ("proven %", "coverage"),
 ];
-const SUBJECTS: [Column; 16] = [
-    ("subject", "subject"),
-    ("verdict", "verdict"),
-    ("availability %", "availability"),
-    ("amended verdict", "amended_verdict"),
-    ("amended %", "amended"),
-    ("agreed s", "agreed"),
-    ("down s", "down"),
-    ("maintenance s", "maintenance"),
-    ("unreachable s", "unreachable"),
-    ("collector down s", "collector_down"),
-    ("unknown s", "unknown"),
-    ("outages", "outages"),
-    ("mtrs s", "mtrs"),
-    ("mttd s", "mttd"),
-    ("mtta s", "mtta"),
-    ("kind", "kind"),
-];
-/// Decimals of a percentage, as the field's tools show them.
-const DECIMALS: usize = 4;
 
 impl Desk {
     /// What the running collector is asked.
@@ -149,6 +135,7 @@ impl Desk {
             SlaTask::Amend(task) => self.amend(task).await,
             SlaTask::Declare(task) => self.promise(task).await,
             SlaTask::Proof(task) => self.prove(task).await,
+            SlaTask::Deliveries(task) => self.deliveries(task).await,
             SlaTask::Compute { spans, definition, from, to } => compute(&spans, &definition, &from, &to),
             SlaTask::List => {
                 let items = self.client.all("/agreements", "").await?;
@@ -173,7 +160,7 @@ impl Desk {
         let text = match format {
             "html" => self.client.text(&format!("{path}/report{period}")).await?,
             "json" => format!("{:#}", self.client.get(&format!("{path}{period}")).await?),
-            "csv" => csv_table(&self.client.get(&format!("{path}{period}")).await?),
+            "csv" => table::csv(&self.client.get(&format!("{path}{period}")).await?),
             _ if asked.output.is_some() => {
                 return Err(CliError::Usage("--output takes csv, json or html: say which with --format".into()));
             }
@@ -191,26 +178,6 @@ struct Asked {
     period: Option<String>,
     on: Option<String>,
     output: Option<PathBuf>,
-}
-
-/// The subjects of a report, summed up.
-fn rows(report: &Value) -> Vec<Value> {
-    report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(summed_up).collect()
-}
-
-/// A report as a table for spreadsheets.
-fn csv_table(report: &Value) -> String {
-    let heading = SUBJECTS.map(|(_, field)| field);
-    let cell = |row: &Value, field: &str| match &row[field] {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    let cells = rows(report)
-        .into_iter()
-        .map(|row| heading.iter().map(|field| csv::safe_cell(&cell(&row, field))).collect::<Vec<_>>());
-    let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
-    lines.collect::<Vec<_>>().join("\r\n")
 }
 
 /// A report as a table for people.
@@ -237,7 +204,7 @@ fn as_text(report: &Value) -> Result<(), CliError> {
         let (verdict, availability) = (said("amended_verdict"), said("amended"));
         print::line(&format!("With what people said afterwards: {verdict} with {availability} %\n"))?;
     }
-    print::table(&SUBJECTS, &Value::Array(rows(report)))
+    print::table(&table::COLUMNS, &Value::Array(table::rows(report)))
 }
 
 /// What else was promised in the period, under the same name.
@@ -246,39 +213,9 @@ fn others(report: &Value) -> String {
     let others = report["others_in_force"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
     let told = others.map(|other| {
         let (from, until) = (date(&other["in_force_from"], "from"), date(&other["in_force_until"], "until before"));
-        format!("\nalso in force in this period: target {} %{from}{until}; --on DATE shows it", target(other))
+        format!("\nalso in force in this period: target {} %{from}{until}; --on DATE shows it", table::target(other))
     });
     told.collect()
-}
-
-/// What is promised, as people write it: 90, 99.95.
-fn target(answer: &Value) -> String {
-    answer["target"].as_f64().map_or_else(|| "-".into(), |percent| percent.to_string())
-}
-
-/// The figures of an answer in seconds and percent, cut off.
-pub(super) fn summed_up(answer: &Value) -> Value {
-    let seconds = |field: &str| answer[field].as_i64().map_or(Value::Null, |ms| json!(ms.div_euclid(1000)));
-    let percent = |of: &Value, part: &str, whole: &str| {
-        let ratio = of[part].as_i64().zip(of[whole].as_i64()).and_then(|(part, whole)| Ratio::of(part, whole));
-        ratio.map_or(Value::Null, |ratio| Value::String(ratio.percent(DECIMALS)))
-    };
-    let amended = &answer["agreed"];
-    let mean = |field: &str| answer["means"][field].as_i64().map(|ms| ms.div_euclid(1000));
-    let to_serve = |field: &str| answer[field].as_i64().unwrap_or(0);
-    let proven = to_serve("up_ms") + to_serve("down_ms");
-    let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
-    json!({
-        "name": answer["name"], "subject": answer["subject"], "kind": answer["kind"], "verdict": answer["verdict"],
-        "target": target(answer), "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
-        "coverage": Ratio::of(proven, whole).map(|ratio| ratio.percent(DECIMALS)),
-        "budget_left": seconds("budget_left_ms"), "agreed": seconds("agreed_ms"), "down": seconds("down_ms"),
-        "maintenance": seconds("maintenance_ms"), "unreachable": seconds("unreachable_ms"),
-        "collector_down": seconds("collector_down_ms"), "unknown": seconds("unknown_ms"),
-        "amended_verdict": amended["verdict"], "amended": percent(amended, "served_ms", "agreed_ms"),
-        "outages": answer["means"]["outages"],
-        "mtrs": mean("mtrs_ms"), "mttd": mean("mttd_ms"), "mtta": mean("mtta_ms"),
-    })
 }
 
 /// What needs no collector.

@@ -16,6 +16,7 @@ mod read;
 mod receiver_services;
 mod receivers;
 mod redundancy;
+mod reports;
 mod rules;
 mod runbooks;
 mod section;
@@ -28,6 +29,7 @@ mod watchdogs;
 pub use self::{
     agreement_text::{agreement_text, parse_agreements},
     agreements::{MOST as MOST_AGREEMENTS, parse_agreement, parse_declaration},
+    reports::directory_trouble,
     rules::{parse_override, toml_key, toml_text, with_overrides},
     settings::parse_settings,
 };
@@ -62,6 +64,8 @@ pub struct Config {
     pub roster: crate::domain::oncall::Roster,
     /// What is promised of uptime.
     pub agreements: Vec<crate::domain::sla::report::Declared>,
+    /// Which reports of that are delivered, when and where.
+    pub reports: Vec<crate::domain::sla::delivery::Plan>,
     /// Other people's jobs that say when they have run.
     pub heartbeats: Vec<crate::domain::heartbeat::Heartbeat>,
     /// What misses this collector when it falls silent.

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::{
     Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, oncall,
-    receivers, redundancy, rules, runbooks,
+    receivers, redundancy, reports, rules, runbooks,
     section::{Section, Source},
     services, settings, watchdogs,
 };
@@ -63,6 +63,8 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
     }
     roster.runbooks = runbooks::read(all.tables("runbook", runbooks::MOST));
     let services = services::read(all.tables("service", services::MOST), fleet.as_ref(), &names);
+    let agreements = agreements::read_all(all.tables("agreement", agreements::MOST), &services);
+    let reports = reports::read(all.tables("report", reports::MOST), &agreements, &receivers);
     let config = Config {
         state,
         grpc,
@@ -70,7 +72,8 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         receivers,
         paging,
         roster,
-        agreements: agreements::read_all(all.tables("agreement", agreements::MOST), &services),
+        agreements,
+        reports,
         heartbeats: heartbeats::read(all.tables("heartbeat", heartbeats::MOST)),
         watchdogs: watchdogs::read(all.tables("watchdog", watchdogs::MOST)),
         host_rules: host_rules::read(all.tables("host_rule", host_rules::MOST)),

@@ -7,6 +7,7 @@ mod heartbeats;
 mod oncall;
 mod receivers;
 mod redundancy;
+mod reports;
 mod services;
 mod settings;
 mod watchdogs;
@@ -125,7 +126,7 @@ const KINDS: [&str; 10] = [
 ];
 
 /// Keys that are tables of their own.
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 27] = [
     "receiver",
     "person",
     "rotation",
@@ -136,6 +137,7 @@ const TABLES: [&str; 26] = [
     "runbook",
     "heartbeat",
     "agreement",
+    "report",
     "watchdog",
     "host_rule",
     "rules",
@@ -176,6 +178,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         "[[policy]]\n[[policy.step]]\n",
         "[[route]]\n",
         "[[agreement]]\nname = \"x\"\n",
+        "[[report]]\nname = \"x\"\n",
         "[[runbook]]\n",
         "[[heartbeat]]\nname = \"x\"\n",
         "[[watchdog]]\nname = \"x\"\n",

@@ -16,6 +16,7 @@ use lettre::{
     transport::smtp::{
         authentication::Credentials,
         client::{Certificate, CertificateStore, Tls, TlsParameters},
+        response::Response,
     },
 };
 
@@ -114,21 +115,26 @@ impl Email {
     /// # Errors
     /// The certificates cannot be used.
     pub fn new(name: &str, config: EmailConfig, words: Words) -> Result<Self, EmailError> {
-        let failed = |source| EmailError { receiver: name.to_owned(), server: config.server.clone(), source };
-        let tls = match config.encryption {
-            Encryption::None => Tls::None,
-            Encryption::StartTls => Tls::Required(tls(&config).map_err(failed)?),
-            Encryption::Tls => Tls::Wrapper(tls(&config).map_err(failed)?),
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.server)
-            .port(config.port)
-            .timeout(Some(TIMEOUT))
-            .tls(tls);
-        if let Some((user, password)) = &config.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
-        }
-        Ok(Self { transport: builder.build(), config, words, told: Told::default() })
+        Ok(Self { transport: transport(name, &config)?, config, words, told: Told::default() })
     }
+}
+
+/// The way to a mail server, for the receiver of this name.
+pub(super) fn transport(name: &str, config: &EmailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, EmailError> {
+    let failed = |source| EmailError { receiver: name.to_owned(), server: config.server.clone(), source };
+    let tls = match config.encryption {
+        Encryption::None => Tls::None,
+        Encryption::StartTls => Tls::Required(tls(config).map_err(failed)?),
+        Encryption::Tls => Tls::Wrapper(tls(config).map_err(failed)?),
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.server)
+        .port(config.port)
+        .timeout(Some(TIMEOUT))
+        .tls(tls);
+    if let Some((user, password)) = &config.login {
+        builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+    }
+    Ok(builder.build())
 }
 
 fn tls(config: &EmailConfig) -> Result<TlsParameters, lettre::transport::smtp::Error> {
@@ -154,7 +160,7 @@ impl Messenger for Email {
                 Err(error) => return Sent::Rejected { error: format!("the mail cannot be written: {error}") },
             };
             match self.transport.send_raw(&envelope, &mail).await {
-                Ok(response) => round.taken(at, response.first_line().map(|line| clean(line, ANSWER_CHARS))),
+                Ok(response) => round.taken(at, answer(&response)),
                 Err(error) if refuses_recipient(&error) => {
                     round.never(format!("{}: {}", recipient.email, said(&error)))
                 }
@@ -170,13 +176,19 @@ impl Messenger for Email {
     }
 }
 
+/// What a server that took a mail said.
+pub(super) fn answer(response: &Response) -> Option<String> {
+    response.first_line().map(|line| clean(line, ANSWER_CHARS))
+}
+
 /// Whether the server refuses for good what was asked, and not us: 5xx except those about signing in (RFC 4954).
-fn refuses_recipient(error: &lettre::transport::smtp::Error) -> bool {
+pub(super) fn refuses_recipient(error: &lettre::transport::smtp::Error) -> bool {
     let code = error.status().map(u16::from);
     error.is_permanent() && !matches!(code, Some(530 | 534 | 535 | 538))
 }
 
-fn said(error: &lettre::transport::smtp::Error) -> String {
+/// An error with its causes, in a line.
+pub(super) fn said(error: &lettre::transport::smtp::Error) -> String {
     let mut words = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -215,7 +227,8 @@ fn letter(
     Ok((envelope, mail.formatted()))
 }
 
-fn header(name: &'static str, value: &str) -> HeaderValue {
+/// A header that lettre has no type for.
+pub(super) fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 

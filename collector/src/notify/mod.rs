@@ -11,8 +11,10 @@ mod client;
 #[doc(hidden)]
 pub use client::retry_after_from;
 pub mod email;
+pub mod folder;
 pub mod guard;
 mod hearing;
+pub mod letter;
 pub mod metrics;
 pub mod ntfy;
 mod ntfy_replies;

@@ -48,6 +48,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(16, include_str!("migrations/state_0016.sql")),
     Migration::new(17, include_str!("migrations/state_0017.sql")),
     Migration::new(18, include_str!("migrations/state_0018.sql")),
+    Migration::new(19, include_str!("migrations/state_0019.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

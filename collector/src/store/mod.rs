@@ -31,6 +31,7 @@ pub mod past;
 pub mod peek;
 pub mod people;
 pub mod positions;
+mod report_deliveries;
 mod reserve;
 mod retention;
 mod service_levels;

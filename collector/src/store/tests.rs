@@ -9,6 +9,7 @@ mod kept;
 mod labels;
 mod positions;
 mod repeated;
+mod report_deliveries;
 mod rows;
 mod trends;
 

@@ -8,6 +8,7 @@ mod api;
 mod assets;
 mod compared;
 mod declared;
+mod documents;
 mod guard;
 mod handling;
 mod issued;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 
 pub use self::{
     access::Door,
+    documents::{Asked, Carrier, Issued, Reports},
     serve::{MAX_CONNECTIONS, OwnTlsError, SocketError, serve_tcp, serve_unix, tls_from_files},
 };
 use crate::{
@@ -80,6 +82,8 @@ pub struct WebContext {
     pub agreements: Arc<watch::Sender<Arc<Vec<Declared>>>>,
     /// How fast the error budget of each agreement is spent.
     pub burns: watch::Receiver<Arc<Vec<Burn>>>,
+    /// Who delivers reports.
+    pub carrier: Carrier,
     /// Where commands go.
     pub mailbox: Mailbox,
     /// The engine's clock.

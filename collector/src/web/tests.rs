@@ -15,7 +15,7 @@ use axum::{
 use tokio::{sync::watch, task::JoinSet};
 use tower::ServiceExt;
 
-use super::{Door, WebContext, WebMetrics, router, routes, secret};
+use super::{Carrier, Door, WebContext, WebMetrics, router, routes, secret};
 use crate::{
     clock::Clock,
     config::{self, Config},
@@ -111,6 +111,7 @@ impl Stage {
             store: store.clone(),
             agreements: Arc::new(watch::Sender::new(Arc::new(config.agreements.clone()))),
             burns: watch::channel(Arc::default()).1,
+            carrier: Carrier { bell: Arc::default(), rounds: watch::channel(0).1 },
             mailbox,
             clock,
             config: Arc::new(config),

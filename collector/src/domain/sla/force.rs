@@ -114,6 +114,12 @@ pub fn named<'a>(all: &'a [Declared], name: &str) -> Vec<&'a Declared> {
     all.iter().filter(|declared| declared.agreement.name == name).collect()
 }
 
+/// Whether a declaration is in force in a part of a period.
+#[must_use]
+pub fn is_in_force(declared: &Declared, period: Span) -> bool {
+    shared(in_force(declared), period).is_some()
+}
+
 /// The instants at which a declaration is in force.
 fn in_force(declared: &Declared) -> Span {
     declared.agreement.force.span(&declared.agreement.zone)

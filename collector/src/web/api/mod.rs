@@ -20,6 +20,7 @@ pub(super) mod openapi;
 pub(super) mod people;
 pub(super) mod proofs;
 pub(super) mod receivers;
+pub(super) mod reports;
 pub(super) mod rules;
 pub(super) mod settings;
 pub(super) mod status;

@@ -9,6 +9,7 @@ mod labels;
 mod not_a_problem;
 mod oncall;
 mod proofs;
+mod reports;
 
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -136,6 +137,7 @@ fn schemas() -> Value {
     all.extend(into_map(amendments::schemas()));
     all.extend(into_map(proofs::answers()));
     all.extend(into_map(heartbeats::answers()));
+    all.extend(into_map(reports::schemas()));
     Value::Object(all)
 }
 

@@ -17,6 +17,7 @@ pub(super) mod oncall;
 pub(super) mod outage;
 mod processes;
 mod promises;
+mod report_plans;
 pub(super) mod service_level_report;
 pub(super) mod service_levels;
 pub(super) mod settings;

@@ -91,6 +91,17 @@ pub(in crate::web) struct Made<'a> {
 }
 
 impl Made<'_> {
+    /// What it is and what came of it, in a line: `office, October 2026: met`.
+    pub(in crate::web) fn title(&self) -> String {
+        let (agreement, report) = (&self.declared.agreement, self.report);
+        format!("{}, {}: {}", agreement.name, period(&report.period.name), verdict(&report.total.figures).word)
+    }
+
+    /// The same in some sentences.
+    pub(in crate::web) fn sentence(&self) -> String {
+        sentence::verdict(self.declared, self.report)
+    }
+
     /// The whole document.
     pub(in crate::web) fn document(&self) -> Result<String, Problem> {
         let zone =

@@ -13,6 +13,7 @@ use super::{
     error_budget::{ErrorBudget, error_budget},
     outage,
     promises::{self, Other},
+    report_plans::{ReportPlan, report_plans},
     service_level_report::{Piece, timeline},
     show,
 };
@@ -141,6 +142,7 @@ pub(super) struct Said {
 struct ListPage {
     frame: Frame,
     agreements: Vec<Agreement>,
+    plans: Vec<ReportPlan>,
 }
 
 #[derive(Template)]
@@ -188,7 +190,8 @@ pub(in crate::web) async fn list(Given(web): Given<Shared>, Extension(caller): E
     for declared in force::present(&web.promised(), web.now()) {
         agreements.push(agreement(declared, &web.report(declared).await?));
     }
-    show(&ListPage { frame: Frame::new(&web, &caller, "service-levels", "Service levels"), agreements })
+    let plans = report_plans(&web).await?;
+    show(&ListPage { frame: Frame::new(&web, &caller, "service-levels", "Service levels"), agreements, plans })
 }
 
 /// One agreement over a period.

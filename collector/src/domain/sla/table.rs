@@ -1,0 +1,82 @@
+//! A report in JSON summed up: lengths in whole seconds and percentages with some decimals, both cut off, never rounded up.
+
+use serde_json::{Value, json};
+
+use super::target::Ratio;
+use crate::domain::csv::safe_cell;
+
+/// The columns of a table of subjects: heading and field of [`summed_up`].
+pub const COLUMNS: [(&str, &str); 16] = [
+    ("subject", "subject"),
+    ("verdict", "verdict"),
+    ("availability %", "availability"),
+    ("amended verdict", "amended_verdict"),
+    ("amended %", "amended"),
+    ("agreed s", "agreed"),
+    ("down s", "down"),
+    ("maintenance s", "maintenance"),
+    ("unreachable s", "unreachable"),
+    ("collector down s", "collector_down"),
+    ("unknown s", "unknown"),
+    ("outages", "outages"),
+    ("mtrs s", "mtrs"),
+    ("mttd s", "mttd"),
+    ("mtta s", "mtta"),
+    ("kind", "kind"),
+];
+/// Decimals of a percentage, as the field's tools show them.
+const DECIMALS: usize = 4;
+
+/// The subjects of a report, summed up.
+#[must_use]
+pub fn rows(report: &Value) -> Vec<Value> {
+    report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(summed_up).collect()
+}
+
+/// The same for spreadsheets (RFC 4180), with the fields as heading.
+#[must_use]
+pub fn csv(report: &Value) -> String {
+    let heading = COLUMNS.map(|(_, field)| field);
+    let cell = |row: &Value, field: &str| match &row[field] {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let cells = rows(report)
+        .into_iter()
+        .map(|row| heading.iter().map(|field| safe_cell(&cell(&row, field))).collect::<Vec<_>>());
+    let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
+/// What is promised, as people write it: 90, 99.95.
+#[must_use]
+pub fn target(answer: &Value) -> String {
+    answer["target"].as_f64().map_or_else(|| "-".into(), |percent| percent.to_string())
+}
+
+/// The figures of an answer in seconds and percent, cut off.
+#[must_use]
+pub fn summed_up(answer: &Value) -> Value {
+    let seconds = |field: &str| answer[field].as_i64().map_or(Value::Null, |ms| json!(ms.div_euclid(1000)));
+    let percent = |of: &Value, part: &str, whole: &str| {
+        let ratio = of[part].as_i64().zip(of[whole].as_i64()).and_then(|(part, whole)| Ratio::of(part, whole));
+        ratio.map_or(Value::Null, |ratio| Value::String(ratio.percent(DECIMALS)))
+    };
+    let amended = &answer["agreed"];
+    let mean = |field: &str| answer["means"][field].as_i64().map(|ms| ms.div_euclid(1000));
+    let to_serve = |field: &str| answer[field].as_i64().unwrap_or(0);
+    let proven = to_serve("up_ms") + to_serve("down_ms");
+    let whole = to_serve("window_ms") - to_serve("outside_hours_ms") - to_serve("maintenance_ms");
+    json!({
+        "name": answer["name"], "subject": answer["subject"], "kind": answer["kind"], "verdict": answer["verdict"],
+        "target": target(answer), "period": answer["period"], "availability": percent(answer, "served_ms", "agreed_ms"),
+        "coverage": Ratio::of(proven, whole).map(|ratio| ratio.percent(DECIMALS)),
+        "budget_left": seconds("budget_left_ms"), "agreed": seconds("agreed_ms"), "down": seconds("down_ms"),
+        "maintenance": seconds("maintenance_ms"), "unreachable": seconds("unreachable_ms"),
+        "collector_down": seconds("collector_down_ms"), "unknown": seconds("unknown_ms"),
+        "amended_verdict": amended["verdict"], "amended": percent(amended, "served_ms", "agreed_ms"),
+        "outages": answer["means"]["outages"],
+        "mtrs": mean("mtrs_ms"), "mttd": mean("mttd_ms"), "mtta": mean("mtta_ms"),
+    })
+}

@@ -1,5 +1,7 @@
 //! A host's ledger as reckonings read it: what was observed, why, and what proves it.
 
+use std::collections::BTreeSet;
+
 use super::{
     amendment::{Amendment, Says},
     lattice::{Bucket, Stretch},
@@ -62,7 +64,7 @@ pub fn observations(
     window: Span,
     now: Timestamp,
 ) -> Vec<Observation> {
-    let replaced: Vec<i64> = rows.iter().filter_map(|row| row.replaces).collect();
+    let replaced: BTreeSet<i64> = rows.iter().filter_map(|row| row.replaces).collect();
     let standing = rows.iter().filter(|row| !replaced.contains(&row.n));
     let entry = |row: &SpanRow| Observation {
         stretch: Stretch::new(row.from, row.to, bucket(row.state, &row.cause)),

@@ -120,6 +120,8 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn span(from: i64, until: i64) -> Span {
@@ -163,6 +165,31 @@ mod tests {
         let expected =
             [(100, 130, Observed::Unreachable), (130, 160, Observed::Unknown), (160, 200, Observed::Unreachable)];
         assert_eq!(told(&testimony, Observed::Unknown, &Cause::Silence), expected);
+    }
+
+    /// Lives after one another, each in its boot; between two of them a boot may go by.
+    fn any_lives() -> impl Strategy<Value = Vec<AliveProof>> {
+        proptest::collection::vec((0_i64..30, 0_i64..40, any::<bool>()), 0..8).prop_map(|lives| {
+            let (mut boot, mut at) = (1, 0);
+            let life = |(gap, length, booted): (i64, i64, bool)| {
+                boot += u8::from(booted);
+                let from = at + gap;
+                at = from + length;
+                lived(boot, from, at)
+            };
+            lives.into_iter().map(life).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn in_which_order_a_host_tells_of_its_lives_does_not_matter(lives in any_lives(), turn in 0_usize..8) {
+            let mut turned = lives.clone();
+            turned.rotate_left(turn.min(lives.len()));
+            turned.reverse();
+            let of = |lives: &[AliveProof]| Testimony::of(lives, heard(1, 10), Some([9; 16]), Timestamp::from_ms(400));
+            prop_assert_eq!(of(&lives), of(&turned));
+        }
     }
 
     #[test]

@@ -1,6 +1,16 @@
 //! Storms at many sites: what cuts all of them off at once is the collector's own network.
 
 use super::*;
+use crate::domain::{
+    calendar::Span,
+    sla::{
+        agreement::Agreement,
+        history::observations,
+        lattice::{Bucket, Stretch},
+        reckon,
+        target::Target,
+    },
+};
 
 /// So many hosts, scattered over this many sites.
 fn at_sites(sites: i64, hosts: i64, watch: Watch) -> Fleet {
@@ -66,5 +76,30 @@ fn one_site_of_many_that_is_cut_off_is_that_sites_cut() {
         site.iter().for_each(|no| fleet.connect(*no));
         fleet.until(240_000);
         assert_eq!(fleet.pages.len(), 2, "{:#?}", kinds(&fleet));
+    }
+}
+
+#[test]
+fn five_hundred_agents_that_were_cut_off_at_once_were_all_unreachable_and_none_was_down() {
+    let mut fleet = at_sites(10, 500, Watch::Normal);
+    let start = Timestamp::from_ms(START);
+    cut(&mut fleet, &(1..=500).collect::<Vec<_>>(), Watch::Normal);
+    fleet.until(120_000);
+    let now = Timestamp::from_ms(fleet.now);
+    let alive = vec![AliveProof { boot_id: [1; 16], from: start, to: now, clean_end: false }];
+    (1..=500).for_each(|no| fleet.connect_with(no, [1; 16], alive.clone()));
+    fleet.until(240_000);
+    let now = Timestamp::from_ms(fleet.now);
+    let window = Span { from: start, until: now };
+    let agreement = Agreement::new("all", Target::parse("100").unwrap());
+    for no in 1..=500 {
+        let rows: Vec<SpanRow> = fleet.spans(no).into_iter().cloned().collect();
+        let open = &fleet.engine.snapshot().hosts[&HostNo(no)].observed;
+        let observed: Vec<Stretch> =
+            observations(&rows, open, start, window, now).into_iter().map(|one| one.stretch).collect();
+        let reckoned = reckon(&agreement, &observed, window);
+        let unreachable = reckoned.stretches.iter().filter(|stretch| stretch.bucket == Bucket::Unreachable).count();
+        assert_eq!((unreachable, reckoned.buckets.ms(Bucket::Down)), (1, 0), "h{no}: {reckoned:#?}");
+        assert_eq!(reckoned.figures.availability.unwrap().percent(4), "100.0000", "h{no}");
     }
 }

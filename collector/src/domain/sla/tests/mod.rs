@@ -11,6 +11,7 @@ mod report;
 mod service;
 mod standing;
 mod verification;
+mod worked;
 
 use proptest::prelude::*;
 

@@ -110,6 +110,13 @@ async fn what_came_of_a_day_is_there_after_its_midnight_once_and_can_be_verified
     let report: Value = serde_json::from_str(&text(json)).expect("JSON");
     assert_eq!((&report["period"], &report["complete"]), (&Value::from(day.as_str()), &Value::from(true)));
     assert_eq!(report["subject_count"], 1, "{report:#}");
+    // The paper says which JSON it goes with, and what that was reckoned from.
+    let (digest, tzdata) =
+        (report["digest"].as_str().expect("text"), report["inputs"]["tzdata"].as_str().expect("text"));
+    let version = format!("version {} (", report["inputs"]["definition"]["version"]);
+    for part in [digest, tzdata, &version, "sla report --agreement web/shop --period"] {
+        assert!(text(html).contains(part), "{part} in\n{}", text(html));
+    }
     let verified = collector.cli(&["sla", "verify", &folder.join(json).display().to_string()]).await;
     assert!(verified.contains("verified"), "{verified}");
 

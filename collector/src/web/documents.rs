@@ -104,6 +104,7 @@ impl Web {
         let made = service_level_report::Made {
             declared: chosen.declared,
             report: &report,
+            whole: &whole,
             handling: &handling,
             by: by_words,
             now: self.now(),

@@ -125,6 +125,16 @@ pub(super) fn encode_part(text: &str) -> String {
     encode(text).replace('/', "%2F")
 }
 
+/// A word as a shell takes it.
+pub(super) fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ use crate::{
         Shared, Web,
         access::Caller,
         problem::{Body, Problem},
+        words,
     },
 };
 
@@ -235,22 +236,12 @@ pub(in crate::web) fn quieten(host: &str, rule: &str, part: &str) -> Option<(Str
         rule.name,
         config::toml_text(host)
     );
-    let of_part = rule.part.map(|_| format!(" --part {}", shell(part))).unwrap_or_default();
+    let of_part = rule.part.map(|_| format!(" --part {}", words::shell(part))).unwrap_or_default();
     let command = format!(
         "muster-collector rules override add {} --rule {} --host {}{of_part} --severity info",
-        shell(&name),
+        words::shell(&name),
         rule.name,
-        shell(host)
+        words::shell(host)
     );
     Some((line, command))
-}
-
-/// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

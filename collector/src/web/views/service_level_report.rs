@@ -3,6 +3,7 @@
 
 mod axis;
 mod pictures;
+mod provenance;
 mod rows;
 mod sentence;
 
@@ -16,10 +17,12 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::tz::TimeZone;
 use ring::digest;
+use serde_json::Value;
 
 pub(super) use self::pictures::{Piece, timeline};
 use self::{
     pictures::{Burn, Timeline, WIDTH},
+    provenance::Provenance,
     rows::{Account, BucketRow, Fact, Subject},
     sentence::{length, percent, period, policy},
 };
@@ -72,6 +75,7 @@ struct Document {
     each: &'static str,
     width: i64,
     made: String,
+    provenance: Provenance,
 }
 
 /// What a document is made of.
@@ -80,6 +84,8 @@ pub(in crate::web) struct Made<'a> {
     pub(in crate::web) declared: &'a Declared,
     /// What came of it.
     pub(in crate::web) report: &'a Report,
+    /// The same as it is issued: with what it was reckoned from, and its digest.
+    pub(in crate::web) whole: &'a Value,
     /// Who had its outages.
     pub(in crate::web) handling: &'a Handling,
     /// Who asked for it, in words.
@@ -132,6 +138,7 @@ impl Made<'_> {
                 self.by,
                 words::clock_time(self.now, &zone)
             ),
+            provenance: Provenance::of(self.whole)?,
         };
         document.render().map_err(|_| Problem::internal("the report cannot be drawn"))
     }
@@ -307,7 +314,8 @@ async fn answer(web: &Web, caller: &Caller, name: &str, asked: &Asked) -> Result
     let promised = web.promised();
     let chosen = web.agreement(&promised, name, asked.period(), asked.on())?;
     let declared = chosen.declared;
-    let report = web.report_over(declared, chosen.period).await?;
+    let report = web.report_over(declared, chosen.period.clone()).await?;
+    let whole = web.issue(&chosen, &report).await?;
     let handling = web.handling(&report).await?;
     let by = match caller.proof {
         Proof::Session(_) => caller.name.clone(),
@@ -316,7 +324,7 @@ async fn answer(web: &Web, caller: &Caller, name: &str, asked: &Asked) -> Result
         Proof::Loopback => "somebody at the collector, not signed in".to_owned(),
     };
     let address = Some(web.context.config.http.url.as_str());
-    let made = Made { declared, report: &report, handling: &handling, by, now: web.now(), address };
+    let made = Made { declared, report: &report, whole: &whole, handling: &handling, by, now: web.now(), address };
     Ok(dressed(made.document()?))
 }
 

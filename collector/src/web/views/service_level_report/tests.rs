@@ -15,7 +15,7 @@ use crate::domain::{
         burn::BurnAlerts,
         handling::Incident,
         history::{Observation, Planned},
-        inputs::{Basis, Position},
+        inputs::{Basis, Definition, Inputs, Position},
         lattice::{Bucket, Stretch},
         period::{Length, Period},
         report::Known,
@@ -106,8 +106,36 @@ fn document(name: &str, subjects: Vec<Known>, now: &str) -> String {
     let key = format!("liveness/{}/host", uuid::Uuid::from_u128(1));
     let handling = Handling::new(BTreeMap::from([(key, vec![incident])]));
     let (by, address) = ("ann".to_owned(), Some("http://muster.example"));
-    let made = Made { declared: &declared, report: &report, handling: &handling, by, now: at(now), address };
+    let whole = issued(name, &report, at(now));
+    let made =
+        Made { declared: &declared, report: &report, whole: &whole, handling: &handling, by, now: at(now), address };
     made.document().unwrap()
+}
+
+/// The part of a report as it is issued that a document tells of.
+fn issued(name: &str, report: &Report, as_of: Timestamp) -> Value {
+    let definition = Definition {
+        name: name.to_owned(),
+        version: 4,
+        sha256: "0123456789abcdef".repeat(4),
+        in_force_from: Some("2026-01-01".to_owned()),
+    };
+    let subject = |line: &Line| {
+        let mut basis = line.known.basis.clone();
+        let ledger = basis.ledger.as_mut().unwrap();
+        (ledger.n, ledger.hash) = (12, "fedcba9876543210".repeat(4));
+        basis
+    };
+    let inputs = Inputs {
+        as_of,
+        program: "9.8.7".to_owned(),
+        tzdata: "2026e".to_owned(),
+        definition,
+        period: report.period.name.clone(),
+        subjects: report.lines.iter().map(subject).collect(),
+        incidents: Vec::new(),
+    };
+    serde_json::json!({ "digest": "d1".repeat(32), "inputs": inputs, "others_in_force": [{}] })
 }
 
 /// The text of a document, without its marks.
@@ -148,6 +176,26 @@ fn a_month_is_told_with_its_verdict_its_sums_and_every_minute_that_was_not_up() 
         assert!(text.contains(told), "{told:?} in\n{text}");
     }
     assert!(document.contains("href=\"http://muster.example/incidents/17\""));
+}
+
+#[test]
+fn a_document_names_what_it_was_reckoned_from_and_how_that_is_verified() {
+    let few = text(&document("web shop", subjects(), "2026-11-02T08:00:00Z"));
+    for told in [
+        "d1".repeat(32).as_str(),
+        "2026-11-02T08:00:00.000Z",
+        "version 4 (SHA-256 0123456789ab)",
+        "web-1: entry 12 (fedcba987654); web-2: entry 12 (fedcba987654)",
+        "tzdata 2026e",
+        "Muster 9.8.7",
+        "muster-collector sla report --agreement &#39;web shop&#39; --period 2026-10 --on 2026-01-01 --format json --output \
+         report.json\nmuster-collector sla verify report.json",
+    ] {
+        assert!(few.contains(told), "{told:?} in\n{few}");
+    }
+    let many = (0..7).map(|no| known(&format!("web-{no}"), no, &[(BEGIN, END, Bucket::Up, "it reports", "session")]));
+    let many = text(&document("web shop", many.collect(), "2026-11-02T08:00:00Z"));
+    assert!(many.contains("7 with 84 entries together"), "{many}");
 }
 
 #[test]

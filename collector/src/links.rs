@@ -2,7 +2,8 @@
 //! opened on a phone at night.
 //!
 //! A link names incident, page, person and end; its signature is an HMAC with a key that never leaves the state directory.
-//! Nothing is kept of links: without the key none can be made, with another key all of them are void.
+//! Nothing is kept of these links: without the key none can be made, with another key all of them are void. Calendars and what
+//! departments see have links that are signed with the same key, each for its own purpose.
 
 use std::{
     fs,
@@ -109,9 +110,21 @@ impl Links {
     }
 
     fn sign(&self, purpose: &str, link: &Link) -> String {
-        let says = format!("{} {} {} {}", link.incident, link.page, link.ends.ms(), link.who);
+        self.signed(purpose, &format!("{} {} {} {}", link.incident, link.page, link.ends.ms(), link.who))
+    }
+
+    fn signed(&self, purpose: &str, says: &str) -> String {
         let tag = hmac::sign(&self.key, format!("{purpose} {says}").as_bytes());
         format!("{}.{}", URL_SAFE_NO_PAD.encode(says), URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// What was signed for this purpose with our key.
+    fn opened(&self, purpose: &str, text: &str) -> Option<String> {
+        let (says, tag) = text.split_once('.')?;
+        let (says, tag) = (URL_SAFE_NO_PAD.decode(says).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
+        let says = String::from_utf8(says).ok()?;
+        hmac::verify(&self.key, format!("{purpose} {says}").as_bytes(), &tag).ok()?;
+        Some(says)
     }
 
     /// What a link says, if it is one of ours. Whether it has ended is the caller's business.
@@ -127,10 +140,7 @@ impl Links {
     }
 
     fn read_for(&self, purpose: &str, text: &str) -> Option<Link> {
-        let (says, tag) = text.split_once('.')?;
-        let (says, tag) = (URL_SAFE_NO_PAD.decode(says).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
-        let says = String::from_utf8(says).ok()?;
-        hmac::verify(&self.key, format!("{purpose} {says}").as_bytes(), &tag).ok()?;
+        let says = self.opened(purpose, text)?;
         let mut parts = says.splitn(4, ' ');
         let mut number = || parts.next()?.parse::<i64>().ok();
         let (incident, page, ends) = (IncidentNo(number()?), PageId(number()?), Timestamp::from_ms(number()?));
@@ -155,21 +165,33 @@ impl Links {
     #[must_use]
     pub fn calendar(&self, whose: &Whose) -> String {
         let part = |name: &Option<String>| name.clone().unwrap_or_default();
-        let says = format!("{} {}", part(&whose.rotation), part(&whose.person));
-        let tag = hmac::sign(&self.key, format!("{CALENDAR} {says}").as_bytes());
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(says), URL_SAFE_NO_PAD.encode(tag))
+        self.signed(CALENDAR, &format!("{} {}", part(&whose.rotation), part(&whose.person)))
     }
 
     /// Whose turns a signed name shows, if it is one of ours.
     #[must_use]
     pub fn read_calendar(&self, text: &str) -> Option<Whose> {
-        let (says, tag) = text.split_once('.')?;
-        let (says, tag) = (URL_SAFE_NO_PAD.decode(says).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
-        let says = String::from_utf8(says).ok()?;
-        hmac::verify(&self.key, format!("{CALENDAR} {says}").as_bytes(), &tag).ok()?;
+        let says = self.opened(CALENDAR, text)?;
         let (rotation, person) = says.split_once(' ')?;
         let part = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
         Some(Whose { rotation: part(rotation), person: part(person) })
+    }
+}
+
+/// Signs links that show some agreements: which, until when, and whether they still work stands in the store.
+const SHARE: &str = "muster share 1";
+
+impl Links {
+    /// The signed name of a link that shows some agreements, by its number.
+    #[must_use]
+    pub fn share(&self, no: i64) -> String {
+        self.signed(SHARE, &no.to_string())
+    }
+
+    /// The number of such a link, if it is one of ours.
+    #[must_use]
+    pub fn read_share(&self, text: &str) -> Option<i64> {
+        self.opened(SHARE, text)?.parse().ok()
     }
 }
 
@@ -193,6 +215,21 @@ mod tests {
             assert_eq!(Links::open(other.path()).unwrap().read_calendar(&text), None);
         }
         assert_eq!(links.read_calendar(&links.sign(PURPOSE, &link())), None);
+    }
+
+    #[test]
+    fn a_link_of_agreements_is_read_back_and_opens_nothing_else() {
+        let state = tempfile::tempdir().unwrap();
+        let links = Links::open(state.path()).unwrap();
+        let text = links.share(7);
+        assert_eq!(links.read_share(&text), Some(7));
+        assert_eq!((links.read(&text), links.read_confirming(&text), links.read_calendar(&text)), (None, None, None));
+        let whose = Whose { rotation: Some("7".to_owned()), person: None };
+        assert_eq!(links.read_share(&links.calendar(&whose)), None);
+        let forged = format!("{}.{}", URL_SAFE_NO_PAD.encode("8"), text.split_once('.').unwrap().1);
+        assert_eq!(links.read_share(&forged), None);
+        let other = tempfile::tempdir().unwrap();
+        assert_eq!(Links::open(other.path()).unwrap().read_share(&text), None, "another collector's key");
     }
 
     #[test]

@@ -51,6 +51,7 @@ mod scope;
 mod service_level_report;
 mod services;
 mod settings;
+mod shared;
 mod sla;
 mod sla_services;
 mod trends;

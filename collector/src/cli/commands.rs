@@ -108,7 +108,7 @@ impl Desk {
     }
 
     /// A text that is shown once, alone on its line, so that it can go into a file.
-    async fn secret(&self, path: &str, body: Value, field: &str) -> Result<(), CliError> {
+    pub(super) async fn secret(&self, path: &str, body: Value, field: &str) -> Result<(), CliError> {
         let answer = self.client.post(path, body).await?;
         if self.json { print::json(&answer) } else { print::line(answer[field].as_str().unwrap_or_default()) }
     }

@@ -18,6 +18,7 @@ mod labels;
 mod oncall;
 mod print;
 mod settings;
+mod shares;
 mod sheet;
 mod sla;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::{
     deliveries::Deliveries,
     given,
     print::{self, Column},
+    shares::Shares,
     verification::Proof,
 };
 use crate::domain::{
@@ -73,6 +74,8 @@ Examples:
     Proof(Proof),
     #[command(flatten)]
     Deliveries(Deliveries),
+    #[command(flatten)]
+    Shares(Shares),
     /// Reckon uptime from a table of any origin by an agreement in a file; needs no running collector
     #[command(after_help = "\
 The table has a heading with subject, start, end and state, in any order; other columns are passed over. Times are
@@ -136,6 +139,7 @@ impl Desk {
             SlaTask::Declare(task) => self.promise(task).await,
             SlaTask::Proof(task) => self.prove(task).await,
             SlaTask::Deliveries(task) => self.deliveries(task).await,
+            SlaTask::Shares(task) => self.shares(task).await,
             SlaTask::Compute { spans, definition, from, to } => compute(&spans, &definition, &from, &to),
             SlaTask::List => {
                 let items = self.client.all("/agreements", "").await?;

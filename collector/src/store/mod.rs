@@ -36,6 +36,7 @@ mod reserve;
 mod retention;
 mod service_levels;
 pub mod settings;
+mod shares;
 #[cfg(test)]
 mod tests;
 pub mod trends;

@@ -109,6 +109,7 @@ impl Web {
             by: by_words,
             now: self.now(),
             address,
+            audience: service_level_report::Audience::Staff,
         };
         let (title, text) = (made.title(), made.sentence());
         let mut documents = Vec::with_capacity(plan.formats.len());

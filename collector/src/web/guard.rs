@@ -54,11 +54,11 @@ fn class_of(status: StatusCode) -> &'static str {
 fn dress(headers: &mut HeaderMap, is_asset: bool) {
     // A document that carries its own style says so, and allows nothing else.
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CONTENT_POLICY));
+    // Not `no-referrer`: browsers would then send `Origin: null` with our own forms. What has no forms may say so.
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
-    // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
-    set(header::REFERRER_POLICY, "same-origin");
     if !is_asset {
         set(header::CACHE_CONTROL, "no-store");
     }

@@ -12,7 +12,7 @@
 //! reads a report, [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and
 //! [`burn_down`] how the budget was spent, and a [`table`] sums it up. A report names its [`inputs`] - of checks in
 //! [`check_basis`] - so that [`verification`] can tell whether it stands, and [`as_it_was`] what to reckon again from; its
-//! [`delivery`] says when it is due where. A [`standing`] is what metrics say of an agreement, [`burn`] how fast its
+//! [`delivery`] says when it is due where, and a [`share`] shows it to a department. A [`standing`] is what metrics say of an agreement, [`burn`] how fast its
 //! [`budget`] is spent, and [`forecast`] how long it lasts.
 
 pub mod account;
@@ -41,6 +41,7 @@ pub mod period;
 pub mod report;
 pub mod result;
 pub mod service;
+pub mod share;
 pub mod standing;
 pub mod subject;
 pub mod subjects;

@@ -10,6 +10,7 @@ mod not_a_problem;
 mod oncall;
 mod proofs;
 mod reports;
+mod shares;
 
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -138,6 +139,7 @@ fn schemas() -> Value {
     all.extend(into_map(proofs::answers()));
     all.extend(into_map(heartbeats::answers()));
     all.extend(into_map(reports::schemas()));
+    all.extend(into_map(shares::schemas()));
     Value::Object(all)
 }
 

@@ -21,6 +21,7 @@ mod report_plans;
 pub(super) mod service_level_report;
 pub(super) mod service_levels;
 pub(super) mod settings;
+pub(super) mod shared;
 mod spark;
 pub(super) mod status;
 pub(super) mod trends;

@@ -19,12 +19,15 @@ use jiff::tz::TimeZone;
 use ring::digest;
 use serde_json::Value;
 
-pub(super) use self::pictures::{Piece, timeline};
 use self::{
     pictures::{Burn, Timeline, WIDTH},
     provenance::Provenance,
     rows::{Account, BucketRow, Fact, Subject},
     sentence::{length, percent, period, policy},
+};
+pub(super) use self::{
+    pictures::{Piece, timeline},
+    sentence::{period as period_words, verdict as in_words},
 };
 use super::{
     Badge, Shown, promises,
@@ -50,7 +53,7 @@ use crate::{
 };
 
 /// The style of the document, which carries it.
-const STYLE: &str = include_str!("../../../assets/report.css");
+pub(super) const STYLE: &str = include_str!("../../../assets/report.css");
 
 /// All of a document.
 #[derive(Template)]
@@ -94,6 +97,17 @@ pub(in crate::web) struct Made<'a> {
     pub(in crate::web) now: Timestamp,
     /// The collector's address, for links to incidents; without it there are none.
     pub(in crate::web) address: Option<&'a str>,
+    /// Who reads it.
+    pub(in crate::web) audience: Audience,
+}
+
+/// Who reads a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::web) enum Audience {
+    /// Whoever may see all that the collector knows.
+    Staff,
+    /// A department that was given a link: no causes and evidence, which may name addresses, no incidents, nobody's words.
+    Department,
 }
 
 impl Made<'_> {
@@ -138,7 +152,7 @@ impl Made<'_> {
                 self.by,
                 words::clock_time(self.now, &zone)
             ),
-            provenance: Provenance::of(self.whole)?,
+            provenance: Provenance::of(self.whole, self.audience)?,
         };
         document.render().map_err(|_| Problem::internal("the report cannot be drawn"))
     }
@@ -324,12 +338,21 @@ async fn answer(web: &Web, caller: &Caller, name: &str, asked: &Asked) -> Result
         Proof::Loopback => "somebody at the collector, not signed in".to_owned(),
     };
     let address = Some(web.context.config.http.url.as_str());
-    let made = Made { declared, report: &report, whole: &whole, handling: &handling, by, now: web.now(), address };
+    let made = Made {
+        declared,
+        report: &report,
+        whole: &whole,
+        handling: &handling,
+        by,
+        now: web.now(),
+        address,
+        audience: Audience::Staff,
+    };
     Ok(dressed(made.document()?))
 }
 
 /// The document may use its own style, and nothing else.
-fn dressed(document: String) -> Response {
+pub(super) fn dressed(document: String) -> Response {
     let digest = digest::digest(&digest::SHA256, STYLE.as_bytes());
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rows::Fact;
+use super::{Audience, rows::Fact};
 use crate::{
     domain::sla::inputs::{Basis, Inputs},
     web::{problem::Problem, words},
@@ -16,13 +16,13 @@ const DIGITS: usize = 12;
 /// What a report was reckoned from, and how that is verified.
 pub(super) struct Provenance {
     pub(super) rows: Vec<Fact>,
-    /// What a shell is told.
+    /// What a shell is told; nothing for who has none.
     pub(super) commands: String,
 }
 
 impl Provenance {
     /// Of a report as it is issued.
-    pub(super) fn of(whole: &Value) -> Result<Self, Problem> {
+    pub(super) fn of(whole: &Value, audience: Audience) -> Result<Self, Problem> {
         let inputs: Inputs = serde_json::from_value(whole["inputs"].clone()).map_err(|error| {
             Problem::internal(&format!("a report does not name what it was reckoned from: {error}"))
         })?;
@@ -35,7 +35,11 @@ impl Provenance {
             Fact::new("Time zones", format!("tzdata {}", inputs.tzdata)),
             Fact::new("Program", format!("Muster {}", inputs.program)),
         ];
-        Ok(Self { rows, commands: commands(&inputs, whole) })
+        let commands = match audience {
+            Audience::Staff => commands(&inputs, whole),
+            Audience::Department => String::new(),
+        };
+        Ok(Self { rows, commands })
     }
 }
 

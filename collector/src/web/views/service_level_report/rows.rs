@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::{
-    Made, Piece, Timeline,
+    Audience, Made, Piece, Timeline,
     sentence::{length, percent},
 };
 use crate::{
@@ -173,19 +173,22 @@ impl Account {
     pub(super) fn of(line: &Line, made: &Made<'_>, zone: &TimeZone) -> Option<Self> {
         let agreement = &made.declared.agreement;
         let entries = entries(agreement, line, made.report.window.until);
-        let said = said(line, zone);
+        let said: Vec<Said> = said(line, zone).into_iter().map(|said| for_audience(said, made.audience)).collect();
         let members = members(agreement, &line.known, made.report, zone, 1);
         if entries.is_empty() && said.is_empty() && members.iter().all(|member| member.was_up) {
             return None;
         }
-        let incidents = made.handling.of(&line.known);
+        let staff = made.audience == Audience::Staff;
+        let incidents = if staff { made.handling.of(&line.known) } else { Vec::new() };
         let of = Of { incidents: &incidents, outages: &line.outages, made, zone };
         let table = |title, last, wanted: fn(&Entry) -> bool| {
             let entries = entries.iter().filter(|entry| wanted(entry));
             Table { title, last, rows: entries.map(|entry| of.row(entry)).collect() }
         };
         let mut tables = vec![
-            table("Not serving", "Incident", |entry| matches!(entry.bucket, Bucket::Down | Bucket::CleanStop)),
+            table("Not serving", if staff { "Incident" } else { "" }, |entry| {
+                matches!(entry.bucket, Bucket::Down | Bucket::CleanStop)
+            }),
             table("Not proven", "", Entry::is_unproven),
             table("Planned", "Window", |entry| entry.bucket == Bucket::Maintenance),
         ];
@@ -207,6 +210,14 @@ impl Account {
             tables,
             said,
         })
+    }
+}
+
+/// What was said, without the words of whoever said it where these are not for everybody.
+fn for_audience(said: Said, audience: Audience) -> Said {
+    match audience {
+        Audience::Staff => said,
+        Audience::Department => Said { reason: String::new(), ..said },
     }
 }
 
@@ -264,7 +275,8 @@ impl Of<'_> {
         let overlaps = |outage: &&Outage| outage.span.from < entry.span.until && outage.span.until > entry.span.from;
         let outage = self.outages.iter().find(overlaps).filter(|_| down);
         let told = of_span(entry.span, if down { self.incidents } else { &[] });
-        let reasons = entry.reasons.iter().map(|reason| {
+        let staff = self.made.audience == Audience::Staff;
+        let reasons = entry.reasons.iter().filter(|_| staff).map(|reason| {
             let same = reason.evidence == reason.cause;
             (reason.cause.clone(), if same { String::new() } else { reason.evidence.clone() })
         });
@@ -272,7 +284,7 @@ impl Of<'_> {
             .then(|| format!("seen down for {} of it", words::duration(entry.down_within_ms)));
         let category =
             outage.and_then(|outage| outage.category).map(|cause| format!("cause: {}", cause.word().replace('_', " ")));
-        let notes = outage.map(|outage| outage.notes.clone()).unwrap_or_default();
+        let notes = outage.filter(|_| staff).map(|outage| outage.notes.clone()).unwrap_or_default();
         Row {
             from: words::clock_time(entry.span.from, self.zone),
             until: words::clock_time(entry.span.until, self.zone),
@@ -284,7 +296,7 @@ impl Of<'_> {
             windows: entry.windows.join("; "),
             within,
             reasons: reasons.collect(),
-            more: entry.more,
+            more: if staff { entry.more } else { 0 },
             notes: category.into_iter().chain(notes).collect(),
             disputed: outage.is_some_and(|outage| outage.disputed),
             incidents: told.map(|one| Told::of(one, self.made, self.zone)).collect(),

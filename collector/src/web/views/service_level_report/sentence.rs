@@ -18,7 +18,7 @@ const DECIMALS: usize = 4;
 const NAMES: usize = 3;
 
 /// A period as people say it: `October 2026`, `week 44 of 2026`.
-pub(super) fn period(name: &str) -> String {
+pub(in crate::web::views) fn period(name: &str) -> String {
     let date = |text: &str| text.parse::<Date>().ok();
     if let Some((first, last)) = name.split_once("..") {
         let day =
@@ -40,7 +40,7 @@ pub(super) fn period(name: &str) -> String {
 }
 
 /// What came of a promise, in words.
-pub(super) fn verdict(declared: &Declared, report: &Report) -> String {
+pub(in crate::web::views) fn verdict(declared: &Declared, report: &Report) -> String {
     let name = &declared.agreement.name;
     let period = period(&report.period.name);
     if report.lines.is_empty() {

@@ -90,6 +90,10 @@ fn declared(name: &str) -> Declared {
 
 /// The document as of an instant.
 fn document(name: &str, subjects: Vec<Known>, now: &str) -> String {
+    document_for(Audience::Staff, name, subjects, now)
+}
+
+fn document_for(audience: Audience, name: &str, subjects: Vec<Known>, now: &str) -> String {
     let declared = declared(name);
     let zone = zone("Europe/Berlin").unwrap();
     let period = Period::parse("2026-10", &zone).unwrap();
@@ -107,8 +111,8 @@ fn document(name: &str, subjects: Vec<Known>, now: &str) -> String {
     let handling = Handling::new(BTreeMap::from([(key, vec![incident])]));
     let (by, address) = ("ann".to_owned(), Some("http://muster.example"));
     let whole = issued(name, &report, at(now));
-    let made =
-        Made { declared: &declared, report: &report, whole: &whole, handling: &handling, by, now: at(now), address };
+    let (declared, report, handling, now) = (&declared, &report, &handling, at(now));
+    let made = Made { declared, report, whole: &whole, handling, by, now, address, audience };
     made.document().unwrap()
 }
 
@@ -196,6 +200,32 @@ fn a_document_names_what_it_was_reckoned_from_and_how_that_is_verified() {
     let many = (0..7).map(|no| known(&format!("web-{no}"), no, &[(BEGIN, END, Bucket::Up, "it reports", "session")]));
     let many = text(&document("web shop", many.collect(), "2026-11-02T08:00:00Z"));
     assert!(many.contains("7 with 84 entries together"), "{many}");
+}
+
+#[test]
+fn a_department_is_told_when_and_how_long_and_not_why() {
+    let mut subjects = subjects();
+    let down = Span { from: at("2026-10-25T00:00:00Z"), until: at("2026-10-25T02:00:00Z") };
+    subjects[1].amended.corrections.push(Correction {
+        stretch: Stretch { span: down, bucket: Bucket::Down },
+        source: "amendment 4".to_owned(),
+        reason: "the shop sold nothing (ann, INC4711)".to_owned(),
+        made: at("2026-10-26T08:00:00Z"),
+    });
+    subjects[0].amended.notes.push(Note {
+        at: at("2026-10-05T06:10:00Z"),
+        text: "the supplier says otherwise (bob)".to_owned(),
+        cause: Some(Category::Power),
+        disputed: Some(true),
+    });
+    let document = document_for(Audience::Department, "web shop", subjects, "2026-11-02T08:00:00Z");
+    for told in ["2026-10-05 08:00:00 +02:00", "maintenance 3 (CHG-77)", "cause: power", "99.9663 %", "amendment 4"] {
+        assert!(document.contains(told), "{told:?} in\n{document}");
+    }
+    let never = ["it is silent", "no&#60;/b&#62;", "answer", "#17:", "took it", "bob", "/incidents/", "muster.example"];
+    for never in never.into_iter().chain(["alive log", "INC4711", "sla verify", "supplier"]) {
+        assert!(!document.replace("Planned", "").contains(never), "{never:?} in\n{document}");
+    }
 }
 
 #[test]

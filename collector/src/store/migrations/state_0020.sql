@@ -1,0 +1,4 @@
+CREATE TABLE agreement_link (
+  no BIGINT NOT NULL PRIMARY KEY,
+  body TEXT NOT NULL
+);

@@ -116,6 +116,11 @@ async fn the_report_is_drawn_with_its_own_style_and_prints_on_paper() {
     // The browser obeys the document's policy: were the style refused, nothing would have a frame.
     let styled = browser.load(&url, DESK).await;
     assert!(styled.contains("class=\"verdict\""), "{styled}");
+    // Days are a calendar: before the host was enrolled there was no service, and that is no 100.
+    let week = collector.get(&format!("{PATH}?period=2026-W40")).await.body;
+    let days: Vec<&str> = week.split("<g class=\"day ").skip(1).filter_map(|day| day.split('"').next()).collect();
+    assert_eq!(days, ["closed"; 7], "{week}");
+    assert!(week.contains("September 2026") && week.contains("October 2026"), "{week}");
     let paper = browser.print(&url, &folder.join("report.pdf")).await;
     assert!(paper.starts_with(b"%PDF-"), "no PDF");
 }

@@ -10,7 +10,7 @@
 //! calendar, [`outages`] are what counts against a subject, and a [`report`] is an agreement over a period for all its
 //! subjects. What people say afterwards is an [`amendment`]: laid over what was observed, and told beside it. For whoever
 //! reads a report, [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and
-//! [`burn_down`] how the budget was spent, and a [`table`] sums it up. A report names its [`inputs`] - of checks in
+//! [`burn_down`] how the budget was spent, [`days`] what came of each day, and a [`table`] sums it up. A report names its [`inputs`] - of checks in
 //! [`check_basis`] - so that [`verification`] can tell whether it stands, and [`as_it_was`] what to reckon again from; its
 //! [`delivery`] says when it is due where, and a [`share`] shows it to a department. A [`standing`] is what metrics say of an agreement, [`burn`] how fast its
 //! [`budget`] is spent, and [`forecast`] how long it lasts.
@@ -26,6 +26,7 @@ pub mod burn_down;
 pub mod check;
 pub mod check_basis;
 pub mod comparison;
+pub mod days;
 pub mod delivery;
 pub mod figures;
 pub mod force;

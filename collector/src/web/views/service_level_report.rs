@@ -2,6 +2,7 @@
 //! nothing else. Pictures, tables and sums are drawn from the same stretches.
 
 mod axis;
+mod heat_map;
 mod pictures;
 mod provenance;
 mod rows;
@@ -20,6 +21,7 @@ use ring::digest;
 use serde_json::Value;
 
 use self::{
+    heat_map::Month,
     pictures::{Burn, Timeline, WIDTH},
     provenance::Provenance,
     rows::{Account, BucketRow, Fact, Subject},
@@ -71,6 +73,8 @@ struct Document {
     window: String,
     means: Vec<(&'static str, String, &'static str)>,
     burn: Option<Burn>,
+    /// What came of each day.
+    months: Vec<Month>,
     subjects: Vec<Subject>,
     perfect: Vec<(String, String)>,
     accounts: Vec<Account>,
@@ -141,6 +145,7 @@ impl Made<'_> {
             window: words::seconds(report.total.buckets.window_ms()),
             means: self.means(),
             burn: Burn::of(agreement, report, &zone),
+            months: heat_map::months(agreement, report, &zone),
             subjects: hosts.subjects,
             perfect: hosts.perfect,
             accounts: hosts.accounts,

@@ -12,6 +12,7 @@ use crate::domain::{
     sla::{
         agreement::Agreement,
         amendment::{Amended, Category, Correction, Note},
+        buckets::Buckets,
         burn::BurnAlerts,
         handling::Incident,
         history::{Observation, Planned},
@@ -226,6 +227,49 @@ fn a_department_is_told_when_and_how_long_and_not_why() {
     for never in never.into_iter().chain(["alive log", "INC4711", "sla verify", "supplier"]) {
         assert!(!document.replace("Planned", "").contains(never), "{never:?} in\n{document}");
     }
+}
+
+/// What stands in the calendar at a day of October 2026: how it is drawn, and its number or sign.
+fn days(now: &str, subjects: Vec<Known>, change: impl Fn(&mut Agreement)) -> Vec<(String, String)> {
+    let mut declared = declared("web shop");
+    change(&mut declared.agreement);
+    let zone = zone("Europe/Berlin").unwrap();
+    let period = Period::parse("2026-10", &zone).unwrap();
+    let window = period.until(at(now)).unwrap();
+    let report = Report::of(&declared, period, window, subjects, at(now));
+    let each = crate::domain::sla::days::days(&declared.agreement, &report, &zone);
+    let sum = each.iter().fold(Buckets::default(), |sum, day| sum + day.buckets);
+    assert_eq!(sum, report.total.buckets, "no time is lost, and none is counted twice");
+    let months = heat_map::months(&declared.agreement, &report, &zone);
+    assert_eq!((months.len(), months[0].name.as_str()), (1, "October 2026"));
+    // The first is a Thursday, the last a Saturday in the fifth week.
+    let (first, last) = (&months[0].cells[0], &months[0].cells[30]);
+    assert_eq!((first.x, first.y, last.x, last.y), (3 * 48, 18, 5 * 48, 18 + 4 * 34));
+    months[0].cells.iter().map(|cell| (cell.class.to_owned(), cell.text.clone())).collect()
+}
+
+#[test]
+fn each_day_is_told_with_its_own_availability_and_its_doubts() {
+    let of = |class: &str, text: &str| (class.to_owned(), text.to_owned());
+    let calendar = days("2026-11-02T08:00:00Z", subjects(), |_| ());
+    assert_eq!(calendar.len(), 31);
+    assert_eq!((&calendar[0], &calendar[24]), (&of("kept", "100"), &of("kept", "100")), "the 25th has 25 hours");
+    // Of 172 800 s of both, 1 800.25 s are missing on the 5th; ten minutes of the 20th are left out and in doubt.
+    assert_eq!(calendar[4], of("broken", "98.95"));
+    assert_eq!(calendar[19], of("kept", "100?"));
+    let alone = |name: &str, bucket| known(name, 1, &[(BEGIN, END, bucket, "why", "proof")]);
+    let holiday = |agreement: &mut Agreement| {
+        agreement.holidays.insert("2026-10-05".parse().unwrap());
+    };
+    let calendar = days("2026-10-05T22:00:00Z", vec![alone("web-1", Bucket::Unreachable)], holiday);
+    assert_eq!(
+        (&calendar[0], &calendar[4], &calendar[5]),
+        (&of("unproven", "?"), &of("closed", "–"), &of("to-come", ""))
+    );
+    let calendar = days("2026-11-02T08:00:00Z", vec![alone("web-1", Bucket::Maintenance)], |_| ());
+    assert_eq!(calendar[0], of("planned", "M"));
+    let calendar = days("2026-11-02T08:00:00Z", vec![alone("web-1", Bucket::Down)], |_| ());
+    assert_eq!(calendar[30], of("broken", "0.00"));
 }
 
 #[test]

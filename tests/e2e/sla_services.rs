@@ -115,6 +115,29 @@ async fn of_two_machines_one_may_die_where_one_is_enough_and_the_second_is_the_o
     eventually("the figures on /metrics", s(60), missed).await;
 }
 
+/// What users saw of the service both is laid over what was measured, and proven with its report.
+async fn corrected_and_verified(collector: &Collector, issued: &str) {
+    let outage = subject(collector, "both").await["outages"][0].clone();
+    let (from, until) = (text(&outage["from"]), text(&outage["to"]));
+    let view = collector.get(&format!("/service-levels/both/outage?subject=service/both&at={from}")).await;
+    assert!(view.status == 200 && view.body.contains("Outage of both"), "{}", view.body);
+    let note = ["sla", "note", "service/both", "--at", &from, "--cause", "network", "--text", "a cable"];
+    collector.cli(&note).await;
+    let correct = |name: &'static str| {
+        vec!["sla", "correct", name, "--was", "up", "--from", &from, "--until", &until, "--reason", "the shop sold"]
+    };
+    let said = collector.try_cli(&correct("service/nowhere")).await;
+    assert!(said.code == 1 && said.err.contains("service \"nowhere\" in any agreement"), "{}", said.all());
+    collector.cli(&correct("service/both")).await;
+    let report = report(collector, "both").await;
+    let both = &report["subjects"][0];
+    assert_eq!((&both["outages"][0]["category"], &both["corrections"][0]["state"]), (&json!("network"), &json!("up")));
+    assert!(both["agreed"]["down_ms"].as_i64() < both["down_ms"].as_i64(), "{both:#}");
+    std::fs::write(issued, report.to_string()).expect("a file of our own");
+    let said = collector.cli(&["sla", "verify", issued]).await;
+    assert!(said.contains("verified"), "{said}");
+}
+
 #[tokio::test]
 async fn a_rule_is_kept_with_the_agreement_proven_with_its_report_and_tried_as_another() {
     let mut collector = Collector::start("").await;
@@ -137,6 +160,7 @@ async fn a_rule_is_kept_with_the_agreement_proven_with_its_report_and_tried_as_a
     std::fs::write(&issued, changed.to_string()).expect("a file of our own");
     let said = collector.try_cli(&["sla", "verify", &issued]).await;
     assert!(said.code == 1 && said.err.contains("inputs.subjects[0].members[0].ledger.hash"), "{}", said.all());
+    corrected_and_verified(&collector, &issued).await;
     let versions = collector.cli(&["sla", "versions", "pair"]).await;
     assert!(versions.contains("[[service]]\nname = \"pair\"\nneeds = \"any\"\n"), "{versions}");
 

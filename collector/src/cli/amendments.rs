@@ -37,7 +37,7 @@ Examples:
   muster-collector sla correct web-1/http --was up --from '2026-10-05 09:10' --until '2026-10-05 09:40' \\
       --reason 'its certificate was looked for in the wrong place'          a check: HOST/CHECK")]
     Correct {
-        /// Names or ids of hosts, or of checks as HOST/CHECK
+        /// Names or ids of hosts, or of checks as HOST/CHECK, or of services as service/NAME
         #[arg(required = true, value_name = "SUBJECT")]
         subjects: Vec<String>,
         /// How they were
@@ -82,7 +82,7 @@ Example:
 Example:
   muster-collector sla note shop-1 --at '2026-10-05 09:15' --text 'switch 4 lost its power supply' --cause power")]
     Note {
-        /// Name or id of the host, or of a check as HOST/CHECK
+        /// Name or id of the host, or of a check as HOST/CHECK, or of a service as service/NAME
         subject: String,
         /// An instant of the outage: 2026-12-05 22:00, or with an offset
         #[arg(long, value_name = "TIME")]

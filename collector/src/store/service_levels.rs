@@ -74,10 +74,13 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn known(&self, service: &Service, over: (Span, Span)) -> Known {
+    fn known(&self, service: &Service, facts: &Facts<'_>) -> Known {
         let mut members = self.0.get(service.name.as_str()).map(|direct| direct.known.clone()).unwrap_or_default();
-        members.extend(service.services.iter().map(|part| self.known(part, over)));
-        service::known(service, members, over)
+        members.extend(service.services.iter().map(|part| self.known(part, facts)));
+        let key = Subject::service_key(&service.name);
+        let said = Amended::of(&key, &facts.amendments, &[]);
+        let amendments = amendments_about(&key, &[], &facts.amendments);
+        service::known(service, members, (facts.period, facts.window), (said, amendments))
     }
 }
 
@@ -129,7 +132,7 @@ impl Store {
             });
         }
         if !declared.services.is_empty() {
-            take(declared.services.iter().map(|service| members.known(service, (period, window))).collect());
+            take(declared.services.iter().map(|service| members.known(service, &facts)).collect());
         }
         Ok(())
     }

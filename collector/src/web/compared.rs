@@ -1,5 +1,7 @@
 //! A report that was issued beside what would be issued now, with what has changed since.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -58,10 +60,9 @@ impl Web {
         (before, after): (Option<usize>, Option<usize>),
         subject: &mut Value,
     ) -> Result<(), Problem> {
-        let old = before.and_then(|at| then.subjects.get(at)).map(|basis| basis.leaves("")).unwrap_or_default();
-        let old: Vec<&Basis> = old.into_iter().map(|(_, basis)| basis).collect();
+        let old: Vec<&Basis> = before.and_then(|at| then.subjects.get(at)).map(Basis::whole).unwrap_or_default();
         let new: Vec<&Known> =
-            after.and_then(|at| report.lines.get(at)).map(|line| line.known.leaves()).unwrap_or_default();
+            after.and_then(|at| report.lines.get(at)).map(|line| line.known.whole()).unwrap_or_default();
         type Of = fn(&Basis) -> &Vec<Version>;
         let kinds: [(&str, Of); 3] = [
             ("windows", |basis| &basis.windows),
@@ -77,8 +78,9 @@ impl Web {
             subject[key] = told.collect();
         }
         let mut entries = Vec::new();
-        for known in new {
-            let same = |basis: &&&Basis| basis.host == known.subject.host() && basis.host.is_some();
+        let mut seen = BTreeSet::new();
+        for known in new.into_iter().filter(|known| known.subject.host().is_some_and(|host| seen.insert(host))) {
+            let same = |basis: &&&Basis| basis.host == known.subject.host();
             let ledger = old.iter().find(same).and_then(|basis| basis.ledger.as_ref());
             if let Some((ledger, no)) = ledger.zip(known.subject.no()) {
                 let rows = self.entries_since(no, ledger.n, report.window).await?;

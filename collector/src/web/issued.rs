@@ -21,6 +21,7 @@ use crate::{
             period::Period,
             report::{Declared, Known, Report},
             service::{self, Service},
+            subject::Subject,
             subjects::{applies, subject},
             verification::{Difference, Trouble, check, check_incident, first_difference},
         },
@@ -195,7 +196,7 @@ impl Web {
         }
         let again = |(at, basis): (usize, &Basis)| {
             let service = declared.services.iter().find(|service| service.name == basis.subject);
-            again(&format!("inputs.subjects[{at}]"), basis, service, &mut known, (period, window))
+            again(&format!("inputs.subjects[{at}]"), basis, service, (&said, &mut known), (period, window))
         };
         Ok(inputs.subjects.iter().enumerate().map(again).collect::<Result<_, Trouble>>()?)
     }
@@ -220,9 +221,9 @@ impl Web {
     /// What people had said, in the versions of then.
     async fn said_again(&self, inputs: &Inputs) -> Result<Said, Stop> {
         let store = &self.context.store;
-        let bases = leaves(inputs);
-        let all = |of: fn(&Basis) -> &Vec<Version>| bases.iter().flat_map(move |(_, basis)| of(basis)).copied();
-        let checks = || bases.iter().filter_map(|(_, basis)| basis.check.as_ref());
+        let bases: Vec<&Basis> = inputs.subjects.iter().flat_map(Basis::whole).collect();
+        let all = |of: fn(&Basis) -> &Vec<Version>| bases.iter().flat_map(move |basis| of(basis)).copied();
+        let checks = || bases.iter().filter_map(|basis| basis.check.as_ref());
         let amendments = checks().flat_map(|check| &check.host_amendments).copied();
         let alarms = checks().flat_map(|check| &check.host_false_alarms).copied();
         let amendments = all(|basis| &basis.amendments).chain(amendments).collect();
@@ -311,7 +312,7 @@ fn again(
     place: &str,
     basis: &Basis,
     service: Option<&Service>,
-    known: &mut BTreeMap<String, Known>,
+    (said, known): (&Said, &mut BTreeMap<String, Known>),
     over: (Span, Span),
 ) -> Result<Known, Trouble> {
     if let Some(known) = known.remove(place) {
@@ -323,10 +324,11 @@ fn again(
     })?;
     let member = |(at, member): (usize, &Basis)| {
         let part = service.services.iter().find(|part| part.name == member.subject && member.ledger.is_none());
-        again(&format!("{place}.members[{at}]"), member, part, known, over)
+        again(&format!("{place}.members[{at}]"), member, part, (said, &mut *known), over)
     };
     let members = basis.members.iter().enumerate().map(member).collect::<Result<Vec<Known>, Trouble>>()?;
-    Ok(service::known(service, members, over))
+    let amended = said.of_service(&Subject::service_key(&service.name), basis)?;
+    Ok(service::known(service, members, over, (amended, basis.amendments.clone())))
 }
 
 /// The document with its inputs and its digest.

@@ -321,7 +321,8 @@ pub fn about(key: &str) -> Option<String> {
 /// What of an entry lies before and after a span.
 fn without(entry: Observation, span: Span) -> Vec<Observation> {
     let Stretch { span: own, bucket } = entry.stretch;
-    if bucket == Bucket::OutsideHours {
+    // Planned work is laid over what was observed, and of a service it is a part of that.
+    if matches!(bucket, Bucket::OutsideHours | Bucket::Maintenance) {
         return vec![entry];
     }
     let before = Stretch::new(own.from, own.until.min(span.from), bucket);

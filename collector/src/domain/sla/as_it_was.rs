@@ -68,6 +68,14 @@ impl Said {
         })
     }
 
+    /// What people had said of the service with this key.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn of_service(&self, key: &str, basis: &Basis) -> Result<Amended, Trouble> {
+        Ok(Amended::of(key, &of(&self.amendments, &basis.amendments, AMENDMENT)?, &[]))
+    }
+
     /// What was known of a check on that host with these entries of its own ledger.
     ///
     /// # Errors

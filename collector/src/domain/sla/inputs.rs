@@ -190,6 +190,12 @@ impl Basis {
         }
     }
 
+    /// Itself and all that it is made of, each time that it is.
+    #[must_use]
+    pub fn whole(&self) -> Vec<&Self> {
+        std::iter::once(self).chain(self.members.iter().flat_map(Self::whole)).collect()
+    }
+
     /// Itself or, of a service, what it is made of in the end, each with where it stands below `place`.
     #[must_use]
     pub fn leaves<'a>(&'a self, place: &str) -> Vec<(String, &'a Self)> {

@@ -128,13 +128,17 @@ impl Known {
         !self.amended.corrections.is_empty() || self.with_others.is_some() || self.maintenance.iter().any(undone)
     }
 
+    /// Itself and all that it is made of, each time that it is.
+    #[must_use]
+    pub fn whole(&self) -> Vec<&Self> {
+        std::iter::once(self).chain(self.members.iter().flat_map(Self::whole)).collect()
+    }
+
     /// Itself or, of a service, the hosts and checks that it is made of in the end, each time that it is.
     #[must_use]
     pub fn leaves(&self) -> Vec<&Self> {
-        match &self.subject {
-            Subject::Service { .. } => self.members.iter().flat_map(Self::leaves).collect(),
-            Subject::Host { .. } | Subject::Check { .. } => vec![self],
-        }
+        let is_leaf = |known: &&Self| !matches!(known.subject, Subject::Service { .. });
+        self.whole().into_iter().filter(is_leaf).collect()
     }
 }
 

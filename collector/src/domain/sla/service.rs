@@ -18,7 +18,7 @@ use super::{
     account::InOrder,
     amendment::{Amended, Note},
     history::{Observation, Planned},
-    inputs::Basis,
+    inputs::{Basis, Version},
     lattice::{self, Bucket, Stretch},
     report::Known,
     subject::Subject,
@@ -289,9 +289,14 @@ impl<'a> Side<'a> {
 }
 
 /// What is known of a service of these members, of which `window` is what of the period is over; what is planned beyond is
-/// known too.
+/// known too. `said` is what people said of it itself afterwards, and in which amendments.
 #[must_use]
-pub fn known(service: &Service, members: Vec<Known>, (period, window): (Span, Span)) -> Known {
+pub fn known(
+    service: &Service,
+    members: Vec<Known>,
+    (period, window): (Span, Span),
+    (said, amendments): (Amended, Vec<Version>),
+) -> Known {
     let over = (period, window.until);
     let told = |sides: Vec<Side<'_>>| observations(&sides, service.needs, (period, window));
     let observed = told(members.iter().map(|member| Side::measured(member, over)).collect());
@@ -305,13 +310,14 @@ pub fn known(service: &Service, members: Vec<Known>, (period, window): (Span, Sp
         observed,
         with_others,
         maintenance: Vec::new(),
-        amended: Amended { corrections: Vec::new(), notes: notes(&members) },
-        basis: Basis::of_members(&service.name),
+        amended: Amended { notes: notes(&members).into_iter().chain(said.notes).collect(), ..said },
+        basis: Basis { amendments, ..Basis::of_members(&service.name) },
         members,
     }
 }
 
-/// What people say of outages of its members, they say of those of the service in which these lie.
+/// What people say of outages of its members, they say of those of the service in which these lie; what they say of its own
+/// counts more.
 fn notes(members: &[Known]) -> Vec<Note> {
     let of_member = |member: &Known| {
         let name = member.subject.name();

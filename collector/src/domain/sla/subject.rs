@@ -53,8 +53,14 @@ impl Subject {
         match self {
             Self::Host { id, .. } => format!("host/{id}"),
             Self::Check { id, check, .. } => format!("check/{id}/{check}"),
-            Self::Service { name, .. } => format!("service/{name}"),
+            Self::Service { name, .. } => Self::service_key(name),
         }
+    }
+
+    /// The key of the service of this name.
+    #[must_use]
+    pub fn service_key(name: &str) -> String {
+        format!("service/{name}")
     }
 
     /// The key of the incidents that tell of its outages; those of a service are told of in its members.

@@ -25,6 +25,7 @@ use crate::{
         ids::{AmendmentNo, HoldNo},
         sla::{
             amendment::{Amendment, Category, LONGEST_MS, Says, Was, Withdrawn},
+            report::Declared,
             subject::Subject,
         },
         snapshot::{HostView, Snapshot},
@@ -77,12 +78,29 @@ fn name_of(web: &Web, key: &str) -> String {
     known.unwrap_or_else(|| key.to_owned())
 }
 
-/// A host, or a check of a host as `HOST/CHECK`.
-fn subject_named(snapshot: &Snapshot, name: &str) -> Result<(Subject, Arc<HostView>), Problem> {
+/// Who is named, and the host that it is or is on.
+type Named = (Subject, Option<Arc<HostView>>);
+
+/// A host, a check of a host as `HOST/CHECK`, or a service that is promised as `service/NAME`.
+fn subject_named(web: &Web, name: &str) -> Result<Named, Problem> {
+    let service = name.strip_prefix("service/").filter(|_| find(&web.snapshot(), "service").is_err());
+    if let Some(name) = service {
+        let promised = web.promised();
+        let mut services = promised.iter().flat_map(Declared::whole_services);
+        let service = services.find(|service| service.name == name);
+        let service = service.ok_or_else(|| {
+            Problem::not_found(&format!("service {name:?} in any agreement (muster-collector sla list)"))
+        })?;
+        return Ok((Subject::Service { name: name.to_owned(), needs: service.needs, of: 0 }, None));
+    }
+    on_host(&web.snapshot(), name)
+}
+
+fn on_host(snapshot: &Snapshot, name: &str) -> Result<Named, Problem> {
     let no_host = match find(snapshot, name) {
         Ok(host) => {
             let (no, id, name) = (host.profile.no, host.profile.id, host.profile.name.clone());
-            return Ok((Subject::Host { no, id, name }, host));
+            return Ok((Subject::Host { no, id, name }, Some(host)));
         }
         Err(problem) => problem,
     };
@@ -95,7 +113,7 @@ fn subject_named(snapshot: &Snapshot, name: &str) -> Result<(Subject, Arc<HostVi
         return Err(Problem::not_found(&format!("check {check:?} of {}: {names}", host.profile.name)));
     }
     let (no, id, name) = (host.profile.no, host.profile.id, host.profile.name.clone());
-    Ok((Subject::Check { no, id, host: name, check: check.to_owned() }, host))
+    Ok((Subject::Check { no, id, host: name, check: check.to_owned() }, Some(host)))
 }
 
 /// That hosts or checks were up or down after all.
@@ -137,13 +155,17 @@ pub(in crate::web) async fn put_correction(web: &Web, caller: &Caller, asked: Ne
         return Err(Problem::invalid("until", &asked.until, "at most a year after the beginning"));
     }
     if asked.subjects.is_empty() || asked.subjects.len() > SUBJECTS {
-        return Err(Problem::invalid("subjects", "", "the names of 1 to 200 hosts, or of checks as HOST/CHECK"));
+        return Err(Problem::invalid(
+            "subjects",
+            "",
+            "the names of 1 to 200 hosts, of checks as HOST/CHECK, or of services as service/NAME",
+        ));
     }
-    let snapshot = web.snapshot();
-    let named: Result<Vec<_>, Problem> = asked.subjects.iter().map(|name| subject_named(&snapshot, name)).collect();
+    let named: Result<Vec<_>, Problem> = asked.subjects.iter().map(|name| subject_named(web, name)).collect();
     let named = named?;
     let touched = web.agreements_of(|declared, host| {
-        named.iter().any(|(subject, on)| on.profile.no == host.profile.no && declared.depends_on(subject))
+        let is_on = |on: &Option<Arc<HostView>>| on.as_ref().is_none_or(|on| on.profile.no == host.profile.no);
+        named.iter().any(|(subject, on)| is_on(on) && declared.depends_on(subject))
     });
     let subjects = named.iter().map(|(subject, _)| subject.key()).collect();
     let said = Said { reason: asked.reason, ticket: asked.ticket, about: asked.subjects.join(", ") };
@@ -222,7 +244,7 @@ pub(in crate::web) async fn put_note(web: &Web, caller: &Caller, asked: NewNote)
     if at > web.now() {
         return Err(Problem::invalid("at", &asked.at, "an instant of an outage, not one to come"));
     }
-    let (subject, _) = subject_named(&web.snapshot(), &asked.subject)?;
+    let (subject, _) = subject_named(web, &asked.subject)?;
     let said = Said { reason: asked.text, ticket: asked.ticket, about: subject.name() };
     let subject = subject.key();
     said.save(web, caller, Says::Note { subject, at, cause, disputed: asked.disputed }, false).await

@@ -193,7 +193,10 @@ pub(in crate::web) async fn act(
 ) -> Shown {
     let promised = web.promised();
     let found = find(&web, &promised, &name, &asked).await?;
-    let (subject, ticket) = (found.name(), asked.ticket.trim().to_owned());
+    let of = &found.line().known.subject;
+    // A host may be called as a service is.
+    let subject = if matches!(of, Subject::Service { .. }) { of.key() } else { of.name() };
+    let ticket = asked.ticket.trim().to_owned();
     match asked.action.as_str() {
         "note" => {
             let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());

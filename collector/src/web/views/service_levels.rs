@@ -444,7 +444,7 @@ fn outages<'a>(line: &'a Line, handling: &'a Handling, zone: &'a TimeZone) -> im
 
 /// What people said of a subject afterwards, corrections and windows; of a service, of what it is made of.
 pub(super) fn said(line: &Line, zone: &TimeZone) -> Vec<Said> {
-    line.known.leaves().into_iter().flat_map(|known| said_of(known, zone)).collect()
+    line.known.whole().into_iter().flat_map(|known| said_of(known, zone)).collect()
 }
 
 fn said_of(known: &Known, zone: &TimeZone) -> Vec<Said> {

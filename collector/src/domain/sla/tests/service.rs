@@ -157,7 +157,7 @@ fn shop(needs: Needs) -> Service {
 /// What is promised of a service, over a period of which so much is over.
 fn promised(needs: Needs, members: Vec<Known>, period: i64, now: i64) -> Line {
     let over = (window(0, period), window(0, now));
-    let known = service::known(&shop(needs), members, over);
+    let known = service::known(&shop(needs), members, over, Default::default());
     let period = Period { name: "x".into(), span: over.0 };
     Report::of(&declared("99"), period, over.1, vec![known], ms(now)).lines.remove(0)
 }
@@ -188,7 +188,7 @@ fn a_service_of_services_tells_of_each_of_them() {
     let over = (window(0, 100), window(0, 100));
     let web = Service { name: "web".into(), ..shop(Needs::Any) };
     let pair = vec![host(1, "web-1", &[(20, 60)], 100), host(2, "web-2", &[(30, 50)], 100)];
-    let web = service::known(&web, pair, over);
+    let web = service::known(&web, pair, over, Default::default());
     let line = promised(Needs::All, vec![host(3, "db", &[(55, 65)], 100), web], 100, 100);
     let spans: Vec<Span> = line.outages.iter().map(|outage| outage.span).collect();
     assert_eq!(spans, [window(30, 50), window(55, 65)]);
@@ -263,11 +263,36 @@ fn what_people_say_of_members_afterwards_holds_for_the_service_too() {
 }
 
 #[test]
+fn what_people_say_of_the_service_itself_counts_but_where_its_work_was_planned() {
+    let over = (window(0, 1000), window(0, 1000));
+    let says = |from, until, bucket| Correction {
+        stretch: stretch(from, until, bucket),
+        source: "amendment 1".into(),
+        reason: "users saw it (ann)".into(),
+        made: ms(900),
+    };
+    let note = Note { at: ms(250), text: "a switch (ann)".into(), cause: None, disputed: Some(true) };
+    let corrections = vec![says(600, 900, Bucket::Down), says(220, 300, Bucket::Up)];
+    let said = Amended { corrections, notes: vec![note] };
+    let web = Known { maintenance: vec![planned(800, 1000, None)], ..host(1, "web-1", &[(200, 300)], 1000) };
+    let known = service::known(&shop(Needs::All), vec![web], over, (said, vec![]));
+    let whole = Period { name: "x".into(), span: over.0 };
+    let line = Report::of(&declared("99"), whole, over.1, vec![known], ms(1000)).lines.remove(0);
+    assert_eq!((line.reckoning.buckets.ms(Bucket::Down), line.outages[0].notes[0].as_str()), (100, "a switch (ann)"));
+    let agreed = line.agreed.expect("a figure beside the measured one").reckoning.buckets;
+    assert_eq!(
+        (agreed.ms(Bucket::Down), agreed.ms(Bucket::Maintenance)),
+        (220, 200),
+        "20 are left, 600 to 800 are said"
+    );
+}
+
+#[test]
 fn the_burn_of_a_service_names_the_hosts_that_were_gone_in_it() {
     let over = (window(0, 1000), window(0, 1000));
     let outages: [&[(i64, i64)]; 3] = [&[(100, 200), (500, 600)], &[(150, 250)], &[(300, 310)]];
     let hosts = (1..).zip(outages).map(|(no, outages)| host(no, &format!("web-{no}"), outages, 1000)).collect();
-    let known = service::known(&shop(Needs::AtLeast(2)), hosts, over);
+    let known = service::known(&shop(Needs::AtLeast(2)), hosts, over, Default::default());
     let lately = Lately::of(&agreement("99"), &known, 0, over.1, &[]);
     assert_eq!(
         (lately.kind, lately.name.as_str(), lately.bad.as_slice()),

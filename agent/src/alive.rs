@@ -48,6 +48,9 @@ pub struct Span {
     pub to: Moment,
     /// How it ended.
     pub end: End,
+    /// The same run of the agent lived before it and stood still in between, as on a machine that slept. Otherwise the
+    /// agent was started at its beginning.
+    pub resumed: bool,
 }
 
 /// What is known of the agent's life, newest last.
@@ -134,12 +137,26 @@ impl AliveLog {
                 span.to = now;
             }
             interrupted => {
+                let resumed = interrupted.as_ref().is_some_and(|span| span.boot_id == boot_id);
                 if let Some(span) = interrupted {
                     span.end = End::Unknown;
                 }
-                self.push(Span { boot_id, from: now, to: now, end: End::Open });
+                self.push(Span { boot_id, from: now, to: now, end: End::Open, resumed });
             }
         }
+    }
+
+    /// The agent stood still from `before` to `now`, as on a machine that slept: of this time the log claims nothing,
+    /// however long until its next entry. Returns the lines to append.
+    pub fn stood_still(&mut self, boot_id: [u8; 16], before: Moment, now: Moment) -> String {
+        self.reach(boot_id, before);
+        let mut lines = self.spans.back().map(line).unwrap_or_default();
+        if let Some(open) = self.spans.back_mut() {
+            open.end = End::Unknown;
+        }
+        self.push(Span { boot_id, from: now, to: now, end: End::Open, resumed: true });
+        lines.extend(self.spans.back().map(line));
+        lines
     }
 
     /// A span that begins when the last one did says more of the same: a later line of it, or a life after one that
@@ -187,10 +204,16 @@ pub fn write(path: &Path, log: &AliveLog, line: &str) {
     }
 }
 
-/// `kind boot_id from_boottime_ms from_wall_ms to_boottime_ms to_wall_ms checksum`. Kinds: `a` alive, `c` a clean end. It
-/// begins with a new line, so that a torn one before it does not take it along.
+/// `kind boot_id from_boottime_ms from_wall_ms to_boottime_ms to_wall_ms checksum`. Kinds: `a` alive, `c` a clean end; the
+/// same with `r` behind it for a span that was resumed. It begins with a new line, so that a torn one before it does not
+/// take it along.
 fn line(span: &Span) -> String {
-    let kind = if span.end == End::Clean { 'c' } else { 'a' };
+    let kind = match (span.end, span.resumed) {
+        (End::Clean, false) => "c",
+        (End::Clean, true) => "cr",
+        (_, false) => "a",
+        (_, true) => "ar",
+    };
     let (boot, from, to) = (crate::identity::hex(&span.boot_id), span.from, span.to);
     let body = format!("{kind} {boot} {} {} {} {}", from.boottime_ms, from.wall_ms, to.boottime_ms, to.wall_ms);
     let crc = crc32c::crc32c(body.as_bytes());
@@ -203,15 +226,17 @@ fn read_line(line: &str) -> Option<Span> {
         return None;
     }
     let mut words = body.split(' ');
-    let end = match words.next()? {
-        "a" => End::Unknown,
-        "c" => End::Clean,
+    let (end, resumed) = match words.next()? {
+        "a" => (End::Unknown, false),
+        "c" => (End::Clean, false),
+        "ar" => (End::Unknown, true),
+        "cr" => (End::Clean, true),
         _ => return None,
     };
     let boot_id = crate::identity::unhex(words.next()?)?.try_into().ok()?;
     let mut moment = || Some(Moment { boottime_ms: words.next()?.parse().ok()?, wall_ms: words.next()?.parse().ok()? });
     let (from, to) = (moment()?, moment()?);
-    (from.boottime_ms <= to.boottime_ms).then_some(Span { boot_id, from, to, end })
+    (from.boottime_ms <= to.boottime_ms).then_some(Span { boot_id, from, to, end, resumed })
 }
 
 #[cfg(test)]

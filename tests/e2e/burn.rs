@@ -52,6 +52,7 @@ async fn dies(network: &Network, agent: &mut Agent) {
 
 async fn comes_back(network: &Network, agent: &mut Agent) {
     network.heal().await;
+    agent.boot_anew();
     agent.run();
 }
 

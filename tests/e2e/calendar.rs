@@ -76,7 +76,16 @@ async fn fill(collector: &Collector) {
     }
     let (since, proof) = (at(OUTAGES[OUTAGES.len() - 1].1), at(STOPPED));
     let (state, cause) = (State::Up, Cause::Reporting);
-    rows.push(Row::Liveness(LivenessRow { host, state, since, cause, boot_id: None, proof, peer: None }));
+    rows.push(Row::Liveness(LivenessRow {
+        host,
+        state,
+        since,
+        cause,
+        boot_id: None,
+        proof,
+        peer: None,
+        answered: None,
+    }));
     let store = Store::open(&collector.state(), at(BEGUN)).expect("a store");
     store.commit(rows).await.expect("rows are stored");
     store.heartbeat(at(STOPPED)).await.expect("its run is noted");

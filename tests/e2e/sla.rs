@@ -180,6 +180,7 @@ async fn what_people_say_afterwards_stands_beside_what_was_measured() {
     agent.kill().await;
     collector.host_is(&agent.host, "down", s(30)).await;
     network.heal().await;
+    agent.boot_anew();
     agent.run();
     collector.host_is(&agent.host, "up", s(60)).await;
     let measured = subject(&collector).await;

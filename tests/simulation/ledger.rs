@@ -4,13 +4,15 @@
 //! Two runs of one script are compared: one collector lives through it, the other is killed and started again at the
 //! instants that the script names. Agents connect again at the same instant, as their first try is made at once. Entry by
 //! entry the ledgers must say the same of every millisecond: state, cause and evidence. `learned` is not compared: what a
-//! killed collector had in mind it learns again a moment later. Three things are known to differ, and only these:
+//! killed collector had in mind it learns again a moment later. Four things are known to differ, and only these:
 //!
 //! * *Up* has one cause, reporting: after a restart it is the host's own log that proves it.
 //! * A host that is silent when the collector is killed, and not yet believed gone: only the collector that runs on knows
 //!   how long it has been silent, and draws its conclusion in time. From its last message until it is heard again both are
 //!   held against what was so, not against each other. So are those who fall silent while it is still waited for, or still
 //!   away: it falls due together with them, which looks like a cut.
+//! * *Down* was either seen from here first or told by the next boot: a collector that is killed while it waits for those
+//!   that did not come back with their network waits anew.
 //! * The numbers of entries, and where one ends that goes on in the next.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +133,9 @@ fn said(seed: u64, host: HostNo, rows: &[SpanRow], open: &OpenSpan, now: i64) ->
         if said.state == Observed::Up {
             (said.cause, said.evidence) = (Cause::Reporting, Cause::Reporting.evidence());
         }
+        if said.state == Observed::Down && (said.cause.is_silence() || said.cause == Cause::BootedAnew) {
+            (said.cause, said.evidence) = (Cause::Silence, Cause::Silence.evidence());
+        }
         match joined.last_mut() {
             Some(last) if (last.state, &last.cause, &last.evidence) == (said.state, &said.cause, &said.evidence) => {
                 last.until = said.until;
@@ -180,7 +185,7 @@ fn check_truth(seed: u64, host: HostNo, said: &[Said], script: &Script) {
             before = trouble;
             let step = STEP_MS.min(entry.until - at);
             match entry.state {
-                Observed::Down if trouble.is_none() => down_while_running += step,
+                Observed::Down if script.stays_on(index, at) => down_while_running += step,
                 // Cut off alone is no proof either way.
                 Observed::Up if trouble.is_some_and(What::is_off) => up_while_off += step,
                 Observed::Unreachable if entry.cause == Cause::AliveLog && trouble.is_some_and(What::is_off) => {

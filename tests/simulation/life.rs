@@ -57,6 +57,8 @@ struct Machine {
     started: i64,
     lives_since: i64,
     logged: i64,
+    /// Its agent was not started anew at the beginning of this life: the machine slept.
+    resumed: bool,
     /// When it last told its life. It forgets that only when the session has lasted.
     told_at: i64,
     earlier: Vec<AliveProof>,
@@ -85,6 +87,8 @@ pub(crate) struct Life<'a> {
     engine: Engine,
     pub(crate) keeper: Keeper,
     sessions: i64,
+    /// The last message of each host that this run of the collector has heard.
+    heard: BTreeMap<HostNo, Timestamp>,
     looks: Vec<(i64, HostNo, i64, Look)>,
     /// Events of this instant so far.
     applied: u64,
@@ -110,6 +114,7 @@ impl<'a> Life<'a> {
             engine,
             keeper,
             sessions: 0,
+            heard: BTreeMap::new(),
             looks: Vec::new(),
             applied: 0,
             kill_after: None,
@@ -181,13 +186,12 @@ impl<'a> Life<'a> {
             let machine = &mut self.machines[index];
             if machine.trouble.is_none() && trouble.is_some() {
                 let (from, to) = (Timestamp::from_ms(machine.lives_since), Timestamp::from_ms(machine.logged));
-                if from < to {
-                    let (boot_id, clean_end) = ([machine.boot; 16], false);
-                    machine.earlier.push(AliveProof { boot_id, from, to, clean_end });
-                }
+                let (boot_id, resumed) = ([machine.boot; 16], machine.resumed);
+                machine.earlier.push(AliveProof { boot_id, from, to, clean_end: false, resumed });
             }
             if let Some(was) = machine.trouble.filter(|_| trouble.is_none()) {
                 machine.boot += u8::from(was.boots());
+                machine.resumed = was == What::Sleep;
                 (machine.started, machine.lives_since, machine.logged) = (self.now, self.now, self.now);
                 machine.tries_at = self.now + BACK_MS;
             }
@@ -303,14 +307,16 @@ impl<'a> Life<'a> {
         let (no, boot_id) = (machine.no, [machine.boot; 16]);
         let mut alive = machine.earlier.clone();
         let (from, to) = (Timestamp::from_ms(machine.lives_since), Timestamp::from_ms(now));
-        if from < to {
-            alive.push(AliveProof { boot_id, from, to, clean_end: false });
-        }
+        let resumed = machine.resumed;
+        alive.push(AliveProof { boot_id, from, to, clean_end: false, resumed });
+        // The session before may not have ended for the collector, unless that was started since.
+        let heard_before = self.heard.insert(no, Timestamp::from_ms(now));
         (machine.session, machine.greets, machine.heard, machine.told_silent) = (Some(session), true, now, false);
         (machine.logged, machine.told_at) = (now, now);
         let peer = IpAddr::from([10, 0, 0, u8::try_from(no.0).unwrap()]);
         let facts = Box::new(Facts { name: name(index), ..Facts::default() });
-        self.apply(Event::Host(no, HostEvent::Opened { session, boot_id, peer, alive, facts, labels: Vec::new() }));
+        let labels = Vec::new();
+        self.apply(Event::Host(no, HostEvent::Opened { session, boot_id, peer, heard_before, alive, facts, labels }));
     }
 
     fn beats(&mut self) {
@@ -330,6 +336,7 @@ impl<'a> Life<'a> {
         let machine = &mut self.machines[index];
         machine.heard = self.now;
         let no = machine.no;
+        self.heard.insert(no, Timestamp::from_ms(self.now));
         let was_silent = std::mem::take(&mut machine.told_silent);
         let open = self.doubts.iter_mut().filter(|doubt| doubt.host == no && doubt.until == i64::MAX);
         open.for_each(|doubt| doubt.until = self.now);
@@ -372,6 +379,7 @@ impl<'a> Life<'a> {
         self.is_killed = true;
         self.kill_after = None;
         self.looks.clear();
+        self.heard.clear();
         for machine in &mut self.machines {
             (machine.session, machine.greets, machine.told_silent) = (None, false, false);
         }
@@ -426,6 +434,7 @@ fn machine(index: usize) -> Machine {
         started: START_MS,
         lives_since: START_MS,
         logged: START_MS,
+        resumed: false,
         told_at: START_MS,
         earlier: Vec::new(),
     }

@@ -120,6 +120,8 @@ impl Memory {
 
 /// The last proof of being up and what follows it.
 fn since_up(spans: &[SpanRow]) -> &[SpanRow] {
-    let up = spans.iter().rposition(|span| span.state == Observed::Up && span.replaces.is_none());
+    let up = spans
+        .iter()
+        .rposition(|span| span.state == Observed::Up && span.replaces.is_none() && !span.cause.is_without_agent());
     &spans[up.unwrap_or(0)..]
 }

@@ -110,6 +110,13 @@ impl Script {
             .any(|(site, from, until)| site.is_none_or(|site| site == here) && (*from..*until).contains(&now))
     }
 
+    /// Whether a host's machine runs, and its agent will say so. Without its agent it is looked at once a minute: if it then
+    /// crashes, nobody knows when it did.
+    pub(crate) fn stays_on(&self, host: usize, now: i64) -> bool {
+        let there = self.troubles[host].iter().find(|trouble| (trouble.from..trouble.until).contains(&now));
+        there.is_none_or(|there| there.what == What::Kill && self.trouble(host, there.until).is_none())
+    }
+
     /// What keeps a host from running.
     pub(crate) fn trouble(&self, host: usize, now: i64) -> Option<What> {
         let mut troubles = self.troubles[host].iter();
@@ -123,8 +130,15 @@ fn troubles(random: &mut Random) -> Vec<Trouble> {
     while at < START_MS + BUSY_MS {
         let longest = [4_000, 12_000, 60_000][random.index(3)];
         let until = at + 1_000 + steps(random, longest);
-        troubles.push(Trouble { what: What::ALL[random.index(What::ALL.len())], from: at, until });
+        let what = What::ALL[random.index(What::ALL.len())];
+        troubles.push(Trouble { what, from: at, until });
         at = until + 2_000 + steps(random, 120_000);
+        if what == What::Kill && random.below(2) == 0 {
+            // Nobody started its agent again before its power was gone, too.
+            let crashed = until + 1_000 + steps(random, longest);
+            troubles.push(Trouble { what: What::Crash, from: until, until: crashed });
+            at += crashed - until;
+        }
     }
     troubles
 }

@@ -301,8 +301,15 @@ impl World {
         machine.told_silent = false;
         let peer = IpAddr::from([10, 0, 0, u8::try_from(no.0).unwrap()]);
         let facts = Box::new(Facts { name: machine.name.clone(), ..Facts::default() });
-        let opened =
-            HostEvent::Opened { session, boot_id: [boot; 16], peer, alive: Vec::new(), facts, labels: Vec::new() };
+        let opened = HostEvent::Opened {
+            session,
+            boot_id: [boot; 16],
+            peer,
+            heard_before: None,
+            alive: Vec::new(),
+            facts,
+            labels: Vec::new(),
+        };
         self.apply(Event::Host(no, opened));
         self.apply(Event::Host(no, HostEvent::Heard { session }));
     }

@@ -58,6 +58,31 @@ fn suspended_machine_and_new_boot_begin_new_spans() {
 }
 
 #[test]
+fn a_machine_that_slept_between_two_entries_claims_nothing_of_it_and_its_log_says_that_the_agent_is_the_same() {
+    let mut log = AliveLog::default();
+    let mut text = log.note(BOOT, at(0), true);
+    // Of five minutes between two entries in company it slept three.
+    text += &log.stood_still(BOOT, at(60_000), at(240_000));
+    text += &log.note(BOOT, at(300_000), true);
+    let lives = |log: &AliveLog| log.spans().map(|span| (span.from, span.to, span.resumed)).collect::<Vec<_>>();
+    let expected = [(at(0), at(60_000), false), (at(240_000), at(300_000), true)];
+    assert_eq!(lives(&log), expected);
+    let mut later = AliveLog::parse(&text);
+    assert_eq!(lives(&later), expected);
+    later.note(BOOT, at(360_000), true);
+    assert!(!later.spans().last().unwrap().resumed, "another run of the agent");
+    let ends: Vec<End> =
+        AliveLog::parse(&(text + &log.finish(BOOT, at(301_000)))).spans().map(|span| span.end).collect();
+    assert_eq!(ends, [End::Unknown, End::Clean]);
+    // An entry that comes too late is the same, noticed later.
+    log = AliveLog::default();
+    log.note(BOOT, at(0), false);
+    log.note(BOOT, at(90_000), false);
+    log.note([8; 16], at(95_000), false);
+    assert_eq!(log.spans().map(|span| span.resumed).collect::<Vec<_>>(), [false, true, false]);
+}
+
+#[test]
 fn what_is_told_is_forgotten_once_a_session_has_lasted_and_the_open_span_goes_on() {
     let mut log = AliveLog::parse(&AliveLog::default().finish([6; 16], at(5)));
     log.note(BOOT, at(20), false);
@@ -130,7 +155,7 @@ fn a_life_that_begins_when_another_ended_as_it_began_is_one_with_it_before_and_a
     log.note([1; 16], at(5), true);
     log.finish([1; 16], at(9_000));
     let spans: Vec<Span> = log.spans().copied().collect();
-    assert_eq!(spans, [Span { boot_id: [1; 16], from: at(5), to: at(9_000), end: End::Clean }]);
+    assert_eq!(spans, [Span { boot_id: [1; 16], from: at(5), to: at(9_000), end: End::Clean, resumed: false }]);
     assert_eq!(AliveLog::parse(&log.render()).spans().copied().collect::<Vec<_>>(), spans);
 }
 

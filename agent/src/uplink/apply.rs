@@ -273,6 +273,8 @@ impl Uplink {
             (false, false) => return,
         };
         tracing::info!("{reason}");
+        let lines = self.alive.stood_still(self.parts.host.boot_id(), before, now);
+        alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &lines);
         self.record(Kind::Bulk, now, report::gap_record("readings", before, now, 0, &reason));
     }
 

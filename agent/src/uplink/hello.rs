@@ -29,6 +29,7 @@ impl Hello {
             from: clock(span.from),
             to: clock(span.to),
             end: span.end as u32,
+            resumed: span.resumed,
         });
         v1::Hello { clock: clock(now), alive: alive.collect(), ..words }
     }

@@ -94,6 +94,8 @@ pub enum HostEvent {
         boot_id: [u8; 16],
         /// Address it came from.
         peer: IpAddr,
+        /// The last message of the session before, where this run of the collector had one.
+        heard_before: Option<Timestamp>,
         /// Proofs of life from the time nobody listened, converted to collector time.
         alive: Vec<AliveProof>,
         /// What it said of itself.
@@ -167,6 +169,8 @@ pub struct AliveProof {
     pub to: Timestamp,
     /// Whether it ended with a clean shutdown.
     pub clean_end: bool,
+    /// Whether the same run of the agent lived before it and stood still in between, as on a machine that slept.
+    pub resumed: bool,
 }
 
 /// A record's place in the life of a spool.

@@ -92,12 +92,14 @@ pub struct LivenessRow {
     pub since: Timestamp,
     /// Why.
     pub cause: Cause,
-    /// Boot id of the machine at its last session.
+    /// Boot id of the machine at its last proof of life.
     pub boot_id: Option<[u8; 16]>,
     /// Last proof of life.
     pub proof: Timestamp,
     /// The address of its last session.
     pub peer: Option<String>,
+    /// When its machine last answered after that proof, its agent being gone.
+    pub answered: Option<Timestamp>,
 }
 
 /// One entry of a subject's ledger: what was observed from `from` to `to` (half-open), learned at `learned`.

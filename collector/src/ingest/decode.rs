@@ -146,6 +146,8 @@ pub struct AliveSpan {
     pub to: HostClock,
     /// Whether it ended with a clean shutdown.
     pub clean_end: bool,
+    /// Whether the same run of the agent lived before it.
+    pub resumed: bool,
 }
 
 /// How an agent greets.
@@ -267,6 +269,7 @@ fn alive_span(span: v1::AliveSpan) -> Result<AliveSpan, DecodeError> {
         from: clock(span.from),
         to: clock(span.to),
         clean_end: span.end == 1,
+        resumed: span.resumed,
     })
 }
 

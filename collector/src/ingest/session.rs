@@ -134,11 +134,19 @@ impl Visitor {
         stream::run(&mut running, &mut inbound).await
     }
 
-    fn opened(&self, session: SessionId, greeting: &Greeting, time: &HostTime, now: Timestamp) -> HostEvent {
+    fn opened(
+        &self,
+        session: SessionId,
+        greeting: &Greeting,
+        heard_before: Option<Timestamp>,
+        time: &HostTime,
+        now: Timestamp,
+    ) -> HostEvent {
         HostEvent::Opened {
             session,
             boot_id: greeting.boot_id,
             peer: self.info.address(),
+            heard_before,
             alive: time.proofs(&greeting.alive, now),
             facts: Box::new(greeting.facts.clone()),
             labels: greeting.labels.clone(),
@@ -164,6 +172,7 @@ impl Visitor {
         let same_epoch = received.filter(|(epoch, _)| *epoch == greeting.epoch).map_or(0, |(_, through)| through);
         let now = context.now();
         let time = HostTime::new(greeting.boot_id, greeting.clock, now);
+        let heard_before = context.rooms.slots.find(host).and_then(|slot| slot.last_heard());
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
         context.rooms.slots.know(&profile);
         let dictionary_known = slot.resume(session, &greeting.dictionary_hash, now);
@@ -177,7 +186,7 @@ impl Visitor {
         let course = due.course(refused);
         presence.slot_open = true;
         self.info.control.set_level(profile.watch);
-        let opened = self.opened(session, &greeting, &time, now);
+        let opened = self.opened(session, &greeting, heard_before, &time, now);
         let told = context.rooms.mailbox.send(Event::Host(host, opened)).await;
         told.map_err(|closed| unavailable(&closed.to_string()))?;
         presence.begin(now);

@@ -40,13 +40,14 @@ impl HostTime {
         Timestamp::from_ms(ms.clamp(now.ms().saturating_sub(OLDEST_MS), now.ms()))
     }
 
-    /// The alive log in collector time; spans that prove nothing (empty or reversed) are dropped.
+    /// The alive log in collector time; spans that end before they begin prove nothing and are dropped.
     #[must_use]
     pub fn proofs(&self, spans: &[AliveSpan], now: Timestamp) -> Vec<AliveProof> {
         let proof = |span: &AliveSpan| {
             let from = self.convert(span.boot_id, span.from, now);
             let to = self.convert(span.boot_id, span.to, now);
-            (from < to).then_some(AliveProof { boot_id: span.boot_id, from, to, clean_end: span.clean_end })
+            let AliveSpan { boot_id, clean_end, resumed, .. } = *span;
+            (from <= to).then_some(AliveProof { boot_id, from, to, clean_end, resumed })
         };
         spans.iter().filter_map(proof).collect()
     }
@@ -85,7 +86,8 @@ mod tests {
     #[test]
     fn a_span_that_ends_before_it_begins_proves_nothing() {
         let at = |boottime_ms| HostClock { wall_ms: 0, boottime_ms };
-        let span = |from, to| AliveSpan { boot_id: [1; 16], from: at(from), to: at(to), clean_end: false };
+        let span =
+            |from, to| AliveSpan { boot_id: [1; 16], from: at(from), to: at(to), clean_end: false, resumed: false };
         let proofs = year_ahead().proofs(&[span(400_000, 300_000), span(300_000, 400_000)], NOW);
         assert_eq!(proofs.len(), 1);
         assert_eq!((proofs[0].from, proofs[0].to), (NOW.plus_ms(-200_000), NOW.plus_ms(-100_000)));

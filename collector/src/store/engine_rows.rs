@@ -160,9 +160,11 @@ pub(super) fn put_host(connection: &Connection, profile: &Profile) -> Result<(),
 fn put_liveness(connection: &Connection, row: &LivenessRow) -> Result<(), StoreError> {
     execute(
         connection,
-        "INSERT INTO liveness (host, state, since_ms, cause, boot_id, proof_ms, peer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO liveness (host, state, since_ms, cause, boot_id, proof_ms, peer, answered_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (host) DO UPDATE SET state = excluded.state, since_ms = excluded.since_ms, cause = excluded.cause,
-         boot_id = excluded.boot_id, proof_ms = excluded.proof_ms, peer = excluded.peer",
+         boot_id = excluded.boot_id, proof_ms = excluded.proof_ms, peer = excluded.peer,
+         answered_ms = excluded.answered_ms",
         params![
             row.host.0,
             row.state.word(),
@@ -170,7 +172,8 @@ fn put_liveness(connection: &Connection, row: &LivenessRow) -> Result<(), StoreE
             json(&row.cause)?,
             row.boot_id,
             row.proof.ms(),
-            row.peer
+            row.peer,
+            row.answered.map(Timestamp::ms)
         ],
     )
 }

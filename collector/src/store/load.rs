@@ -39,14 +39,16 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
         hosts: hosts(connection)?,
         liveness: all(
             connection,
-            "SELECT host, state, since_ms, cause, boot_id, proof_ms, peer FROM liveness ORDER BY host",
+            "SELECT host, state, since_ms, cause, boot_id, proof_ms, peer, answered_ms FROM liveness ORDER BY host",
             liveness,
         )?,
+        // Up without its agent, which has a cause of these two kinds, is no proof of the machine's own.
         last_spans: all(
             connection,
             "SELECT span.host, n, from_ms, to_ms, state, cause, evidence, learned_ms, replaces FROM host
              JOIN span ON span.host = host.no AND n >= coalesce((SELECT max(n) FROM span AS up
-                 WHERE up.host = host.no AND up.state = 'up' AND up.replaces IS NULL), 1)
+                 WHERE up.host = host.no AND up.state = 'up' AND up.replaces IS NULL
+                 AND up.cause NOT LIKE '{_stream%' AND up.cause NOT LIKE '{_looked%'), 1)
              ORDER BY span.host, n",
             span,
         )?,
@@ -149,6 +151,7 @@ fn liveness(row: &Found<'_>) -> Result<LivenessRow, StoreError> {
         boot_id: column(row, 4)?,
         proof: time(row, 5)?,
         peer: column(row, 6)?,
+        answered: column::<Option<i64>>(row, 7)?.map(Timestamp::from_ms),
     })
 }
 

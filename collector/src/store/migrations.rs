@@ -50,6 +50,7 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(18, include_str!("migrations/state_0018.sql")),
     Migration::new(19, include_str!("migrations/state_0019.sql")),
     Migration::new(20, include_str!("migrations/state_0020.sql")),
+    Migration::new(21, include_str!("migrations/state_0021.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[

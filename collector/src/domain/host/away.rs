@@ -30,6 +30,7 @@ impl Host {
         host.cause = row.cause.clone();
         host.proof = row.proof;
         host.boot_id = row.boot_id;
+        host.answered = row.answered;
         host.peer = row.peer.as_ref().and_then(|peer| peer.parse().ok());
         host.ledger = Ledger::loaded(no, &spans[first..next], row.since, row.state, row.cause.clone());
         host.away(loaded.last_ran.unwrap_or(row.since), now, step);
@@ -66,6 +67,7 @@ impl Host {
     /// The collector's clock was set by this much: what is due moves with it. The records keep what they said.
     pub fn stepped(&mut self, by_ms: i64, now: Timestamp) {
         self.proof = self.proof.plus_ms(by_ms).min(now);
+        self.answered = self.answered.map(|answered| answered.plus_ms(by_ms).min(now));
         self.not_before = self.not_before.plus_ms(by_ms).min(now);
         self.due = self.due.map(|due| due.plus_ms(by_ms));
         if let Some(suspicion) = &mut self.suspicion {

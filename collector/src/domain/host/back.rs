@@ -7,21 +7,22 @@ use super::{
     testimony::Testimony,
 };
 use crate::domain::{
-    event::Effect,
+    event::{AliveProof, Effect},
     record::{Observed, Row},
     time::Timestamp,
 };
 
-/// A host's first readings follow its Hello within this: it has to list all that it has first.
+/// An alive log that ends this shortly before its Hello reaches to it: it has an entry every ten seconds.
 const GREETING_MS: i64 = 10_000;
 
 impl Host {
     pub(super) fn up(&mut self, now: Timestamp, step: &mut Step) {
         let resumed = self.suspicion.take().and_then(|suspicion| suspicion.before_up);
-        let booted_anew = self.before_boot.is_some();
-        if resumed.is_some() && booted_anew {
+        let booted_anew = self.before.filter(|(boot, _)| Some(*boot) != self.boot_id);
+        let not_missed = resumed.is_some() || self.state == State::Up;
+        if let Some((_, until)) = booted_anew.filter(|_| not_missed) {
             // It was back before anybody believed that it was gone.
-            let gone = self.ledger.turn(State::Down, &Cause::BootedAnew, self.proof, &Testimony::default(), now);
+            let gone = self.ledger.turn(State::Down, &Cause::BootedAnew, until, &Testimony::default(), now);
             step.effects.extend(gone.into_iter().map(Effect::Record));
             self.proof = now;
             self.enter(State::Up, Cause::Reporting, now, now, step);
@@ -46,19 +47,36 @@ impl Host {
             self.enter(State::Up, Cause::Reporting, since, now, step);
         }
         self.up_before = None;
-        self.before_boot = None;
+        self.before = None;
+        self.answered = None;
     }
 
-    /// What the host proves itself. The last proof reaches to its Hello, and from there to the first readings the stream is
-    /// proof.
+    /// Takes over the alive log of a Hello that came at `now`: the Hello itself is a sign of life, and its log ends with it.
+    pub(super) fn tells_its_life(&mut self, boot_id: [u8; 16], alive: Vec<AliveProof>, now: Timestamp) {
+        self.alive = alive;
+        let logged = self.alive.iter_mut().filter(|proof| proof.boot_id == boot_id).max_by_key(|proof| proof.to);
+        match logged.filter(|last| !last.clean_end && now.since_ms(last.to) <= GREETING_MS) {
+            Some(last) => last.to = now,
+            None => {
+                let (from, to) = (now, now);
+                self.alive.push(AliveProof { boot_id, from, to, clean_end: false, resumed: true });
+            }
+        }
+    }
+
+    /// What the host proves itself. From its Hello until now its stream is proof; on the stream on which it was before it
+    /// tells nothing, but the machine was not off.
     pub(super) fn testimony(&mut self, now: Timestamp) -> Testimony {
+        if self.alive.is_empty() {
+            return Testimony::of_one_stream(self.proof, now);
+        }
         let mut alive = std::mem::take(&mut self.alive);
         let boot_id = self.boot_id;
         let last = alive.iter_mut().filter(|proof| Some(proof.boot_id) == boot_id).max_by_key(|proof| proof.to);
-        if let Some(last) = last.filter(|last| !last.clean_end && now.since_ms(last.to) <= GREETING_MS) {
+        if let Some(last) = last {
             last.to = now;
         }
-        Testimony::of(&alive, self.before_boot, boot_id, now)
+        Testimony::of(&alive, self.before, boot_id, now)
     }
 }
 

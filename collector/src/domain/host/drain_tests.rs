@@ -30,7 +30,10 @@ fn ended(how: Ending) -> Host {
     let mut host = Host::enrolled(profile, now);
     let session = SessionId(1);
     let (boot_id, peer, facts) = ([1; 16], [127, 0, 0, 1].into(), Box::default());
-    host.step(HostEvent::Opened { session, boot_id, peer, alive: Vec::new(), facts, labels: Vec::new() }, now);
+    host.step(
+        HostEvent::Opened { session, boot_id, peer, heard_before: None, alive: Vec::new(), facts, labels: Vec::new() },
+        now,
+    );
     host.step(HostEvent::Heard { session }, now);
     assert_eq!(host.state(), State::Up);
     host.step(HostEvent::Ended { session, how, proof: now }, now);

@@ -58,6 +58,11 @@ pub const fn observed(state: State, cause: &Cause) -> Observed {
     }
 }
 
+/// Whether what was observed may still be corrected by the host. Up without its agent may turn out to have been a crash.
+fn is_unsettled(row: &SpanRow) -> bool {
+    row.state != Observed::Up || row.cause.is_without_agent()
+}
+
 impl Ledger {
     /// Opens a host's ledger.
     #[must_use]
@@ -74,14 +79,14 @@ impl Ledger {
         let cause = if cause == Cause::CollectorAway { Cause::Awaited } else { cause };
         let observed = observed(state, &cause);
         let stands = |row: &&SpanRow| !entries.iter().any(|other| other.replaces == Some(row.n));
-        let unsettled = entries.iter().filter(stands).filter(|row| row.state != Observed::Up);
+        let unsettled = entries.iter().filter(stands).filter(|row| is_unsettled(row));
         let mut ledger = Self {
             host,
             n: entries.iter().map(|row| row.n).max().unwrap_or(0),
             from: entries.iter().map(|row| row.to).max().unwrap_or(since),
             observed,
             cause,
-            unsettled: if observed == Observed::Up { Vec::new() } else { unsettled.cloned().collect() },
+            unsettled: unsettled.cloned().collect(),
         };
         ledger.forget_the_oldest();
         ledger
@@ -112,9 +117,6 @@ impl Ledger {
         rows.extend(self.close(at, testimony, now));
         self.observed = next;
         self.cause = cause.clone();
-        if next == Observed::Up {
-            self.unsettled.clear();
-        }
         rows
     }
 
@@ -125,10 +127,6 @@ impl Ledger {
         (self.observed, self.cause) = (Observed::CollectorDown, Cause::CollectorAway);
         rows.extend(self.close(to, &Testimony::default(), now));
         (self.observed, self.cause) = if was_up { (Observed::CollectorDown, Cause::Awaited) } else { before };
-        if self.observed == Observed::Up {
-            // Of a machine without its agent nothing better will be told.
-            self.unsettled.clear();
-        }
         rows
     }
 
@@ -196,9 +194,12 @@ impl Ledger {
             learned: now,
             replaces,
         };
-        if row.state != Observed::Up {
+        if is_unsettled(&row) {
             self.unsettled.push(row.clone());
             self.forget_the_oldest();
+        } else if replaces.is_none() {
+            // It has been up since, with its agent: what it had to say of before it has said.
+            self.unsettled.clear();
         }
         Some(Row::Span(row))
     }

@@ -45,8 +45,10 @@ pub struct Host {
     pub(super) peer: Option<IpAddr>,
     pub(super) session: Option<SessionId>,
     pub(super) alive: Vec<AliveProof>,
-    /// In which boot it was last heard of before the present one, and when.
-    pub(super) before_boot: Option<([u8; 16], Timestamp)>,
+    /// In which boot it last showed life before its present session, and when.
+    pub(super) before: Option<([u8; 16], Timestamp)>,
+    /// When its machine last answered, or closed a connection, after the last message of its agent.
+    pub(super) answered: Option<Timestamp>,
     /// Whether it has opened a session since the collector was away.
     pub(super) is_new_here: bool,
     pub(super) suspicion: Option<Suspicion>,
@@ -79,7 +81,8 @@ impl Host {
             peer: None,
             session: None,
             alive: Vec::new(),
-            before_boot: None,
+            before: None,
+            answered: None,
             is_new_here: true,
             suspicion: None,
             silent_looks: 0,
@@ -140,8 +143,9 @@ impl Host {
     pub fn step(&mut self, event: HostEvent, now: Timestamp) -> Step {
         let mut step = Step::default();
         match event {
-            HostEvent::Opened { session, boot_id, peer, alive, facts, .. } => {
-                self.opened(session, boot_id, peer, alive, *facts, now, &mut step);
+            HostEvent::Opened { session, boot_id, peer, heard_before, alive, facts, .. } => {
+                let known_until = (self.state != State::Up).then(|| self.last_sign()).or(heard_before);
+                self.opened(session, boot_id, peer, alive, known_until, *facts, now, &mut step);
             }
             HostEvent::Heard { session } if self.session == Some(session) => self.up(now, &mut step),
             HostEvent::Silent { session, proof } if self.session == Some(session) => self.silent(proof, now, &mut step),
@@ -169,6 +173,11 @@ impl Host {
             }
         }
         step
+    }
+
+    /// Its last sign of life: of its agent, or of its machine without it.
+    pub(super) fn last_sign(&self) -> Timestamp {
+        self.answered.map_or(self.proof, |answered| answered.max(self.proof))
     }
 
     /// Looks at what is due.
@@ -201,6 +210,7 @@ impl Host {
         boot_id: [u8; 16],
         peer: IpAddr,
         alive: Vec<AliveProof>,
+        known_until: Option<Timestamp>,
         facts: Facts,
         now: Timestamp,
         step: &mut Step,
@@ -210,12 +220,10 @@ impl Host {
             return;
         }
         self.session = Some(session);
-        self.alive = alive;
+        self.tells_its_life(boot_id, alive, now);
         self.is_new_here = true;
         let rebooted = self.boot_id != Some(boot_id);
-        if rebooted && self.before_boot.is_none() {
-            self.before_boot = self.boot_id.map(|boot_id| (boot_id, self.proof));
-        }
+        self.before = self.before.or(self.boot_id.zip(known_until));
         let announced = matches!(self.state, State::Rebooting | State::Shutdown | State::Asleep);
         let booted = match (rebooted && self.boot_id.is_some(), announced) {
             (false, _) => None,
@@ -236,7 +244,7 @@ impl Host {
             self.profile.facts = facts;
             step.effects.push(Effect::Record(Row::Host(Box::new(self.profile.clone()))));
         }
-        if self.state == State::Suspect {
+        if self.state == State::Suspect || (self.state == State::Up && rebooted) {
             self.up(now, step);
         }
         if moved {
@@ -271,6 +279,7 @@ impl Host {
                     && let Some(suspicion) = &mut self.suspicion
                 {
                     suspicion.kernel_lives();
+                    self.answered = Some(now);
                     self.decide(now, step);
                 }
             }
@@ -283,6 +292,7 @@ impl Host {
             }
             Ending::Fin | Ending::Reset => {
                 self.proof = proof;
+                self.answered = Some(now);
                 self.suspect(Suspicion::lost(now, self.timers().agent_hold_lost_ms), Cause::Stream(how), now, step);
             }
             Ending::TimedOut => {
@@ -359,6 +369,9 @@ impl Host {
                 if !suspicion.answered(look, answer) {
                     return;
                 }
+                if answer == Look::Answers {
+                    self.answered = Some(now);
+                }
                 if answer == Look::Silent && !suspicion.is_silent() {
                     step.changes.push(HostChange::Suspected { not_back: false, proof: self.proof });
                 }
@@ -368,10 +381,16 @@ impl Host {
                 Look::Silent => {
                     self.silent_looks += 1;
                     if self.silent_looks >= SILENT_LOOKS {
-                        self.enter(State::Down, Cause::Looked(Look::Silent), now, now, step);
+                        self.conclude(State::Down, Cause::Looked(Look::Silent), now, step);
                     }
                 }
-                Look::Answers | Look::CannotTell => self.silent_looks = 0,
+                Look::Answers => {
+                    self.silent_looks = 0;
+                    self.answered = Some(now);
+                    // Should it turn out that it crashed, then it was there until now.
+                    step.effects.push(Effect::Record(Row::Liveness(self.row())));
+                }
+                Look::CannotTell => self.silent_looks = 0,
             },
             _ => {}
         }
@@ -389,11 +408,12 @@ impl Host {
         }
     }
 
-    /// It has been so since its last proof of life, as far as anybody watched.
+    /// It has been so since its last proof of life, as far as anybody watched. Whoever is down gave no sign of any kind.
     fn conclude(&mut self, to: State, cause: Cause, now: Timestamp, step: &mut Step) {
-        let spans = self.ledger.turn(to, &cause, self.proof, &Testimony::default(), now);
+        let at = if to == State::Down { self.last_sign() } else { self.proof };
+        let spans = self.ledger.turn(to, &cause, at, &Testimony::default(), now);
         step.effects.extend(spans.into_iter().map(Effect::Record));
-        self.stand(to, cause, self.proof.max(self.not_before), now, step);
+        self.stand(to, cause, at.max(self.not_before), now, step);
     }
 
     pub(super) fn enter(&mut self, to: State, cause: Cause, since: Timestamp, now: Timestamp, step: &mut Step) {
@@ -408,7 +428,8 @@ impl Host {
         } else {
             now
         };
-        let was_down = self.ledger.open().state == Observed::Down && self.state != State::Suspect;
+        let was_told = !matches!(self.state, State::Up | State::Suspect);
+        let was_down = self.ledger.open().state == Observed::Down && was_told;
         let spans = self.ledger.turn(to, &cause, turned, &testimony, now);
         step.changes.extend(ran(&spans).filter(|_| was_down));
         step.effects.extend(spans.into_iter().map(Effect::Record));
@@ -450,9 +471,11 @@ impl Host {
             state: self.state,
             since,
             cause,
-            boot_id: self.boot_id,
+            // That of the proof: until its present session has said more, another collector has to compare with it.
+            boot_id: self.before.map(|(boot, _)| boot).or(self.boot_id),
             proof: self.proof,
             peer: self.peer.map(|peer| peer.to_string()),
+            answered: self.answered,
         }
     }
 }

@@ -115,6 +115,9 @@ pub enum Cause {
     AliveLog,
     /// Its boot id changed: it was down between the two boots.
     BootedAnew,
+    /// It is in the boot in which it was before, its agent started anew or its stream the same: the machine was not off,
+    /// whatever was seen from here. Only in ledgers.
+    SameBoot,
     /// The collector runs again, it has not come back yet. Only in ledgers.
     Awaited,
     /// It had not been heard for a moment when the collector's run ended. Only in ledgers.
@@ -161,6 +164,7 @@ impl Cause {
             Self::NotAdmitted => "it may not report".into(),
             Self::AliveLog => "its own alive log proves it".into(),
             Self::BootedAnew => "it was between two boots".into(),
+            Self::SameBoot => "it was not off, but not seen from here".into(),
             Self::Awaited => "the collector runs again and waits for it to report".into(),
             Self::Doubted => "not heard for a moment when the collector's run ended".into(),
             Self::Answers => "it answers".into(),
@@ -178,7 +182,22 @@ impl Cause {
             Self::BootedAnew => {
                 "its boot id changed: down from its last sign of life to its first after the boot".into()
             }
+            Self::SameBoot => {
+                "the same boot before and after: it was not off, nothing says whether it could be reached".into()
+            }
             cause => cause.words(),
         }
+    }
+
+    /// Whether it was seen from here only, by what did not come or did not answer.
+    #[must_use]
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Self::Stream(_) | Self::Silence | Self::Looked(_) | Self::NotBack | Self::StayedAway)
+    }
+
+    /// Whether a host that is up is so without its agent, by what its machine showed.
+    #[must_use]
+    pub const fn is_without_agent(&self) -> bool {
+        matches!(self, Self::Stream(_) | Self::Looked(_))
     }
 }

@@ -1,8 +1,9 @@
 //! What a host that is back proves of the time in which it was not heard: when it ran, and between which of its boots it
 //! cannot have run.
 //!
-//! An alive log of the same boot proves life; another boot id proves the gap between the two boots, and no more. Of what lies
-//! between two entries of one boot nothing is known: the machine ran, its agent did not, or it slept.
+//! An alive log of the same boot proves life; another boot id proves the gap between the two boots, and no more. Where an
+//! agent was started anew in the boot in which it was known before, the machine ran without it: it was not off, whoever
+//! looked. Of what lies between two entries of one run of the agent nothing is known: the machine slept, or stood still.
 
 use super::Cause;
 use crate::domain::{calendar::Span, event::AliveProof, record::Observed, time::Timestamp};
@@ -17,6 +18,8 @@ pub struct Testimony {
     alive: Vec<Span>,
     /// It was between two boots, in order.
     gone: Vec<Span>,
+    /// It was in one boot, and nothing says what it did; in order.
+    alone: Vec<Span>,
 }
 
 /// A part of an entry, as it is known now.
@@ -31,39 +34,51 @@ pub struct Piece {
 }
 
 impl Testimony {
-    /// From its alive log. `before` is the boot in which it was last heard of, and when; `boot` the present one.
+    /// From its alive log. `before` is the boot in which it last showed life before, and when; `boot` the present one.
     #[must_use]
     pub fn of(alive: &[AliveProof], before: Option<(Boot, Timestamp)>, boot: Option<Boot>, now: Timestamp) -> Self {
-        let heard = |(boot, at)| (boot, at, at);
-        let mut lives: Vec<(Boot, Timestamp, Timestamp)> =
-            alive.iter().map(|proof| (proof.boot_id, proof.from, proof.to)).collect();
+        let heard = |(boot, at)| Life { boot, from: at, to: at, starts: false };
+        let logged = |proof: &AliveProof| {
+            let AliveProof { boot_id: boot, from, to, resumed, .. } = *proof;
+            Life { boot, from, to, starts: !resumed }
+        };
+        let mut lives: Vec<Life> = alive.iter().map(logged).collect();
         lives.extend(before.map(heard));
         lives.extend(boot.map(|boot| heard((boot, now))));
-        lives.sort_by_key(|(_, from, to)| (*from, *to));
-        let mut gone = Vec::new();
+        lives.sort_by_key(|life| (life.from, life.to));
+        let (mut gone, mut alone) = (Vec::new(), Vec::new());
         let mut reached: Option<(Boot, Timestamp)> = None;
-        for (boot, from, to) in lives {
+        for life in lives {
             if let Some((before, until)) = reached {
-                if before != boot && until < from {
-                    gone.push(Span { from: until, until: from });
+                let hole = Span { from: until, until: life.from };
+                if hole.from < hole.until && before != life.boot {
+                    gone.push(hole);
+                } else if hole.from < hole.until && life.starts {
+                    alone.push(hole);
                 }
-                if to < until {
+                if life.to < until {
                     continue;
                 }
             }
-            reached = Some((boot, to));
+            reached = Some((life.boot, life.to));
         }
         let mut alive: Vec<Span> = alive.iter().map(|proof| Span { from: proof.from, until: proof.to }).collect();
         alive.sort_by_key(|span| (span.from, span.until));
-        Self { alive, gone }
+        Self { alive, gone, alone }
+    }
+
+    /// Of a host that is heard again on its stream, which it was silent on since `proof`.
+    #[must_use]
+    pub fn of_one_stream(proof: Timestamp, now: Timestamp) -> Self {
+        Self { alone: vec![Span { from: proof, until: now }], ..Self::default() }
     }
 
     /// What this makes of an entry: its parts, in order and without a hole.
     #[must_use]
     pub fn pieces(&self, span: Span, state: Observed, cause: &Cause) -> Vec<Piece> {
         let (mut pieces, mut at) = (Vec::<Piece>::new(), span.from);
-        let proofs =
-            self.alive.iter().map(|proof| (proof, Proof::Alive)).chain(self.gone.iter().map(|gap| (gap, Proof::Gone)));
+        let proofs = [(&self.alive, Proof::Alive), (&self.gone, Proof::Gone), (&self.alone, Proof::Alone)];
+        let proofs = proofs.into_iter().flat_map(|(spans, what)| spans.iter().map(move |span| (span, what)));
         let mut said: Vec<(Span, Observed, Cause)> = proofs
             .filter_map(|(proof, what)| {
                 let (state, cause) = what.makes_of(state, cause)?;
@@ -93,16 +108,29 @@ impl Testimony {
     }
 }
 
+/// A time in which it lived, or an instant at which it showed life.
+#[derive(Clone, Copy)]
+struct Life {
+    boot: Boot,
+    from: Timestamp,
+    to: Timestamp,
+    /// Its agent was started at its beginning.
+    starts: bool,
+}
+
 #[derive(Clone, Copy)]
 enum Proof {
     Alive,
     Gone,
+    Alone,
 }
 
 impl Proof {
     /// What it makes of what was observed; nothing where that stands.
     fn makes_of(self, state: Observed, cause: &Cause) -> Option<(Observed, Cause)> {
         match (self, state) {
+            // Not in service yet, whatever it did.
+            _ if *cause == Cause::Enrolled => None,
             // Nothing kept it from us but our own start, or our end while we were in doubt: it was up.
             (Self::Alive, _) if matches!(cause, Cause::Awaited | Cause::Doubted) => {
                 Some((Observed::Up, Cause::AliveLog))
@@ -110,10 +138,14 @@ impl Proof {
             (Self::Alive, Observed::Down | Observed::Unknown | Observed::Unreachable) => {
                 Some((Observed::Unreachable, Cause::AliveLog))
             }
-            (Self::Gone, Observed::Unknown | Observed::Unreachable | Observed::CollectorDown) => {
+            // Up by its answers alone: its agent was lost.
+            (Self::Gone, Observed::Up | Observed::Unknown | Observed::Unreachable | Observed::CollectorDown) => {
                 Some((Observed::Down, Cause::BootedAnew))
             }
-            (Self::Alive, Observed::Up | Observed::CollectorDown) | (Self::Gone, Observed::Up | Observed::Down) => None,
+            (Self::Alone, Observed::Down) if cause.is_silence() => Some((Observed::Unknown, Cause::SameBoot)),
+            (Self::Alive, Observed::Up | Observed::CollectorDown) | (Self::Gone, Observed::Down) | (Self::Alone, _) => {
+                None
+            }
         }
     }
 }
@@ -123,6 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::event::Why;
 
     fn span(from: i64, until: i64) -> Span {
         Span { from: Timestamp::from_ms(from), until: Timestamp::from_ms(until) }
@@ -130,7 +163,7 @@ mod tests {
 
     fn lived(boot: u8, from: i64, to: i64) -> AliveProof {
         let (from, to) = (Timestamp::from_ms(from), Timestamp::from_ms(to));
-        AliveProof { boot_id: [boot; 16], from, to, clean_end: false }
+        AliveProof { boot_id: [boot; 16], from, to, clean_end: false, resumed: true }
     }
 
     fn told(testimony: &Testimony, state: Observed, cause: &Cause) -> Vec<(i64, i64, Observed)> {
@@ -165,6 +198,23 @@ mod tests {
         let expected =
             [(100, 130, Observed::Unreachable), (130, 160, Observed::Unknown), (160, 200, Observed::Unreachable)];
         assert_eq!(told(&testimony, Observed::Unknown, &Cause::Silence), expected);
+    }
+
+    #[test]
+    fn an_agent_started_anew_in_its_boot_proves_that_the_machine_was_not_off() {
+        let alive = [lived(1, 0, 130), AliveProof { resumed: false, ..lived(1, 160, 200) }];
+        let testimony = Testimony::of(&alive, heard(1, 100), Some([1; 16]), Timestamp::from_ms(200));
+        let expected =
+            |between| [(100, 130, Observed::Unreachable), (130, 160, between), (160, 200, Observed::Unreachable)];
+        assert_eq!(told(&testimony, Observed::Down, &Cause::Silence), expected(Observed::Unknown));
+        // What it said itself stands, and so does what was not down.
+        let said = Cause::Goodbye(Why::Sleep);
+        assert_eq!(told(&testimony, Observed::Down, &said), expected(Observed::Down));
+        assert_eq!(told(&testimony, Observed::Up, &Cause::Reporting), [(100, 200, Observed::Up)]);
+        // It slept, and its agent with it: whoever looked was right.
+        let testimony =
+            Testimony::of(&[lived(1, 0, 130), lived(1, 160, 200)], None, Some([1; 16]), Timestamp::from_ms(200));
+        assert_eq!(told(&testimony, Observed::Down, &Cause::Silence), expected(Observed::Down));
     }
 
     /// Lives after one another, each in its boot; between two of them a boot may go by.

@@ -19,7 +19,18 @@ impl Fleet {
         let (session, peer) = (SessionId(1), IpAddr::from([10, 0, 0, 1]));
         let facts = Facts { kernel: kernel.into(), agent_version: agent.into(), ..Facts::default() };
         let facts = Box::new(facts);
-        self.host(1, HostEvent::Opened { session, boot_id, peer, alive: Vec::new(), facts, labels: Vec::new() });
+        self.host(
+            1,
+            HostEvent::Opened {
+                session,
+                boot_id,
+                peer,
+                heard_before: None,
+                alive: Vec::new(),
+                facts,
+                labels: Vec::new(),
+            },
+        );
         self.host(1, HostEvent::Heard { session });
     }
 
@@ -112,7 +123,8 @@ fn what_was_recorded_of_the_last_day_is_known_after_a_restart() {
     };
     let (engine, _) = Engine::new(&loaded, Roster::default(), at(0));
     let (rows, pages, looks) = (Vec::new(), Vec::new(), Vec::new());
-    let mut fleet = Fleet { engine, start: START, now: START, rows, pages, looks, answer: Look::Silent };
+    let mut fleet =
+        Fleet { engine, start: START, now: START, rows, pages, looks, answer: Look::Silent, heard_before: None };
     fleet.finds("filesystem_space", Severity::Critical);
     assert_eq!(fleet.changes(1), [(What::System, "kernel 6.1 -> 6.2".to_owned())]);
 }

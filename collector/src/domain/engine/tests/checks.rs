@@ -23,7 +23,7 @@ pub(super) fn restarted(fleet: &Fleet) -> Loaded {
                 loaded.liveness.push(row);
             }
             Row::Span(row) => {
-                if row.state == Observed::Up && row.replaces.is_none() {
+                if row.state == Observed::Up && row.replaces.is_none() && !row.cause.is_without_agent() {
                     loaded.last_spans.retain(|old| old.host != row.host);
                 }
                 loaded.last_spans.push(row);

@@ -65,7 +65,7 @@ fn the_hosts_own_alive_log_turns_down_into_unreachable_from_here() {
     fleet.silent_from_now(1);
     fleet.until(100_000);
     let (from, to) = (Timestamp::from_ms(START), Timestamp::from_ms(START + 60_000));
-    fleet.connect_with(1, [1; 16], vec![AliveProof { boot_id: [1; 16], from, to, clean_end: false }]);
+    fleet.connect_with(1, [1; 16], vec![AliveProof { boot_id: [1; 16], from, to, clean_end: false, resumed: true }]);
     fleet.until(200_000);
     let told: Vec<(Observed, i64)> =
         fleet.spans(1).iter().map(|span| (span.state, span.to.since_ms(span.from))).collect();
@@ -79,7 +79,7 @@ fn a_reboot_behind_a_cut_leaves_the_gap_between_the_two_boots_and_no_more() {
     fleet.until(100_000);
     let lived = |boot: u8, from: i64, to: i64| {
         let (from, to) = (Timestamp::from_ms(START + from), Timestamp::from_ms(START + to));
-        AliveProof { boot_id: [boot; 16], from, to, clean_end: false }
+        AliveProof { boot_id: [boot; 16], from, to, clean_end: false, resumed: true }
     };
     fleet.connect_with(1, [2; 16], vec![lived(1, -60_000, 20_000), lived(2, 55_000, 99_500)]);
     let told: Vec<(Observed, i64)> =
@@ -289,6 +289,7 @@ fn the_hosts_behind_one_address_are_not_judged_by_what_answers_there() {
                 session,
                 boot_id: [1; 16],
                 peer,
+                heard_before: None,
                 alive: Vec::new(),
                 facts: Box::default(),
                 labels: Vec::new(),

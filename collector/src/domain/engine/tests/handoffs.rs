@@ -64,7 +64,16 @@ impl Fleet {
         let loaded = Loaded { handoffs: rows.into_values().collect(), last_page, ..Loaded::default() };
         let now = self.now + after_ms;
         let (engine, _) = Engine::new(&loaded, roster, Timestamp::from_ms(now));
-        Self { engine, start: now, now, rows: vec![], pages: vec![], looks: vec![], answer: Look::Silent }
+        Self {
+            engine,
+            start: now,
+            now,
+            rows: vec![],
+            pages: vec![],
+            looks: vec![],
+            answer: Look::Silent,
+            heard_before: None,
+        }
     }
 }
 

@@ -24,6 +24,15 @@ impl Fleet {
         standing.iter().map(|span| (after_s(span.from), after_s(span.to), span.state)).collect()
     }
 
+    /// The machine's agent is killed; the machine answers until `until`, and from then on nothing does.
+    fn loses_its_agent(&mut self, until: i64) {
+        self.ends(1, Ending::Fin);
+        self.answer = Look::Answers;
+        self.until(until);
+        assert_eq!(self.state(1), State::AgentLost);
+        self.answer = Look::Silent;
+    }
+
     fn comes_back(&mut self, boot: u8, lives: &[(u8, i64, i64)]) {
         let at = |seconds: i64| Timestamp::from_ms(START + seconds * 1_000);
         let alive = lives.iter().map(|(boot, from, to)| AliveProof {
@@ -31,8 +40,16 @@ impl Fleet {
             from: at(*from),
             to: at(*to),
             clean_end: false,
+            resumed: true,
         });
         self.connect_with(1, [boot; 16], alive.collect());
+    }
+
+    /// Its agent was started in the same boot.
+    fn comes_back_restarted(&mut self, boot: u8, from: i64, to: i64) {
+        let at = |seconds: i64| Timestamp::from_ms(START + seconds * 1_000);
+        let life = AliveProof { boot_id: [boot; 16], from: at(from), to: at(to), clean_end: false, resumed: false };
+        self.connect_with(1, [boot; 16], vec![life]);
     }
 }
 
@@ -143,9 +160,16 @@ fn a_goodbye_before_the_first_readings_is_a_sign_of_life() {
     fleet.until(12_000);
     let (session, peer) = (SessionId(2), IpAddr::from([10, 0, 0, 1]));
     let (from, to) = (Timestamp::from_ms(START), Timestamp::from_ms(fleet.now));
-    let alive = vec![AliveProof { boot_id: [1; 16], from, to, clean_end: false }];
-    let opened =
-        HostEvent::Opened { session, boot_id: [1; 16], peer, alive, facts: Box::default(), labels: Vec::new() };
+    let alive = vec![AliveProof { boot_id: [1; 16], from, to, clean_end: false, resumed: true }];
+    let opened = HostEvent::Opened {
+        session,
+        boot_id: [1; 16],
+        peer,
+        heard_before: None,
+        alive,
+        facts: Box::default(),
+        labels: Vec::new(),
+    };
     fleet.host(1, opened);
     fleet.until(13_000);
     let (how, proof) = (Ending::Goodbye(Why::Reboot), Timestamp::from_ms(fleet.now));
@@ -164,6 +188,67 @@ fn a_machine_that_is_back_from_a_crash_before_anybody_believed_it_gone_was_down_
     assert_eq!(fleet.state(1), State::Suspect);
     fleet.comes_back(2, &[(1, 0, 2), (2, 7, 8)]);
     assert_eq!(fleet.standing(1), [(0, 1, UP), (1, 2, UNREACHABLE), (2, 7, DOWN), (7, 8, UNREACHABLE)]);
+    assert_eq!(fleet.told(), []);
+}
+
+#[test]
+fn a_machine_that_crashed_after_its_agent_was_lost_was_down_from_its_last_answer() {
+    // Looked at when it was lost and a minute after that: it answers until the 80th second.
+    let lost = || {
+        let mut fleet = Fleet::of(&[Watch::Normal]);
+        fleet.until(10_000);
+        fleet.loses_its_agent(90_000);
+        fleet
+    };
+    let mut crashed = lost();
+    crashed.until(100_000);
+    crashed.comes_back(2, &[(2, 99, 100)]);
+    assert_eq!(crashed.standing(1), [(0, 10, UP), (10, 80, UP), (80, 99, DOWN), (99, 100, UP)]);
+    assert_eq!(crashed.spans(1)[2].cause, Cause::BootedAnew);
+
+    let mut restarted = lost();
+    restarted.restart(5_000);
+    restarted.until(100_000);
+    restarted.comes_back(2, &[(2, 99, 100)]);
+    let told = [(0, 10, UP), (10, 80, UP), (80, 90, DOWN), (90, 95, DOWN), (95, 99, DOWN), (99, 100, UP)];
+    assert_eq!(restarted.standing(1), told);
+
+    // Seen to be gone: the outage began with the last answer all the same.
+    let mut seen = lost();
+    seen.until(300_000);
+    assert_eq!(seen.state(1), State::Down);
+    assert_eq!(seen.standing(1), [(0, 10, UP), (10, 80, UP)]);
+    assert_eq!(seen.liveness(1).since.ms(), START + 80_000);
+}
+
+#[test]
+fn a_host_whose_agent_was_lost_and_that_is_in_the_same_boot_was_not_down() {
+    let mut fleet = Fleet::of(&[Watch::Normal]);
+    fleet.until(10_000);
+    fleet.loses_its_agent(30_000);
+    fleet.until(300_000);
+    assert_eq!(fleet.state(1), State::Down);
+    fleet.comes_back_restarted(1, 290, 300);
+    let unknown = Observed::Unknown;
+    let lost = fleet.standing(1)[2].0;
+    assert_eq!(fleet.standing(1)[2..], [(lost, 290, unknown), (290, 300, UNREACHABLE)]);
+    assert_eq!(fleet.spans(1)[2].cause, Cause::SameBoot);
+}
+
+#[test]
+fn a_reboot_before_anybody_missed_the_machine_is_an_outage_from_its_last_message_to_its_first() {
+    let mut fleet = Fleet::of(&[Watch::Relaxed]);
+    fleet.until(60_000);
+    assert_eq!(fleet.state(1), State::Up);
+    fleet.heard_before = Some(Timestamp::from_ms(START + 20_000));
+    fleet.comes_back(2, &[(1, 0, 20), (2, 50, 60)]);
+    assert_eq!(fleet.state(1), State::Up);
+    assert_eq!(fleet.standing(1), [(0, 20, UP), (20, 50, DOWN), (50, 60, UNREACHABLE)]);
+    // The same boot on another stream proves that nothing was.
+    let entries = fleet.spans(1).len();
+    fleet.until(90_000);
+    fleet.comes_back(2, &[(2, 50, 90)]);
+    assert_eq!(fleet.spans(1).len(), entries);
     assert_eq!(fleet.told(), []);
 }
 

@@ -53,6 +53,8 @@ struct Fleet {
     pages: Vec<Page>,
     looks: Vec<(HostNo, i64)>,
     answer: Look,
+    /// When the session before the next one was last heard.
+    heard_before: Option<Timestamp>,
 }
 
 impl Fleet {
@@ -65,7 +67,8 @@ impl Fleet {
     fn with(levels: &[Watch], roster: Roster, start: i64) -> Self {
         let (engine, _) = Engine::new(&Loaded::default(), roster, Timestamp::from_ms(start));
         let (rows, pages, looks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut fleet = Self { engine, start, now: start, rows, pages, looks, answer: Look::Silent };
+        let mut fleet =
+            Self { engine, start, now: start, rows, pages, looks, answer: Look::Silent, heard_before: None };
         for (index, watch) in levels.iter().enumerate() {
             let no = i64::try_from(index).unwrap() + 1;
             fleet.apply(Event::Enrolled(Box::new(profile(no, *watch))));
@@ -101,7 +104,18 @@ impl Fleet {
     fn connect_with(&mut self, no: i64, boot_id: [u8; 16], alive: Vec<AliveProof>) {
         let (session, peer) =
             (SessionId(no), IpAddr::from((0x0a00_0000_u32 + u32::try_from(no).unwrap()).to_be_bytes()));
-        self.host(no, HostEvent::Opened { session, boot_id, peer, alive, facts: Box::default(), labels: Vec::new() });
+        self.host(
+            no,
+            HostEvent::Opened {
+                session,
+                boot_id,
+                peer,
+                heard_before: self.heard_before,
+                alive,
+                facts: Box::default(),
+                labels: Vec::new(),
+            },
+        );
         self.host(no, HostEvent::Heard { session });
     }
 

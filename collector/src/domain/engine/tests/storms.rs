@@ -86,7 +86,7 @@ fn five_hundred_agents_that_were_cut_off_at_once_were_all_unreachable_and_none_w
     cut(&mut fleet, &(1..=500).collect::<Vec<_>>(), Watch::Normal);
     fleet.until(120_000);
     let now = Timestamp::from_ms(fleet.now);
-    let alive = vec![AliveProof { boot_id: [1; 16], from: start, to: now, clean_end: false }];
+    let alive = vec![AliveProof { boot_id: [1; 16], from: start, to: now, clean_end: false, resumed: true }];
     (1..=500).for_each(|no| fleet.connect_with(no, [1; 16], alive.clone()));
     fleet.until(240_000);
     let now = Timestamp::from_ms(fleet.now);

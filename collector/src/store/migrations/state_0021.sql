@@ -1,0 +1,1 @@
+ALTER TABLE liveness ADD COLUMN answered_ms BIGINT;

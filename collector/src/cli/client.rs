@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{CliError, arguments::Place};
+use super::{CliError, arguments::Place, progress::waiting};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// Copying the records of a large fleet takes its time.
@@ -98,7 +98,7 @@ impl Client {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        request.send().await.map_err(|error| self.unreachable(&error))
+        waiting(request.send()).await.map_err(|error| self.unreachable(&error))
     }
 
     async fn taken(&self, response: reqwest::Response) -> Result<Value, CliError> {

@@ -17,6 +17,7 @@ mod incidents;
 mod labels;
 mod oncall;
 mod print;
+mod progress;
 mod settings;
 mod shares;
 mod sheet;

@@ -14,6 +14,7 @@ use super::{
     deliveries::Deliveries,
     given,
     print::{self, Column},
+    progress::Progress,
     shares::Shares,
     verification::Proof,
 };
@@ -231,11 +232,15 @@ pub(super) fn compute(spans: &Path, definition: &Path, from: &str, to: &str) -> 
         CliError::Usage(told.collect::<Vec<_>>().join("\n"))
     })?;
     let closed = agreement.closed(window);
-    let reckoned = subjects.iter().map(|subject| {
+    let mut progress = Progress::of("reckoning", subjects.len());
+    let reckoned = subjects.iter().enumerate().map(|(done, subject)| {
+        progress.at(done);
         let reckoning = reckon_within(&agreement, &subject.rows, window, &closed);
         Computed::of(Some(&subject.name), &agreement, window, &reckoning)
     });
-    match reckoned.collect::<Vec<_>>().as_slice() {
+    let reckoned: Vec<_> = reckoned.collect();
+    drop(progress);
+    match reckoned.as_slice() {
         [] => shown(&Computed::of(None, &agreement, window, &reckon_within(&agreement, &[], window, &closed))),
         [one] => shown(one),
         several => shown(several),

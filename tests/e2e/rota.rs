@@ -120,7 +120,7 @@ async fn turns_are_exchanged_told_to_both_and_seen_in_calendars_that_need_no_sig
 
     let calendar = collector.get("/api/v1/on-call/ops.ics").await;
     assert_eq!(calendar.status, 200);
-    let entries = read_calendar(&collector, &calendar.body).await;
+    let mut entries = read_calendar(&collector, &calendar.body).await;
     let known: Vec<(Value, String)> =
         entries.iter().map(|one| (one["from"].clone(), one["summary"].to_string())).collect();
     for shift in &exchanged[1..3] {
@@ -131,7 +131,12 @@ async fn turns_are_exchanged_told_to_both_and_seen_in_calendars_that_need_no_sig
     // By the signed address, in another connection without any right; ids and times are the same.
     let url = collector.cli(&["on-call", "calendar", "--rotation", "ops"]).await;
     let again = http::get(&url).await.expect("an answer");
-    assert_eq!((again.status, read_calendar(&collector, &again.body).await), (200, entries));
+    let mut others = read_calendar(&collector, &again.body).await;
+    // The last turn ends where the calendar does: so and so long from now.
+    for all in [&mut others, &mut entries] {
+        all.last_mut().expect("a turn")["until"] = Value::Null;
+    }
+    assert_eq!((again.status, others), (200, entries));
     let forged = http::get(&url.replace("/calendar/", "/calendar/x")).await.expect("an answer");
     assert_eq!(forged.status, 404);
     assert_eq!(collector.get("/api/v1/on-call/nobody.ics").await.status, 404);

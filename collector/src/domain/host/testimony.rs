@@ -8,6 +8,10 @@
 use super::Cause;
 use crate::domain::{calendar::Span, event::AliveProof, record::Observed, time::Timestamp};
 
+/// Two signs of life of one boot this close together are of one life, in milliseconds: two clocks are read one after the
+/// other, and cut to whole milliseconds.
+const ONE_LIFE_MS: i64 = 10;
+
 /// A boot of a machine.
 type Boot = [u8; 16];
 
@@ -46,15 +50,17 @@ impl Testimony {
         lives.extend(before.map(heard));
         lives.extend(boot.map(|boot| heard((boot, now))));
         lives.sort_by_key(|life| (life.from, life.to));
-        let (mut gone, mut alone) = (Vec::new(), Vec::new());
+        let (mut gone, mut alone, mut joined) = (Vec::new(), Vec::new(), Vec::new());
         let mut reached: Option<(Boot, Timestamp)> = None;
         for life in lives {
             if let Some((before, until)) = reached {
                 let hole = Span { from: until, until: life.from };
-                if hole.from < hole.until && before != life.boot {
-                    gone.push(hole);
-                } else if hole.from < hole.until && life.starts {
-                    alone.push(hole);
+                match (hole.from < hole.until, before == life.boot) {
+                    (false, _) => {}
+                    (true, false) => gone.push(hole),
+                    (true, true) if life.from.since_ms(until) <= ONE_LIFE_MS => joined.push(hole),
+                    (true, true) if life.starts => alone.push(hole),
+                    (true, true) => {}
                 }
                 if life.to < until {
                     continue;
@@ -62,7 +68,8 @@ impl Testimony {
             }
             reached = Some((life.boot, life.to));
         }
-        let mut alive: Vec<Span> = alive.iter().map(|proof| Span { from: proof.from, until: proof.to }).collect();
+        let lived = alive.iter().map(|proof| Span { from: proof.from, until: proof.to });
+        let mut alive: Vec<Span> = lived.chain(joined).collect();
         alive.sort_by_key(|span| (span.from, span.until));
         Self { alive, gone, alone }
     }
@@ -198,6 +205,17 @@ mod tests {
         let expected =
             [(100, 130, Observed::Unreachable), (130, 160, Observed::Unknown), (160, 200, Observed::Unreachable)];
         assert_eq!(told(&testimony, Observed::Unknown, &Cause::Silence), expected);
+    }
+
+    #[test]
+    fn what_two_clocks_differ_by_is_no_hole_in_a_life() {
+        let testimony = Testimony::of(&[lived(1, 110, 200)], heard(1, 100), Some([1; 16]), Timestamp::from_ms(200));
+        assert_eq!(told(&testimony, Observed::Unreachable, &Cause::StayedAway), [(100, 200, Observed::Unreachable)]);
+        assert_eq!(testimony.pieces(span(100, 200), Observed::Unreachable, &Cause::StayedAway).len(), 1);
+        // Between two boots there is no such thing.
+        let testimony = Testimony::of(&[lived(2, 101, 200)], heard(1, 100), Some([2; 16]), Timestamp::from_ms(200));
+        let expected = [(100, 101, Observed::Down), (101, 200, Observed::Unreachable)];
+        assert_eq!(told(&testimony, Observed::Unreachable, &Cause::StayedAway), expected);
     }
 
     #[test]

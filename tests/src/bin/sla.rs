@@ -4,8 +4,8 @@
 //!
 //! A year is told twice, at an eighth, a quarter, a half and all of the entries. First as a table of spans that the released
 //! program reckons by itself (`sla compute`); then as the ledgers of a collector that is asked for the year's report, in
-//! JSON and as a document for reading, while it goes on watching. Each entry is as long as the others of its host: up, and
-//! away in turn, in five ways. Processor time and the most memory are those of the program alone; of the collector they are
+//! JSON and as a document for reading, while it goes on watching. Each host is up, and away for ten minutes, in turn, in five
+//! ways. Processor time and the most memory are those of the program alone; of the collector they are
 //! those of the answer, beside what it needed before it was asked.
 
 use std::fs;
@@ -37,6 +37,8 @@ const AGREEMENT: &str = "name = \"office\"\ntarget = 99.9\nzone = \"Europe/Berli
 /// What the issue allows for all of it.
 const GOAL_S: f64 = 60.0;
 const GOAL_MIB: f64 = 2_048.0;
+/// How long each absence is, in milliseconds.
+const AWAY_MS: i64 = 600_000;
 /// Between two looks at a program that runs.
 const LOOK: Duration = Duration::from_millis(5);
 /// Entries recorded in one commit.
@@ -53,7 +55,8 @@ struct Cost {
 fn main() -> Result<()> {
     let (hosts, entries): (i64, i64) = (flag("--hosts", 10_000), flag("--entries", 2_000_000));
     ensure!(hosts > 0 && entries >= 8 * hosts, "--entries {entries}: at least eight for each of --hosts {hosts}");
-    let sizes = [entries / 8, entries / 4, entries / 2, entries];
+    // Pairs of up and away, as many for each host.
+    let sizes = [8, 4, 2, 1].map(|part| entries / part / hosts / 2 * 2 * hosts);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     say(&format!("{hosts} hosts over the year 2025; goal for all entries {GOAL_S} s and {GOAL_MIB} MiB\n"));
     let mut table =
@@ -99,9 +102,10 @@ fn said(host: i64, n: i64) -> (Observed, Cause) {
     }
 }
 
-/// When the n-th of so many entries begins.
+/// When the n-th of so many entries begins: each pair is as long as the others.
 fn edge(each: i64, n: i64) -> i64 {
-    YEAR.0 + (YEAR.1 - YEAR.0) / each * n
+    let pair_ms = (YEAR.1 - YEAR.0) / (each / 2).max(1);
+    YEAR.0 + pair_ms * (n / 2) + if n % 2 == 1 { pair_ms - AWAY_MS } else { 0 }
 }
 
 /// Reckons a table; what that took, and how long the answer is.

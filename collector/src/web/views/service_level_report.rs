@@ -77,6 +77,8 @@ struct Document {
     months: Vec<Month>,
     subjects: Vec<Subject>,
     perfect: Vec<(String, String)>,
+    not_told: usize,
+    left_out: usize,
     accounts: Vec<Account>,
     /// What the subjects are, in the singular.
     each: &'static str,
@@ -148,6 +150,8 @@ impl Made<'_> {
             months: heat_map::months(agreement, report, &zone),
             subjects: hosts.subjects,
             perfect: hosts.perfect,
+            not_told: hosts.not_told,
+            left_out: hosts.left_out,
             accounts: hosts.accounts,
             each: self.declared.each(),
             width: WIDTH,
@@ -236,6 +240,12 @@ impl Made<'_> {
     }
 }
 
+/// Subjects that are told minute by minute, those with the most time missing first: a document for reading has its bounds,
+/// the same report in JSON has all.
+const ACCOUNTS: usize = 200;
+/// Subjects that have a row.
+const SUBJECTS: usize = 1_000;
+
 /// The subjects of a report: those with something to tell, by how much was missing, and those that were simply up.
 #[derive(Default)]
 struct Hosts {
@@ -243,6 +253,10 @@ struct Hosts {
     accounts: Vec<Account>,
     /// Names, each with its agreed time.
     perfect: Vec<(String, String)>,
+    /// How many have something to tell that is not here.
+    not_told: usize,
+    /// How many have no row.
+    left_out: usize,
 }
 
 impl Hosts {
@@ -252,10 +266,17 @@ impl Hosts {
         lines.sort_by_key(|line| std::cmp::Reverse(missing(line)));
         let mut hosts = Self::default();
         for line in lines {
-            let account = Account::of(line, made, zone);
+            let is_full = hosts.accounts.len() >= ACCOUNTS;
+            let account = if is_full { None } else { Account::of(line, made, zone) };
             let agreed = line.reckoning.figures.agreed_ms;
-            if account.is_none() && agreed > 0 {
+            let has_more = is_full && !rows::was_up(line);
+            if account.is_none() && agreed > 0 && !has_more {
                 hosts.perfect.push((line.known.subject.name(), words::duration(agreed)));
+                continue;
+            }
+            hosts.not_told += usize::from(has_more);
+            if hosts.subjects.len() >= SUBJECTS {
+                hosts.left_out += 1;
                 continue;
             }
             hosts.subjects.push(Subject::of(line, account.is_some()));

@@ -168,6 +168,13 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
 }
 
+/// Whether it was up all the time, and nobody said otherwise, as far as can be told without its members.
+pub(super) fn was_up(line: &Line) -> bool {
+    let mut buckets = line.reckoning.stretches.iter().map(|stretch| stretch.bucket);
+    let is_up = buckets.all(|one| matches!(one, Bucket::Up | Bucket::OutsideHours));
+    is_up && line.known.members.is_empty() && !line.known.is_amended()
+}
+
 impl Account {
     /// None where it and all that it is made of was up all the time, and nobody said otherwise.
     pub(super) fn of(line: &Line, made: &Made<'_>, zone: &TimeZone) -> Option<Self> {

@@ -14,6 +14,7 @@ use crate::collecting::Collecting;
 use crate::config::{Config, RemoteChecks};
 use crate::exporter;
 use crate::gather::Gatherer;
+use crate::hardware::running::{BATCHES_MAX, Running};
 use crate::host::Host;
 use crate::spool::{Limits, RealFiles, Spool};
 use crate::state::{StateDir, StateError};
@@ -55,6 +56,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     let spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(RealFiles), clock::now());
     let (collected, readings) = mpsc::channel(READINGS_MAX);
     let (report_every, told_every) = watch::channel(Watch::default().settings().report);
+    let (found, hardware) = mpsc::channel(BATCHES_MAX);
     let uplink = Uplink::new(Parts {
         state,
         host: host.clone(),
@@ -63,6 +65,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         addresses: config.addresses,
         spool,
         readings,
+        hardware: config.hardware.map(|_| hardware),
         report_every,
         now: clock::now,
         pace: Pace::default(),
@@ -76,6 +79,9 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     if let Some(board) = board {
         tracing::info!(checks = board.definitions().len(), "checks that this machine runs");
         tasks.spawn(check::running::run(host.clone(), board));
+    }
+    if let Some(interval) = config.hardware {
+        tasks.spawn(Running { host: host.clone(), interval, found, now: clock::now }.run());
     }
     let collecting = Collecting {
         gatherer: Gatherer::start(host.clone()),

@@ -13,7 +13,7 @@ use muster_agent::host::Host;
 use muster_agent::identity::{self, Enrolment, Outcome, Token, TokenError};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::state::StateDir;
-use muster_agent::{app, clock, doctor, once, report, telemetry};
+use muster_agent::{app, clock, doctor, hardware, once, report, telemetry};
 
 /// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
@@ -50,7 +50,7 @@ enum Command {
     /// Joins this machine to a collector; safe to repeat
     Enrol(EnrolArgs),
     /// Reports until stopped (what the service runs)
-    Run,
+    Run(MachineArgs),
     /// Says that this machine is being worked on: nobody is paged about it meanwhile
     #[command(after_help = "\
 It is over this machine alone, and within 24 hours no longer than [agents] own_maintenance in collector.toml allows (4 h); it is
@@ -63,6 +63,8 @@ Examples:
     Maintenance(MaintenanceArgs),
     /// Collects once and prints it
     Once(OnceArgs),
+    /// Prints what drives, RAID, memory and the kernel's log say, as JSON, and what of the hardware cannot be seen
+    Evidence(MachineArgs),
     /// Says what can be read, what cannot, and the exact remedy
     Doctor(MachineArgs),
     /// Checks the configuration file and reports every mistake
@@ -80,6 +82,8 @@ struct EnrolArgs {
     /// Enrol anew although this machine is enrolled; the old identity is set aside
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +118,7 @@ struct OnceArgs {
 
 #[derive(Debug, Args)]
 struct MachineArgs {
-    /// Judge a captured machine: its `/` below this directory
+    /// Look at a captured machine: its `/` below this directory
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Look external tools up in this directory only
@@ -137,14 +141,14 @@ impl MachineArgs {
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = app::with_state(Config::load(cli.config.as_deref())?, cli.state.as_deref());
-    if matches!(cli.command, Command::Enrol(_) | Command::Run) {
+    if matches!(cli.command, Command::Enrol(_) | Command::Run(_)) {
         telemetry::start(&config.log_level);
     }
     match cli.command {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
-        Command::Run => {
-            let host = Host::live().with_textfiles(&config.textfiles).with_crowding(config.limits);
+        Command::Run(machine) => {
+            let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let runtime = runtime()?;
             let outcome =
                 runtime.block_on(async { app::run(config, host, asked_to_stop()?).await.map_err(anyhow::Error::from) });
@@ -161,6 +165,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let host = args.machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             print!("{}", runtime()?.block_on(once::once(host, config.checks, format)));
         }
+        Command::Evidence(machine) => print!("{}", hardware::print::json(&hardware::print::look(&machine.host()))),
         Command::Doctor(machine) => {
             let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let mut findings = doctor::examine(&host, &config.state);
@@ -214,7 +219,7 @@ async fn enrol(config: Config, args: EnrolArgs) -> anyhow::Result<()> {
     }
     let state = StateDir::open(&config.state)?;
     let _lock = state.lock()?;
-    let host = Host::live();
+    let host = args.machine.host();
     let token = read_token(args.token_file)?;
     let order = Enrolment {
         addresses,

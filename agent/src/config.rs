@@ -18,6 +18,7 @@ use toml::Spanned;
 use crate::check::Definition;
 use crate::check::define::{self, Plugins, Table};
 use crate::check::remote::Local;
+use crate::hardware;
 use crate::host::Crowding;
 
 /// Where the file is looked for.
@@ -73,6 +74,19 @@ pub struct RawConfig {
     /// How much is said of a crowded machine.
     #[serde(default)]
     limits: RawLimits,
+    /// What is looked at besides readings.
+    #[serde(default)]
+    collect: RawCollect,
+}
+
+/// `[collect]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCollect {
+    /// Whether drives, RAID controllers, memory, the kernel's log and the BMC are looked at. Default true.
+    hardware: Option<bool>,
+    /// How often drives, RAID controllers and the BMC are asked, "1m" to "24h". Default "30m".
+    hardware_interval: Option<Spanned<String>>,
 }
 
 /// `[collector]`.
@@ -154,6 +168,8 @@ pub struct Config {
     pub exporter: Option<SocketAddr>,
     /// How much is said of a crowded machine.
     pub limits: Crowding,
+    /// How often drives, RAID controllers and the BMC are asked; `None`: the hardware is not looked at.
+    pub hardware: Option<Duration>,
     /// Service checks.
     pub checks: Vec<Definition>,
     /// Plugins that checks may name.
@@ -172,6 +188,7 @@ impl Default for Config {
             textfiles: Vec::new(),
             exporter: None,
             limits: Crowding::default(),
+            hardware: Some(hardware::INTERVAL),
             checks: Vec::new(),
             plugins: Plugins::new(),
         }
@@ -396,7 +413,20 @@ impl<'a> Inspection<'a> {
             }
         }
         config.limits = self.limits(&raw.limits);
+        config.hardware = self.hardware(&raw.collect);
         config
+    }
+
+    fn hardware(&mut self, raw: &RawCollect) -> Option<Duration> {
+        let mut interval = hardware::INTERVAL;
+        if let Some(text) = &raw.hardware_interval {
+            let range = hardware::INTERVAL_MIN..=hardware::INTERVAL_MAX;
+            match parse_duration(text.get_ref()).filter(|value| range.contains(value)) {
+                Some(value) => interval = value,
+                None => self.expected("collect.hardware_interval", text, "a time from \"1m\" to \"24h\""),
+            }
+        }
+        raw.hardware.unwrap_or(true).then_some(interval)
     }
 
     fn limits(&mut self, raw: &RawLimits) -> Crowding {

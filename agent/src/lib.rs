@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`host`] is the only way to the machine; [`probe`] turns what it says into readings; [`schedule`]
 //! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`collecting`] says
-//! when; [`check`] runs service checks; [`evidence`] looks at what is dear, when asked; [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a
+//! when; [`check`] runs service checks; [`evidence`] looks at what is dear, when asked; [`hardware`] at drives,
+//! arrays, memory and the kernel's log, seldom; [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a
 //! page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
 //! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
 //! stream; [`maintenance`] asks for a window beside it; [`app`] wires them.
@@ -21,6 +22,7 @@ pub mod evidence;
 pub mod exporter;
 pub mod exposition;
 pub mod gather;
+pub mod hardware;
 pub mod host;
 pub mod identity;
 pub mod maintenance;

@@ -7,6 +7,7 @@
 mod checks;
 mod evidence;
 mod facts;
+mod hardware;
 mod rollup;
 mod unit;
 
@@ -26,6 +27,7 @@ use unit::Unit;
 pub use checks::check_records;
 pub use evidence::evidence_record;
 pub use facts::{fingerprint, host_facts};
+pub use hardware::hardware_record;
 pub use rollup::{Minute, Reading, RollupMinute};
 
 /// Longest text on the wire, in bytes (muster.proto).

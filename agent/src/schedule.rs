@@ -55,6 +55,13 @@ impl Schedule {
         self.entries.iter().enumerate().filter(move |(_, entry)| due(entry)).map(|(source, _)| source)
     }
 
+    /// When the next source is due, in milliseconds since boot; `None` where all are being read.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        let due = |entry: &Entry| if let State::Waiting { due_ms } = entry.state { Some(due_ms) } else { None };
+        self.entries.iter().filter_map(due).min()
+    }
+
     /// A source begins to be read.
     pub fn started(&mut self, source: usize, now_ms: u64) {
         let entry = &mut self.entries[source];
@@ -173,10 +180,12 @@ mod tests {
         let mut schedule = Schedule::new([0]);
         schedule.started(0, 5);
         assert_eq!(due(&schedule, 1_000_000), Vec::<usize>::new(), "one reading in flight, ever");
+        assert_eq!(schedule.next_due(), None);
         schedule.stuck(0, 2005);
         assert_eq!((due(&schedule, u64::MAX / 2), schedule.stuck_since(0)), (vec![], Some(5)));
         schedule.finished(0, 9000, Outcome::Failed);
         assert_eq!((due(&schedule, 18_499), due(&schedule, 18_500)), (vec![], vec![0]));
+        assert_eq!(schedule.next_due(), Some(19_000));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod delivery;
 mod deploy;
 mod devices;
 mod disk;
+mod evidence;
 mod exporter;
 mod exposition;
 mod forwarded;

@@ -27,6 +27,8 @@ pub struct Agent {
     program: PathBuf,
     /// What its kernel says of its boot, if it says something else than this machine's.
     boot_id: Option<PathBuf>,
+    /// It looks at the machine captured in `root` of its home, whose tools are in `commands`, instead of this one.
+    pub captured: bool,
 }
 
 impl Agent {
@@ -58,13 +60,21 @@ impl Agent {
     /// When it is not enrolled.
     pub async fn enrolled(collector: &Collector, watch: &str, network: Option<&Network>) -> Self {
         let mut agent = Self::new(network);
+        agent.enrol_at(collector, watch, network).await;
+        agent
+    }
+
+    /// Enrols a machine that has only the program.
+    ///
+    /// # Panics
+    /// When it is not enrolled.
+    pub async fn enrol_at(&mut self, collector: &Collector, watch: &str, network: Option<&Network>) {
         let token = collector.token(watch).await;
         let address = network.map_or(collector.address(), |network| network.outside(collector.grpc));
-        let said = agent.enrol(&address, &token).await;
+        let said = self.enrol(&address, &token).await;
         assert_eq!(said.code, 0, "enrolment: {}\n{}", said.all(), collector.log());
-        agent.host = between(&said.out, "(host ", ")").to_owned();
-        agent.name = between(&said.out, "\"", "\"").to_owned();
-        agent
+        self.host = between(&said.out, "(host ", ")").to_owned();
+        self.name = between(&said.out, "\"", "\"").to_owned();
     }
 
     /// A machine that has only the program.
@@ -81,6 +91,7 @@ impl Agent {
             namespace: network.map(|network| network.name.clone()),
             program: program("muster-agent"),
             boot_id: None,
+            captured: false,
         };
         agent.configure("");
         agent
@@ -93,8 +104,8 @@ impl Agent {
     pub async fn enrol(&self, address: &str, token: &str) -> Said {
         let file = self.home.path().join("token");
         std::fs::write(&file, token).expect("a file in a directory of our own");
-        let mut command = self.command();
-        command.args(["enrol", "--collector", address, "--token-file"]).arg(&file);
+        let mut command = self.command_on_machine("enrol");
+        command.args(["--collector", address, "--token-file"]).arg(&file);
         run(&mut command).await
     }
 
@@ -109,8 +120,7 @@ impl Agent {
 
     /// Runs it.
     pub fn run(&mut self) {
-        let mut command = self.command();
-        command.arg("run");
+        let mut command = self.command_on_machine("run");
         self.process = Some(Process::start("the agent", &mut command, &self.home.path().join("agent.log")));
     }
 
@@ -145,6 +155,18 @@ impl Agent {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
         command.arg("--config").arg(self.home.path().join("agent.toml"));
+        command
+    }
+
+    /// A command that looks at its machine.
+    #[must_use]
+    pub fn command_on_machine(&self, name: &str) -> Command {
+        let mut command = self.command();
+        command.arg(name);
+        if self.captured {
+            command.arg("--root").arg(self.home.path().join("root"));
+            command.arg("--commands").arg(self.home.path().join("commands"));
+        }
         command
     }
 

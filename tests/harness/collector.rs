@@ -222,6 +222,20 @@ impl Collector {
         eventually(&what, within, host_in_state).await
     }
 
+    /// How many records its hosts have sent, all lives of their spools together.
+    ///
+    /// # Panics
+    /// When the store cannot be read.
+    #[must_use]
+    pub fn received(&self) -> i64 {
+        use rusqlite::OpenFlags;
+        let file = self.state().join("facts.db");
+        let file = rusqlite::Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let file = file.expect("the store is a database");
+        let sum = "SELECT coalesce(sum(through), 0) FROM received";
+        file.query_row(sum, [], |row| row.get(0)).expect("a table of the store")
+    }
+
     /// The records of one kind that its store has, oldest first.
     ///
     /// # Panics

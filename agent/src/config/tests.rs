@@ -51,6 +51,20 @@ fn limits_are_numbers_within_bounds() {
 }
 
 #[test]
+fn looking_at_the_hardware_has_an_interval_or_is_off() {
+    let hardware =
+        |lines: &str| Config::parse(Path::new("agent.toml"), &format!("[collect]\n{lines}\n")).unwrap().hardware;
+    assert_eq!(hardware(""), Some(Duration::from_secs(1_800)));
+    assert_eq!(hardware("hardware_interval = \"1m\""), Some(Duration::from_secs(60)));
+    assert_eq!(hardware("hardware_interval = \"24h\""), Some(Duration::from_secs(86_400)));
+    assert_eq!(hardware("hardware = false\nhardware_interval = \"1m\""), None);
+    for wrong in ["59s", "25h", "often"] {
+        let told = mistakes(&format!("[collect]\nhardware_interval = \"{wrong}\"\n"));
+        assert!(told.len() == 1 && told[0].starts_with("agent.toml:2: collect.hardware_interval = "), "{told:?}");
+    }
+}
+
+#[test]
 fn wrong_types_and_unknown_tables_are_told_together() {
     let told = mistakes("interval = 15\n[log]\nlevel = \"loud\"\n[labels]\nSite = \"x\"\nrack = 4\n");
     assert_eq!(told.len(), 4, "{told:#?}");

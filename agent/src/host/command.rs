@@ -52,7 +52,7 @@ pub enum CommandError {
 pub struct Output {
     /// Exit status; `None` when it died of a signal.
     pub code: Option<i32>,
-    /// Standard output, at most 1 MiB.
+    /// Standard output, cut where more than was asked for came (at most 1 MiB).
     pub stdout: Vec<u8>,
     /// Whether there was more.
     pub truncated: bool,
@@ -89,8 +89,35 @@ impl Host {
     /// # Errors
     /// When there is no such tool, it cannot be started, is still hanging from an earlier run, or missed its deadline.
     pub fn run(&self, tool: &str, arguments: &[&str], deadline_ms: u64) -> Result<Output, CommandError> {
+        self.run_as(tool, tool, arguments, OUTPUT_MAX, deadline_ms)
+    }
+
+    /// The same about one of several things: a run about one that hangs keeps no other from being asked about. At most
+    /// `output_max` bytes are kept.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub fn run_for(
+        &self,
+        thing: &str,
+        tool: &str,
+        arguments: &[&str],
+        output_max: usize,
+        deadline_ms: u64,
+    ) -> Result<Output, CommandError> {
+        self.run_as(&format!("{tool} ({thing})"), tool, arguments, output_max, deadline_ms)
+    }
+
+    fn run_as(
+        &self,
+        name: &str,
+        tool: &str,
+        arguments: &[&str],
+        output_max: usize,
+        deadline_ms: u64,
+    ) -> Result<Output, CommandError> {
         let program = self.tool(tool).ok_or_else(|| CommandError::NotPresent(tool.to_owned()))?;
-        self.tools.run(tool, &program, arguments, deadline_ms)
+        self.tools.run(name, &program, arguments, output_max, deadline_ms)
     }
 
     /// Where the tool is, if it is there. A captured machine has no tools but those in `--commands`.
@@ -155,11 +182,12 @@ impl Tools {
         tool: &str,
         program: &Path,
         arguments: &[&str],
+        output_max: usize,
         deadline_ms: u64,
     ) -> Result<Output, CommandError> {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("PATH", SEARCHED).env("LC_ALL", "C");
-        self.follow(tool, command, OUTPUT_MAX, deadline_ms)
+        self.follow(tool, command, output_max, deadline_ms)
     }
 
     fn follow(

@@ -54,6 +54,7 @@ impl Uplink {
             Event::Renewed(renewed) => self.renewed(renewed),
             Event::Checked => self.tell_checks(self.now()),
             Event::Looked(evidence) => self.looked(&evidence),
+            Event::Found(batch) => self.found(batch),
             Event::BeatDue => {
                 if let Some(session) = &mut self.session {
                     session.beat();
@@ -126,6 +127,7 @@ impl Uplink {
         };
         if lost > 0 {
             tracing::warn!(lost, "the collector no longer has records that it acknowledged, and neither has this host");
+            self.told.forget();
             let gap = report::gap_record("records", now, now, lost, "acknowledged by the collector, then lost there");
             self.record(Kind::Urgent, now, gap);
         }

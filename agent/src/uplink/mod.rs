@@ -11,6 +11,7 @@ mod backoff;
 mod central;
 mod checks;
 mod evidence;
+mod hardware;
 mod hello;
 mod open;
 mod session;
@@ -36,6 +37,7 @@ use crate::check::remote::Local;
 use crate::clock::Moment;
 use crate::evidence::Evidence;
 use crate::gather::Gathered;
+use crate::hardware::{Batch, told::Told};
 use crate::host::Host;
 use crate::identity::{self, Copied, EnrolError, Identity, IdentityError, copied, random_ratio};
 use crate::report::{self, RollupMinute, StreamEncoder};
@@ -115,6 +117,8 @@ pub struct Parts {
     pub spool: Spool,
     /// Collections, as they are made.
     pub readings: mpsc::Receiver<Gathered>,
+    /// What is found of the hardware, unless it is not looked at.
+    pub hardware: Option<mpsc::Receiver<Batch>>,
     /// Told how often to collect, when the collector says so; whatever it is told, it collects at once.
     pub report_every: watch::Sender<Duration>,
     /// Both clocks.
@@ -154,6 +158,8 @@ pub struct Uplink {
     renewal_tried_ms: Option<i64>,
     /// The look at a source of evidence that is under way.
     looking: Option<evidence::Looking>,
+    /// What the collector was told of the hardware.
+    told: Told,
     /// What becomes of the readings while nobody listens.
     lull: Option<RollupMinute>,
     known_checks: checks::Known,
@@ -178,6 +184,7 @@ enum Event {
     BeatDue,
     Checked,
     Looked(Evidence),
+    Found(Batch),
     Tick,
 }
 
@@ -222,6 +229,7 @@ impl Uplink {
             renewing: None,
             renewal_tried_ms: None,
             looking: None,
+            told: Told::load(&parts.state),
             lull: None,
             known_checks: checks::Known::load(&parts.state),
             last_tick: now,
@@ -270,6 +278,7 @@ impl Uplink {
             () = until(beat_at) => Event::BeatDue,
             () = checked(&self.parts.host) => Event::Checked,
             evidence = finished(&mut self.looking) => Event::Looked(evidence),
+            Some(batch) = hardware::next(&mut self.parts.hardware) => Event::Found(batch),
             () = tokio::time::sleep_until(tick_at) => Event::Tick,
         }
     }

@@ -1,10 +1,10 @@
 //! `facts.db`: what agents reported, each record once, with how far each host's spool was received.
 //!
-//! One table holds every kind of record; roll-ups also fill the gaps in the trends, in the same transaction.
+//! One table holds every kind of record but evidence of the hardware, which has one by part; roll-ups also fill the gaps in the trends, in the same transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{FACTS_FILE, Fact, StoreError, storage_error, trends};
+use super::{FACTS_FILE, Fact, StoreError, hardware, storage_error, trends};
 use crate::domain::ids::HostNo;
 
 fn failed(error: rusqlite::Error) -> StoreError {
@@ -29,10 +29,10 @@ pub(super) fn write(connection: &Connection, host: HostNo, epoch: [u8; 16], fact
         let sequence = i64::try_from(fact.sequence).map_err(|_| {
             StoreError::Broken(format!("record number {} of host {host} is beyond {}", fact.sequence, i64::MAX))
         })?;
-        if sequence > known {
+        if sequence > known && !hardware::put(connection, host, fact)? {
             insert.execute(params![host.0, epoch, sequence, fact.at.ms(), fact.kind, fact.body]).map_err(failed)?;
-            through = through.max(sequence);
         }
+        through = through.max(sequence);
     }
     let is_new = |fact: &&Fact| i64::try_from(fact.sequence).is_ok_and(|sequence| sequence > known);
     trends::put_rollups(connection, host, facts.iter().filter(is_new))?;

@@ -56,6 +56,7 @@ pub(super) const STATE: &[Migration] = &[
 pub(super) const FACTS: &[Migration] = &[
     Migration::new(1, include_str!("migrations/facts_0001.sql")),
     Migration::new(2, include_str!("migrations/facts_0002.sql")),
+    Migration::new(3, include_str!("migrations/facts_0003.sql")),
 ];
 
 /// A copy is made in one go, nobody watches.

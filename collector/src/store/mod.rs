@@ -19,6 +19,7 @@ mod facts;
 pub mod faults;
 mod files;
 mod handling;
+pub mod hardware;
 mod heartbeats;
 pub(crate) mod identity_rows;
 mod layering;

@@ -92,6 +92,7 @@ impl Store {
         let mut pruned = Pruned::default();
         for host in self.facts_reader().read(hosts_with_facts).await? {
             pruned.facts += self.prune_facts(host, now).await?;
+            pruned.facts += self.prune_hardware(host).await?;
         }
         for (find, delete) in DETAILS {
             pruned.details += self.prune_details(find, delete, now.plus_ms(-INCIDENTS_KEPT_MS)).await?;

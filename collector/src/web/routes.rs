@@ -155,6 +155,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(POST "/assets", OPERATE, "Import a list of assets in the place of the one before, or (dry_run) see what would change", query [], body Some("AssetList"), "Relabelled", post(api::labels::assets).layer(DefaultBodyLimit::max(api::labels::ASSET_BYTES))),
     api!(GET "/hosts/{host}/trends", VIEW, "Readings of a host whose past is kept, and which file systems will be full", query [], body None, "TrendList", get(api::trends::of_host)),
     api!(GET "/trends", VIEW, "The past of a reading of a host, by the minute (48 h) or the hour (13 months)", query ["host", "reading", "part", "from", "to", "grain"], body None, "Trends", get(api::trends::values)),
+    api!(GET "/hosts/{host}/evidence", VIEW, "What was found of the hardware: the latest of each part, or (source, part) all that is kept of one; payload=true says what was read", query ["source", "part", "payload"], body None, "EvidenceList", get(api::evidence::of_host)),
     api!(POST "/hosts/{host}/revoke", ADMIN, "Void its certificates; closes its stream", query [], body None, "Done", post(api::hosts::revoke)),
     api!(POST "/hosts/{host}/retire", ADMIN, "It is gone for good; its records stay", query [], body None, "Done", post(api::hosts::retire)),
     api!(POST "/hosts/{host}/suspend", ADMIN, "Do not hear it for now", query [], body None, "Done", post(api::hosts::suspend)),

@@ -333,6 +333,7 @@ async fn run_host(
         addresses: vec![plan.address(number)],
         spool,
         readings,
+        hardware: None,
         report_every,
         now,
         pace: Pace::default(),

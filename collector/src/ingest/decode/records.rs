@@ -1,6 +1,9 @@
 //! Records: facts that are kept, as JSON that views, rules and reports read without knowing the wire.
 
+use std::io::Read as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use flate2::read::GzDecoder;
 use muster_proto::v1::{self, record::Body};
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -10,6 +13,10 @@ use crate::domain::{host::dictionary::text::clean, time::Timestamp};
 
 /// A record's body, in bytes, on the wire and as JSON.
 pub const BODY_BYTES: usize = 64 * 1024;
+/// A payload of evidence once it is decompressed, in bytes; agents send at most 256 KiB.
+pub const PAYLOAD_BYTES: usize = 512 * 1024;
+/// `Evidence.format` of a payload that is compressed.
+const GZIP: u32 = 2;
 
 /// One record as it came; its content may be unreadable while its place in the spool is known.
 #[derive(Debug)]
@@ -110,13 +117,26 @@ fn evidence_value(evidence: &v1::Evidence) -> Result<Value, DecodeError> {
     };
     let mut value = json!({
         "source": evidence.source, "part": evidence.part, "outcome": outcome,
-        "reason": evidence.reason, "format": evidence.format,
+        "reason": evidence.reason, "format": evidence.format, "size": payload_size(evidence)?,
     });
     match std::str::from_utf8(&evidence.payload) {
         Ok(text) => value["payload"] = text.into(),
         Err(_) => value["payload_base64"] = BASE64.encode(&evidence.payload).into(),
     }
     Ok(value)
+}
+
+/// Bytes of a payload once it is decompressed.
+fn payload_size(evidence: &v1::Evidence) -> Result<usize, DecodeError> {
+    if evidence.format != GZIP {
+        return Ok(evidence.payload.len());
+    }
+    let mut plain = GzDecoder::new(&evidence.payload[..]).take(PAYLOAD_BYTES as u64 + 1);
+    let size = std::io::copy(&mut plain, &mut std::io::sink())
+        .map_err(|_| DecodeError::Malformed("a payload of format 2 must be gzip (RFC 1952)"))?;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    limit("a payload of evidence", size, PAYLOAD_BYTES)?;
+    Ok(size)
 }
 
 fn inventory_value(delta: &v1::InventoryDelta) -> Result<Value, DecodeError> {

@@ -93,6 +93,32 @@ fn binary_evidence_is_kept_as_base64_and_text_as_text() {
 }
 
 #[test]
+fn compressed_evidence_is_kept_with_its_size_and_none_that_swells_or_is_broken() {
+    use std::io::Write as _;
+    let gzip = |bytes: usize| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b'x'; bytes]).unwrap();
+        encoder.finish().unwrap()
+    };
+    let content = |payload: Vec<u8>| {
+        let evidence = v1::Evidence { payload, format: 2, ..v1::Evidence::default() };
+        let Heard::Record(recorded) = message(record(1, Some(record::Body::Evidence(evidence)))).unwrap() else {
+            panic!()
+        };
+        recorded
+            .content
+            .map(|content| serde_json::from_str::<serde_json::Value>(&content.body).unwrap()["size"].clone())
+    };
+    assert_eq!(content(gzip(records::PAYLOAD_BYTES)).unwrap(), records::PAYLOAD_BYTES);
+    assert!(content(gzip(records::PAYLOAD_BYTES + 1)).is_err());
+    assert!(content(gzip(50_000_000)).is_err());
+    let mut cut = gzip(5_000);
+    cut.truncate(cut.len() / 2);
+    assert!(content(cut).is_err());
+    assert!(content(b"{}".to_vec()).is_err());
+}
+
+#[test]
 fn a_hello_needs_its_sixteen_bytes() {
     let hello = v1::Hello { protocol: 1, boot_id: vec![1; 16], epoch: vec![2; 16], ..v1::Hello::default() };
     let Heard::Greeting(greeting) = message(envelope(Body::Hello(hello.clone()))).unwrap() else { panic!() };

@@ -3,6 +3,7 @@
 mod agreements;
 mod alerts;
 mod amendments;
+mod evidence;
 mod heartbeats;
 mod holds;
 mod labels;
@@ -131,6 +132,7 @@ fn schemas() -> Value {
     let mut all = answers();
     all.extend(questions());
     all.extend(into_map(labels::answers()));
+    all.extend(into_map(evidence::answers()));
     all.extend(into_map(holds::answers()));
     all.extend(into_map(not_a_problem::answers()));
     all.extend(into_map(oncall::answers()));

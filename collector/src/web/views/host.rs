@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     Badge, Frame, Shown, When,
     graph::{Graph, Span},
+    hardware::{Hardware, hardware},
     processes, show,
     status::admission_word,
     trends::{Past, zone_words},
@@ -29,6 +30,7 @@ use crate::{
         snapshot::{DeviceView, HostView, Snapshot},
         trend::concerned,
     },
+    store::hardware::{Found, Of},
     web::{
         Shared, Web,
         access::Caller,
@@ -120,6 +122,7 @@ struct HostPage {
     zone: String,
     findings: Vec<FindingLine>,
     checks: Vec<CheckLine>,
+    hardware: Hardware,
     timeline: Vec<TimelineLine>,
     class: &'static str,
     site: String,
@@ -174,28 +177,30 @@ pub(in crate::web) async fn view(
     for finding in &host.findings {
         told.push(web.processes_for(finding).await?);
     }
-    show(&page(&web, &caller, &snapshot, &host, &past, &told))
+    let found = web.context.store.hardware(host.profile.no, Of::AllParts).await?;
+    show(&page(&web, &caller, &snapshot, &host, Known { past, told, found }))
 }
 
-fn page(
-    web: &Web,
-    caller: &Caller,
-    snapshot: &Snapshot,
-    host: &HostView,
-    past: &Past,
-    told: &[Option<Told>],
-) -> HostPage {
+/// What the store knows of a host.
+struct Known {
+    past: Past,
+    told: Vec<Option<Told>>,
+    found: Vec<Found>,
+}
+
+fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, known: Known) -> HostPage {
+    let Known { past, told, found } = known;
     let now = web.now();
     let when = |at| When::new(at, now, &web.zone);
     let profile = &host.profile;
     let incident = host.incident.and_then(|no| snapshot.incidents.get(&no));
-    let findings = host.findings.iter().zip(told).map(|(finding, told)| FindingLine {
+    let findings = host.findings.iter().zip(&told).map(|(finding, told)| FindingLine {
         badge: Badge::severity(finding.severity),
         part: finding.part.clone(),
         rule: finding.rule.clone(),
         since: when(finding.since),
         evidence: finding.evidence.clone(),
-        graph: graph_of(web, past, finding),
+        graph: graph_of(web, &past, finding),
         processes: told.as_ref().map(|told| processes::seen(told, now, &web.zone)).unwrap_or_default(),
         quieten: quieten(&profile.name, &finding.rule, &finding.part),
         remedy: Rule::named(&finding.rule).map_or("", |rule| rule.remedy),
@@ -227,6 +232,7 @@ fn page(
         zone: zone_words(web, now),
         findings: findings.collect(),
         checks: host.checks.iter().map(|check| check_line(check, host.state, when(check.since))).collect(),
+        hardware: hardware(&profile.id.to_string(), found, when),
         timeline: timeline(snapshot, profile.no, when),
         class: profile.class.word(),
         site: profile.site.clone().unwrap_or_default(),

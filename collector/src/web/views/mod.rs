@@ -7,6 +7,7 @@ pub(super) mod confirm;
 pub(super) mod deliveries;
 mod error_budget;
 mod graph;
+mod hardware;
 pub(super) mod heartbeats;
 pub(super) mod holds;
 pub(super) mod host;

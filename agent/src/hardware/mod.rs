@@ -1,0 +1,89 @@
+//! Evidence of the hardware: what tools and files say of drives, arrays, memory, the kernel and the BMC, as they say it.
+//!
+//! The collector judges it; nothing here does, nor reads a verdict out of it. Each source has a cadence of its own, far
+//! from the report's, and is looked at on a thread that ends with the look ([`running`]); what is the same as at the last
+//! time is not told again ([`told`]). What cannot be seen is told too, with the reason: absent data is neither good nor bad.
+
+mod block;
+mod found;
+pub mod print;
+pub mod running;
+mod smart;
+#[cfg(test)]
+mod testing;
+pub mod told;
+
+use std::time::Duration;
+
+use crate::host::Host;
+
+pub use found::{Found, Outcome, PAYLOAD_MAX, Why, packed};
+
+/// How often drives, RAID controllers and the BMC are asked where nothing else is configured. A drive writes its own
+/// attributes to its medium every few minutes to hours; hours of operation move hourly, and a reading of the temperature
+/// twice an hour shows a day's course. Standby timers are shorter than this or longer than any cadence worth having.
+pub const INTERVAL: Duration = Duration::from_secs(30 * 60);
+/// The shortest and the longest interval.
+pub const INTERVAL_MIN: Duration = Duration::from_secs(60);
+/// See [`INTERVAL_MIN`].
+pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// When a source is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// The configured interval: it costs a program and may disturb a device.
+    Interval,
+}
+
+/// One source: a file or a tool, or several that belong together.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name, in logs and in [`told`].
+    pub name: &'static str,
+    /// When it is looked at again.
+    pub every: Every,
+    /// All its parts are found in each look, so that one that is missing is gone.
+    pub whole: bool,
+    /// An event: on the disk before anything else, the last to be given up.
+    pub urgent: bool,
+    look: fn(&mut Look<'_>) -> Vec<Found>,
+}
+
+/// All sources.
+pub static SOURCES: &[Source] =
+    &[Source { name: "drives", every: Every::Interval, whole: true, urgent: false, look: smart::look }];
+
+/// What a source remembers between two looks.
+#[derive(Debug, Default)]
+pub struct Memory {
+    drives: smart::Drives,
+}
+
+/// One look at a source.
+#[derive(Debug)]
+pub struct Look<'a> {
+    /// The machine.
+    pub host: &'a Host,
+    /// What was remembered of the last look.
+    pub memory: &'a mut Memory,
+    /// Milliseconds since boot.
+    pub now_ms: u64,
+}
+
+/// What one look at a source brought.
+#[derive(Debug)]
+pub struct Batch {
+    /// The source.
+    pub source: &'static Source,
+    /// What was found.
+    pub found: Vec<Found>,
+}
+
+impl Source {
+    /// Looks, which may take minutes.
+    #[must_use]
+    pub fn look(&'static self, host: &Host, memory: &mut Memory, now_ms: u64) -> Batch {
+        let found = (self.look)(&mut Look { host, memory, now_ms });
+        Batch { source: self, found }
+    }
+}

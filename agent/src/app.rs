@@ -15,6 +15,7 @@ use crate::config::{Config, RemoteChecks};
 use crate::exporter;
 use crate::gather::Gatherer;
 use crate::hardware::running::{BATCHES_MAX, Running};
+use crate::hardware::told::Told;
 use crate::host::Host;
 use crate::spool::{Limits, RealFiles, Spool};
 use crate::state::{StateDir, StateError};
@@ -57,6 +58,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     let (collected, readings) = mpsc::channel(READINGS_MAX);
     let (report_every, told_every) = watch::channel(Watch::default().settings().report);
     let (found, hardware) = mpsc::channel(BATCHES_MAX);
+    let position = Told::load(&state).position();
     let uplink = Uplink::new(Parts {
         state,
         host: host.clone(),
@@ -81,7 +83,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         tasks.spawn(check::running::run(host.clone(), board));
     }
     if let Some(interval) = config.hardware {
-        tasks.spawn(Running { host: host.clone(), interval, found, now: clock::now }.run());
+        tasks.spawn(Running { host: host.clone(), interval, position, found, now: clock::now }.run());
     }
     let collecting = Collecting {
         gatherer: Gatherer::start(host.clone()),

@@ -33,7 +33,7 @@ use crate::check::board::Board;
 pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output, Program};
 pub use crowding::Crowding;
-pub use files::FileStat;
+pub use files::{FileStat, Messages};
 pub use mounts::{FsStat, MountError};
 #[doc(hidden)]
 pub use netlink::count_in as count_in_netlink;

@@ -62,6 +62,13 @@ impl Schedule {
         self.entries.iter().filter_map(due).min()
     }
 
+    /// A source that waits is due then, if it was not before.
+    pub fn hasten(&mut self, source: usize, at_ms: u64) {
+        if let State::Waiting { due_ms } = &mut self.entries[source].state {
+            *due_ms = at_ms.min(*due_ms);
+        }
+    }
+
     /// A source begins to be read.
     pub fn started(&mut self, source: usize, now_ms: u64) {
         let entry = &mut self.entries[source];
@@ -186,6 +193,10 @@ mod tests {
         schedule.finished(0, 9000, Outcome::Failed);
         assert_eq!((due(&schedule, 18_499), due(&schedule, 18_500)), (vec![], vec![0]));
         assert_eq!(schedule.next_due(), Some(19_000));
+        schedule.hasten(0, 20_000);
+        assert_eq!(schedule.next_due(), Some(19_000));
+        schedule.hasten(0, 18_000);
+        assert_eq!(schedule.next_due(), Some(18_000));
     }
 
     #[test]

@@ -31,6 +31,8 @@ impl Machine<'_> {
             self.file(&format!("sys/block/{name}/queue/rotational"), "1\n");
         }
         self.file("sys/block/vda/stat", "1 2 3\n");
+        self.file("proc/mdstat", "md0 : active raid1 sdb1[1] sda1[0](F)\n      9 blocks [2/1] [_U]\n");
+        self.file("dev/kmsg", "3,1,2000001,-;ata1.00: error: { UNC }\n SUBSYSTEM=scsi\n6,2,3000000,-;usb 1-1: new\n");
         self.says(SAID);
     }
 
@@ -90,6 +92,11 @@ async fn what_drives_say_is_kept_as_they_said_it_over_restarts_of_both_and_told_
     };
     assert!(reason("sdb").starts_with("\"asleep\" \"asleep: "), "{all}");
     assert!(reason("vda").starts_with("\"not_present\" \"virtual: "), "{all}");
+    let lines = format!("{list}?source=kernel-log&payload=true");
+    let lines = collector.get(&lines).await.json()["items"][0]["payload"].clone();
+    assert_eq!(lines, "[    2.000001] ata1.00: error: { UNC }\n");
+    let mdstat = collector.get(&format!("{list}?source=mdstat&payload=true")).await.json();
+    assert!(mdstat["items"][0]["payload"].as_str().is_some_and(|text| text.contains("sda1[0](F)")), "{mdstat}");
     let page = collector.get(&format!("/hosts/{}", agent.host)).await.body;
     assert!(page.contains("Hardware evidence") && page.contains("is no drive of its own"), "{page}");
 
@@ -104,19 +111,22 @@ async fn what_drives_say_is_kept_as_they_said_it_over_restarts_of_both_and_told_
     eventually("the drive is asked after the start", s(30), again).await;
     assert_eq!(of_sda(&collector, &agent).await, said, "it survives the restart of both");
 
-    // A last word of the drive: what is sent is this alone.
+    // The drive and the kernel say something new: what is sent is this alone.
     machine.says(&SAID.replace("100", "101"));
+    machine.file("dev/kmsg", "3,1,2000001,-;ata1.00: error: { UNC }\n3,2,4000000,-;critical medium error\n");
     assert_eq!(agent.stop().await, 0);
     agent.run();
     let two = || async { Some(of_sda(&collector, &agent).await).filter(|all| all.len() == 2) };
     let both = eventually("what differs is told", s(30), two).await;
     assert_eq!(both[0]["payload"]["power_on_time"]["hours"], 101);
     assert_eq!(both[1], said[0]);
-    assert_eq!(sent(&collector), before + 1, "one record was sent, for one thing has changed");
+    assert_eq!(sent(&collector), before + 2, "as many records were sent as things have changed");
 
     let printed = run(&mut agent.command_on_machine("evidence")).await;
     let document: Value = serde_json::from_str(&printed.out).expect("JSON");
-    assert_eq!(document["sources"][0]["payload"]["power_on_time"]["hours"], 101, "{document}");
+    let sources = document["sources"].as_array().expect("a list");
+    let drive = sources.iter().find(|one| one["part"] == "sda").expect("the drive");
+    assert_eq!(drive["payload"]["power_on_time"]["hours"], 101, "{document}");
     let why: Vec<_> = document["coverage"].as_array().expect("a list").iter().map(|one| &one["why"]).collect();
     assert!(why.contains(&&json!("asleep")) && why.contains(&&json!("virtual")), "{document}");
 }

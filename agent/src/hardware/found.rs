@@ -70,6 +70,8 @@ pub enum Why {
     Virtual,
     /// There is no such thing, or nothing that reports of it.
     NotPresent,
+    /// Nothing reports errors of the memory.
+    NoEccReporting,
     /// It was there before and is no more.
     Gone,
     /// The agent may not look.
@@ -92,6 +94,7 @@ impl Why {
             Self::UsbBridge => "usb_bridge",
             Self::Virtual => "virtual",
             Self::NotPresent => "not_present",
+            Self::NoEccReporting => "no_ecc_reporting",
             Self::Gone => "gone",
             Self::NoPermission => "no_permission",
             Self::NotInstalled => "not_installed",
@@ -104,7 +107,7 @@ impl Why {
     #[must_use]
     pub const fn outcome(self) -> (u32, &'static str) {
         match self {
-            Self::Virtual | Self::NotPresent | Self::Gone => (1, "not_present"),
+            Self::Virtual | Self::NotPresent | Self::NoEccReporting | Self::Gone => (1, "not_present"),
             Self::BehindRaid | Self::UsbBridge | Self::NoPermission | Self::NotInstalled => (2, "unreadable"),
             Self::Failed | Self::Hung => (3, "failed"),
             Self::Asleep => (4, "asleep"),

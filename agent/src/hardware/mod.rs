@@ -5,19 +5,24 @@
 //! time is not told again ([`told`]). What cannot be seen is told too, with the reason: absent data is neither good nor bad.
 
 mod block;
+mod files;
 mod found;
+mod kernel_log;
+mod pools;
 pub mod print;
 pub mod running;
 mod smart;
 #[cfg(test)]
 mod testing;
 pub mod told;
+mod tool;
 
 use std::time::Duration;
 
 use crate::host::Host;
 
 pub use found::{Found, Outcome, PAYLOAD_MAX, Why, packed};
+pub use kernel_log::Position;
 
 /// How often drives, RAID controllers and the BMC are asked where nothing else is configured. A drive writes its own
 /// attributes to its medium every few minutes to hours; hours of operation move hourly, and a reading of the temperature
@@ -33,6 +38,10 @@ pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
 pub enum Every {
     /// The configured interval: it costs a program and may disturb a device.
     Interval,
+    /// So many minutes.
+    Minutes(u64),
+    /// When the kernel says something, at most every ten seconds; where that cannot be noticed, every minute.
+    Messages,
 }
 
 /// One source: a file or a tool, or several that belong together.
@@ -50,13 +59,21 @@ pub struct Source {
 }
 
 /// All sources.
-pub static SOURCES: &[Source] =
-    &[Source { name: "drives", every: Every::Interval, whole: true, urgent: false, look: smart::look }];
+pub static SOURCES: &[Source] = &[
+    Source { name: "kernel log", every: Every::Messages, whole: false, urgent: true, look: kernel_log::look },
+    Source { name: "files", every: Every::Minutes(1), whole: true, urgent: false, look: files::look },
+    Source { name: "pools", every: Every::Minutes(5), whole: true, urgent: false, look: pools::look },
+    Source { name: "drives", every: Every::Interval, whole: true, urgent: false, look: smart::look },
+    // Only a crash brings a new one; its traces may be moved away at any time.
+    Source { name: "crashes", every: Every::Minutes(60), whole: false, urgent: false, look: kernel_log::crashes },
+];
 
 /// What a source remembers between two looks.
 #[derive(Debug, Default)]
 pub struct Memory {
     drives: smart::Drives,
+    alone: tool::Alone,
+    log: kernel_log::Log,
 }
 
 /// One look at a source.
@@ -77,6 +94,8 @@ pub struct Batch {
     pub source: &'static Source,
     /// What was found.
     pub found: Vec<Found>,
+    /// Up to where the kernel's log was read.
+    pub position: Option<Position>,
 }
 
 impl Source {
@@ -84,6 +103,6 @@ impl Source {
     #[must_use]
     pub fn look(&'static self, host: &Host, memory: &mut Memory, now_ms: u64) -> Batch {
         let found = (self.look)(&mut Look { host, memory, now_ms });
-        Batch { source: self, found }
+        Batch { source: self, found, position: memory.log.position() }
     }
 }

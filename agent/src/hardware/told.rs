@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Found, Outcome, Why};
+use super::{Batch, Found, Outcome, Position, Why};
 use crate::state::StateDir;
 
 const FILE: &str = "hardware.json";
 /// Parts remembered; what is told of others is told at each look.
 const PARTS_MAX: usize = 1024;
+/// `Evidence.outcome`: there is no such thing. What is greater is there and could not be read.
+const NOT_PRESENT: u32 = 1;
 
 /// Digests of what was told last.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct Told {
     epoch: String,
     /// By `look/source/part`.
     parts: BTreeMap<String, String>,
+    /// Up to where the kernel's log was told.
+    position: Option<Position>,
 }
 
 impl Told {
@@ -37,7 +41,13 @@ impl Told {
         }
     }
 
-    /// Everything is told again, for whatever was told is lost.
+    /// Up to where the kernel's log was told.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// Everything but the kernel's log is told again, for whatever was told is lost.
     pub fn forget(&mut self) {
         self.parts.clear();
     }
@@ -46,19 +56,24 @@ impl Told {
     pub fn news(&mut self, batch: Batch, epoch: [u8; 16]) -> Vec<Found> {
         let epoch = hex(&epoch);
         if self.epoch != epoch {
-            *self = Self { epoch, ..Self::default() };
+            *self = Self { epoch, position: self.position, ..Self::default() };
         }
+        self.position = batch.position.or(self.position);
         let look = format!("{}/", batch.source.name);
         let key = |found: &Found| format!("{look}{}/{}", found.source, found.part);
         let here: BTreeSet<String> = batch.found.iter().map(key).collect();
-        // Where the source itself fails, that says nothing of its parts.
-        let failed = |found: &Found| found.part.is_empty() && matches!(found.outcome, Outcome::Unseen { .. });
-        let gone: Vec<String> = if batch.source.whole && !batch.found.iter().any(failed) {
-            let known = self.parts.keys().filter(|known| known.starts_with(&look));
-            known.filter(|known| !here.contains(*known)).cloned().collect()
-        } else {
-            Vec::new()
+        // Where a source itself fails, that says nothing of its parts.
+        let fails = |found: &Found| {
+            found.part.is_empty()
+                && matches!(found.outcome, Outcome::Unseen { why, .. } if why.outcome().0 > NOT_PRESENT)
         };
+        let failed: Vec<String> =
+            batch.found.iter().filter(|found| fails(found)).map(|found| format!("{look}{}/", found.source)).collect();
+        let is_gone = |known: &String| {
+            let is_failed = failed.iter().any(|source| known.starts_with(source));
+            batch.source.whole && known.starts_with(&look) && !here.contains(known) && !is_failed
+        };
+        let gone: Vec<String> = self.parts.keys().filter(|known| is_gone(known)).cloned().collect();
         let mut news: Vec<Found> = batch.found.into_iter().filter(|found| self.is_news(key(found), found)).collect();
         for known in gone {
             self.parts.remove(&known);
@@ -100,7 +115,8 @@ mod tests {
             Outcome::Unseen { why, .. } => why.word().to_owned(),
             Outcome::Unasked { .. } => panic!("it is no news"),
         };
-        let batch = Batch { source: &SOURCES[0], found };
+        let source = SOURCES.iter().find(|source| source.name == "drives").unwrap();
+        let batch = Batch { source, found, position: None };
         told.news(batch, [epoch; 16]).iter().map(|found| (found.part.clone(), of(found))).collect()
     }
 

@@ -79,7 +79,18 @@ pub(super) struct Tools {
 }
 
 /// Where tools of a live machine are looked up, in this order; the caller's `PATH` is not trusted.
-const TOOL_DIRECTORIES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+const TOOL_DIRECTORIES: [&str; 9] = [
+    "/usr/bin",
+    "/bin",
+    "/usr/sbin",
+    "/sbin",
+    "/usr/local/sbin",
+    // Where makers of RAID controllers put theirs.
+    "/opt/MegaRAID/storcli",
+    "/opt/MegaRAID/perccli",
+    "/opt/MegaRAID/MegaCli",
+    "/usr/StorMan",
+];
 /// What every program finds; the caller's own environment is not handed on.
 const SEARCHED: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 

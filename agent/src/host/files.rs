@@ -1,11 +1,12 @@
 //! Files as a whole: how old, how long, and line by line where they may be long.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::{Host, HostError, READ_FIRST, fill, lock};
 
@@ -46,7 +47,45 @@ impl Watched {
     }
 }
 
+/// A file of records, such as the kernel's log, open at where reading ended.
+#[derive(Debug)]
+pub struct Messages {
+    path: String,
+    descriptor: OwnedFd,
+}
+
+impl Messages {
+    /// Reads on behind what is in `into`; false where there is nothing more now. Records that were overwritten before they
+    /// were read are passed over.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn read_more(&mut self, into: &mut Vec<u8>) -> Result<bool, HostError> {
+        into.reserve(READ_FIRST);
+        match rustix::io::read(&self.descriptor, spare_capacity(into)) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::AGAIN) => Ok(false),
+            Err(Errno::PIPE | Errno::INTR) => Ok(true),
+            Err(errno) => Err(HostError::from_errno(&self.path, errno)),
+        }
+    }
+}
+
+impl AsFd for Messages {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
 impl Host {
+    /// Opens a file of records at its beginning.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn messages(&self, path: &str) -> Result<Messages, HostError> {
+        Ok(Messages { path: path.to_owned(), descriptor: self.open(path)? })
+    }
+
     /// What `make` makes of a file that says when it changes, like `/proc/PID/mountinfo` (proc_pid_mountinfo(5)): read
     /// anew only then, until [`Host::forget_facts`]. A file of a capture does not say it and is always read.
     ///

@@ -5,6 +5,7 @@ mod calls;
 mod check_ledger;
 mod dismissals;
 mod evidence;
+mod hardware;
 mod kept;
 mod labels;
 mod ledgers;

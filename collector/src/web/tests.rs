@@ -49,6 +49,7 @@ use crate::{
 
 mod alerts;
 mod backup;
+mod hardware;
 mod labels;
 mod links;
 mod lists;

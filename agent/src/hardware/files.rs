@@ -1,0 +1,232 @@
+//! What the kernel says in files of arrays, memory and soldered flash: cheap enough for every minute.
+
+use super::found::digest_of;
+use super::{Found, Look, Outcome, Why};
+use crate::host::Host;
+
+/// `/proc/mdstat` as it stands.
+const MDSTAT: &str = "mdstat";
+/// Files of sysfs, one `name: value` a line.
+const MD: &str = "md-sysfs";
+const BTRFS: &str = "btrfs-sysfs";
+const EDAC: &str = "edac-sysfs";
+const MMC: &str = "mmc-sysfs";
+/// Things of one kind on one machine, and what each is made of.
+const PARTS_MAX: usize = 64;
+const MEMBERS_MAX: usize = 256;
+/// What is said of one thing, in bytes.
+const TEXT_MAX: usize = 64 * 1024;
+
+/// Of an array, and of each member (Documentation/admin-guide/md.rst). How far a check is stands in mdstat.
+const ARRAY: [&str; 8] = [
+    "level",
+    "raid_disks",
+    "array_state",
+    "degraded",
+    "mismatch_cnt",
+    "sync_action",
+    "last_sync_action",
+    "metadata_version",
+];
+const MEMBER: [&str; 5] = ["state", "slot", "errors", "bad_blocks", "unacknowledged_bad_blocks"];
+/// Of a memory controller (Documentation/driver-api/edac.rst); both the old layout and the new.
+const CONTROLLER: [&str; 6] = ["mc_name", "size_mb", "ce_count", "ue_count", "ce_noinfo_count", "ue_noinfo_count"];
+const MODULE: [&str; 12] = [
+    "dimm_label",
+    "dimm_location",
+    "dimm_mem_type",
+    "dimm_edac_mode",
+    "dimm_ce_count",
+    "dimm_ue_count",
+    "size",
+    "size_mb",
+    "mem_type",
+    "edac_mode",
+    "ce_count",
+    "ue_count",
+];
+/// Of eMMC (Documentation/driver-api/mmc/mmc-dev-attrs.rst).
+const FLASH: [&str; 8] =
+    ["name", "manfid", "serial", "fwrev", "date", "life_time", "pre_eol_info", "enhanced_rpmb_supported"];
+
+pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
+    let host = look.host;
+    let mut found: Vec<Found> = mdstat(host).into_iter().collect();
+    found.extend(each(host, "/sys/block", "md", MD, |text, array| {
+        let array = format!("{array}/md");
+        text.values(&array, "", &ARRAY);
+        text.members(&array, &["dev-"], &MEMBER);
+    }));
+    found.extend(each(host, "/sys/fs/btrfs", "", BTRFS, |text, pool| {
+        text.values(pool, "", &["label", "metadata_uuid"]);
+        let devices = format!("{pool}/devinfo");
+        text.members(&devices, &[""], &["error_stats", "missing", "in_fs_metadata", "writeable"]);
+    }));
+    found.extend(each(host, "/sys/block", "mmcblk", MMC, |text, card| {
+        text.values(&format!("{card}/device"), "", &FLASH);
+    }));
+    let memory: Vec<Found> = each(host, "/sys/devices/system/edac/mc", "mc", EDAC, |text, controller| {
+        text.values(controller, "", &CONTROLLER);
+        text.members(controller, &["dimm", "rank"], &MODULE);
+        text.members(controller, &["csrow"], &MODULE);
+        text.channels(controller);
+    })
+    .collect();
+    if memory.is_empty() {
+        let reason = "no driver of a memory controller reports errors here (EDAC): the memory has no ECC, the driver is \
+                      not loaded, or this is a virtual machine";
+        found.push(Found::unseen(EDAC, "", Why::NoEccReporting, reason));
+    }
+    found.extend(memory);
+    found
+}
+
+/// Where there is an array.
+fn mdstat(host: &Host) -> Option<Found> {
+    let mut text = Vec::new();
+    let read = host.read("/proc/mdstat", &mut text);
+    let lines = String::from_utf8_lossy(&text);
+    if read.is_err() || !lines.lines().any(|line| line.starts_with("md") && line.contains(" : ")) {
+        return None;
+    }
+    // Progress counts by whole percents: `[=>...]  check = 12.3% (123/999) finish=1.2min speed=99K/sec`.
+    let steady = |line: &str| {
+        let percent = line.split_once('%').filter(|_| line.contains("finish=")).map(|(before, _)| before);
+        percent.and_then(|before| before.rsplit_once('.')).map_or(line, |(whole, _)| whole).to_owned()
+    };
+    let steady: Vec<String> = lines.lines().map(steady).collect();
+    let digest = digest_of(&[steady.join("\n").as_bytes()]);
+    text.truncate(TEXT_MAX);
+    let outcome = Outcome::Read { payload: text, note: String::new(), digest };
+    Some(Found { source: MDSTAT.into(), part: String::new(), outcome })
+}
+
+/// What is said of each entry of a directory whose name begins so and of which something is said.
+fn each<'a>(
+    host: &'a Host,
+    directory: &'a str,
+    begins: &'a str,
+    source: &'static str,
+    say: impl Fn(&mut Text<'a>, &str) + 'a,
+) -> impl Iterator<Item = Found> + 'a {
+    let names = host.list(directory).unwrap_or_default();
+    let names = names.into_iter().filter(move |name| name.starts_with(begins)).take(PARTS_MAX);
+    names.filter_map(move |name| {
+        let mut text = Text { host, said: String::new() };
+        say(&mut text, &format!("{directory}/{name}"));
+        (!text.said.is_empty()).then(|| Found::read(source, name, text.said.into_bytes(), String::new()))
+    })
+}
+
+/// Values of small files, one `name: value` a line.
+struct Text<'a> {
+    host: &'a Host,
+    said: String,
+}
+
+impl Text<'_> {
+    /// The files that are there.
+    fn values(&mut self, directory: &str, prefix: &str, names: &[&str]) {
+        for name in names {
+            let Ok(value) = self.host.read_text(&format!("{directory}/{name}")) else { continue };
+            // Some say several lines.
+            for line in value.lines().filter(|_| self.said.len() < TEXT_MAX).map(str::to_owned).collect::<Vec<_>>() {
+                self.said.push_str(&format!("{prefix}{name}: {}\n", line.trim()));
+            }
+        }
+    }
+
+    /// The same of each entry whose name begins so.
+    fn members(&mut self, directory: &str, begin: &[&str], names: &[&str]) {
+        let entries = self.host.list(directory).unwrap_or_default();
+        let members = entries.iter().filter(|name| begin.iter().any(|begin| name.starts_with(begin)));
+        for member in members.take(MEMBERS_MAX) {
+            self.values(&format!("{directory}/{member}"), &format!("{member}/"), names);
+        }
+    }
+
+    /// Channels of rows, `csrow0/ch1_ce_count`, of which there may be eight.
+    fn channels(&mut self, controller: &str) {
+        let rows = self.host.list(controller).unwrap_or_default();
+        for row in rows.iter().filter(|name| name.starts_with("csrow")).take(MEMBERS_MAX) {
+            let directory = format!("{controller}/{row}");
+            let files = self.host.list(&directory).unwrap_or_default();
+            let of_channels = files.iter().filter(|name| name.starts_with("ch"));
+            let wanted: Vec<&str> = of_channels
+                .filter(|name| name.ends_with("_ce_count") || name.ends_with("_dimm_label"))
+                .map(String::as_str)
+                .collect();
+            self.values(&directory, &format!("{row}/"), &wanted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Machine;
+    use super::*;
+
+    fn said(found: &[Found], source: &str, part: &str) -> String {
+        let found = found.iter().find(|found| found.source == source && found.part == part);
+        match found.map(|found| &found.outcome) {
+            Some(Outcome::Read { payload, .. }) => String::from_utf8_lossy(payload).into_owned(),
+            Some(Outcome::Unseen { why, .. }) => why.word().to_owned(),
+            other => panic!("{source} {part}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn arrays_pools_memory_and_flash_say_what_their_files_say() {
+        let mut machine = Machine::new();
+        machine.file(
+            "proc/mdstat",
+            "Personalities : [raid1]\nmd0 : active raid1 sdb1[1] sda1[0](F)\n      9 blocks [2/1] [_U]\n",
+        );
+        machine.file("sys/block/md0/md/degraded", "1\n");
+        machine.file("sys/block/md0/md/dev-sda1/state", "faulty\n");
+        machine.file("sys/block/md0/md/dev-sda1/bad_blocks", "8 8\n24 8\n");
+        machine.file("sys/fs/btrfs/features/raid56", "0\n");
+        let pool = "sys/fs/btrfs/11111111-2222-4333-8444-555555555555";
+        machine.file(&format!("{pool}/label"), "data\n");
+        machine.file(&format!("{pool}/devinfo/1/error_stats"), "write_errs 0\nread_errs 3\n");
+        machine.file("sys/block/mmcblk0/device/life_time", "0x02 0x01\n");
+        machine.file("sys/devices/system/edac/mc/mc0/ce_count", "7\n");
+        machine.file("sys/devices/system/edac/mc/mc0/dimm2/dimm_label", "CPU_SrcID#0_Ha#0_Chan#1_DIMM#0\n");
+        machine.file("sys/devices/system/edac/mc/mc0/dimm2/dimm_ce_count", "7\n");
+        machine.file("sys/devices/system/edac/mc/mc0/csrow1/ch0_ce_count", "7\n");
+        let found = machine.look("files", 0);
+        assert!(said(&found, "mdstat", "").contains("sda1[0](F)"));
+        let expected = "degraded: 1\ndev-sda1/state: faulty\ndev-sda1/bad_blocks: 8 8\ndev-sda1/bad_blocks: 24 8\n";
+        assert_eq!(said(&found, "md-sysfs", "md0"), expected);
+        let expected = "label: data\n1/error_stats: write_errs 0\n1/error_stats: read_errs 3\n";
+        assert_eq!(said(&found, "btrfs-sysfs", "11111111-2222-4333-8444-555555555555"), expected);
+        assert_eq!(said(&found, "mmc-sysfs", "mmcblk0"), "life_time: 0x02 0x01\n");
+        let expected = "ce_count: 7\ndimm2/dimm_label: CPU_SrcID#0_Ha#0_Chan#1_DIMM#0\ndimm2/dimm_ce_count: 7\n\
+                        csrow1/ch0_ce_count: 7\n";
+        assert_eq!(said(&found, "edac-sysfs", "mc0"), expected);
+        assert_eq!(found.len(), 5, "{found:?}");
+    }
+
+    #[test]
+    fn a_machine_without_any_says_only_that_memory_errors_cannot_be_seen() {
+        let mut machine = Machine::new();
+        machine.file("proc/mdstat", "Personalities : \nunused devices: <none>\n");
+        let found = machine.look("files", 0);
+        assert_eq!((found.len(), said(&found, "edac-sysfs", "").as_str()), (1, "no_ecc_reporting"));
+    }
+
+    #[test]
+    fn the_progress_of_a_check_is_news_at_each_percent() {
+        let mut machine = Machine::new();
+        let mut digest = |percent: &str, state: &str| {
+            machine.file("proc/mdstat", &format!(
+                "md0 : active raid1 sdb1[1] sda1[0]\n      9 blocks [2/2] [{state}]\n      [=>......]  check = {percent}% (1/9) finish=1{percent}min speed=9{percent}K/sec\n"
+            ));
+            machine.look("files", 0)[0].digest().unwrap()
+        };
+        let first = digest("12.1", "UU");
+        assert_eq!(digest("12.9", "UU"), first);
+        assert_ne!(digest("13.0", "UU"), first);
+        assert_ne!(digest("12.1", "U_"), first);
+    }
+}

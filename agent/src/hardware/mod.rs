@@ -7,9 +7,11 @@
 mod block;
 mod files;
 mod found;
+mod ipmi;
 mod kernel_log;
 mod pools;
 pub mod print;
+mod raid;
 pub mod running;
 mod smart;
 #[cfg(test)]
@@ -64,6 +66,8 @@ pub static SOURCES: &[Source] = &[
     Source { name: "files", every: Every::Minutes(1), whole: true, urgent: false, look: files::look },
     Source { name: "pools", every: Every::Minutes(5), whole: true, urgent: false, look: pools::look },
     Source { name: "drives", every: Every::Interval, whole: true, urgent: false, look: smart::look },
+    Source { name: "raid", every: Every::Interval, whole: true, urgent: false, look: raid::look },
+    Source { name: "bmc", every: Every::Interval, whole: true, urgent: false, look: ipmi::look },
     // Only a crash brings a new one; its traces may be moved away at any time.
     Source { name: "crashes", every: Every::Minutes(60), whole: false, urgent: false, look: kernel_log::crashes },
 ];

@@ -1,0 +1,61 @@
+//! The BMC, through ipmitool or FreeIPMI: its sensors, and the newest of its log of events.
+
+use super::tool::{Question, ask};
+use super::{Found, Look, Why};
+
+/// Where the kernel offers it (drivers/char/ipmi/ipmi_devintf.c, and what udev made of it once).
+const DEVICES: [&str; 3] = ["/dev/ipmi0", "/dev/ipmi/0", "/dev/ipmidev/0"];
+/// A BMC is a slow computer: a hundred sensors may take half a minute.
+const DEADLINE_MS: u64 = 90_000;
+/// Entries of the log: older ones were told before, or nobody would act on them.
+const ENTRIES: &str = "200";
+
+pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
+    if !DEVICES.iter().any(|device| look.host.exists(device)) {
+        let reason = "there is no /dev/ipmi0: no BMC, or its drivers (ipmi_si, ipmi_devintf) are not loaded";
+        return vec![Found::unseen("ipmi-sdr", "", Why::NotPresent, reason)];
+    }
+    let question = |source, tool, arguments| Question { source, part: "", tool, arguments, deadline_ms: DEADLINE_MS };
+    let questions = if look.host.tool("ipmitool").is_none() && look.host.tool("ipmi-sensors").is_some() {
+        let sensors = &["--output-sensor-state", "--ignore-not-available-sensors", "--output-event-bitmask"][..];
+        [
+            question("ipmi-sensors", "ipmi-sensors", sensors),
+            question("ipmi-sel", "ipmi-sel", &["--output-event-state", "--tail", ENTRIES]),
+        ]
+    } else {
+        [
+            question("ipmi-sdr", "ipmitool", &["sdr", "elist", "all"]),
+            question("ipmi-sel", "ipmitool", &["sel", "elist", "last", ENTRIES]),
+        ]
+    };
+    questions.iter().map(|question| ask(look, question)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Machine;
+    use super::super::{Found, Outcome};
+
+    fn told(found: &[Found]) -> Vec<String> {
+        let how = |outcome: &Outcome| match outcome {
+            Outcome::Unseen { why, .. } => why.word(),
+            _ => "read",
+        };
+        found.iter().map(|found| format!("{} {}", found.source, how(&found.outcome))).collect()
+    }
+
+    #[test]
+    fn a_bmc_is_asked_for_sensors_and_events_and_none_is_not_asked() {
+        let mut machine = Machine::new();
+        machine.tool("ipmitool", "echo 'Fan1 | 30h | ok | 7.1 | 4200 RPM'");
+        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr not_present"]);
+        machine.file("dev/ipmi0", "");
+        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr read", "ipmi-sel read"]);
+        assert_eq!(machine.asked(), ["ipmitool sdr elist all", "ipmitool sel elist last 200"]);
+        machine.tool("ipmitool", "exit 1");
+        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr failed", "ipmi-sel failed"]);
+        let mut machine = Machine::new();
+        machine.file("dev/ipmi0", "");
+        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr not_installed", "ipmi-sel not_installed"]);
+    }
+}

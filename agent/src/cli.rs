@@ -170,6 +170,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let mut findings = doctor::examine(&host, &config.state);
             findings.extend(config.exporter.map(doctor::examine_exporter));
+            match config.hardware {
+                Some(_) => findings.extend(doctor::examine_hardware(&hardware::print::look(&host))),
+                None => findings.push(doctor::hardware_is_off()),
+            }
             let board = runtime()?.block_on(once::checked(&host, config.checks));
             findings.extend(board.iter().flat_map(|board| doctor::examine_checks(board)));
             print!("{}", doctor::render(&findings));

@@ -1,5 +1,7 @@
 //! What can be read on this machine, what cannot, and the exact remedy. It changes nothing and judges no reading.
 
+mod hardware;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,6 +18,8 @@ use crate::gather::limit;
 use crate::host::{Host, HostError};
 use crate::probe::scope::{self, Resource, Whose};
 use crate::probe::{CROWDED_REMEDY, ProbeError, SOURCES, Scratch, Section, Sink, Source, cap};
+
+pub use hardware::{examine_hardware, hardware_is_off};
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,6 +58,10 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
         text.members(&array, &["dev-"], &MEMBER);
     }));
     found.extend(each(host, "/sys/fs/btrfs", "", BTRFS, |text, pool| {
+        // Beside the pools, named by their UUIDs, stand the features of the module.
+        if pool.rsplit('/').next().map(str::len) != Some(36) {
+            return;
+        }
         text.values(pool, "", &["label", "metadata_uuid"]);
         let devices = format!("{pool}/devinfo");
         text.members(&devices, &[""], &["error_stats", "missing", "in_fs_metadata", "writeable"]);
@@ -185,7 +189,7 @@ mod tests {
         machine.file("sys/block/md0/md/degraded", "1\n");
         machine.file("sys/block/md0/md/dev-sda1/state", "faulty\n");
         machine.file("sys/block/md0/md/dev-sda1/bad_blocks", "8 8\n24 8\n");
-        machine.file("sys/fs/btrfs/features/raid56", "0\n");
+        machine.file("sys/fs/btrfs/features/metadata_uuid", "0\n");
         let pool = "sys/fs/btrfs/11111111-2222-4333-8444-555555555555";
         machine.file(&format!("{pool}/label"), "data\n");
         machine.file(&format!("{pool}/devinfo/1/error_stats"), "write_errs 0\nread_errs 3\n");

@@ -81,17 +81,14 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
 /// Why a drive that is none cannot be seen.
 fn unseen(drive: &Drive, hidden: &hidden::Hidden) -> Found {
     let Drive { name, called, .. } = drive;
+    let shown = if called.is_empty() { name.clone() } else { format!("{name} ({called})") };
     if drive.kind == Kind::Virtual {
-        let reason = format!("{} is no drive of its own: what it lies on is seen where that is", shown(called, name));
+        let reason = format!("{shown} is no drive of its own: what it lies on is seen where that is");
         return Found::unseen(SOURCE, name, Why::Virtual, reason);
     }
     let through = if hidden.is_needed() { "its drives are asked through it" } else { "its driver is not known here" };
-    let reason = format!("{} is a volume of a RAID controller; {through}", shown(called, name));
+    let reason = format!("{shown} is a volume of a RAID controller; {through}");
     Found::unseen(SOURCE, name, Why::BehindRaid, reason)
-}
-
-fn shown<'a>(called: &'a str, name: &'a str) -> &'a str {
-    if called.is_empty() { name } else { called }
 }
 
 fn look_at(look: &mut Look<'_>, drive: &Drive, hidden: &hidden::Hidden) -> Found {

@@ -221,7 +221,8 @@ fn drives_behind_a_raid_controller_are_found_and_asked_by_their_number() {
     let found = machine.look("drives", 0);
     let parts: Vec<_> = found.iter().map(|found| found.part.as_str()).collect();
     assert_eq!(parts, ["sda", "bus/0 megaraid,8", "bus/0 sat+megaraid,9", "sg3 cciss,0", "sg3 cciss,2"]);
-    let expected = "behind_raid: DELL PERC H730 Mini is a volume of a RAID controller; its drives are asked through it";
+    let expected =
+        "behind_raid: sda (DELL PERC H730 Mini) is a volume of a RAID controller; its drives are asked through it";
     assert_eq!(outcome(&found, "sda"), expected);
     let asked = machine.asked();
     assert!(asked.contains(&"smartctl --json=c -n standby -x -d sat+megaraid,9 /dev/bus/0".to_owned()), "{asked:?}");

@@ -113,7 +113,7 @@ async fn what_drives_say_is_kept_as_they_said_it_over_restarts_of_both_and_told_
 
     // The drive and the kernel say something new: what is sent is this alone.
     machine.says(&SAID.replace("100", "101"));
-    machine.file("dev/kmsg", "3,1,2000001,-;ata1.00: error: { UNC }\n3,2,4000000,-;critical medium error\n");
+    machine.file("dev/kmsg", "3,1,2000001,-;ata1.00: error: { UNC }\n3,3,4000000,-;critical medium error\n");
     assert_eq!(agent.stop().await, 0);
     agent.run();
     let two = || async { Some(of_sda(&collector, &agent).await).filter(|all| all.len() == 2) };

@@ -242,7 +242,7 @@ pub fn now() -> v1::Clock {
 #[must_use]
 pub fn record(sequence: u64, bytes: usize) -> agent_message::Body {
     let evidence = v1::Evidence {
-        source: "raw".into(),
+        source: "processes".into(),
         part: "part".into(),
         payload: vec![0; bytes],
         format: 1,

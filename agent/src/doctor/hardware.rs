@@ -38,7 +38,7 @@ fn finding(found: &Found) -> Option<Finding> {
         }
         Why::NotInstalled => (Standing::Limited, install(&found.source)),
         Why::NoPermission => (Standing::Limited, DRIVES.to_owned()),
-        Why::Failed if found.source.starts_with("ipmi") => (Standing::Limited, BMC.to_owned()),
+        Why::Failed if found.source == "ipmi" => (Standing::Limited, BMC.to_owned()),
         Why::Failed => {
             (Standing::Limited, "the message above is the tool's own: run the same by hand as root".to_owned())
         }
@@ -61,7 +61,7 @@ fn install(source: &str) -> String {
     let package = match source {
         "smartctl-json" => "smartmontools (7.0 or newer)",
         "zpool" => "zfsutils-linux",
-        "ipmi-sdr" | "ipmi-sel" => "ipmitool",
+        "ipmi" => "ipmitool",
         _ => {
             return "install the tool of the controller's maker in /usr/sbin, /usr/local/sbin or where it puts itself"
                 .to_owned();
@@ -80,7 +80,7 @@ mod tests {
         let found = vec![
             Found::unseen("smartctl-json", "", Why::NotInstalled, "smartctl is not installed"),
             Found::unseen("smartctl-json", "sda", Why::NoPermission, "Permission denied"),
-            Found::unseen("edac-sysfs", "", Why::NoEccReporting, "no ECC"),
+            Found::unseen("edac", "", Why::NoEccReporting, "no ECC"),
             Found::read("mdstat", "", Vec::new(), String::new()),
         ];
         let findings = examine_hardware(&[Batch { source: &SOURCES[0], found, position: None }]);
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(of("hardware").detail, "1 parts can be read");
         assert!(of("smartctl-json").remedy.starts_with("`apt-get install smartmontools"));
         assert!(of("smartctl-json sda").remedy.contains("AmbientCapabilities=CAP_SYS_RAWIO"));
-        assert_eq!((of("edac-sysfs").standing, of("edac-sysfs").remedy.as_str()), (Standing::Absent, ""));
+        assert_eq!((of("edac").standing, of("edac").remedy.as_str()), (Standing::Absent, ""));
         assert_eq!(findings.len(), 4);
     }
 }

@@ -6,10 +6,10 @@ use crate::host::Host;
 
 /// `/proc/mdstat` as it stands.
 const MDSTAT: &str = "mdstat";
-/// Files of sysfs, one `name: value` a line.
+/// Files of sysfs, one `path:value` a line, as `grep .` prints them.
 const MD: &str = "md-sysfs";
 const BTRFS: &str = "btrfs-sysfs";
-const EDAC: &str = "edac-sysfs";
+const EDAC: &str = "edac";
 const MMC: &str = "mmc-sysfs";
 /// Things of one kind on one machine, and what each is made of.
 const PARTS_MAX: usize = 64;
@@ -54,7 +54,7 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     let mut found: Vec<Found> = mdstat(host).into_iter().collect();
     found.extend(each(host, "/sys/block", "md", MD, |text, array| {
         let array = format!("{array}/md");
-        text.values(&array, "", &ARRAY);
+        text.values(&array, &ARRAY);
         text.members(&array, &["dev-"], &MEMBER);
     }));
     found.extend(each(host, "/sys/fs/btrfs", "", BTRFS, |text, pool| {
@@ -62,15 +62,15 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
         if pool.rsplit('/').next().map(str::len) != Some(36) {
             return;
         }
-        text.values(pool, "", &["label", "metadata_uuid"]);
+        text.values(pool, &["label", "metadata_uuid"]);
         let devices = format!("{pool}/devinfo");
         text.members(&devices, &[""], &["error_stats", "missing", "in_fs_metadata", "writeable"]);
     }));
     found.extend(each(host, "/sys/block", "mmcblk", MMC, |text, card| {
-        text.values(&format!("{card}/device"), "", &FLASH);
+        text.values(&format!("{card}/device"), &FLASH);
     }));
     let memory: Vec<Found> = each(host, "/sys/devices/system/edac/mc", "mc", EDAC, |text, controller| {
-        text.values(controller, "", &CONTROLLER);
+        text.values(controller, &CONTROLLER);
         text.members(controller, &["dimm", "rank"], &MODULE);
         text.members(controller, &["csrow"], &MODULE);
         text.channels(controller);
@@ -122,7 +122,7 @@ fn each<'a>(
     })
 }
 
-/// Values of small files, one `name: value` a line.
+/// Values of small files, one `path:value` a line.
 struct Text<'a> {
     host: &'a Host,
     said: String,
@@ -130,12 +130,12 @@ struct Text<'a> {
 
 impl Text<'_> {
     /// The files that are there.
-    fn values(&mut self, directory: &str, prefix: &str, names: &[&str]) {
+    fn values(&mut self, directory: &str, names: &[&str]) {
         for name in names {
             let Ok(value) = self.host.read_text(&format!("{directory}/{name}")) else { continue };
             // Some say several lines.
             for line in value.lines().filter(|_| self.said.len() < TEXT_MAX).map(str::to_owned).collect::<Vec<_>>() {
-                self.said.push_str(&format!("{prefix}{name}: {}\n", line.trim()));
+                self.said.push_str(&format!("{directory}/{name}:{}\n", line.trim()));
             }
         }
     }
@@ -145,7 +145,7 @@ impl Text<'_> {
         let entries = self.host.list(directory).unwrap_or_default();
         let members = entries.iter().filter(|name| begin.iter().any(|begin| name.starts_with(begin)));
         for member in members.take(MEMBERS_MAX) {
-            self.values(&format!("{directory}/{member}"), &format!("{member}/"), names);
+            self.values(&format!("{directory}/{member}"), names);
         }
     }
 
@@ -160,7 +160,7 @@ impl Text<'_> {
                 .filter(|name| name.ends_with("_ce_count") || name.ends_with("_dimm_label"))
                 .map(String::as_str)
                 .collect();
-            self.values(&directory, &format!("{row}/"), &wanted);
+            self.values(&directory, &wanted);
         }
     }
 }
@@ -200,14 +200,20 @@ mod tests {
         machine.file("sys/devices/system/edac/mc/mc0/csrow1/ch0_ce_count", "7\n");
         let found = machine.look("files", 0);
         assert!(said(&found, "mdstat", "").contains("sda1[0](F)"));
-        let expected = "degraded: 1\ndev-sda1/state: faulty\ndev-sda1/bad_blocks: 8 8\ndev-sda1/bad_blocks: 24 8\n";
+        let expected = "/sys/block/md0/md/degraded:1\n/sys/block/md0/md/dev-sda1/state:faulty\n\
+                        /sys/block/md0/md/dev-sda1/bad_blocks:8 8\n/sys/block/md0/md/dev-sda1/bad_blocks:24 8\n";
         assert_eq!(said(&found, "md-sysfs", "md0"), expected);
-        let expected = "label: data\n1/error_stats: write_errs 0\n1/error_stats: read_errs 3\n";
+        let expected = format!(
+            "/{pool}/label:data\n/{pool}/devinfo/1/error_stats:write_errs 0\n/{pool}/devinfo/1/error_stats:read_errs 3\n"
+        );
         assert_eq!(said(&found, "btrfs-sysfs", "11111111-2222-4333-8444-555555555555"), expected);
-        assert_eq!(said(&found, "mmc-sysfs", "mmcblk0"), "life_time: 0x02 0x01\n");
-        let expected = "ce_count: 7\ndimm2/dimm_label: CPU_SrcID#0_Ha#0_Chan#1_DIMM#0\ndimm2/dimm_ce_count: 7\n\
-                        csrow1/ch0_ce_count: 7\n";
-        assert_eq!(said(&found, "edac-sysfs", "mc0"), expected);
+        assert_eq!(said(&found, "mmc-sysfs", "mmcblk0"), "/sys/block/mmcblk0/device/life_time:0x02 0x01\n");
+        let controller = "/sys/devices/system/edac/mc/mc0";
+        let expected = format!(
+            "{controller}/ce_count:7\n{controller}/dimm2/dimm_label:CPU_SrcID#0_Ha#0_Chan#1_DIMM#0\n\
+             {controller}/dimm2/dimm_ce_count:7\n{controller}/csrow1/ch0_ce_count:7\n"
+        );
+        assert_eq!(said(&found, "edac", "mc0"), expected);
         assert_eq!(found.len(), 5, "{found:?}");
     }
 
@@ -216,7 +222,7 @@ mod tests {
         let mut machine = Machine::new();
         machine.file("proc/mdstat", "Personalities : \nunused devices: <none>\n");
         let found = machine.look("files", 0);
-        assert_eq!((found.len(), said(&found, "edac-sysfs", "").as_str()), (1, "no_ecc_reporting"));
+        assert_eq!((found.len(), said(&found, "edac", "").as_str()), (1, "no_ecc_reporting"));
     }
 
     #[test]

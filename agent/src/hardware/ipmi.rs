@@ -3,6 +3,8 @@
 use super::tool::{Question, ask};
 use super::{Found, Look, Why};
 
+/// `--kind` of what it says.
+const SOURCE: &str = "ipmi";
 /// Where the kernel offers it (drivers/char/ipmi/ipmi_devintf.c, and what udev made of it once).
 const DEVICES: [&str; 3] = ["/dev/ipmi0", "/dev/ipmi/0", "/dev/ipmidev/0"];
 /// A BMC is a slow computer: a hundred sensors may take half a minute.
@@ -13,19 +15,19 @@ const ENTRIES: &str = "200";
 pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     if !DEVICES.iter().any(|device| look.host.exists(device)) {
         let reason = "there is no /dev/ipmi0: no BMC, or its drivers (ipmi_si, ipmi_devintf) are not loaded";
-        return vec![Found::unseen("ipmi-sdr", "", Why::NotPresent, reason)];
+        return vec![Found::unseen(SOURCE, "", Why::NotPresent, reason)];
     }
-    let question = |source, tool, arguments| Question { source, part: "", tool, arguments, deadline_ms: DEADLINE_MS };
+    let question = |part, tool, arguments| Question { source: SOURCE, part, tool, arguments, deadline_ms: DEADLINE_MS };
     let questions = if look.host.tool("ipmitool").is_none() && look.host.tool("ipmi-sensors").is_some() {
         let sensors = &["--output-sensor-state", "--ignore-not-available-sensors", "--output-event-bitmask"][..];
         [
-            question("ipmi-sensors", "ipmi-sensors", sensors),
-            question("ipmi-sel", "ipmi-sel", &["--output-event-state", "--tail", ENTRIES]),
+            question("sensors", "ipmi-sensors", sensors),
+            question("events", "ipmi-sel", &["--output-event-state", "--tail", ENTRIES]),
         ]
     } else {
         [
-            question("ipmi-sdr", "ipmitool", &["sdr", "elist", "all"]),
-            question("ipmi-sel", "ipmitool", &["sel", "elist", "last", ENTRIES]),
+            question("sensors", "ipmitool", &["sdr", "elist", "all"]),
+            question("events", "ipmitool", &["sel", "elist", "last", ENTRIES]),
         ]
     };
     questions.iter().map(|question| ask(look, question)).collect()
@@ -41,21 +43,21 @@ mod tests {
             Outcome::Unseen { why, .. } => why.word(),
             _ => "read",
         };
-        found.iter().map(|found| format!("{} {}", found.source, how(&found.outcome))).collect()
+        found.iter().map(|found| format!("{} {}", found.part, how(&found.outcome))).collect()
     }
 
     #[test]
     fn a_bmc_is_asked_for_sensors_and_events_and_none_is_not_asked() {
         let mut machine = Machine::new();
         machine.tool("ipmitool", "echo 'Fan1 | 30h | ok | 7.1 | 4200 RPM'");
-        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr not_present"]);
+        assert_eq!(told(&machine.look("bmc", 0)), [" not_present"]);
         machine.file("dev/ipmi0", "");
-        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr read", "ipmi-sel read"]);
+        assert_eq!(told(&machine.look("bmc", 0)), ["sensors read", "events read"]);
         assert_eq!(machine.asked(), ["ipmitool sdr elist all", "ipmitool sel elist last 200"]);
         machine.tool("ipmitool", "exit 1");
-        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr failed", "ipmi-sel failed"]);
+        assert_eq!(told(&machine.look("bmc", 0)), ["sensors failed", "events failed"]);
         let mut machine = Machine::new();
         machine.file("dev/ipmi0", "");
-        assert_eq!(told(&machine.look("bmc", 0)), ["ipmi-sdr not_installed", "ipmi-sel not_installed"]);
+        assert_eq!(told(&machine.look("bmc", 0)), ["sensors not_installed", "events not_installed"]);
     }
 }

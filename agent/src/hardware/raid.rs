@@ -24,7 +24,7 @@ struct Tool {
 const TOOLS: [Tool; 8] = [
     // storcli and perccli are one program under two names; "nolog": it would write storcli.log where it stands.
     Tool {
-        source: "storcli",
+        source: "storcli-json",
         names: &["storcli64", "storcli", "perccli64", "perccli"],
         drivers: &["megaraid_sas"],
         questions: &[
@@ -67,10 +67,10 @@ const TOOLS: [Tool; 8] = [
         questions: &[("all", &["0", "display"])],
     },
     Tool {
-        source: "tw_cli",
+        source: "tw-cli",
         names: &["tw_cli"],
         drivers: &["3w-9xxx", "3w-sas", "3w-xxxx"],
-        questions: &[("all", &["/c0", "show", "all"])],
+        questions: &[("all", &["info", "c0"])],
     },
     Tool {
         source: "areca",
@@ -133,7 +133,7 @@ mod tests {
         machine.file("sys/class/scsi_host/host3/proc_name", "mpt2sas\n");
         let found = machine.look("raid", 0);
         let told: Vec<_> = found.iter().map(|found| format!("{} {}", found.source, found.part)).collect();
-        assert_eq!(told, ["ssacli ", "storcli controllers", "storcli volumes", "storcli drives"]);
+        assert_eq!(told, ["ssacli ", "storcli-json controllers", "storcli-json volumes", "storcli-json drives"]);
         assert!(
             matches!(&found[0].outcome, Outcome::Unseen { reason, .. } if reason.ends_with("ssacli, hpssacli, hpacucli"))
         );

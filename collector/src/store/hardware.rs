@@ -125,7 +125,8 @@ struct Told {
 
 /// Stores a fact if it is evidence of the hardware; returns whether it is.
 pub(super) fn put(connection: &Connection, host: HostNo, fact: &Fact) -> Result<bool, StoreError> {
-    let told = || serde_json::from_str(&fact.body).ok().filter(|told: &Told| told.source != PROCESSES);
+    let is_hardware = |told: &Told| !matches!(told.source.as_str(), "" | PROCESSES);
+    let told = || serde_json::from_str(&fact.body).ok().filter(is_hardware);
     let Some(told) = (fact.kind == "evidence").then(told).flatten() else { return Ok(false) };
     let payload = match BASE64.decode(&told.payload_base64) {
         Ok(bytes) if !bytes.is_empty() => bytes,

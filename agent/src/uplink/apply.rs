@@ -260,6 +260,8 @@ impl Uplink {
             tracing::warn!(lost = loss.lost, "records were lost: {}", loss.reason);
             self.record(Kind::Urgent, now, report::gap_record("records", from, to, loss.lost, loss.reason));
             self.losses_told_ms = Some(now.boottime_ms);
+            // Evidence may have been among them.
+            self.told.forget();
         }
     }
 

@@ -1,4 +1,5 @@
 mod away;
+mod hardware;
 
 use muster_proto::v1::agent_message::Body;
 use muster_proto::v1::collector_message::Body as Told;

@@ -2,7 +2,8 @@
 //!
 //! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
 //! where the readings are, in the host's slot, and some want [`evidence`] from the host; [`trend`] keeps a short past of
-//! some; [`settings`] is what agents are told. [`changed`] is what changed on a host lately, [`record`] what must be durable before anybody hears of it,
+//! some; [`hardware`] is what parts say of themselves; [`settings`] is what agents are told. [`changed`] is what changed on
+//! a host lately, [`record`] what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
 //! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`dismissal`] what was no problem, [`oncall`]
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod event;
 pub mod evidence;
 pub mod flapping;
+pub mod hardware;
 pub mod heartbeat;
 pub mod hold;
 pub mod host;

@@ -14,6 +14,7 @@ mod certificate;
 mod clock;
 mod filesystem;
 mod gaps;
+pub mod hardware;
 mod judging;
 mod memory;
 mod minutes;

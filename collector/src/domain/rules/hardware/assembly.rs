@@ -1,0 +1,169 @@
+//! Arrays, pools and what is in them: redundancy that is lost, members that are gone or going.
+
+use super::finding::{Finding, Part, Weight};
+use crate::domain::{
+    event::Severity,
+    hardware::assembly::{Assembly, Count, Piece, Role, State},
+};
+
+const REPLACE: &str = "replace this member";
+const BACK_UP: &str = "back up what is on it now, then replace what failed";
+
+/// All findings about an assembly.
+pub(super) fn judge(assembly: &Assembly) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        assembly.pieces.iter().flat_map(|piece| state(piece).into_iter().chain(counts(piece))).collect();
+    for loss in &assembly.losses {
+        let part = Part { kind: "array", ..Part::default() };
+        let summary = "data is lost: files or metadata cannot be read";
+        let finding = Finding::new(part, "array-data-lost", Severity::Critical, Weight::Failed, summary);
+        findings.push(finding.seen("errors", loss).so("restore these files from a backup, then scrub"));
+    }
+    findings
+}
+
+fn part(piece: &Piece) -> Part {
+    let kind = match piece.role {
+        Role::Array => "array",
+        Role::Member => "drive",
+        Role::Controller => "controller",
+        Role::Battery => "battery",
+        Role::Enclosure => "enclosure",
+        Role::Path => "path",
+    };
+    Part {
+        kind,
+        name: piece.name.clone(),
+        model: piece.model.clone(),
+        serial: piece.serial.clone(),
+        firmware: piece.firmware.clone(),
+        slot: piece.slot.clone(),
+    }
+}
+
+/// Rule, severity, weight, summary, action.
+type Said = (&'static str, Severity, Weight, &'static str, &'static str);
+
+fn state(piece: &Piece) -> Option<Finding> {
+    let said = match (piece.role, piece.state) {
+        (_, State::Good | State::NotPresent) => return None,
+        (_, State::Syncing) => ("array-syncing", Severity::Info, Weight::Told, "it is being synchronised", ""),
+        (Role::Array, _) => array(piece)?,
+        (Role::Member, state) => member(state)?,
+        (Role::Battery, State::Unsaid) if piece.words.is_empty() => return None,
+        (Role::Battery, state) => battery(state),
+        (Role::Controller | Role::Enclosure | Role::Path, State::Unsaid) => return None,
+        (Role::Controller | Role::Enclosure | Role::Path, state) => other(piece.role, state),
+    };
+    let (rule, severity, weight, summary, action) = said;
+    let finding = Finding::new(part(piece), rule, severity, weight, summary).seen("state", &piece.words).so(action);
+    Some(match piece.spare_members {
+        Some(left) if piece.role == Role::Array => finding.seen("members it can still lose", left),
+        _ => finding,
+    })
+}
+
+fn array(piece: &Piece) -> Option<Said> {
+    let (warning, critical, failing) = (Severity::Warning, Severity::Critical, Weight::Failing);
+    let is_last = piece.spare_members == Some(0);
+    Some(match piece.state {
+        State::Unsaid if piece.words.is_empty() => return None,
+        State::Failed | State::Missing => {
+            ("array-failed", critical, Weight::Failed, "it has failed: nothing on it can be reached", BACK_UP)
+        }
+        State::Degraded if is_last => ("array-degraded", critical, failing, "it has no redundancy left", BACK_UP),
+        State::Degraded => ("array-degraded", warning, failing, "it has lost members", "replace what failed"),
+        State::Rebuilding => {
+            ("array-rebuilding", warning, failing, "it is being rebuilt, with less redundancy until then", "")
+        }
+        State::Predicted => ("member-predicts-failure", warning, failing, "it predicts its own failure", REPLACE),
+        _ => {
+            let summary = "it does not say clearly how it is";
+            ("array-state-unclear", Severity::Info, Weight::Doubt, summary, "ask the array itself")
+        }
+    })
+}
+
+fn member(state: State) -> Option<Said> {
+    let (warning, failing, failed) = (Severity::Warning, Weight::Failing, Weight::Failed);
+    Some(match state {
+        State::Failed => ("member-failed", warning, failed, "it has failed or was taken out", REPLACE),
+        State::Missing => {
+            let action = "look whether it sits and is connected, else replace it";
+            ("member-missing", warning, failed, "it should be there and is not", action)
+        }
+        State::Predicted => ("member-predicts-failure", warning, failing, "it predicts its own failure", REPLACE),
+        State::Rebuilding => ("member-rebuilding", warning, failing, "it is being rebuilt", ""),
+        State::Degraded => ("member-degraded", warning, failing, "it works with errors", REPLACE),
+        _ => return None,
+    })
+}
+
+/// A cache without power behind it writes through: slow, and safe.
+fn battery(state: State) -> Said {
+    let replace = "replace the battery or capacitor";
+    match state {
+        State::Failed => {
+            let summary = "the cache has no power behind it: writes go to the drives at once and are slow";
+            ("cache-battery-failed", Severity::Warning, Weight::Failed, summary, replace)
+        }
+        State::Unsaid => {
+            let summary = "what it says of itself does not fit together";
+            ("cache-battery-unclear", Severity::Info, Weight::Doubt, summary, "look at it after its next learn cycle")
+        }
+        _ => {
+            let summary = "the power behind the cache is weak";
+            ("cache-battery-weak", Severity::Warning, Weight::Failing, summary, replace)
+        }
+    }
+}
+
+fn other(role: Role, state: State) -> Said {
+    let (warning, failed) = (Severity::Warning, Weight::Failed);
+    match (role, state) {
+        (Role::Controller, State::Failed | State::Missing) => {
+            ("controller-failed", Severity::Critical, failed, "the controller has failed", "replace the controller")
+        }
+        (Role::Path, State::Failed | State::Missing) => {
+            let action = "look at cable, switch and adapter";
+            ("path-failed", warning, failed, "a way to the device is lost", action)
+        }
+        (_, State::Failed | State::Missing) => ("part-failed", warning, failed, "it has failed", "replace it"),
+        _ => ("part-not-well", warning, Weight::Failing, "it says that it is not well", "look at it on site"),
+    }
+}
+
+/// Counts of errors; those of buses and commands reach six digits on drives that are well, and growth of the others says more.
+fn counts(piece: &Piece) -> impl Iterator<Item = Finding> {
+    piece.counters.iter().map(|(count, value)| {
+        let (rule, severity, weight, summary, action) = match count {
+            Count::Media => {
+                let summary = "sectors could not be read";
+                ("member-media-errors", Severity::Warning, Weight::Failing, summary, "replace it if the count grows")
+            }
+            Count::Predicted => {
+                ("member-predicts-failure", Severity::Warning, Weight::Failing, "it predicts its own failure", REPLACE)
+            }
+            Count::Other => {
+                let summary = "errors of bus and commands; no sign of the drive alone";
+                ("member-other-errors", Severity::Info, Weight::Told, summary, "")
+            }
+            Count::Read | Count::Write | Count::Checksum => {
+                let summary =
+                    "it made errors that redundancy repaired; on many drives at once: controller, cable or memory";
+                (
+                    "member-errors",
+                    Severity::Info,
+                    Weight::Doubt,
+                    summary,
+                    "clear the counts and scrub: do they come back?",
+                )
+            }
+            Count::Mismatch => {
+                let summary = "its copies differ";
+                ("array-mismatches", Severity::Info, Weight::Doubt, summary, "repair it, and test the memory")
+            }
+        };
+        Finding::new(part(piece), rule, severity, weight, summary).seen(count.name(), value).so(action)
+    })
+}

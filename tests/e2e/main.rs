@@ -25,6 +25,7 @@ mod exporter;
 mod exposition;
 mod forwarded;
 mod grafana;
+mod hardware;
 mod heartbeats;
 mod hostile;
 mod icmp;

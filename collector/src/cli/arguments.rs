@@ -15,7 +15,9 @@ pub(super) use self::{
 };
 use clap::{Args, Parser, Subcommand};
 
-use super::{devices::DeviceTask, heartbeats::HeartbeatTask, settings::SettingsTask, sla::SlaTask};
+use super::{
+    devices::DeviceTask, hardware::HardwareTask, heartbeats::HeartbeatTask, settings::SettingsTask, sla::SlaTask,
+};
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
 #[derive(Debug, Parser)]
@@ -29,9 +31,10 @@ Examples:
   muster-collector host list --only down
   muster-collector person add ann --role operator < password.txt
   muster-collector --url https://muster.example:7461 --token-file token --ca root.der incident list
+  muster-collector hardware judge sda.json             what a captured output of smartctl says of the drive
   muster-collector backup /var/backups/muster-2026-11-21
 
-Commands other than serve, check-config and openapi ask the running collector over the unix socket in its state
+Commands other than serve, check-config, openapi and hardware ask the running collector over the unix socket in its state
 directory (root, its owner and group muster may), or over --url with an API token."
 )]
 pub(super) struct Arguments {
@@ -125,6 +128,9 @@ of reports have to be there and writable for whoever checks; a collector that st
     /// Service levels: what was promised of uptime, and kept
     #[command(subcommand)]
     Sla(SlaTask),
+    /// Hardware: what is judged of it, from captured output of tools
+    #[command(subcommand)]
+    Hardware(HardwareTask),
     /// How the collector and the fleet do
     Status,
     /// Who did what, from where, newest first; nothing in it is ever changed

@@ -80,7 +80,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         }
         Task::Backup { directory } => desk.backup(&directory).await,
         // Done without the collector, before this is reached.
-        Task::Serve | Task::CheckConfig { .. } | Task::Openapi => Ok(()),
+        Task::Serve | Task::CheckConfig { .. } | Task::Openapi | Task::Hardware(_) => Ok(()),
         Task::Sla(task) => desk.sla(task).await,
     }
 }

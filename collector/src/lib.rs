@@ -8,6 +8,7 @@
 //! inside the wire's messages. Nothing in `domain` reads a clock, a file or a socket.
 
 pub mod app;
+pub mod bell;
 pub mod cli;
 pub mod clock;
 pub mod config;

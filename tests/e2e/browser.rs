@@ -22,6 +22,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         ("/heartbeats", "Heartbeats"),
         ("/add", "token"),
         ("/settings", "Settings"),
+        ("/hardware", "Hardware"),
     ] {
         let document = browser.load(&collector.url(path), DESK).await;
         assert!(document.contains(word) && document.contains("<h1"), "{path}:\n{document}");

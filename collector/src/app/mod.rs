@@ -5,6 +5,7 @@ mod backlog;
 mod burn;
 mod deciding;
 mod devices;
+mod hardware;
 mod heartbeats;
 mod housekeeping;
 mod pulse;
@@ -30,6 +31,7 @@ use prometheus::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
+    bell::Bell,
     clock::Clock,
     config::Config,
     domain::{
@@ -130,6 +132,7 @@ struct House {
     mailbox: Mailbox,
     sessions: Sessions,
     door: Arc<ingest::Context>,
+    hardware: Bell,
     deliveries: Workers,
     deciding: deciding::Deciding,
     first: Vec<Effect>,
@@ -161,12 +164,14 @@ impl House {
         let ((mailbox, events), sessions) = (Mailbox::new(), Sessions::default());
         let (pending, snapshots) = (queued(&loaded), snapshot.clone());
         let (outbox, deliveries) = outbox(&config, ports, &registry, &clock, (mailbox.clone(), snapshots, pending))?;
+        let hardware = Bell::default();
         let door = ingest::Context::new(ingest::Rooms {
             identity: identity.clone(),
             store: store.clone(),
             slots: slots.clone(),
             settings: settings.clone(),
             mailbox: mailbox.clone(),
+            hardware: hardware.clone(),
             clock: clock.clone(),
             metrics: ingest::IngestMetrics::new(&registry)?,
             sessions: sessions.clone(),
@@ -207,6 +212,7 @@ impl House {
             mailbox,
             sessions,
             door,
+            hardware,
             deliveries,
             deciding,
             first,
@@ -225,7 +231,7 @@ impl House {
         let rooms = (self.store.clone(), self.mailbox.clone(), self.clock.clone());
         let delivering = reports::Delivering::new(&self.config, self.agreements.subscribe(), reports, rooms, bell)?;
         let trends = self.trends()?;
-        let watched = watchdog::all(&self, &ports.url)?;
+        let (watched, judging) = (watchdog::all(&self, &ports.url)?, hardware::Judging::of(&self));
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(self.first, engine_stopped));
         let housekeeping = housekeeping::Housekeeping {
@@ -236,6 +242,7 @@ impl House {
         };
         tasks.spawn(housekeeping.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
+        tasks.spawn(judging.run(stopped.clone()));
         tasks.spawn(service_levels.run(stopped.clone()));
         tasks.spawn(burning.run(stopped.clone()));
         tasks.spawn(delivering.run(stopped.clone()));

@@ -42,6 +42,7 @@ use self::{
     sessions::Departures,
 };
 use crate::{
+    bell::Bell,
     clock::Clock,
     domain::{
         event::Look,
@@ -84,6 +85,8 @@ pub struct Rooms {
     pub settings: Arc<Shelf>,
     /// Where the engine hears of changes.
     pub mailbox: Mailbox,
+    /// Rung when new evidence of a host's hardware is durable.
+    pub hardware: Bell,
     /// The engine's clock.
     pub clock: Clock,
     /// The door's figures.

@@ -5,6 +5,7 @@
 
 mod evidence;
 pub(super) mod settings;
+mod waiting;
 
 use std::{
     collections::VecDeque,
@@ -18,6 +19,7 @@ use muster_proto::v1::{self, collector_message::Body};
 use tokio::{sync::oneshot, time::sleep};
 use tonic::{Code, Status, Streaming};
 
+use self::waiting::Waiting;
 use super::{
     Context, IngestMetrics,
     decode::{self, DecodeError, Heard, records::Recorded},
@@ -31,10 +33,7 @@ use super::{
 use crate::{
     domain::{
         event::{CloseReason, Ending, Event, HostEvent},
-        host::{
-            checks,
-            slot::{ReadingsUpdate, Slot, SlotError},
-        },
+        host::slot::{ReadingsUpdate, Slot, SlotError},
         ids::SessionId,
         labels::Profile,
         settings::shelf::Answer,
@@ -97,7 +96,7 @@ pub(crate) struct Running {
     epoch: [u8; 16],
     lane: Lane,
     /// Check results on their way into the store, to be judged once they are there.
-    to_judge: Vec<Fact>,
+    to_judge: Waiting,
     rate: HostRate,
     bytes_seen: u64,
     heard: u64,
@@ -140,7 +139,7 @@ impl Running {
             time,
             epoch,
             lane,
-            to_judge: Vec::new(),
+            to_judge: Waiting::default(),
             rate: HostRate::default(),
             bytes_seen: 0,
             heard: 0,
@@ -326,10 +325,10 @@ impl Running {
             }
         };
         let fact = Fact { sequence, at, kind, body };
-        let judged = (kind == "checks").then(|| fact.clone());
+        let judged = Waiting::of(&fact);
         match self.lane.take(fact) {
             Taken::Waiting => {
-                self.to_judge.extend(judged);
+                self.to_judge.add(judged);
                 if let Some(words) = unreported {
                     self.slot.unreported(words);
                 }
@@ -370,7 +369,10 @@ impl Running {
         match stored {
             Ok(through) => {
                 self.lane.committed(through);
-                tell.extend(self.judgeable(through));
+                tell.extend(self.to_judge.outcomes(through));
+                if self.to_judge.has_evidence(through) {
+                    self.context.rooms.hardware.ring(self.profile.no);
+                }
                 self.acknowledge();
                 if self.lane.wants_new_stream() && !self.draining {
                     self.drain(MOVE_WITHIN_MS);
@@ -384,14 +386,6 @@ impl Running {
                 tracing::error!(host.id = %self.profile.id, wait_ms, "facts of host {name:?} cannot be stored: {error}");
             }
         }
-    }
-
-    /// What checks turned out to be, now that the store has it.
-    fn judgeable(&mut self, through: u64) -> Option<HostEvent> {
-        let stored = self.to_judge.iter().take_while(|fact| fact.sequence <= through).count();
-        let facts: Vec<Fact> = self.to_judge.drain(..stored).collect();
-        let outcomes = checks::outcomes(facts.iter().map(|fact| (fact.at, fact.body.as_str())));
-        (!outcomes.is_empty()).then_some(HostEvent::Checked { outcomes })
     }
 
     fn on_order(&mut self, order: ToAgent) -> Result<bool, Status> {

@@ -3,7 +3,7 @@
 //! Only what differs is a row. Of a part the latest are kept, and of older days the last one each; what a host has of all
 //! parts together is bounded too. What is in a payload is not known here.
 
-use std::io::Read as _;
+use std::{collections::BTreeSet, io::Read as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use flate2::read::GzDecoder;
@@ -88,6 +88,20 @@ impl Store {
     /// [`StoreError`] when it cannot be read.
     pub async fn hardware(&self, host: HostNo, of: Of) -> Result<Vec<Found>, StoreError> {
         self.facts_reader().read(move |connection| find(connection, host, &of)).await
+    }
+
+    /// Hosts of whose hardware anything was found.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn hosts_with_hardware(&self) -> Result<BTreeSet<HostNo>, StoreError> {
+        self.facts_reader()
+            .read(|connection| {
+                let mut statement = connection.prepare("SELECT DISTINCT host FROM evidence").map_err(failed)?;
+                let hosts = statement.query_map([], |row| row.get(0).map(HostNo));
+                hosts.and_then(Iterator::collect).map_err(failed)
+            })
+            .await
     }
 
     /// Deletes the oldest where a host has more than it may; returns how many.

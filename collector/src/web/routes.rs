@@ -102,6 +102,7 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::GET, "/hosts/{host_id}", VIEW, || get(views::host::view)),
     ViewRoute(Method::POST, "/hosts/{host_id}", OPERATE, || post(views::host::label)),
     ViewRoute(Method::GET, "/hosts/{host_id}/trends", VIEW, || get(views::trends::view)),
+    ViewRoute(Method::GET, "/hardware", VIEW, || get(views::failing_parts::view)),
     ViewRoute(Method::GET, "/label", OPERATE, || get(views::labelling::view)),
     ViewRoute(Method::POST, "/label", OPERATE, || post(views::labelling::act)),
     ViewRoute(Method::GET, "/incidents", VIEW, || get(views::incidents::list)),

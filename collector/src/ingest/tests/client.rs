@@ -77,6 +77,7 @@ impl World {
             slots: Arc::new(Slots::default()),
             settings: Arc::default(),
             mailbox,
+            hardware: Default::default(),
             clock,
             metrics: IngestMetrics::new(&prometheus::Registry::new()).unwrap(),
             sessions: Sessions::default(),

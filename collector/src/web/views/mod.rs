@@ -6,6 +6,7 @@ mod chain;
 pub(super) mod confirm;
 pub(super) mod deliveries;
 mod error_budget;
+pub(super) mod failing_parts;
 mod graph;
 mod hardware;
 pub(super) mod heartbeats;

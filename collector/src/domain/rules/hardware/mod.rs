@@ -10,6 +10,7 @@ mod assembly;
 mod drive;
 mod finding;
 mod kernel_log;
+mod names;
 mod nvme;
 mod parts;
 mod plausible;
@@ -17,10 +18,12 @@ pub mod score;
 mod scsi;
 mod sensors;
 pub mod series;
+pub mod standing;
 
 use serde::Serialize;
 
 pub use self::finding::{Confidence, Evidence, Finding, Part, Weight};
+pub use self::names::named;
 use crate::domain::hardware::Facts;
 
 /// What became of a part, all findings together.

@@ -6,6 +6,7 @@ mod arrays;
 mod drives;
 mod machines;
 mod series;
+mod standing;
 
 use super::{Finding, Verdict, judge, verdict};
 use crate::domain::{

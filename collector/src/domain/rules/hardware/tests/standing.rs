@@ -1,0 +1,83 @@
+//! What is found becomes what is said: once, about the part, until its evidence says otherwise.
+
+use super::super::standing::{Seen, component, differences, findings};
+use crate::domain::{
+    event::{Judgement, Severity, Verdict},
+    ids::HostNo,
+    record::FindingRow,
+    time::Timestamp,
+};
+
+fn drive(device: &str, serial: &str, passed: bool, pending: u64) -> Seen {
+    let payload = format!(
+        r#"{{"smartctl":{{"exit_status":0}},"device":{{"name":"/dev/{device}","protocol":"ATA"}},"model_name":"MADE UP 4000",
+        "serial_number":"{serial}","rotation_rate":7200,"smart_status":{{"passed":{passed}}},"ata_smart_attributes":{{"table":[
+        {{"id":197,"name":"Current_Pending_Sector","value":100,"worst":100,"thresh":0,"when_failed":"",
+        "flags":{{"prefailure":false}},"raw":{{"value":{pending},"string":"{pending}"}}}}]}}}}"#
+    );
+    Seen { source: "smartctl-json".into(), device: device.into(), payload: payload.into_bytes() }
+}
+
+/// What is open after this was said.
+fn opened(judgements: &[Judgement]) -> Vec<FindingRow> {
+    let row = |judgement: &Judgement| match &judgement.verdict {
+        Verdict::Holds { severity, evidence } => Some(FindingRow {
+            host: HostNo(1),
+            part: judgement.part.clone(),
+            rule: judgement.rule.to_owned(),
+            open: true,
+            severity: *severity,
+            since: Timestamp::from_ms(0),
+            evidence: evidence.clone(),
+        }),
+        _ => None,
+    };
+    judgements.iter().filter_map(row).collect()
+}
+
+fn said(judgements: &[Judgement]) -> Vec<(String, &'static str, Option<Severity>)> {
+    let severity = |verdict: &Verdict| match verdict {
+        Verdict::Holds { severity, .. } => Some(*severity),
+        _ => None,
+    };
+    judgements.iter().map(|one| (one.part.clone(), one.rule, severity(&one.verdict))).collect()
+}
+
+#[test]
+fn a_drive_that_declares_itself_failed_is_said_once_wherever_it_sits_and_ends_with_it() {
+    let first = differences(findings(&[drive("sda", "MADE-UP-1", false, 0)]), &[]);
+    let rule = "drive-failed-self-verdict";
+    assert_eq!(said(&first), [("drive MADE-UP-1".to_owned(), rule, Some(Severity::Critical))]);
+    let open = opened(&first);
+    assert!(open[0].evidence.contains("/dev/sda") && open[0].evidence.contains("MADE UP 4000"), "{}", open[0].evidence);
+    assert_eq!(differences(findings(&[drive("sda", "MADE-UP-1", false, 0)]), &open), []);
+    // It moved to another bay: the same finding, told where it is now.
+    let moved = differences(findings(&[drive("sdc", "MADE-UP-1", false, 0)]), &open);
+    assert_eq!(said(&moved), said(&first));
+    assert!(opened(&moved)[0].evidence.contains("/dev/sdc"));
+    // Another drive is in its place; what other rules of readings hold open is not theirs to end.
+    let mut open = open;
+    open.push(FindingRow { part: "/var".into(), rule: "filesystem_space".into(), ..open[0].clone() });
+    let replaced = differences(findings(&[drive("sda", "MADE-UP-2", true, 0)]), &open);
+    assert_eq!(said(&replaced), [("drive MADE-UP-1".to_owned(), rule, None)]);
+    assert!(matches!(&replaced[0].verdict, Verdict::Cleared { .. }));
+}
+
+#[test]
+fn what_only_predicts_is_a_warning_at_most_and_grows_with_its_evidence() {
+    let most = |pending| {
+        let judgements = differences(findings(&[drive("sda", "MADE-UP-1", true, pending)]), &[]);
+        said(&judgements).into_iter().filter_map(|(_, _, severity)| severity).max()
+    };
+    assert_eq!(most(0), None);
+    assert_eq!(most(400), Some(Severity::Warning));
+}
+
+#[test]
+fn what_cannot_be_read_is_neither_good_nor_bad_and_names_of_parts_are_short() {
+    let broken = Seen { source: "smartctl-json".into(), device: "sda".into(), payload: b"{\"smartctl\":".to_vec() };
+    let unknown = Seen { source: "what-is-this".into(), device: String::new(), payload: vec![0xff; 2_000] };
+    assert_eq!(findings(&[broken, unknown]), []);
+    let part = super::super::Part { kind: "drive", serial: "x".repeat(4_000), ..Default::default() };
+    assert!(component(&part).chars().count() < 130);
+}

@@ -1,0 +1,75 @@
+//! Hardware that fails or is going to, of the whole fleet: which part, where, what it rests on and what to do.
+
+use askama::Template;
+use axum::{Extension, extract::State as Given};
+
+use super::{Badge, Frame, Shown, When, show};
+use crate::{
+    domain::{event::Severity, record::FindingRow, rules::hardware::named, snapshot::HostView},
+    web::{Shared, Web, access::Caller},
+};
+
+/// Rows shown; the API lists all.
+const ROWS: usize = 500;
+
+struct Row {
+    severity: Severity,
+    badge: Badge,
+    part: String,
+    evidence: String,
+    rule: String,
+    host: String,
+    host_id: String,
+    /// Whose it is and where it stands, as far as anybody said.
+    place: String,
+    since: When,
+}
+
+#[derive(Template)]
+#[template(path = "hardware.html")]
+struct HardwarePage {
+    frame: Frame,
+    rows: Vec<Row>,
+    left_out: usize,
+    /// How many are critical, warnings, worth knowing.
+    counts: [usize; 3],
+}
+
+/// The view.
+pub(in crate::web) async fn view(Given(web): Given<Shared>, Extension(caller): Extension<Caller>) -> Shown {
+    let snapshot = web.snapshot();
+    let of_host = |host: &HostView| host.findings.iter().filter(|row| named(&row.rule).is_some()).cloned().collect();
+    let mut rows: Vec<Row> = Vec::new();
+    for host in snapshot.hosts.values() {
+        let findings: Vec<FindingRow> = of_host(host);
+        rows.extend(findings.into_iter().map(|finding| row(&web, host, finding)));
+    }
+    rows.sort_by(|one, other| {
+        other.severity.cmp(&one.severity).then_with(|| (&one.host, &one.part).cmp(&(&other.host, &other.part)))
+    });
+    let count = |severity| rows.iter().filter(|row| row.severity == severity).count();
+    let counts = [Severity::Critical, Severity::Warning, Severity::Info].map(count);
+    let left_out = rows.len().saturating_sub(ROWS);
+    rows.truncate(ROWS);
+    show(&HardwarePage { frame: Frame::new(&web, &caller, "hardware", "Hardware"), rows, left_out, counts })
+}
+
+fn row(web: &Web, host: &HostView, finding: FindingRow) -> Row {
+    let profile = &host.profile;
+    let site = profile.site.iter().map(|site| format!("site {site}"));
+    let said = ["owner", "department", "environment"].iter().filter_map(|label| {
+        let value = profile.labels.get(*label)?;
+        Some(format!("{label} {value}"))
+    });
+    Row {
+        severity: finding.severity,
+        badge: Badge::severity(finding.severity),
+        part: finding.part,
+        evidence: finding.evidence,
+        rule: finding.rule,
+        host: profile.name.clone(),
+        host_id: profile.id.to_string(),
+        place: site.chain(said).collect::<Vec<_>>().join(", "),
+        since: When::new(finding.since, web.now(), &web.zone),
+    }
+}

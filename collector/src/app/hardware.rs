@@ -14,6 +14,7 @@ use crate::{
         ids::HostNo,
         record::FindingRow,
         rules::hardware::{
+            growth::WINDOW_DAYS,
             named,
             standing::{Seen, differences, findings},
         },
@@ -126,7 +127,13 @@ impl Judging {
             }
             // What cannot be asked now is as it was when it could.
             let found = if found.outcome == "read" { Some(found) } else { self.last_read(host, &found).await? };
-            seen.extend(found.map(|found| Seen { payload: found.payload(), source: found.source, device: found.part }));
+            let Some(found) = found else { continue };
+            seen.push(Seen {
+                payload: found.payload(),
+                before: self.a_week_before(host, &found).await?,
+                source: found.source,
+                device: found.part,
+            });
         }
         seen.extend(self.log(host, now).await?);
         let open = self.snapshots.borrow().hosts.get(&host).map(|view| view.findings.clone()).unwrap_or_default();
@@ -139,6 +146,19 @@ impl Judging {
         Ok(self.store.hardware(host, of).await?.into_iter().find(|found| found.outcome == "read"))
     }
 
+    /// What a part said a week before this: the last that was read by then, or else the first that is known.
+    async fn a_week_before(&self, host: HostNo, found: &Found) -> Result<Option<Vec<u8>>, StoreError> {
+        if !found.source.starts_with("smartctl") {
+            return Ok(None);
+        }
+        let of = Of::Part { source: found.source.clone(), part: found.part.clone() };
+        let mut rows = self.store.hardware(host, of).await?;
+        rows.retain(|row| row.outcome == "read" && row.at < found.at);
+        let then = found.at.plus_ms(-WINDOW_DAYS * 86_400_000);
+        // The latest come first.
+        Ok(rows.iter().find(|row| row.at <= then).or(rows.last()).map(Found::payload))
+    }
+
     /// What the kernel has said lately, as one log.
     async fn log(&self, host: HostNo, now: Timestamp) -> Result<Vec<Seen>, StoreError> {
         let of = Of::Part { source: LOG.to_owned(), part: String::new() };
@@ -147,6 +167,9 @@ impl Judging {
         rows.sort_by_key(|row| row.at);
         let payload = rows.iter().map(Found::payload).collect::<Vec<_>>().join(&b'\n');
         let is_silent = payload.iter().all(u8::is_ascii_whitespace);
-        Ok((!is_silent).then(|| Seen { source: LOG.to_owned(), device: String::new(), payload }).into_iter().collect())
+        Ok((!is_silent)
+            .then(|| Seen { source: LOG.to_owned(), device: String::new(), payload, before: None })
+            .into_iter()
+            .collect())
     }
 }

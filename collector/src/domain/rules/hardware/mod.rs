@@ -9,6 +9,7 @@
 mod assembly;
 mod drive;
 mod finding;
+pub mod growth;
 mod kernel_log;
 mod names;
 mod nvme;

@@ -1,7 +1,7 @@
 //! The names of all rules of hardware, as findings, pages and metrics carry them.
 
 /// In alphabetical order.
-const NAMES: [&str; 111] = [
+const NAMES: [&str; 114] = [
     "array-data-lost",
     "array-degraded",
     "array-failed",
@@ -71,6 +71,7 @@ const NAMES: [&str; 111] = [
     "kernel-removable-medium",
     "kernel-task-abort",
     "link-crc-errors",
+    "link-crc-errors-growing",
     "machine-check",
     "machine-check-note",
     "member-degraded",
@@ -88,6 +89,7 @@ const NAMES: [&str; 111] = [
     "nic-hang",
     "nvme-few-media-errors",
     "nvme-media-errors",
+    "nvme-media-errors-growing",
     "nvme-persistent-region",
     "nvme-power-loss-protection",
     "nvme-read-only",
@@ -103,6 +105,7 @@ const NAMES: [&str; 111] = [
     "pcie-corrected",
     "pcie-fatal",
     "pcie-nonfatal",
+    "scsi-defects-growing",
     "scsi-grown-defects",
     "scsi-uncorrected-errors",
     "too-hot",

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Confidence, Evidence, Finding, Part, Weight, judge, named};
+use super::{Confidence, Evidence, Finding, Part, Weight, growth, judge, named};
 use crate::domain::{
     event::{Judgement, Verdict},
-    hardware::{self, Kind},
+    hardware::{self, Facts, Kind},
     record::FindingRow,
 };
 
@@ -27,6 +27,8 @@ pub struct Seen {
     pub device: String,
     /// What it said.
     pub payload: Vec<u8>,
+    /// What it had said a week before, if it was known then.
+    pub before: Option<Vec<u8>>,
 }
 
 /// Everything that is found in what was seen.
@@ -37,10 +39,15 @@ pub fn findings(seen: &[Seen]) -> Vec<Finding> {
 
 fn found(seen: &Seen) -> Vec<Finding> {
     // A tool that has two formats is one source.
-    let read =
-        hardware::read(None, &seen.payload).or_else(|_| hardware::read(Kind::named(&seen.source), &seen.payload));
-    let Ok((_, facts)) = read else { return Vec::new() };
+    let read = |payload: &[u8]| {
+        let read = hardware::read(None, payload).or_else(|_| hardware::read(Kind::named(&seen.source), payload));
+        read.map(|(_, facts)| facts).ok()
+    };
+    let Some(facts) = read(&seen.payload) else { return Vec::new() };
     let mut findings = judge(&facts);
+    if let (Facts::Drive(now), Some(Facts::Drive(then))) = (&facts, seen.before.as_deref().and_then(read)) {
+        findings.extend(growth::judge(now, &then));
+    }
     for finding in &mut findings {
         if finding.part.name.is_empty() {
             finding.part.name.clone_from(&seen.device);

@@ -15,7 +15,7 @@ fn drive(device: &str, serial: &str, passed: bool, pending: u64) -> Seen {
         {{"id":197,"name":"Current_Pending_Sector","value":100,"worst":100,"thresh":0,"when_failed":"",
         "flags":{{"prefailure":false}},"raw":{{"value":{pending},"string":"{pending}"}}}}]}}}}"#
     );
-    Seen { source: "smartctl-json".into(), device: device.into(), payload: payload.into_bytes() }
+    Seen { source: "smartctl-json".into(), device: device.into(), payload: payload.into_bytes(), before: None }
 }
 
 /// What is open after this was said.
@@ -75,9 +75,66 @@ fn what_only_predicts_is_a_warning_at_most_and_grows_with_its_evidence() {
 
 #[test]
 fn what_cannot_be_read_is_neither_good_nor_bad_and_names_of_parts_are_short() {
-    let broken = Seen { source: "smartctl-json".into(), device: "sda".into(), payload: b"{\"smartctl\":".to_vec() };
-    let unknown = Seen { source: "what-is-this".into(), device: String::new(), payload: vec![0xff; 2_000] };
+    let broken = Seen {
+        source: "smartctl-json".into(),
+        device: "sda".into(),
+        payload: b"{\"smartctl\":".to_vec(),
+        before: None,
+    };
+    let unknown =
+        Seen { source: "what-is-this".into(), device: String::new(), payload: vec![0xff; 2_000], before: None };
     assert_eq!(findings(&[broken, unknown]), []);
     let part = super::super::Part { kind: "drive", serial: "x".repeat(4_000), ..Default::default() };
     assert!(component(&part).chars().count() < 130);
+}
+
+#[test]
+fn bad_sectors_that_grow_within_a_week_say_more_than_as_many_that_do_not() {
+    let rules = |now: &Seen, then: Option<&Seen>| {
+        let seen = Seen { before: then.map(|then| then.payload.clone()), ..now.clone() };
+        said(&differences(findings(&[seen]), &[])).into_iter().map(|(part, rule, _)| (part, rule)).collect::<Vec<_>>()
+    };
+    let growing = ("drive MADE-UP-1".to_owned(), "drive-defects-growing");
+    let (now, then) = (drive("sda", "MADE-UP-1", true, 25), drive("sda", "MADE-UP-1", true, 5));
+    assert!(rules(&now, Some(&then)).contains(&growing), "{:?}", rules(&now, Some(&then)));
+    for before in [
+        None,
+        // One less than a drive grows by that is going; not at all; fewer than before; another drive.
+        Some(drive("sda", "MADE-UP-1", true, 6)),
+        Some(now.clone()),
+        Some(drive("sda", "MADE-UP-1", true, 900)),
+        Some(drive("sda", "MADE-UP-7", true, 0)),
+    ] {
+        assert!(!rules(&now, before.as_ref()).contains(&growing), "{before:?}");
+    }
+}
+
+#[test]
+fn a_cable_is_told_from_its_drive_and_media_errors_count_when_they_grow() {
+    let link = |count: u64| {
+        let payload = format!(
+            r#"{{"smartctl":{{"exit_status":0}},"device":{{"name":"/dev/sda","protocol":"ATA"}},"serial_number":"MADE-UP-1",
+            "smart_status":{{"passed":true}},"ata_smart_attributes":{{"table":[{{"id":199,"name":"UDMA_CRC_Error_Count",
+            "value":200,"worst":200,"thresh":0,"raw":{{"value":{count},"string":"{count}"}}}}]}}}}"#
+        );
+        payload.into_bytes()
+    };
+    let nvme = |errors: u64| {
+        let payload = format!(
+            r#"{{"smartctl":{{"exit_status":0}},"device":{{"name":"/dev/nvme0","protocol":"NVMe"}},"serial_number":"MADE-UP-2",
+            "smart_status":{{"passed":true}},"nvme_smart_health_information_log":{{"critical_warning":0,"available_spare":100,
+            "available_spare_threshold":10,"percentage_used":1,"media_errors":{errors}}}}}"#
+        );
+        payload.into_bytes()
+    };
+    let told = |now: Vec<u8>, then: Vec<u8>| {
+        let seen = Seen { source: "smartctl-json".into(), device: "x".into(), payload: now, before: Some(then) };
+        let all = said(&differences(findings(&[seen]), &[]));
+        all.into_iter().filter(|(_, rule, _)| rule.ends_with("-growing")).collect::<Vec<_>>()
+    };
+    let warning = Some(Severity::Warning);
+    assert_eq!(told(link(410), link(400)), [("link MADE-UP-1".to_owned(), "link-crc-errors-growing", warning)]);
+    assert_eq!(told(link(409), link(400)), []);
+    assert_eq!(told(nvme(3), nvme(2)), [("drive MADE-UP-2".to_owned(), "nvme-media-errors-growing", warning)]);
+    assert_eq!(told(nvme(3), nvme(3)), []);
 }

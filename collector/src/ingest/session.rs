@@ -160,6 +160,8 @@ impl Visitor {
     ) -> Result<Box<Running>, Status> {
         let greeting = self.greeting(inbound).await?;
         let now = self.context.now();
+        // What it tells of its past is laid beside the moment at which this was heard, whatever is looked up meanwhile.
+        let time = HostTime::new(greeting.boot_id, greeting.clock, now);
         let session = self.context.next_session();
         let seat = Seat { session, boot_id: greeting.boot_id, line: Arc::default() };
         let line = seat.line.clone();
@@ -171,7 +173,6 @@ impl Visitor {
         let received = context.rooms.store.received(host).await.map_err(|error| unavailable(&error.to_string()))?;
         let same_epoch = received.filter(|(epoch, _)| *epoch == greeting.epoch).map_or(0, |(_, through)| through);
         let now = context.now();
-        let time = HostTime::new(greeting.boot_id, greeting.clock, now);
         let heard_before = context.rooms.slots.find(host).and_then(|slot| slot.last_heard());
         let slot = context.rooms.slots.open(host, session, profile.watch, now);
         context.rooms.slots.know(&profile);

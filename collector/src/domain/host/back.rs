@@ -64,7 +64,7 @@ impl Host {
         }
     }
 
-    /// What the host proves itself. From its Hello until now its stream is proof; on the stream on which it was before it
+    /// What the host proves itself, once. From its Hello until now its stream is proof; on the stream on which it was before it
     /// tells nothing, but the machine was not off.
     pub(super) fn testimony(&mut self, now: Timestamp) -> Testimony {
         if self.alive.is_empty() {
@@ -76,7 +76,7 @@ impl Host {
         if let Some(last) = last {
             last.to = now;
         }
-        Testimony::of(&alive, self.before, boot_id, now)
+        Testimony::of(&alive, self.before.take(), boot_id, now)
     }
 }
 

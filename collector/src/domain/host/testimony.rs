@@ -8,9 +8,9 @@
 use super::Cause;
 use crate::domain::{calendar::Span, event::AliveProof, record::Observed, time::Timestamp};
 
-/// Two signs of life of one boot this close together are of one life, in milliseconds: two clocks are read one after the
-/// other, and cut to whole milliseconds.
-const ONE_LIFE_MS: i64 = 10;
+/// Two signs of life of one boot this close together are of one life, in milliseconds: what is told of an earlier boot is laid
+/// beside what was heard by two wall clocks, one of which was read on the way.
+const ONE_LIFE_MS: i64 = 1_000;
 
 /// A boot of a machine.
 type Boot = [u8; 16];
@@ -164,28 +164,33 @@ mod tests {
     use super::*;
     use crate::domain::event::Why;
 
+    /// So many seconds after the beginning of time.
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(seconds * 1_000)
+    }
+
     fn span(from: i64, until: i64) -> Span {
-        Span { from: Timestamp::from_ms(from), until: Timestamp::from_ms(until) }
+        Span { from: at(from), until: at(until) }
     }
 
     fn lived(boot: u8, from: i64, to: i64) -> AliveProof {
-        let (from, to) = (Timestamp::from_ms(from), Timestamp::from_ms(to));
+        let (from, to) = (at(from), at(to));
         AliveProof { boot_id: [boot; 16], from, to, clean_end: false, resumed: true }
     }
 
     fn told(testimony: &Testimony, state: Observed, cause: &Cause) -> Vec<(i64, i64, Observed)> {
         let pieces = testimony.pieces(span(100, 200), state, cause);
-        pieces.iter().map(|piece| (piece.span.from.ms(), piece.span.until.ms(), piece.state)).collect()
+        pieces.iter().map(|piece| (piece.span.from.ms() / 1_000, piece.span.until.ms() / 1_000, piece.state)).collect()
     }
 
-    fn heard(boot: u8, at: i64) -> Option<([u8; 16], Timestamp)> {
-        Some(([boot; 16], Timestamp::from_ms(at)))
+    fn heard(boot: u8, seconds: i64) -> Option<([u8; 16], Timestamp)> {
+        Some(([boot; 16], at(seconds)))
     }
 
     #[test]
     fn between_two_boots_it_was_down_and_around_them_it_ran() {
         let alive = [lived(1, 0, 130), lived(2, 160, 200)];
-        let testimony = Testimony::of(&alive, heard(1, 100), Some([2; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&alive, heard(1, 100), Some([2; 16]), at(200));
         let expected =
             [(100, 130, Observed::Unreachable), (130, 160, Observed::Down), (160, 200, Observed::Unreachable)];
         for state in [Observed::Unreachable, Observed::Unknown, Observed::Down] {
@@ -201,7 +206,7 @@ mod tests {
     #[test]
     fn between_two_lives_of_one_boot_nothing_is_proven() {
         let alive = [lived(1, 0, 130), lived(1, 160, 200)];
-        let testimony = Testimony::of(&alive, heard(1, 100), Some([1; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&alive, heard(1, 100), Some([1; 16]), at(200));
         let expected =
             [(100, 130, Observed::Unreachable), (130, 160, Observed::Unknown), (160, 200, Observed::Unreachable)];
         assert_eq!(told(&testimony, Observed::Unknown, &Cause::Silence), expected);
@@ -209,11 +214,11 @@ mod tests {
 
     #[test]
     fn what_two_clocks_differ_by_is_no_hole_in_a_life() {
-        let testimony = Testimony::of(&[lived(1, 110, 200)], heard(1, 100), Some([1; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&[lived(1, 101, 200)], heard(1, 100), Some([1; 16]), at(200));
         assert_eq!(told(&testimony, Observed::Unreachable, &Cause::StayedAway), [(100, 200, Observed::Unreachable)]);
         assert_eq!(testimony.pieces(span(100, 200), Observed::Unreachable, &Cause::StayedAway).len(), 1);
         // Between two boots there is no such thing.
-        let testimony = Testimony::of(&[lived(2, 101, 200)], heard(1, 100), Some([2; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&[lived(2, 101, 200)], heard(1, 100), Some([2; 16]), at(200));
         let expected = [(100, 101, Observed::Down), (101, 200, Observed::Unreachable)];
         assert_eq!(told(&testimony, Observed::Unreachable, &Cause::StayedAway), expected);
     }
@@ -221,7 +226,7 @@ mod tests {
     #[test]
     fn an_agent_started_anew_in_its_boot_proves_that_the_machine_was_not_off() {
         let alive = [lived(1, 0, 130), AliveProof { resumed: false, ..lived(1, 160, 200) }];
-        let testimony = Testimony::of(&alive, heard(1, 100), Some([1; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&alive, heard(1, 100), Some([1; 16]), at(200));
         let expected =
             |between| [(100, 130, Observed::Unreachable), (130, 160, between), (160, 200, Observed::Unreachable)];
         assert_eq!(told(&testimony, Observed::Down, &Cause::Silence), expected(Observed::Unknown));
@@ -230,8 +235,7 @@ mod tests {
         assert_eq!(told(&testimony, Observed::Down, &said), expected(Observed::Down));
         assert_eq!(told(&testimony, Observed::Up, &Cause::Reporting), [(100, 200, Observed::Up)]);
         // It slept, and its agent with it: whoever looked was right.
-        let testimony =
-            Testimony::of(&[lived(1, 0, 130), lived(1, 160, 200)], None, Some([1; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&[lived(1, 0, 130), lived(1, 160, 200)], None, Some([1; 16]), at(200));
         assert_eq!(told(&testimony, Observed::Down, &Cause::Silence), expected(Observed::Down));
     }
 
@@ -255,16 +259,16 @@ mod tests {
             let mut turned = lives.clone();
             turned.rotate_left(turn.min(lives.len()));
             turned.reverse();
-            let of = |lives: &[AliveProof]| Testimony::of(lives, heard(1, 10), Some([9; 16]), Timestamp::from_ms(400));
+            let of = |lives: &[AliveProof]| Testimony::of(lives, heard(1, 10), Some([9; 16]), at(400));
             prop_assert_eq!(of(&lives), of(&turned));
         }
     }
 
     #[test]
     fn without_a_log_another_boot_proves_the_time_from_the_last_message_to_the_first() {
-        let testimony = Testimony::of(&[], heard(1, 120), Some([2; 16]), Timestamp::from_ms(200));
+        let testimony = Testimony::of(&[], heard(1, 120), Some([2; 16]), at(200));
         let expected = [(100, 120, Observed::Unreachable), (120, 200, Observed::Down)];
         assert_eq!(told(&testimony, Observed::Unreachable, &Cause::StayedAway), expected);
-        assert_eq!(Testimony::of(&[], None, Some([2; 16]), Timestamp::from_ms(200)), Testimony::default());
+        assert_eq!(Testimony::of(&[], None, Some([2; 16]), at(200)), Testimony::default());
     }
 }

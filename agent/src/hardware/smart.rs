@@ -65,11 +65,13 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     let is_hardware = |drive: &&Drive| !matches!(drive.kind, Kind::Virtual | Kind::Volume);
     if look.host.tool("smartctl").is_none() {
         let count = drives.iter().filter(is_hardware).count();
-        if count == 0 && !hidden.is_needed() {
-            return drives.iter().map(|drive| unseen(drive, &hidden)).collect();
+        let mut found: Vec<Found> =
+            drives.iter().filter(|drive| !is_hardware(drive)).map(|drive| unseen(drive, &hidden)).collect();
+        if count > 0 || hidden.is_needed() {
+            let reason = format!("smartctl is not installed: nothing is known of {count} drives");
+            found.push(Found::unseen(SOURCE, "", Why::NotInstalled, reason));
         }
-        let reason = format!("smartctl is not installed: nothing is known of {count} drives");
-        return vec![Found::unseen(SOURCE, "", Why::NotInstalled, reason)];
+        return found;
     }
     let mut found: Vec<Found> = drives.iter().map(|drive| look_at(look, drive, &hidden)).collect();
     found.extend(hidden.look(look));

@@ -255,13 +255,13 @@ impl Uplink {
     /// Records that are gone become records of a gap.
     pub(super) fn tell_losses(&mut self, now: Moment) {
         for loss in self.parts.spool.take_losses() {
+            // Evidence may have been among them.
+            self.told.forget();
             let from = Moment { wall_ms: loss.from_wall_ms, boottime_ms: 0 };
             let to = Moment { wall_ms: loss.to_wall_ms, boottime_ms: 0 };
             tracing::warn!(lost = loss.lost, "records were lost: {}", loss.reason);
             self.record(Kind::Urgent, now, report::gap_record("records", from, to, loss.lost, loss.reason));
             self.losses_told_ms = Some(now.boottime_ms);
-            // Evidence may have been among them.
-            self.told.forget();
         }
     }
 

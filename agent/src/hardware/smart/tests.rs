@@ -175,6 +175,7 @@ fn without_smartctl_or_the_right_to_ask_it_says_so() {
     machine.drive("vda", "", "", STAT);
     let found = machine.look("drives", 0);
     assert_eq!(outcome(&found, ""), "not_installed: smartctl is not installed: nothing is known of 1 drives");
+    assert!(outcome(&found, "vda").starts_with("virtual: "));
     let denied = r#"echo '{"smartctl":{"messages":[{"string":"Smartctl open device: /dev/sda failed: Permission denied","severity":"error"}]}}'; exit 2"#;
     machine.tool("smartctl", denied);
     let found = machine.look("drives", 0);

@@ -7,11 +7,11 @@
 //! nothing here promises to see a failure coming.
 
 mod assembly;
+pub mod catalogue;
 mod drive;
 mod finding;
 pub mod growth;
 mod kernel_log;
-mod names;
 mod nvme;
 mod parts;
 mod plausible;
@@ -23,8 +23,8 @@ pub mod standing;
 
 use serde::Serialize;
 
+pub use self::catalogue::named;
 pub use self::finding::{Confidence, Evidence, Finding, Part, Weight};
-pub use self::names::named;
 use crate::domain::hardware::Facts;
 
 /// What became of a part, all findings together.

@@ -3,6 +3,7 @@
 
 mod any_bytes;
 mod arrays;
+mod catalogue;
 mod drives;
 mod machines;
 mod series;

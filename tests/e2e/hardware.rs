@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use muster_tests::process::{Said, program, run};
+use muster_tests::process::{Said, program, root, run};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -138,4 +138,46 @@ async fn drives_are_replayed_day_by_day_and_the_rules_summed_up() {
     let mut command = Command::new(program("muster-collector"));
     let said = run(command.args(["hardware", "replay", "--summary"]).arg(&file)).await;
     assert!(said.out.contains("1 of 1") && said.out.contains("100.0 (20.7-100.0)"), "{}", said.all());
+}
+
+async fn rules(format: &str) -> Said {
+    let mut command = Command::new(program("muster-collector"));
+    run(command.args(["hardware", "rules", "--format", format])).await
+}
+
+#[tokio::test]
+async fn the_reference_page_is_what_the_program_says_of_its_rules() {
+    let page = std::fs::read_to_string(root().join("deploy/hardware-rules.md")).expect("the page");
+    let said = rules("markdown").await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    let at = said.out.lines().zip(page.lines()).find(|(now, then)| now != then);
+    assert!(
+        said.out == page,
+        "deploy/hardware-rules.md is old; run `muster-collector hardware rules --format markdown > \
+         deploy/hardware-rules.md`: {at:?}"
+    );
+}
+
+#[tokio::test]
+async fn rules_are_told_for_people_and_for_programs() {
+    let said = rules("json").await;
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
+    let rules_told = told.as_array().expect("an array");
+    let pending = rules_told.iter().find(|rule| rule["name"] == "drive-pending-sectors").expect("the rule");
+    assert_eq!(pending["about"], "drive");
+    assert!(pending["judged_by"].as_str().is_some_and(|text| text.contains("attribute 197")), "{pending:#}");
+    assert!(pending["source"].as_str().is_some_and(|text| text.contains("Backblaze")), "{pending:#}");
+
+    let mut command = Command::new(program("muster-collector"));
+    let as_json = run(command.args(["hardware", "rules", "--json"])).await;
+    assert_eq!(as_json.out, said.out, "--json is --format json");
+
+    let said = rules("text").await;
+    let heads = said.out.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')).count();
+    assert_eq!(heads, rules_told.len(), "a paragraph for each rule");
+    assert!(said.out.contains("\nnvme-read-only\n  part       NVMe drive\n"), "{}", said.all());
+
+    let said = rules("yaml").await;
+    assert_eq!(said.code, 64, "{}", said.all());
+    assert!(said.all().contains("text, markdown, json"), "{}", said.all());
 }

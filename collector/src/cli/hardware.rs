@@ -6,6 +6,9 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+mod reference;
+
+use self::reference::Format;
 use super::{
     CliError, given,
     print::{self, Column},
@@ -53,6 +56,24 @@ Examples:
         #[arg(required = true, value_name = "SERIES.csv")]
         files: Vec<PathBuf>,
     },
+    /// Every rule of hardware: what an open finding means, what it is judged by, and where the limit comes from
+    #[command(after_help = "\
+For each rule: the kind of part, what an open finding means, what has to be so with its limits, where these come from, how bad it is
+and what to do. Severity: critical is what a device declares of itself or redundancy that is lost; warning is a sign that a part is
+going, to be replaced in a window; info is one weak sign, which wakes nobody, and what is told only opens no finding.
+
+markdown is the reference page deploy/hardware-rules.md, grouped by the kind of part; json is an array with an object for each
+rule. Nothing is asked of a collector.
+
+Examples:
+  muster-collector hardware rules | grep -A 6 ^drive-pending
+  muster-collector hardware rules --format markdown > deploy/hardware-rules.md
+  muster-collector hardware rules --format json | jq -r '.[] | select(.severity == \"critical\") | .name'")]
+    Rules {
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
 }
 
 /// Largest table of days, in bytes: some million days of drives.
@@ -70,11 +91,12 @@ struct Judged<'a> {
     findings: Vec<Finding>,
 }
 
-/// Does it, without a collector.
-pub(super) fn run(task: HardwareTask) -> Result<(), CliError> {
+/// Does it, without a collector; `as_json`: as JSON where there is a choice.
+pub(super) fn run(task: HardwareTask, as_json: bool) -> Result<(), CliError> {
     match task {
         HardwareTask::Judge { kind, files } => judge(kind, &files),
         HardwareTask::Replay { summary, files } => replay(&files, summary),
+        HardwareTask::Rules { format } => reference::write(if as_json { Format::Json } else { format }),
     }
 }
 

@@ -110,7 +110,7 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
         Task::Sla(sla::SlaTask::Compute { spans, definition, from, to }) => {
             sla::compute(&spans, &definition, &from, &to)
         }
-        Task::Hardware(task) => hardware::run(task),
+        Task::Hardware(task) => hardware::run(task, arguments.json),
         task => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;

@@ -72,8 +72,7 @@ fn sent(collector: &Collector) -> usize {
 #[tokio::test]
 async fn what_drives_say_is_kept_as_they_said_it_over_restarts_of_both_and_told_once() {
     let mut collector = Collector::start("").await;
-    let mut agent = Agent::new(None);
-    agent.captured = true;
+    let mut agent = Agent::of_captured_machine();
     let home = agent.home().to_owned();
     let machine = Machine(&home);
     machine.build();

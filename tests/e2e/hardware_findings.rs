@@ -87,8 +87,7 @@ async fn looks_again(agent: &mut Agent) {
 async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_are_mended() {
     let hook = Webhook::start().await;
     let mut collector = Collector::start(&hook.receiver()).await;
-    let mut agent = Agent::new(None);
-    agent.captured = true;
+    let mut agent = Agent::of_captured_machine();
     let home = agent.home().to_owned();
     let machine = Machine(&home);
     machine.build();

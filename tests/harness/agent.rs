@@ -97,6 +97,17 @@ impl Agent {
         agent
     }
 
+    /// One that looks at a captured machine, which is still to be laid below its home.
+    ///
+    /// # Panics
+    /// When no directory can be made.
+    #[must_use]
+    pub fn of_captured_machine() -> Self {
+        let agent = Self { captured: true, ..Self::new(None) };
+        agent.configure("");
+        agent
+    }
+
     /// Tries to enrol with this token.
     ///
     /// # Panics
@@ -109,12 +120,14 @@ impl Agent {
         run(&mut command).await
     }
 
-    /// Writes `agent.toml`: its state, and these lines.
+    /// Writes `agent.toml`: its state, and these lines. What the hardware of the machine that the tests run on says, such as
+    /// its kernel of disks that other stories break, is no part of a story.
     ///
     /// # Panics
     /// When it cannot be written.
     pub fn configure(&self, lines: &str) {
-        let text = format!("state = \"{}\"\n{lines}\n", self.state().display());
+        let own = if self.captured || lines.contains("[collect]") { "" } else { "\n[collect]\nhardware = false\n" };
+        let text = format!("state = \"{}\"\n{lines}\n{own}", self.state().display());
         std::fs::write(self.home.path().join("agent.toml"), text).expect("a file in a directory of our own");
     }
 

@@ -270,6 +270,9 @@ fn device(line: &str, family: Family) -> String {
     if let Some(disk) = after("dev ").filter(|_| matches!(family, Family::BlockError | Family::Medium)) {
         return word(disk, &ends);
     }
+    if let Some(device) = after("on device ").filter(|_| family == Family::BlockError) {
+        return word(device, &ends);
+    }
     if let Some(device) = after("Disk failure on ") {
         return word(device, &ends);
     }
@@ -291,7 +294,7 @@ fn device(line: &str, family: Family) -> String {
     if let Some(address) = words().find(|word| is_pci(word)) {
         return address.to_owned();
     }
-    if let Some(filesystem) = after("(device ").or_else(|| after("XFS (")) {
+    if let Some(filesystem) = after("(device ").or_else(|| after("XFS (")).or_else(|| after("-fs (")) {
         return word(filesystem, &[')', ' ']);
     }
     if let Some(address) =

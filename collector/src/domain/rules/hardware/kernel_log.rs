@@ -115,8 +115,9 @@ fn storage(event: &Event) -> Said {
     let (warning, info, failing) = (Severity::Warning, Severity::Info, Weight::Failing);
     let is_removable = REMOVABLE.iter().any(|name| event.device.starts_with(name));
     match event.family {
-        Family::BlockError if is_removable => {
-            ("kernel-removable-medium", info, Weight::Told, "a medium that can be taken out could not be read", "")
+        _ if is_removable => {
+            let summary = "a medium that can be taken out, an image file or a disk of the network had errors";
+            ("kernel-removable-medium", info, Weight::Told, summary, "")
         }
         Family::BlockError => {
             ("kernel-io-error", warning, failing, "reads or writes failed", "look at the disk's own counts")

@@ -152,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "kernel-removable-medium",
         about: "storage below a file system",
-        says: "a medium that can be taken out could not be read",
+        says: "a medium that can be taken out, an image file or a disk of the network had errors",
         judged_by: "errors of fd, sr, loop, nbd, rbd or zram devices",
         source: "their errors are no hardware's",
         severity: "info, told only: opens nothing",

@@ -18,6 +18,8 @@ fn the_kernels_log_blames_the_part_that_its_lines_blame() {
         "[ 100.000000] pcieport 0000:00:1c.5: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer\n";
     let panic = "[ 100.000000] Kernel panic - not syncing: Attempted to kill init!\n";
     let quiet = "[ 100.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n";
+    let image = "[ 100.000000] Buffer I/O error on device loop0, logical block 1543\n[ 101.000000] EXT4-fs (loop0): Remounting filesystem read-only\n";
+    let disk = "[ 100.000000] Buffer I/O error on device sdc1, logical block 1543\n[ 101.000000] EXT4-fs (sdc1): Remounting filesystem read-only\n";
     let floppy = "[ 100.000000] blk_update_request: I/O error, dev fd0, sector 0\n";
     check_cases(
         "kernel-log",
@@ -31,6 +33,8 @@ fn the_kernels_log_blames_the_part_that_its_lines_blame() {
             (panic, Unknown, &[("kernel-panic", Info)]),
             (quiet, Unknown, &[]),
             (floppy, Healthy, &[("kernel-removable-medium", Info)]),
+            (image, Healthy, &[("kernel-removable-medium", Info), ("kernel-removable-medium", Info)]),
+            (disk, Failing, &[("kernel-io-error", Warning), ("kernel-filesystem", Warning)]),
         ],
     );
     assert_eq!((judged(medium).2[0].part.name.as_str(), judged(link).2[0].part.kind), ("sda", "link"));

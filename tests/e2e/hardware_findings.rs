@@ -39,6 +39,13 @@ impl Machine<'_> {
         self.file("proc/mdstat", &text);
     }
 
+    /// From now on what the tool prints of `sda` ends in the middle.
+    fn cut_off(&self) {
+        let path = self.0.join("commands/smartctl");
+        std::fs::write(path, "#!/bin/sh\necho '{\"smartctl\":{\"exit_status\":0},\"device\":'\n")
+            .expect("a file of our own");
+    }
+
     /// From now on `sda` is this drive, and says this of itself; `sdb` is well.
     fn drive(&self, serial: &str, passed: bool) {
         let said = |device: &str, serial: &str, passed: bool| {
@@ -120,7 +127,8 @@ async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_ar
     collector.host_is(&agent.host, "up", s(30)).await;
     eventually("the finding is there", s(20), || failing(&collector, &agent)).await;
 
-    // Its array lost it: no redundancy is left.
+    // Its array lost it: no redundancy is left. What the tool says of the drive now is no sign that it is well.
+    machine.cut_off();
     machine.array("[2/1] [_U]", "sda1[0](F)");
     looks_again(&mut agent).await;
     let degraded = || async {
@@ -128,6 +136,8 @@ async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_ar
         all.into_iter().find(|[part, rule, ..]| part == "array md0" && rule == "array-degraded")
     };
     eventually("the array is a finding", s(30), degraded).await;
+    let still = failing(&collector, &agent).await;
+    assert_eq!(still.map(|[_, rule, ..]| rule).as_deref(), Some("drive-failed-self-verdict"));
 
     // Another drive is in its place, and the array is whole.
     machine.drive("MADE-UP-2", true);

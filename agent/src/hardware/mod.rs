@@ -18,6 +18,7 @@ mod smart;
 mod testing;
 pub mod told;
 mod tool;
+mod topology;
 
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub struct Source {
 pub static SOURCES: &[Source] = &[
     Source { name: "kernel log", every: Every::Messages, whole: false, urgent: true, look: kernel_log::look },
     Source { name: "files", every: Every::Minutes(1), whole: true, urgent: false, look: files::look },
+    Source { name: "block devices", every: Every::Minutes(5), whole: true, urgent: false, look: topology::look },
     Source { name: "pools", every: Every::Minutes(5), whole: true, urgent: false, look: pools::look },
     Source { name: "drives", every: Every::Interval, whole: true, urgent: false, look: smart::look },
     Source { name: "raid", every: Every::Interval, whole: true, urgent: false, look: raid::look },

@@ -1,7 +1,11 @@
 //! Judges what agents found of their hardware: all of a host's evidence together, when some of it is new, once after the
 //! collector's start, and again and again where something is wrong, for what a log says is no trouble for ever.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{sync::watch, time::sleep};
 
@@ -11,12 +15,14 @@ use crate::{
     clock::Clock,
     domain::{
         event::{Event, HostEvent, Judgement},
+        hardware::Facts,
         ids::HostNo,
         record::FindingRow,
+        reliability::{Watched, follow},
         rules::hardware::{
             growth::WINDOW_DAYS,
             named,
-            standing::{Seen, differences, findings},
+            standing::{Seen, differences, drives, findings, understood},
         },
         snapshot::Snapshot,
         time::Timestamp,
@@ -24,7 +30,7 @@ use crate::{
     mailbox::Mailbox,
     store::{
         Store, StoreError,
-        hardware::{Found, Of},
+        hardware::{Found, Mark, Of},
     },
 };
 
@@ -36,6 +42,8 @@ const AGAIN: Duration = Duration::from_secs(900);
 const LOG_MS: i64 = 24 * 3_600_000;
 /// The source whose rows each say something of their own.
 const LOG: &str = "kernel-log";
+/// The outcome of a look that brought something.
+const READ: &str = "read";
 
 /// Judges.
 pub(super) struct Judging {
@@ -69,20 +77,26 @@ impl Judging {
 
     async fn work(&mut self) {
         // What was durable before the last end may not have been judged, and rules may be others now.
-        match self.store.hosts_with_hardware().await {
-            Ok(hosts) => self.judge_all(hosts).await,
-            Err(error) => self.told(&Err(error)),
-        }
+        let mut waiting = match self.store.hosts_with_hardware().await {
+            Ok(hosts) => hosts,
+            Err(error) => {
+                self.told(&Err(error));
+                BTreeSet::new()
+            }
+        };
         loop {
+            // What is new goes first; of the others one by one.
             tokio::select! {
+                biased;
                 () = self.bell.rung() => {
                     sleep(BATCH).await;
-                    self.judge_all(self.bell.take()).await;
+                    for host in self.bell.take() {
+                        waiting.remove(&host);
+                        self.judge(host).await;
+                    }
                 }
-                () = sleep(AGAIN) => {
-                    let troubled = self.troubled();
-                    self.judge_all(troubled).await;
-                }
+                host = next(&mut waiting) => self.judge(host).await,
+                () = sleep(AGAIN) => waiting = self.troubled(),
             }
         }
     }
@@ -95,16 +109,14 @@ impl Judging {
         troubled.map(|(no, _)| *no).collect()
     }
 
-    async fn judge_all(&mut self, hosts: BTreeSet<HostNo>) {
-        for host in hosts {
-            let judged = self.judge(host, self.clock.now()).await;
-            self.told(&judged);
-            if let Ok(judgements) = judged
-                && !judgements.is_empty()
-            {
-                // When the engine is gone the collector stops, and the next one judges all again.
-                let _ = self.mailbox.send(Event::Host(host, HostEvent::Judged { through: None, judgements })).await;
-            }
+    async fn judge(&mut self, host: HostNo) {
+        let judged = self.judgements(host, self.clock.now()).await;
+        self.told(&judged);
+        if let Ok(judgements) = judged
+            && !judgements.is_empty()
+        {
+            // When the engine is gone the collector stops, and the next one judges all again.
+            let _ = self.mailbox.send(Event::Host(host, HostEvent::Judged { through: None, judgements })).await;
         }
     }
 
@@ -119,57 +131,93 @@ impl Judging {
         self.failing = judged.is_err();
     }
 
-    async fn judge(&self, host: HostNo, now: Timestamp) -> Result<Vec<Judgement>, StoreError> {
-        let mut seen = Vec::new();
-        for found in self.store.hardware(host, Of::AllParts).await? {
-            if found.source == LOG || found.outcome == "not_present" {
-                continue;
+    async fn judgements(&self, host: HostNo, now: Timestamp) -> Result<Vec<Judgement>, StoreError> {
+        let marks = self.store.hardware_marks(host).await?;
+        let mut seen = self.log(host, &marks, now).await?;
+        let mut left = courses(&marks);
+        // Of nearly all parts the last row says how they are; where it cannot be understood, the one before it stands.
+        while !left.is_empty() {
+            let pairs: Vec<_> = left.iter().filter_map(|course| a_week_apart(course)).collect();
+            let rows = pairs.iter().flat_map(|(now, then)| [Some(*now), *then]).flatten().cloned().collect();
+            let found = self.store.hardware(host, Of::Marked(rows)).await?;
+            let read = tokio::task::spawn_blocking(move || found.into_iter().filter_map(understand).collect());
+            let mut read: BTreeMap<Key, Facts> = read.await.unwrap_or_default();
+            let mut again = BTreeSet::new();
+            for (now, then) in pairs {
+                let before = then.and_then(|then| read.get(&key(then)).cloned());
+                match read.remove(&key(now)) {
+                    Some(facts) => seen.push(Seen { device: now.part.clone(), facts, before }),
+                    None => drop(again.insert(key(now))),
+                }
             }
-            // What cannot be asked now is as it was when it could.
-            let found = if found.outcome == "read" { Some(found) } else { self.last_read(host, &found).await? };
-            let Some(found) = found else { continue };
-            seen.push(Seen {
-                payload: found.payload(),
-                before: self.a_week_before(host, &found).await?,
-                source: found.source,
-                device: found.part,
-            });
+            left.retain_mut(|course| course.pop_front().is_some_and(|now| again.contains(&key(&now))));
+            left.retain(|course| !course.is_empty());
         }
-        seen.extend(self.log(host, now).await?);
         let open = self.snapshots.borrow().hosts.get(&host).map(|view| view.findings.clone()).unwrap_or_default();
-        let judged = tokio::task::spawn_blocking(move || differences(findings(&seen), &open)).await;
-        Ok(judged.unwrap_or_default())
+        let judged = tokio::task::spawn_blocking(move || {
+            let groups = findings(&seen);
+            (differences(&groups, &open), drives(&seen, &groups))
+        });
+        let (judgements, drives) = judged.await.unwrap_or_default();
+        // What did not change since was not told again.
+        let told = marks.iter().map(|mark| mark.at).max().unwrap_or(now);
+        self.follow(host, &drives, told).await?;
+        Ok(judgements)
     }
 
-    async fn last_read(&self, host: HostNo, found: &Found) -> Result<Option<Found>, StoreError> {
-        let of = Of::Part { source: found.source.clone(), part: found.part.clone() };
-        Ok(self.store.hardware(host, of).await?.into_iter().find(|found| found.outcome == "read"))
-    }
-
-    /// What a part said a week before this: the last that was read by then, or else the first that is known.
-    async fn a_week_before(&self, host: HostNo, found: &Found) -> Result<Option<Vec<u8>>, StoreError> {
-        if !found.source.starts_with("smartctl") {
-            return Ok(None);
-        }
-        let of = Of::Part { source: found.source.clone(), part: found.part.clone() };
-        let mut rows = self.store.hardware(host, of).await?;
-        rows.retain(|row| row.outcome == "read" && row.at < found.at);
-        let then = found.at.plus_ms(-WINDOW_DAYS * 86_400_000);
-        // The latest come first.
-        Ok(rows.iter().find(|row| row.at <= then).or(rows.last()).map(Found::payload))
+    /// Writes down what a look adds to the lives of drives.
+    async fn follow(&self, host: HostNo, drives: &[Watched], told: Timestamp) -> Result<(), StoreError> {
+        let serials = drives.iter().map(|drive| drive.serial.clone()).collect();
+        let lives = follow(&self.store.lives_around(host, serials).await?, drives, host, told);
+        if lives.is_empty() { Ok(()) } else { self.store.put_lives(lives).await }
     }
 
     /// What the kernel has said lately, as one log.
-    async fn log(&self, host: HostNo, now: Timestamp) -> Result<Vec<Seen>, StoreError> {
-        let of = Of::Part { source: LOG.to_owned(), part: String::new() };
-        let mut rows: Vec<Found> = self.store.hardware(host, of).await?;
-        rows.retain(|row| row.outcome == "read" && now.since_ms(row.at) < LOG_MS);
-        rows.sort_by_key(|row| row.at);
-        let payload = rows.iter().map(Found::payload).collect::<Vec<_>>().join(&b'\n');
-        let is_silent = payload.iter().all(u8::is_ascii_whitespace);
-        Ok((!is_silent)
-            .then(|| Seen { source: LOG.to_owned(), device: String::new(), payload, before: None })
-            .into_iter()
-            .collect())
+    async fn log(&self, host: HostNo, marks: &[Mark], now: Timestamp) -> Result<Vec<Seen>, StoreError> {
+        let is_recent = |mark: &&Mark| mark.source == LOG && mark.outcome == READ && now.since_ms(mark.at) < LOG_MS;
+        // The latest come first.
+        let rows = marks.iter().filter(is_recent).rev().cloned().collect();
+        let found = self.store.hardware(host, Of::Marked(rows)).await?;
+        let payload = found.iter().map(Found::payload).collect::<Vec<_>>().join(&b'\n');
+        let facts = understood(LOG, &payload).filter(|_| !payload.iter().all(u8::is_ascii_whitespace));
+        Ok(facts.map(|facts| Seen { device: String::new(), facts, before: None }).into_iter().collect())
     }
+}
+
+/// One of the hosts, and as long as there are none nothing.
+async fn next(waiting: &mut BTreeSet<HostNo>) -> HostNo {
+    match waiting.pop_first() {
+        Some(host) => host,
+        None => std::future::pending().await,
+    }
+}
+
+/// A row's source, part and time.
+type Key = (String, String, Timestamp);
+
+fn key(mark: &Mark) -> Key {
+    (mark.source.clone(), mark.part.clone(), mark.at)
+}
+
+fn understand(found: Found) -> Option<(Key, Facts)> {
+    let facts = understood(&found.source, &found.payload())?;
+    Some(((found.source, found.part, found.at), facts))
+}
+
+/// Of each part that is there, but the kernel's log, what was read of it, the latest first. What cannot be asked now is as it
+/// was when it could.
+fn courses(marks: &[Mark]) -> Vec<VecDeque<Mark>> {
+    let of_parts = marks.chunk_by(|one, other| (&one.source, &one.part) == (&other.source, &other.part));
+    let is_there =
+        |rows: &&[Mark]| rows.first().is_some_and(|last| last.source != LOG && last.outcome != "not_present");
+    let read = |rows: &[Mark]| rows.iter().filter(|row| row.outcome == READ).cloned().collect::<VecDeque<_>>();
+    of_parts.filter(is_there).map(read).filter(|course| !course.is_empty()).collect()
+}
+
+/// The latest of a part, and what it said a week before: the last that was read by then, or else the first that is known.
+fn a_week_apart(course: &VecDeque<Mark>) -> Option<(&Mark, Option<&Mark>)> {
+    let now = course.front()?;
+    let then = now.at.plus_ms(-WINDOW_DAYS * 86_400_000);
+    let before = course.iter().skip(1).find(|row| row.at <= then).or_else(|| course.iter().skip(1).last());
+    Some((now, before))
 }

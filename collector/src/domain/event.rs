@@ -263,6 +263,8 @@ pub struct Judgement {
     pub rule: &'static str,
     /// What it says.
     pub verdict: Verdict,
+    /// What names the cause where several judgements have one: those of a host with the same name here are one trouble.
+    pub cause: Option<String>,
 }
 
 /// What a rule says.

@@ -39,6 +39,7 @@ pub mod proof;
 pub mod record;
 pub mod redundancy;
 pub mod relabelling;
+pub mod reliability;
 pub mod rules;
 pub mod selection;
 pub mod settings;

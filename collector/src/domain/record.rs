@@ -158,6 +158,8 @@ pub struct FindingRow {
     pub since: Timestamp,
     /// In words with figures.
     pub evidence: String,
+    /// What names the cause where several findings have one: a part that fails and takes others with it.
+    pub cause: Option<String>,
 }
 
 /// Anything wrong that the desk knows.
@@ -180,6 +182,9 @@ pub struct ProblemRow {
     pub summary: String,
     /// What shows it.
     pub evidence: String,
+    /// What names its cause where it shares it with others of its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The scope whose incident it joins.
     pub part_of: Option<String>,
     /// The incident it belongs to, once it has one.

@@ -60,6 +60,7 @@ fn view(name: &str, state: State) -> HostView {
         severity: Severity::Warning,
         since: at(0),
         evidence: String::new(),
+        cause: None,
     };
     HostView {
         profile,

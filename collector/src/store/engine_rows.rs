@@ -239,10 +239,20 @@ fn span_hash(previous: &[u8], row: &SpanRow, state: &str, cause: &str) -> Vec<u8
 fn put_finding(connection: &Connection, row: &FindingRow) -> Result<(), StoreError> {
     execute(
         connection,
-        "INSERT INTO finding (host, part, rule, open, severity, since_ms, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO finding (host, part, rule, open, severity, since_ms, evidence, cause)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (host, part, rule) DO UPDATE SET open = excluded.open, severity = excluded.severity,
-         since_ms = excluded.since_ms, evidence = excluded.evidence",
-        params![row.host.0, row.part, row.rule, i64::from(row.open), row.severity.word(), row.since.ms(), row.evidence],
+         since_ms = excluded.since_ms, evidence = excluded.evidence, cause = excluded.cause",
+        params![
+            row.host.0,
+            row.part,
+            row.rule,
+            i64::from(row.open),
+            row.severity.word(),
+            row.since.ms(),
+            row.evidence,
+            row.cause.as_deref().unwrap_or_default()
+        ],
     )
 }
 

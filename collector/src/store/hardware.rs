@@ -67,6 +67,21 @@ impl Found {
     }
 }
 
+/// One row without its payload: that something was found of a part, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What said it.
+    pub source: String,
+    /// Of which part; empty: of the machine.
+    pub part: String,
+    /// The row's number among those of its part; a later one is greater.
+    pub n: i64,
+    /// When, in collector time.
+    pub at: Timestamp,
+    /// `read`, `not_present`, `unreadable`, `failed` or `asleep`.
+    pub outcome: String,
+}
+
 /// Which rows of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Of {
@@ -79,6 +94,8 @@ pub enum Of {
         /// Its name.
         part: String,
     },
+    /// These, in their order; what is kept no more is left out.
+    Marked(Vec<Mark>),
 }
 
 impl Store {
@@ -88,6 +105,28 @@ impl Store {
     /// [`StoreError`] when it cannot be read.
     pub async fn hardware(&self, host: HostNo, of: Of) -> Result<Vec<Found>, StoreError> {
         self.facts_reader().read(move |connection| find(connection, host, &of)).await
+    }
+
+    /// That something was found, without what: of each part of a host all rows that are kept, the latest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn hardware_marks(&self, host: HostNo) -> Result<Vec<Mark>, StoreError> {
+        self.facts_reader()
+            .read(move |connection| {
+                let mut statement = connection
+                    .prepare_cached(
+                        "SELECT source, part, n, at_ms, outcome FROM evidence WHERE host = ?1
+                         ORDER BY source, part, n DESC",
+                    )
+                    .map_err(failed)?;
+                let mark = |row: &rusqlite::Row<'_>| {
+                    let at = Timestamp::from_ms(row.get(3)?);
+                    Ok(Mark { source: row.get(0)?, part: row.get(1)?, n: row.get(2)?, at, outcome: row.get(4)? })
+                };
+                statement.query_map([host.0], mark).and_then(Iterator::collect).map_err(failed)
+            })
+            .await
     }
 
     /// Hosts of whose hardware anything was found.
@@ -272,6 +311,17 @@ fn find(connection: &Connection, host: HostNo, of: &Of) -> Result<Vec<Found>, St
             )
             .and_then(|mut statement| {
                 statement.query_map(params![host.0, source, part], row).and_then(Iterator::collect)
+            }),
+        Of::Marked(marks) => connection
+            .prepare_cached(
+                "SELECT source, part, at_ms, outcome, reason, size, format, payload FROM evidence
+                 WHERE host = ?1 AND source = ?2 AND part = ?3 AND n = ?4",
+            )
+            .and_then(|mut statement| {
+                let found = |mark: &Mark| {
+                    statement.query_row(params![host.0, mark.source, mark.part, mark.n], row).optional().transpose()
+                };
+                marks.iter().filter_map(found).collect()
             }),
     };
     found.map_err(failed)

@@ -55,7 +55,7 @@ pub(super) fn load(connection: &Connection, run: i64, opened: Timestamp) -> Resu
         assets: super::assets::load(connection)?,
         findings: all(
             connection,
-            "SELECT host, part, rule, open, severity, since_ms, evidence FROM finding WHERE open = 1 ORDER BY host, part, rule",
+            "SELECT host, part, rule, open, severity, since_ms, evidence, cause FROM finding WHERE open = 1 ORDER BY host, part, rule",
             finding,
         )?,
         checks: all(connection, "SELECT body FROM check_state ORDER BY host, name", body::<CheckRow>)?,
@@ -179,6 +179,7 @@ fn finding(row: &Found<'_>) -> Result<FindingRow, StoreError> {
         severity: from_word(&column::<String>(row, 4)?)?,
         since: time(row, 5)?,
         evidence: column(row, 6)?,
+        cause: Some(column::<String>(row, 7)?).filter(|cause| !cause.is_empty()),
     })
 }
 

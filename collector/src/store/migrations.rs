@@ -51,12 +51,14 @@ pub(super) const STATE: &[Migration] = &[
     Migration::new(19, include_str!("migrations/state_0019.sql")),
     Migration::new(20, include_str!("migrations/state_0020.sql")),
     Migration::new(21, include_str!("migrations/state_0021.sql")),
+    Migration::new(22, include_str!("migrations/state_0022.sql")),
 ];
 /// The steps of `facts.db`.
 pub(super) const FACTS: &[Migration] = &[
     Migration::new(1, include_str!("migrations/facts_0001.sql")),
     Migration::new(2, include_str!("migrations/facts_0002.sql")),
     Migration::new(3, include_str!("migrations/facts_0003.sql")),
+    Migration::new(4, include_str!("migrations/facts_0004.sql")),
 ];
 
 /// A copy is made in one go, nobody watches.

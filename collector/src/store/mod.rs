@@ -25,6 +25,7 @@ pub(crate) mod identity_rows;
 mod layering;
 mod lease;
 pub mod ledger;
+pub mod lives;
 mod load;
 mod migrations;
 pub mod overrides;

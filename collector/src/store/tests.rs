@@ -9,6 +9,7 @@ mod hardware;
 mod kept;
 mod labels;
 mod ledgers;
+mod lives;
 mod positions;
 mod repeated;
 mod report_deliveries;
@@ -101,6 +102,7 @@ fn finding(no: i64, open: bool) -> Row {
         severity: Severity::Warning,
         since: at(0),
         evidence: "3 % free".into(),
+        cause: None,
     })
 }
 
@@ -129,6 +131,7 @@ fn problem(no: i64) -> Row {
         since: at(0),
         summary: "web is down".into(),
         evidence: "silent".into(),
+        cause: None,
         part_of: None,
         incident: Some(IncidentNo(no)),
         fold_until: at(2_000),

@@ -225,6 +225,7 @@ pub(super) fn hostile_fleet(now: Timestamp) -> Snapshot {
             severity: Severity::Critical,
             since: now,
             evidence: HOSTILE.into(),
+            cause: None,
         }],
         checks: vec![CheckRow {
             host: HostNo(1),

@@ -228,6 +228,7 @@ impl Desk {
             since,
             summary,
             evidence,
+            cause: None,
             part_of: None,
             incident: None,
             fold_until: now,

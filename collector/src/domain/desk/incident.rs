@@ -142,8 +142,8 @@ impl Desk {
         }
     }
 
-    /// A finding on a host that is down belongs to that, and such a host to a device before it that is down too;
-    /// everything else is its own cause.
+    /// A finding on a host that is down belongs to that, and such a host to a device before it that is down too; what shares
+    /// its cause with another belongs to that one's. Everything else is its own cause.
     fn cause_of(&self, problem: &ProblemRow) -> Option<IncidentNo> {
         match problem.kind.as_str() {
             "redundancy" => return self.cause_of_group(problem),
@@ -154,7 +154,12 @@ impl Desk {
         let open = |no: &IncidentNo| self.incidents.get(no).is_some_and(Incident::is_open);
         let mut same_host = self.problems.values().filter(|other| other.row.host == Some(host));
         let of_host = same_host.find(|other| other.row.kind == "liveness").and_then(|other| other.row.incident);
-        of_host.filter(open).or_else(|| self.incident_of_parents(problem)).or_else(|| {
+        let shares = |other: &&problem::Problem| other.row.cause == problem.cause && other.row.key != problem.key;
+        let same_cause = || {
+            let others = self.problems.values().filter(|other| problem.cause.is_some() && other.row.host == Some(host));
+            others.filter(shares).filter_map(|other| other.row.incident).find(open)
+        };
+        of_host.filter(open).or_else(same_cause).or_else(|| self.incident_of_parents(problem)).or_else(|| {
             // A host that is cut off has no problem of its own.
             self.cuts.incident_of(host).filter(|no| problem.kind == "alert" && open(no))
         })

@@ -43,6 +43,7 @@ impl Problem {
         self.row.severity = other.row.severity;
         self.row.summary = other.row.summary;
         self.row.evidence = other.row.evidence;
+        self.row.cause = other.row.cause;
         self.row.since = self.row.since.min(other.row.since);
         self.until = other.until;
         self.row != before
@@ -102,6 +103,7 @@ pub fn of_liveness(
             since,
             summary: format!("{} {what}", profile.name),
             evidence: format!("{}; last heard {since}", cause.words()),
+            cause: None,
             part_of: None,
             incident: None,
             fold_until: if profile.watch.timers().agent_hold_lost_ms == 0 && state == State::AgentLost {
@@ -129,6 +131,7 @@ pub fn of_finding(profile: &Profile, finding: &FindingRow, now: Timestamp) -> Pr
             since: finding.since,
             summary: format!("{}: {}", profile.name, finding.evidence),
             evidence: finding.evidence.clone(),
+            cause: finding.cause.clone(),
             part_of: None,
             incident: None,
             fold_until: now,
@@ -153,6 +156,7 @@ pub fn of_check(profile: &Profile, row: &CheckRow, now: Timestamp) -> Option<Pro
             since: row.since,
             summary: format!("{}: check {} is {}", profile.name, row.check, row.status.word()),
             evidence: said.to_owned(),
+            cause: None,
             part_of: None,
             incident: None,
             fold_until: now,
@@ -175,6 +179,7 @@ pub fn of_self(what: &str, severity: Severity, text: String, now: Timestamp) -> 
             since: now,
             summary: format!("collector: {text}"),
             evidence: text,
+            cause: None,
             part_of: None,
             incident: None,
             fold_until: now,
@@ -197,6 +202,7 @@ pub fn of_alert(alert: &Alert, host: Option<HostNo>, now: Timestamp) -> Problem 
             since: alert.starts.min(now),
             summary: alert.summary(),
             evidence: alert.evidence(),
+            cause: None,
             part_of: None,
             incident: None,
             fold_until: now,
@@ -219,6 +225,7 @@ pub fn of_cut(scope: &str, names: usize, since: Timestamp, now: Timestamp, fold_
             since,
             summary: format!("{scope}: {names} hosts cut off from here"),
             evidence: format!("{names} hosts fell silent together; nothing answers for them"),
+            cause: None,
             part_of: None,
             incident: None,
             fold_until: now.plus_ms(fold_ms),
@@ -248,6 +255,7 @@ pub fn of_group(group: &Group, count: &Count, now: Timestamp, fold_until: Timest
             since: now,
             summary: format!("redundancy group {} is broken: {} of {all} up, needs {needs}", group.name, count.up),
             evidence: format!("not up: {}", count.lost.join(", ")),
+            cause: None,
             part_of: None,
             incident: None,
             fold_until,

@@ -44,13 +44,18 @@ mod tests {
     use crate::domain::{event::Severity, ids::HostNo};
 
     fn holds(rule: &'static str, severity: Severity) -> Judgement {
-        Judgement { part: "memory".into(), rule, verdict: Verdict::Holds { severity, evidence: String::new() } }
+        Judgement {
+            part: "memory".into(),
+            rule,
+            verdict: Verdict::Holds { severity, evidence: String::new() },
+            cause: None,
+        }
     }
 
     fn open(severity: Severity) -> [FindingRow; 1] {
         let (part, rule) = ("memory".to_owned(), "memory_exhausted".to_owned());
         let (since, evidence) = (Timestamp::from_ms(0), String::new());
-        [FindingRow { host: HostNo(1), part, rule, open: true, severity, since, evidence }]
+        [FindingRow { host: HostNo(1), part, rule, open: true, severity, since, evidence, cause: None }]
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Drive {
     pub self_tests: Vec<SelfTest>,
     /// Errors that it has logged.
     pub errors: ErrorLog,
+    /// Hours for which it was on.
+    pub hours: Option<u64>,
     /// Its temperature in degrees Celsius.
     pub temperature_celsius: Option<i64>,
     /// Above this it says that it is damaged or switches itself off, in degrees Celsius.

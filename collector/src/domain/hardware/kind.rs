@@ -73,6 +73,8 @@ pub enum Kind {
     Gpu,
     /// Network interfaces.
     Nic,
+    /// Block devices of sysfs, one `path:value` a line, as the agent writes them.
+    BlockSysfs,
     /// A list of devices by any tool: `smartctl --scan --json`, `nvme list`.
     DeviceList,
 }
@@ -110,6 +112,7 @@ const KINDS: &[(Kind, &str, &str)] = &[
     (Kind::Battery, "battery", "acpi -V, upower -i, /sys/class/power_supply/BAT0/uevent"),
     (Kind::Gpu, "gpu", "nvidia-smi -q, nvidia-smi -q -x"),
     (Kind::Nic, "nic", "ethtool -S, ethtool -m, /proc/net/bonding/bond0"),
+    (Kind::BlockSysfs, "block-sysfs", "links, holders and sizes of /sys/block as `path:value`: which drive is which"),
     (Kind::DeviceList, "device-list", "smartctl --scan, nvme list: tells nothing of health"),
 ];
 
@@ -180,6 +183,10 @@ fn of_text(text: &str) -> Option<Kind> {
     let has = |part: &str| text.contains(part);
     let starts = |part: &str| text.trim_start().starts_with(part);
     match () {
+        // Models of drives may be called like anything else.
+        () if starts("/sys/block/") && (has("/holders:") || has("/size:") || has(":../devices/")) => {
+            Some(Kind::BlockSysfs)
+        }
         () if has("=== START OF") || has("SMART Attributes Data Structure") || has("SMART overall-health") => {
             Some(Kind::SmartctlText)
         }

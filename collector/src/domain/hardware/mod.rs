@@ -22,6 +22,7 @@ pub mod sensors;
 mod smartctl_json;
 mod smartctl_text;
 mod text;
+pub mod topology;
 mod volume;
 mod zpool;
 
@@ -31,7 +32,7 @@ pub use self::kind::Kind;
 use self::sensors::Level;
 use self::{
     assembly::Assembly, drive::Drive, gpu::Gpu, kernel_log::Log, memory::Memory, nic::Nic, power::Power,
-    sensors::Sensors,
+    sensors::Sensors, topology::Topology,
 };
 
 /// Largest output that is read, in bytes; a log that is longer can be cut.
@@ -56,6 +57,8 @@ pub enum Facts {
     Gpus(Vec<Gpu>),
     /// A network interface, its module, or a bond.
     Nic(Nic),
+    /// Which block device is what.
+    Topology(Box<Topology>),
     /// It is understood, and says nothing of health: a list of devices, a configuration. Why.
     Nothing(&'static str),
 }
@@ -76,6 +79,7 @@ impl Facts {
     pub fn silence(&self) -> Option<String> {
         match self {
             Self::Nothing(why) => Some((*why).to_owned()),
+            Self::Topology(_) => Some("it says which drive is which, and nothing of their health".into()),
             Self::Drive(drive) if drive.is_virtual => {
                 Some("a volume and not a drive: ask its controller or its host for the drives below it".into())
             }
@@ -200,6 +204,7 @@ fn facts(kind: Kind, text: &str, document: &Value) -> Result<Facts, String> {
         Kind::Nic => Ok(Facts::Nic(nic::read(text))),
         Kind::PlainRaid => assembly(raid::plain::read(text)),
         Kind::Redfish => assembly(redfish::read(document)),
+        Kind::BlockSysfs => Ok(Facts::Topology(Box::new(topology::read(text)))),
         Kind::DeviceList => Ok(Facts::Nothing("a list of devices: it tells nothing of their health")),
     }
 }

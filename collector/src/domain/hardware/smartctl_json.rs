@@ -31,6 +31,7 @@ pub(super) fn read(document: &Value) -> Drive {
         scsi: scsi(document),
         self_tests: self_tests(document),
         errors: errors(document),
+        hours: whole(&document["power_on_time"]["hours"]),
         temperature_celsius: document["temperature"]["current"].as_i64(),
         trip_celsius: ["drive_trip", "op_limit_max", "critical_limit_max"]
             .iter()

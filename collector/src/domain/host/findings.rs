@@ -49,6 +49,7 @@ impl Host {
             severity,
             since,
             evidence,
+            cause: judgement.cause.clone(),
         };
         let finding = match judgement.verdict {
             Verdict::Holds { severity, evidence } => {

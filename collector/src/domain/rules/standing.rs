@@ -68,7 +68,7 @@ impl Standing {
             }
         }
         let verdict = Verdict::Holds { severity, evidence: evidence() };
-        told.push(Judgement { part: part.to_owned(), rule: rule.name, verdict });
+        told.push(Judgement { part: part.to_owned(), rule: rule.name, verdict, cause: None });
     }
 
     /// The trouble is over; told if it stood.
@@ -82,7 +82,7 @@ impl Standing {
         let Some(parts) = self.0.get_mut(rule.name) else { return };
         if parts.remove(part).is_some() {
             let verdict = Verdict::Cleared { evidence: evidence() };
-            told.push(Judgement { part: part.to_owned(), rule: rule.name, verdict });
+            told.push(Judgement { part: part.to_owned(), rule: rule.name, verdict, cause: None });
         }
         if parts.is_empty() {
             self.0.remove(rule.name);
@@ -95,7 +95,7 @@ impl Standing {
         if let Some(known) = known.filter(|known| !known.in_doubt) {
             known.in_doubt = true;
             let verdict = Verdict::CannotTell(reason.to_owned());
-            told.push(Judgement { part: part.to_owned(), rule: rule.name, verdict });
+            told.push(Judgement { part: part.to_owned(), rule: rule.name, verdict, cause: None });
         }
     }
 }

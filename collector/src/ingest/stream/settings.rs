@@ -123,7 +123,7 @@ impl Running {
         // An answer to older settings says nothing of those that are on their way.
         let reply = (answer.version == self.settings.version).then(|| self.reply(&answer));
         self.context.rooms.settings.answered(no, answer);
-        let judgement = |verdict| Judgement { part: PART.into(), rule: RULE, verdict };
+        let judgement = |verdict| Judgement { part: PART.into(), rule: RULE, verdict, cause: None };
         let judged = verdict.map(|verdict| HostEvent::Judged { through: None, judgements: vec![judgement(verdict)] });
         reply.map(HostEvent::Answered).into_iter().chain(judged)
     }

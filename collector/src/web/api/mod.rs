@@ -8,6 +8,7 @@ pub(super) mod api_tokens;
 pub(super) mod backup;
 pub(super) mod calendars;
 pub(super) mod devices;
+pub(super) mod drives;
 pub(super) mod evidence;
 pub(super) mod figures;
 pub(super) mod heartbeats;

@@ -5,6 +5,7 @@ pub(super) mod add;
 mod chain;
 pub(super) mod confirm;
 pub(super) mod deliveries;
+pub(super) mod drive_models;
 mod error_budget;
 pub(super) mod failing_parts;
 mod graph;

@@ -41,7 +41,7 @@ impl Fleet {
 
     fn finds(&mut self, rule: &'static str, severity: Severity) {
         let verdict = Verdict::Holds { severity, evidence: "bad".into() };
-        let judgement = Judgement { part: "/var".into(), rule, verdict };
+        let judgement = Judgement { part: "/var".into(), rule, verdict, cause: None };
         self.host(1, HostEvent::Judged { through: None, judgements: vec![judgement] });
     }
 }

@@ -105,12 +105,49 @@ fn a_suspended_collector_waits_for_its_hosts_and_blames_none() {
 }
 
 #[test]
+fn findings_of_one_cause_are_one_incident_and_end_with_the_last_of_them() {
+    let mut fleet = Fleet::of(&[Watch::Normal, Watch::Normal]);
+    let cause = Some("drive MADE-UP-1".to_owned());
+    let judged = |part: &str, rule, severity| Judgement {
+        part: part.into(),
+        rule,
+        verdict: Verdict::Holds { severity, evidence: format!("{part}: not well") },
+        cause: cause.clone(),
+    };
+    let over = |part: &str, rule| Judgement {
+        verdict: Verdict::Cleared { evidence: "well".into() },
+        ..judged(part, rule, Severity::Info)
+    };
+    let mut says = |no, judgements| fleet.host(no, HostEvent::Judged { through: None, judgements });
+    let pending = judged("drive MADE-UP-1", "drive-pending-sectors", Severity::Warning);
+    says(1, vec![pending.clone()]);
+    // The drive has a worse trouble and the old one ends; its array is degraded by it.
+    let failed = judged("drive MADE-UP-1", "drive-failed-self-verdict", Severity::Critical);
+    says(1, vec![failed, over("drive MADE-UP-1", "drive-pending-sectors")]);
+    says(1, vec![judged("array md0", "array-degraded", Severity::Critical)]);
+    // Another host's drive is another's trouble, even by the same name.
+    says(2, vec![pending]);
+    let incidents = |fleet: &Fleet| fleet.pages.iter().filter(|page| page.kind == PageKind::Opened).count();
+    fleet.until(120_000);
+    assert_eq!(incidents(&fleet), 2, "{:?}", fleet.told());
+    let resolved = |fleet: &Fleet| fleet.pages.iter().filter(|page| page.kind == PageKind::Resolved).count();
+    fleet.host(
+        1,
+        HostEvent::Judged { through: None, judgements: vec![over("drive MADE-UP-1", "drive-failed-self-verdict")] },
+    );
+    assert_eq!(resolved(&fleet), 0, "the array is still degraded");
+    fleet.host(1, HostEvent::Judged { through: None, judgements: vec![over("array md0", "array-degraded")] });
+    assert_eq!(resolved(&fleet), 1);
+}
+
+#[test]
 fn a_finding_on_a_host_that_is_down_joins_its_incident_and_alone_opens_its_own() {
     let mut fleet = Fleet::of(&[Watch::Normal, Watch::Normal]);
     let holds = |part: &str| Judgement {
         part: part.into(),
         rule: "filesystem_space",
         verdict: Verdict::Holds { severity: Severity::Warning, evidence: format!("{part}: 3 % free") },
+        cause: None,
     };
     fleet.silent_from_now(1);
     fleet.until(20_000);
@@ -153,6 +190,7 @@ fn a_page_says_site_number_of_hosts_who_has_it_and_who_was_paged() {
         part: "/".into(),
         rule: "filesystem_space",
         verdict: Verdict::Holds { severity: Severity::Warning, evidence: "3 % free".into() },
+        cause: None,
     };
     fleet.host(1, HostEvent::Judged { through: None, judgements: vec![holds] });
     fleet.until(120_000);

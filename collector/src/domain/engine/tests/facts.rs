@@ -18,7 +18,12 @@ const NIGHT: &str = "2026-10-20T02:00:00Z";
 
 fn holds(part: &str, severity: Severity) -> Judgement {
     let evidence = format!("{part}: 3 % free");
-    Judgement { part: part.into(), rule: "filesystem_space", verdict: Verdict::Holds { severity, evidence } }
+    Judgement {
+        part: part.into(),
+        rule: "filesystem_space",
+        verdict: Verdict::Holds { severity, evidence },
+        cause: None,
+    }
 }
 
 impl Fleet {

@@ -134,6 +134,7 @@ fn a_silence_of_one_thing_lets_the_others_page_and_worse_waits_for_its_end() {
         part: "/var".into(),
         rule,
         verdict: Verdict::Holds { severity, evidence: "3 % free".into() },
+        cause: None,
     };
     let tell =
         |fleet: &mut Fleet, judgement| fleet.host(1, HostEvent::Judged { through: None, judgements: vec![judgement] });

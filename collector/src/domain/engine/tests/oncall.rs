@@ -289,6 +289,7 @@ fn a_warning_goes_to_the_chat_and_wakes_nobody_until_it_is_critical() {
         part: "/".into(),
         rule: "filesystem_space",
         verdict: Verdict::Holds { severity, evidence: "3 % free".into() },
+        cause: None,
     };
     fleet.host(1, HostEvent::Judged { through: None, judgements: vec![judged(Severity::Warning)] });
     fleet.take_all_but(&[], 30 * MINUTE);

@@ -84,7 +84,7 @@ fn the_label_of_a_host_says_how_important_it_is_and_a_cut_is_more_urgent_than_a_
     fleet.connect(1);
     fleet.connect(2);
     let holds = Verdict::Holds { severity: Severity::Warning, evidence: "3 % free".into() };
-    let full = Judgement { part: "/".into(), rule: "filesystem_space", verdict: holds };
+    let full = Judgement { part: "/".into(), rule: "filesystem_space", verdict: holds, cause: None };
     fleet.host(1, HostEvent::Judged { through: None, judgements: vec![full] });
     assert_eq!(fleet.priority(3), Priority::P3, "a warning on what is P1");
     fleet.until(40 * MINUTE);

@@ -80,7 +80,7 @@ impl Fleet {
                 let evidence = "of 100 GiB".to_owned();
                 let severity = Severity::Warning;
                 let verdict = if holds { Verdict::Holds { severity, evidence } } else { Verdict::Cleared { evidence } };
-                let judgements = vec![Judgement { part: "/".into(), rule: "filesystem_space", verdict }];
+                let judgements = vec![Judgement { part: "/".into(), rule: "filesystem_space", verdict, cause: None }];
                 self.host(no, HostEvent::Judged { through: None, judgements });
             }
             Step::Alert(which, fires) => self.says(ALERTS[which], if fires { 4 * minute } else { -1 }),

@@ -109,7 +109,7 @@ fn checks_are_members_too_and_one_that_nobody_has_heard_of_spares_nobody() {
     assert_eq!(fleet.pages[told..].iter().map(|page| page.severity).collect::<Vec<_>>(), [Severity::Warning]);
     // Another thing about the same host is no member.
     let holds = Verdict::Holds { severity: Severity::Critical, evidence: "1 % free".into() };
-    let full = Judgement { part: "/".into(), rule: "filesystem_space", verdict: holds };
+    let full = Judgement { part: "/".into(), rule: "filesystem_space", verdict: holds, cause: None };
     fleet.host(1, HostEvent::Judged { through: None, judgements: vec![full] });
     fleet.after(MINUTE);
     assert_eq!(fleet.pages[told + 1..].iter().map(|page| page.severity).collect::<Vec<_>>(), [Severity::Critical; 2]);

@@ -250,6 +250,7 @@ fn a_trouble_known_from_the_records_is_cleared_when_the_new_session_does_not_sho
         severity: Severity::Critical,
         since: at(0),
         evidence: String::new(),
+        cause: None,
     };
     slot.adopt(&[row]);
     let judgements = slot.apply(FIRST, &full(&[0], &[1]), at(1)).unwrap().judgements;

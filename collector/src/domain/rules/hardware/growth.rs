@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     event::Severity,
-    hardware::{attribute::Meaning, drive::Drive},
+    hardware::{Facts, attribute::Meaning, drive::Drive},
 };
 
 /// Back to here a count is looked at, in days: of drives whose bad sectors grew within a week one in five failed within forty
@@ -20,9 +20,31 @@ const LINK_ERRORS: u64 = 10;
 /// Elements that a SCSI drive added to its list of defects within the window; one a day and more.
 const SCSI_DEFECTS: u64 = 10;
 
-/// All findings about what a drive counts `now` beside what the same drive counted `then`, the window ago.
+/// All findings about what is counted `now` beside what the same source counted `then`, the window ago.
 #[must_use]
-pub fn judge(now: &Drive, then: &Drive) -> Vec<Finding> {
+pub fn judge(now: &Facts, then: &Facts) -> Vec<Finding> {
+    match (now, then) {
+        (Facts::Drive(now), Facts::Drive(then)) => drive(now, then),
+        _ => Vec::new(),
+    }
+}
+
+/// What the count that a finding rests on was the window ago, where it has fallen since: the part is improving, as a drive
+/// does whose waiting sectors are written again.
+#[must_use]
+pub fn fallen(rule: &str, now: &Facts, then: &Facts) -> Option<u64> {
+    let (Facts::Drive(now), Facts::Drive(then)) = (now, then) else { return None };
+    let meaning = match rule {
+        "drive-pending-sectors" => Meaning::Pending,
+        "drive-offline-uncorrectable" => Meaning::OfflineUncorrectable,
+        _ => return None,
+    };
+    let of = |drive| plausible::count(drive, meaning).map(|(_, count)| count);
+    let (is, was) = (of(now)?, of(then)?);
+    (now.identity.serial == then.identity.serial && is < was).then_some(was)
+}
+
+fn drive(now: &Drive, then: &Drive) -> Vec<Finding> {
     let is_same = !now.identity.serial.is_empty() && now.identity.serial == then.identity.serial;
     if !is_same || now.is_virtual {
         return Vec::new();

@@ -14,7 +14,7 @@ const LINK_LINES: u64 = 3;
 /// Hangs of a network adapter that are no coincidence.
 const NIC_HANGS: u64 = 2;
 /// Aborted commands on so many disks blame what they share.
-const ADAPTER_DISKS: usize = 3;
+pub(super) const ADAPTER_DISKS: usize = 3;
 
 /// Error numbers of NVIDIA's driver that come from hardware, and what helps (Xid catalogue; gpud's reading of it). All others
 /// come from programs, 13, 31, 43 and 45 above all.

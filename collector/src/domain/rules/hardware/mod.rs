@@ -20,6 +20,7 @@ mod scsi;
 mod sensors;
 pub mod series;
 pub mod standing;
+pub mod together;
 
 use serde::Serialize;
 
@@ -66,7 +67,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         Facts::Power(power) => parts::power(power),
         Facts::Gpus(gpus) => parts::gpus(gpus),
         Facts::Nic(nic) => parts::nic(nic),
-        Facts::Nothing(_) => Vec::new(),
+        Facts::Topology(_) | Facts::Nothing(_) => Vec::new(),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.severity)));
     findings

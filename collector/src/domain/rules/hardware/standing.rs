@@ -6,47 +6,63 @@
 
 use std::collections::BTreeMap;
 
-use super::{Confidence, Evidence, Finding, Part, Weight, growth, judge, named};
+use super::{
+    Confidence, Evidence, Finding, Part, Weight, growth, judge, named,
+    together::{Group, together},
+};
 use crate::domain::{
     event::{Judgement, Verdict},
     hardware::{self, Facts, Kind},
     record::FindingRow,
+    reliability::Watched,
 };
 
 /// Longest name of a part, in characters; agents' text is not trusted to be short.
 const PART_CHARS: usize = 120;
 /// Longest evidence of a finding, in characters.
-const EVIDENCE_CHARS: usize = 700;
+const EVIDENCE_CHARS: usize = 1_200;
 
-/// What was read last of one part by one source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Sources that are files put together by the agent, in which the names of anything may stand.
+const FILES: &str = "-sysfs";
+
+/// What was understood last of one part by one source.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    /// What said it, such as `smartctl-json`.
-    pub source: String,
     /// Of which device, as the machine calls it; empty: of the machine.
     pub device: String,
     /// What it said.
-    pub payload: Vec<u8>,
-    /// What it had said a week before, if it was known then.
-    pub before: Option<Vec<u8>>,
+    pub facts: Facts,
+    /// What it had said a week before, or the first that is known since.
+    pub before: Option<Facts>,
 }
 
-/// Everything that is found in what was seen.
+/// What a source said, where it can be understood. A tool that has two formats is one source.
 #[must_use]
-pub fn findings(seen: &[Seen]) -> Vec<Finding> {
-    seen.iter().flat_map(found).collect()
+pub fn understood(source: &str, payload: &[u8]) -> Option<Facts> {
+    let kind = Kind::named(source);
+    let read = if source.ends_with(FILES) {
+        hardware::read(kind, payload)
+    } else {
+        hardware::read(None, payload).or_else(|_| hardware::read(kind, payload))
+    };
+    read.map(|(_, facts)| facts).ok()
+}
+
+/// Everything that is found in what was seen, gathered by part.
+#[must_use]
+pub fn findings(seen: &[Seen]) -> Vec<Group> {
+    together(seen, seen.iter().flat_map(found).collect())
 }
 
 fn found(seen: &Seen) -> Vec<Finding> {
-    // A tool that has two formats is one source.
-    let read = |payload: &[u8]| {
-        let read = hardware::read(None, payload).or_else(|_| hardware::read(Kind::named(&seen.source), payload));
-        read.map(|(_, facts)| facts).ok()
-    };
-    let Some(facts) = read(&seen.payload) else { return Vec::new() };
-    let mut findings = judge(&facts);
-    if let (Facts::Drive(now), Some(Facts::Drive(then))) = (&facts, seen.before.as_deref().and_then(read)) {
-        findings.extend(growth::judge(now, &then));
+    let mut findings = judge(&seen.facts);
+    if let Some(before) = &seen.before {
+        findings.extend(growth::judge(&seen.facts, before));
+        for finding in &mut findings {
+            if let Some(was) = growth::fallen(finding.rule, &seen.facts, before) {
+                *finding = finding.clone().seen("improving, a week ago", was);
+            }
+        }
     }
     for finding in &mut findings {
         if finding.part.name.is_empty() {
@@ -56,33 +72,69 @@ fn found(seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-/// What has to be said for these findings to be the open ones. Each rule speaks once of a part: as badly as it does of any
-/// of its parts' names.
+/// The drives in what was seen, with what is made of them; one that is asked by two ways is one.
 #[must_use]
-pub fn differences(findings: Vec<Finding>, open: &[FindingRow]) -> Vec<Judgement> {
-    let mut standing: BTreeMap<(String, &'static str), Finding> = BTreeMap::new();
-    for finding in findings.into_iter().filter(|finding| finding.weight > Weight::Told) {
-        let key = (component(&finding.part), finding.rule);
-        let is_worse = standing.get(&key).is_none_or(|known| known.severity < finding.severity);
-        if is_worse {
-            standing.insert(key, finding);
+pub fn drives(seen: &[Seen], groups: &[Group]) -> Vec<Watched> {
+    let mut drives: BTreeMap<(&str, &str), Watched> = BTreeMap::new();
+    for seen in seen {
+        let Facts::Drive(drive) = &seen.facts else { continue };
+        let hardware::drive::Identity { serial, model, firmware, .. } = &drive.identity;
+        if drive.is_virtual || serial.is_empty() {
+            continue;
         }
+        let is_its = |group: &&Group| group.part.kind == "drive" && group.part.serial == *serial;
+        let worst = groups.iter().filter(is_its).flat_map(|group| &group.signs).map(|sign| sign.weight).max();
+        drives.entry((serial, model)).or_insert_with(|| Watched {
+            serial: serial.clone(),
+            model: model.clone(),
+            firmware: firmware.clone(),
+            device: seen.device.clone(),
+            hours: drive.hours,
+            is_failing: worst >= Some(Weight::Failing),
+            has_failed: worst >= Some(Weight::Failed),
+        });
+    }
+    drives.into_values().collect()
+}
+
+/// What has to be said for these to be the open findings: one of each part. Of its signs the first gives its name to the
+/// finding, unless one that weighs the same did so before.
+#[must_use]
+pub fn differences(groups: &[Group], open: &[FindingRow]) -> Vec<Judgement> {
+    let mut standing: BTreeMap<String, (&Finding, &Group)> = BTreeMap::new();
+    for group in groups {
+        let part = component(&group.part);
+        let is_open = |sign: &&Finding| open.iter().any(|row| row.open && row.part == part && row.rule == sign.rule);
+        let Some(first) = group.signs.first() else { continue };
+        let lead = group.signs.iter().filter(|sign| sign.weight == first.weight).find(is_open).unwrap_or(first);
+        standing.insert(part, (lead, group));
     }
     let mut judgements = Vec::new();
-    for row in open.iter().filter(|row| row.open) {
-        let still = standing.keys().any(|(part, rule)| *part == row.part && *rule == row.rule);
-        if let Some(rule) = named(&row.rule).filter(|_| !still) {
-            let evidence = "its evidence does not say so any more".to_owned();
-            judgements.push(Judgement { part: row.part.clone(), rule, verdict: Verdict::Cleared { evidence } });
-        }
-    }
-    for ((part, rule), finding) in standing {
-        let (severity, evidence) = (finding.severity, words(&finding));
+    // What is said now comes before what is not said any more: whoever hears of both knows it for one trouble.
+    for (part, (lead, group)) in &standing {
+        let (severity, evidence) = (group.severity, words(lead, group));
         let is_known = |row: &FindingRow| {
-            row.open && row.part == part && row.rule == rule && row.severity == severity && row.evidence == evidence
+            row.open
+                && row.part == *part
+                && row.rule == lead.rule
+                && row.severity == severity
+                && row.evidence == evidence
         };
         if !open.iter().any(is_known) {
-            judgements.push(Judgement { part, rule, verdict: Verdict::Holds { severity, evidence } });
+            let cause = Some(group.cause.clone().unwrap_or_else(|| part.clone()));
+            let verdict = Verdict::Holds { severity, evidence };
+            judgements.push(Judgement { part: part.clone(), rule: lead.rule, verdict, cause });
+        }
+    }
+    for row in open.iter().filter(|row| row.open) {
+        let still = standing.get(&row.part).filter(|(lead, _)| lead.rule == row.rule);
+        if let Some(rule) = named(&row.rule).filter(|_| still.is_none()) {
+            let evidence = match standing.get(&row.part) {
+                Some((lead, _)) => format!("told as {} now", lead.rule),
+                None => "its evidence does not say so any more".to_owned(),
+            };
+            let cause = row.cause.clone();
+            judgements.push(Judgement { part: row.part.clone(), rule, verdict: Verdict::Cleared { evidence }, cause });
         }
     }
     judgements
@@ -97,31 +149,37 @@ pub fn component(part: &Part) -> String {
     shortened(&text, PART_CHARS)
 }
 
-/// A finding in one text: what is wrong with which part, the values, what to do.
-#[must_use]
-pub fn words(finding: &Finding) -> String {
-    let Part { name, model, slot, firmware, .. } = &finding.part;
+/// All that is wrong with a part in one text: what it is, where it is, the values, what to do, what it carries.
+fn words(lead: &Finding, group: &Group) -> String {
+    let Part { name, model, slot, firmware, .. } = &group.part;
     let slot = if slot.is_empty() { String::new() } else { format!("in {slot}") };
     let firmware = if firmware.is_empty() { String::new() } else { format!("firmware {firmware}") };
     let place: Vec<&str> = [name.as_str(), model, &slot, &firmware].into_iter().filter(|one| !one.is_empty()).collect();
-    let values: Vec<String> = finding.evidence.iter().map(value).collect();
-    let mut text = finding.summary.clone();
-    if !values.is_empty() {
-        text.push_str(&format!(" ({})", values.join(", ")));
-    }
+    let mut text = said(lead);
     if !place.is_empty() {
         text = format!("{}: {text}", place.join(", "));
     }
-    if let Some(Confidence { failed_ratio, within_days, of, source }) = finding.confidence {
+    if let Some(Confidence { failed_ratio, within_days, of, source }) = lead.confidence {
         let failed = failed_ratio * 100.0;
         text.push_str(&format!(
             "; of 100 such drives about {failed:.0} failed within {within_days} days (n = {of}, {source})"
         ));
     }
-    if !finding.action.is_empty() {
-        text.push_str(&format!("; {}", finding.action));
+    if !lead.action.is_empty() {
+        text.push_str(&format!("; {}", lead.action));
+    }
+    if !group.carries.is_empty() {
+        text.push_str(&format!("; it carries {}", group.carries.join(", ")));
+    }
+    for sign in group.signs.iter().filter(|sign| sign.rule != lead.rule) {
+        text.push_str(&format!("; also: {}", said(sign)));
     }
     shortened(&text, EVIDENCE_CHARS)
+}
+
+fn said(finding: &Finding) -> String {
+    let values: Vec<String> = finding.evidence.iter().map(value).collect();
+    if values.is_empty() { finding.summary.clone() } else { format!("{} ({})", finding.summary, values.join(", ")) }
 }
 
 fn value(Evidence { name, value, limit }: &Evidence) -> String {

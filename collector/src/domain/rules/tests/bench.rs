@@ -179,6 +179,7 @@ pub(super) fn rows(open: &[Judgement]) -> Vec<FindingRow> {
             severity: *severity,
             since: Timestamp::default(),
             evidence: evidence.clone(),
+            cause: None,
         }),
         _ => None,
     };

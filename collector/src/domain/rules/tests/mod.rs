@@ -221,6 +221,7 @@ fn rows(open: &BTreeMap<String, Severity>) -> Vec<FindingRow> {
         severity: *severity,
         since: Timestamp::default(),
         evidence: String::new(),
+        cause: None,
     };
     open.iter().map(row).collect()
 }

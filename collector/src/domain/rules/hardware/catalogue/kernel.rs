@@ -5,6 +5,16 @@ use super::Rule;
 /// By name.
 pub(super) const RULES: &[Rule] = &[
     Rule {
+        name: "adapter-suspected",
+        about: "controller and cache",
+        says: "several drives behind one adapter fail alike, and none of them counts damage of its own",
+        judged_by: "3 or more drives of one PCI device have aborted or unanswered commands, errors of reading or writing, or \
+                    corrupted transfers, and no sign of a drive's own",
+        source: "what the drives share is to blame; the number is no count: Muster's own choice",
+        severity: "warning",
+        remedy: "look at the adapter, its cables, the backplane and their power before any drive",
+    },
+    Rule {
         name: "disk-adapter-fault",
         about: "controller and cache",
         says: "the disk adapter's firmware failed",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::rules::hardware::catalogue::{all, named};
 
 /// Every source that makes findings.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("assembly", include_str!("../assembly.rs")),
     ("drive", include_str!("../drive.rs")),
     ("growth", include_str!("../growth.rs")),
@@ -15,6 +15,7 @@ const SOURCES: [(&str, &str); 9] = [
     ("scsi", include_str!("../scsi.rs")),
     ("sensors", include_str!("../sensors.rs")),
     ("series", include_str!("../series.rs")),
+    ("together", include_str!("../together.rs")),
 ];
 /// Modules that make none.
 const WITHOUT_RULES: [&str; 6] = ["catalogue", "finding", "plausible", "score", "standing", "tests"];

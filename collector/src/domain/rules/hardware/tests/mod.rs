@@ -8,6 +8,7 @@ mod drives;
 mod machines;
 mod series;
 mod standing;
+mod together;
 
 use super::{Finding, Verdict, judge, verdict};
 use crate::domain::{

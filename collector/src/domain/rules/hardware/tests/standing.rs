@@ -1,6 +1,6 @@
 //! What is found becomes what is said: once, about the part, until its evidence says otherwise.
 
-use super::super::standing::{Seen, component, differences, findings};
+use super::super::standing::{Seen, component, differences, findings, understood};
 use crate::domain::{
     event::{Judgement, Severity, Verdict},
     ids::HostNo,
@@ -15,7 +15,8 @@ fn drive(device: &str, serial: &str, passed: bool, pending: u64) -> Seen {
         {{"id":197,"name":"Current_Pending_Sector","value":100,"worst":100,"thresh":0,"when_failed":"",
         "flags":{{"prefailure":false}},"raw":{{"value":{pending},"string":"{pending}"}}}}]}}}}"#
     );
-    Seen { source: "smartctl-json".into(), device: device.into(), payload: payload.into_bytes(), before: None }
+    let facts = understood("smartctl-json", payload.as_bytes()).unwrap();
+    Seen { device: device.into(), facts, before: None }
 }
 
 /// What is open after this was said.
@@ -29,6 +30,7 @@ fn opened(judgements: &[Judgement]) -> Vec<FindingRow> {
             severity: *severity,
             since: Timestamp::from_ms(0),
             evidence: evidence.clone(),
+            cause: judgement.cause.clone(),
         }),
         _ => None,
     };
@@ -45,20 +47,20 @@ fn said(judgements: &[Judgement]) -> Vec<(String, &'static str, Option<Severity>
 
 #[test]
 fn a_drive_that_declares_itself_failed_is_said_once_wherever_it_sits_and_ends_with_it() {
-    let first = differences(findings(&[drive("sda", "MADE-UP-1", false, 0)]), &[]);
+    let first = differences(&findings(&[drive("sda", "MADE-UP-1", false, 0)]), &[]);
     let rule = "drive-failed-self-verdict";
     assert_eq!(said(&first), [("drive MADE-UP-1".to_owned(), rule, Some(Severity::Critical))]);
     let open = opened(&first);
     assert!(open[0].evidence.contains("/dev/sda") && open[0].evidence.contains("MADE UP 4000"), "{}", open[0].evidence);
-    assert_eq!(differences(findings(&[drive("sda", "MADE-UP-1", false, 0)]), &open), []);
+    assert_eq!(differences(&findings(&[drive("sda", "MADE-UP-1", false, 0)]), &open), []);
     // It moved to another bay: the same finding, told where it is now.
-    let moved = differences(findings(&[drive("sdc", "MADE-UP-1", false, 0)]), &open);
+    let moved = differences(&findings(&[drive("sdc", "MADE-UP-1", false, 0)]), &open);
     assert_eq!(said(&moved), said(&first));
     assert!(opened(&moved)[0].evidence.contains("/dev/sdc"));
     // Another drive is in its place; what other rules of readings hold open is not theirs to end.
     let mut open = open;
     open.push(FindingRow { part: "/var".into(), rule: "filesystem_space".into(), ..open[0].clone() });
-    let replaced = differences(findings(&[drive("sda", "MADE-UP-2", true, 0)]), &open);
+    let replaced = differences(&findings(&[drive("sda", "MADE-UP-2", true, 0)]), &open);
     assert_eq!(said(&replaced), [("drive MADE-UP-1".to_owned(), rule, None)]);
     assert!(matches!(&replaced[0].verdict, Verdict::Cleared { .. }));
 }
@@ -66,7 +68,7 @@ fn a_drive_that_declares_itself_failed_is_said_once_wherever_it_sits_and_ends_wi
 #[test]
 fn what_only_predicts_is_a_warning_at_most_and_grows_with_its_evidence() {
     let most = |pending| {
-        let judgements = differences(findings(&[drive("sda", "MADE-UP-1", true, pending)]), &[]);
+        let judgements = differences(&findings(&[drive("sda", "MADE-UP-1", true, pending)]), &[]);
         said(&judgements).into_iter().filter_map(|(_, _, severity)| severity).max()
     };
     assert_eq!(most(0), None);
@@ -75,15 +77,8 @@ fn what_only_predicts_is_a_warning_at_most_and_grows_with_its_evidence() {
 
 #[test]
 fn what_cannot_be_read_is_neither_good_nor_bad_and_names_of_parts_are_short() {
-    let broken = Seen {
-        source: "smartctl-json".into(),
-        device: "sda".into(),
-        payload: b"{\"smartctl\":".to_vec(),
-        before: None,
-    };
-    let unknown =
-        Seen { source: "what-is-this".into(), device: String::new(), payload: vec![0xff; 2_000], before: None };
-    assert_eq!(findings(&[broken, unknown]), []);
+    assert_eq!(understood("smartctl-json", b"{\"smartctl\":"), None);
+    assert_eq!(understood("what-is-this", &[0xff; 2_000]), None);
     let part = super::super::Part { kind: "drive", serial: "x".repeat(4_000), ..Default::default() };
     assert!(component(&part).chars().count() < 130);
 }
@@ -91,8 +86,8 @@ fn what_cannot_be_read_is_neither_good_nor_bad_and_names_of_parts_are_short() {
 #[test]
 fn bad_sectors_that_grow_within_a_week_say_more_than_as_many_that_do_not() {
     let rules = |now: &Seen, then: Option<&Seen>| {
-        let seen = Seen { before: then.map(|then| then.payload.clone()), ..now.clone() };
-        said(&differences(findings(&[seen]), &[])).into_iter().map(|(part, rule, _)| (part, rule)).collect::<Vec<_>>()
+        let seen = Seen { before: then.map(|then| then.facts.clone()), ..now.clone() };
+        said(&differences(&findings(&[seen]), &[])).into_iter().map(|(part, rule, _)| (part, rule)).collect::<Vec<_>>()
     };
     let growing = ("drive MADE-UP-1".to_owned(), "drive-defects-growing");
     let (now, then) = (drive("sda", "MADE-UP-1", true, 25), drive("sda", "MADE-UP-1", true, 5));
@@ -107,6 +102,17 @@ fn bad_sectors_that_grow_within_a_week_say_more_than_as_many_that_do_not() {
     ] {
         assert!(!rules(&now, before.as_ref()).contains(&growing), "{before:?}");
     }
+}
+
+#[test]
+fn a_drive_whose_waiting_sectors_become_fewer_is_improving() {
+    let told = |pending: u64, before: u64| {
+        let before = Some(drive("sda", "MADE-UP-1", true, before).facts);
+        let seen = Seen { before, ..drive("sda", "MADE-UP-1", true, pending) };
+        opened(&differences(&findings(&[seen]), &[]))[0].evidence.clone()
+    };
+    assert!(told(12, 40).contains("improving, a week ago 40"), "{}", told(12, 40));
+    assert!(!told(12, 12).contains("improving") && !told(12, 11).contains("improving"));
 }
 
 #[test]
@@ -128,8 +134,9 @@ fn a_cable_is_told_from_its_drive_and_media_errors_count_when_they_grow() {
         payload.into_bytes()
     };
     let told = |now: Vec<u8>, then: Vec<u8>| {
-        let seen = Seen { source: "smartctl-json".into(), device: "x".into(), payload: now, before: Some(then) };
-        let all = said(&differences(findings(&[seen]), &[]));
+        let [facts, before] = [now, then].map(|said| understood("smartctl-json", &said).unwrap());
+        let seen = Seen { device: "x".into(), facts, before: Some(before) };
+        let all = said(&differences(&findings(&[seen]), &[]));
         all.into_iter().filter(|(_, rule, _)| rule.ends_with("-growing")).collect::<Vec<_>>()
     };
     let warning = Some(Severity::Warning);

@@ -1,6 +1,9 @@
 //! What is judged: the one list of rules. Configuration, explanation, command line and API all read it.
 
-use super::{Unit, capacity, certificate, clock, filesystem, gaps, memory, pressure, reboot, series, swap, systemd};
+use super::{
+    Unit, capacity, certificate, clock, filesystem, gaps, heat, memory, pressure, reboot, series, slow_disk, swap,
+    systemd,
+};
 
 /// Most limits of one rule.
 pub(super) const LIMITS: usize = 6;
@@ -86,6 +89,9 @@ pub static RULES: &[&Rule] = &[
     &swap::STORM,
     &pressure::CPU,
     &pressure::IO,
+    &slow_disk::SLOW,
+    &heat::HOT,
+    &heat::STOPPED,
     &systemd::FAILED,
     &systemd::RESTARTING,
     &clock::OFF,

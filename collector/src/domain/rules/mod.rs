@@ -15,6 +15,7 @@ mod clock;
 mod filesystem;
 mod gaps;
 pub mod hardware;
+mod heat;
 mod judging;
 mod memory;
 mod minutes;
@@ -24,6 +25,7 @@ mod reboot;
 mod series;
 mod settings;
 mod single;
+mod slow_disk;
 mod standing;
 mod swap;
 mod systemd;
@@ -66,6 +68,9 @@ pub struct Index {
     failed_units: Box<[u32]>,
     restarts: Box<[u32]>,
     certificates: Box<[u32]>,
+    temperatures: Box<[heat::Sensor]>,
+    fans: Box<[heat::Sensor]>,
+    disks: Box<[slow_disk::Disk]>,
     singles: Singles,
     processors: u32,
 }
@@ -80,6 +85,9 @@ impl Index {
             failed_units: systemd::failed_places(dictionary),
             restarts: systemd::restart_places(dictionary),
             certificates: certificate::places(dictionary),
+            temperatures: heat::temperatures(dictionary),
+            fans: heat::fans(dictionary),
+            disks: slow_disk::disks(dictionary),
             singles: Singles::of(dictionary),
             processors: pressure::processors(dictionary),
         }
@@ -142,6 +150,8 @@ pub struct Memory {
     restarts: systemd::Restarts,
     boots: reboot::Boots,
     writable: filesystem::Writable,
+    turning: heat::Turning,
+    work: slow_disk::Work,
     gaps: gaps::Gaps,
     last_uptime_ms: u64,
     anew: bool,
@@ -167,6 +177,8 @@ impl Memory {
         clock::judge(&mut judging);
         reboot::judge(&mut judging, &mut self.boots);
         capacity::judge(&mut judging);
+        heat::judge(&mut judging, &mut self.turning);
+        slow_disk::judge(&mut judging, &mut self.work);
         certificate::judge(&mut judging);
         gaps::judge(&mut judging, &mut self.gaps);
         series::judge(&mut judging);
@@ -199,6 +211,8 @@ impl Memory {
         self.pending.clear();
         self.minutes.clear();
         self.restarts.forget();
+        self.turning.forget();
+        self.work.forget();
     }
 }
 

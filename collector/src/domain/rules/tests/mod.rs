@@ -1,5 +1,6 @@
 mod bench;
 mod faults;
+mod hardware_readings;
 mod replay;
 mod resolve;
 mod restart;

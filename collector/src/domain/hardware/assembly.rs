@@ -31,6 +31,8 @@ pub struct Piece {
     pub words: String,
     /// What more members it could lose without losing data; `None` where the tool does not show it.
     pub spare_members: Option<u64>,
+    /// How full its metadata is, in percent, where it has a place of its own that can be full.
+    pub metadata_percent: Option<u64>,
     /// Counts of errors; zeros are left out.
     pub counters: Vec<(Count, u64)>,
 }
@@ -94,6 +96,12 @@ pub enum Count {
     Checksum,
     /// Blocks whose copies differ.
     Mismatch,
+    /// Writes and flushes that were given up: what is there is old or lacking.
+    Dropped,
+    /// Blocks that are older than they should be: a write before was lost.
+    Stale,
+    /// Sectors that an array knows to be bad and does not use.
+    BadBlocks,
 }
 
 impl Count {
@@ -108,6 +116,9 @@ impl Count {
             Self::Write => "write errors",
             Self::Checksum => "checksum errors",
             Self::Mismatch => "mismatches",
+            Self::Dropped => "write errors",
+            Self::Stale => "stale blocks",
+            Self::BadBlocks => "bad sectors",
         }
     }
 }

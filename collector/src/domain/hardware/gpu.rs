@@ -26,6 +26,8 @@ pub struct Gpu {
     pub retirement_pending: bool,
     /// Errors since the driver was loaded that were not corrected.
     pub uncorrected: u64,
+    /// Errors since the driver was loaded that were corrected.
+    pub corrected: u64,
     /// It counts at all.
     pub is_readable: bool,
 }

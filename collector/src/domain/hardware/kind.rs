@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     gpu, kernel_log, memory, nic,
     raid::{plain, powervault},
-    redfish, sensors, zpool,
+    redfish, sensors, sysfs, zpool,
 };
 
 /// A format: one tool's way to print.
@@ -75,6 +75,22 @@ pub enum Kind {
     Nic,
     /// Block devices of sysfs, one `path:value` a line, as the agent writes them.
     BlockSysfs,
+    /// Files of `/sys/block/md*/md/`.
+    MdSysfs,
+    /// Files of `/sys/fs/btrfs/`.
+    BtrfsSysfs,
+    /// Files of eMMC.
+    MmcSysfs,
+    /// Files of PCI Express devices.
+    Pcie,
+    /// Files of a network interface.
+    NicSysfs,
+    /// `/proc/meminfo`.
+    Meminfo,
+    /// Files of AMD's GPUs.
+    AmdRas,
+    /// Files of InfiniBand adapters.
+    Infiniband,
     /// A list of devices by any tool: `smartctl --scan --json`, `nvme list`.
     DeviceList,
 }
@@ -113,6 +129,14 @@ const KINDS: &[(Kind, &str, &str)] = &[
     (Kind::Gpu, "gpu", "nvidia-smi -q, nvidia-smi -q -x"),
     (Kind::Nic, "nic", "ethtool -S, ethtool -m, /proc/net/bonding/bond0"),
     (Kind::BlockSysfs, "block-sysfs", "links, holders and sizes of /sys/block as `path:value`: which drive is which"),
+    (Kind::MdSysfs, "md-sysfs", "grep . /sys/block/md*/md/* /sys/block/md*/md/dev-*/*"),
+    (Kind::BtrfsSysfs, "btrfs-sysfs", "grep . /sys/fs/btrfs/*/label /sys/fs/btrfs/*/devinfo/*/*"),
+    (Kind::MmcSysfs, "mmc-sysfs", "grep . /sys/block/mmcblk*/device/*"),
+    (Kind::Pcie, "pcie", "grep . /sys/bus/pci/devices/*/aer_dev_* /sys/bus/pci/devices/*/*_link_width"),
+    (Kind::NicSysfs, "nic-sysfs", "grep . /sys/class/net/eth0/* /sys/class/net/eth0/statistics/*"),
+    (Kind::Meminfo, "meminfo", "/proc/meminfo"),
+    (Kind::AmdRas, "amd-ras", "grep . /sys/class/drm/card*/device/ras/*_err_count"),
+    (Kind::Infiniband, "infiniband", "grep . /sys/class/infiniband/*/ports/*/{state,phys_state,counters/*}"),
     (Kind::DeviceList, "device-list", "smartctl --scan, nvme list: tells nothing of health"),
 ];
 
@@ -201,6 +225,14 @@ fn of_text(text: &str) -> Option<Kind> {
         () if text.trim() == zpool::ALL_WELL => Some(Kind::Zpool),
         () if POOL_STATES.contains(&text.trim()) => Some(Kind::Zpool),
         () if text.starts_with("smartctl ") || has("www.smartmontools.org") => Some(Kind::SmartctlText),
+        () if sysfs::has(text, &["md/array_state", "md/level"]) => Some(Kind::MdSysfs),
+        () if sysfs::has(text, &["error_stats", "in_fs_metadata"]) => Some(Kind::BtrfsSysfs),
+        () if sysfs::has(text, &["life_time", "pre_eol_info"]) => Some(Kind::MmcSysfs),
+        () if sysfs::has(text, &["aer_dev_fatal", "aer_dev_correctable", "current_link_width"]) => Some(Kind::Pcie),
+        () if sysfs::has(text, &["carrier_changes", "rx_crc_errors"]) => Some(Kind::NicSysfs),
+        () if text.contains("/ras/") && text.contains("_err_count:") => Some(Kind::AmdRas),
+        () if sysfs::has(text, &["phys_state", "link_error_recovery"]) => Some(Kind::Infiniband),
+        () if text.lines().any(|line| line.starts_with("HardwareCorrupted:")) => Some(Kind::Meminfo),
         () => of_controller(text),
     }
 }

@@ -10,6 +10,8 @@ const MODULES: usize = 1_000;
 pub struct Memory {
     /// With their counts.
     pub modules: Vec<Module>,
+    /// Memory that the kernel has taken out of use because it was damaged, in KiB.
+    pub taken_out_kib: Option<u64>,
 }
 
 /// One of them.
@@ -38,6 +40,7 @@ pub(super) fn read(text: &str) -> Memory {
                 }
             }
             // mcelog: SOCKET 0 CHANNEL 1 DIMM any, then "corrected memory errors:", then "11 total".
+            ["HardwareCorrupted:", amount, ..] => found.taken_out_kib = digits(amount),
             ["SOCKET", ..] => socket = short(line),
             ["corrected", "memory", "errors:"] => is_corrected = true,
             ["uncorrected", "memory", "errors:"] => is_corrected = false,
@@ -107,6 +110,7 @@ pub(super) fn is_one(text: &str) -> bool {
         "Corrected Errors",
         "Corrected errors",
         "DIMM Label(s)",
+        "HardwareCorrupted:",
     ]
     .iter()
     .any(|part| text.contains(part))

@@ -21,6 +21,7 @@ mod redfish;
 pub mod sensors;
 mod smartctl_json;
 mod smartctl_text;
+mod sysfs;
 mod text;
 pub mod topology;
 mod volume;
@@ -30,6 +31,7 @@ use serde_json::Value;
 
 pub use self::kind::Kind;
 use self::sensors::Level;
+pub use self::sysfs::{fabric::Port, flash::Flash, pcie::Pcie};
 use self::{
     assembly::Assembly, drive::Drive, gpu::Gpu, kernel_log::Log, memory::Memory, nic::Nic, power::Power,
     sensors::Sensors, topology::Topology,
@@ -59,6 +61,12 @@ pub enum Facts {
     Nic(Nic),
     /// Which block device is what.
     Topology(Box<Topology>),
+    /// Soldered flash.
+    Flash(Vec<Flash>),
+    /// PCI Express devices.
+    Pcie(Vec<Pcie>),
+    /// Ports of InfiniBand adapters.
+    Ports(Vec<Port>),
     /// It is understood, and says nothing of health: a list of devices, a configuration. Why.
     Nothing(&'static str),
 }
@@ -99,7 +107,9 @@ impl Facts {
             {
                 Some("no sensor in it was read".into())
             }
-            Self::Memory(memory) if memory.modules.is_empty() => Some("no counter of memory errors in it".into()),
+            Self::Memory(memory) if memory.modules.is_empty() && memory.taken_out_kib.is_none() => {
+                Some("no counter of memory errors in it".into())
+            }
             Self::Power(power) if !power.tells_of_health() => {
                 Some("neither a status nor what a battery still holds is in it".into())
             }
@@ -107,13 +117,23 @@ impl Facts {
                 Some("no GPU in it counts errors of its memory".into())
             }
             Self::Nic(nic) if !nic.tells_of_health() => Some("no counters, alarms or members of a bond in it".into()),
+            Self::Flash(chips) if !chips.iter().any(Flash::tells_of_health) => {
+                Some("a card that does not say how much of its life is used".into())
+            }
+            Self::Pcie(devices) if !devices.iter().any(Pcie::tells_of_health) => {
+                Some("no link and no counter of its errors in it".into())
+            }
+            Self::Ports(ports) if ports.is_empty() => Some("no port in it".into()),
             Self::Assembly(_)
             | Self::Log(_)
             | Self::Sensors(_)
             | Self::Memory(_)
             | Self::Power(_)
             | Self::Gpus(_)
-            | Self::Nic(_) => None,
+            | Self::Nic(_)
+            | Self::Flash(_)
+            | Self::Pcie(_)
+            | Self::Ports(_) => None,
         }
     }
 }
@@ -205,6 +225,14 @@ fn facts(kind: Kind, text: &str, document: &Value) -> Result<Facts, String> {
         Kind::PlainRaid => assembly(raid::plain::read(text)),
         Kind::Redfish => assembly(redfish::read(document)),
         Kind::BlockSysfs => Ok(Facts::Topology(Box::new(topology::read(text)))),
+        Kind::MdSysfs => assembly(sysfs::md::read(text)),
+        Kind::BtrfsSysfs => assembly(sysfs::btrfs::read(text)),
+        Kind::MmcSysfs => Ok(Facts::Flash(sysfs::flash::read(text))),
+        Kind::Pcie => Ok(Facts::Pcie(sysfs::pcie::read(text))),
+        Kind::NicSysfs => Ok(Facts::Nic(sysfs::nic::read(text))),
+        Kind::Meminfo => Ok(Facts::Memory(memory::read(text))),
+        Kind::AmdRas => Ok(Facts::Gpus(sysfs::gpu::read(text))),
+        Kind::Infiniband => Ok(Facts::Ports(sysfs::fabric::read(text))),
         Kind::DeviceList => Ok(Facts::Nothing("a list of devices: it tells nothing of their health")),
     }
 }

@@ -18,10 +18,22 @@ pub struct Nic {
     pub alarms: Vec<String>,
     /// The module can raise alarms.
     pub has_diagnostics: bool,
-    /// Model and serial number of the module.
+    /// Model and serial number of the module; driver and bus address of an interface.
     pub module: (String, String),
     /// Members of a bond, each with whether its link is up.
     pub members: Vec<(String, bool)>,
+    /// Its hardware address; empty where it is not said.
+    pub address: String,
+    /// Its link is up.
+    pub is_up: bool,
+    /// How often its link was lost since the machine started.
+    pub downs: Option<u64>,
+    /// Speed of its link in Mbit/s.
+    pub speed: Option<u64>,
+    /// Only one end at a time may send.
+    pub is_half_duplex: bool,
+    /// It has no cable.
+    pub is_wireless: bool,
 }
 
 /// What is in a text of any of these.

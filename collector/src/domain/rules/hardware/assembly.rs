@@ -7,12 +7,20 @@ use crate::domain::{
 };
 
 const REPLACE: &str = "replace this member";
+/// So many sectors of a mirror may differ, found by a check (netdata's limit; swap and memory-mapped files do that).
+const MIRROR_SECTORS: u64 = 1_024;
+/// Metadata of a thin pool or cache fuller than this, in percent (netdata's limits).
+const METADATA_HIGH: u64 = 80;
+const METADATA_FULL: u64 = 95;
 const BACK_UP: &str = "back up what is on it now, then replace what failed";
 
 /// All findings about an assembly.
 pub(super) fn judge(assembly: &Assembly) -> Vec<Finding> {
-    let mut findings: Vec<Finding> =
-        assembly.pieces.iter().flat_map(|piece| state(piece).into_iter().chain(counts(piece))).collect();
+    let mut findings: Vec<Finding> = assembly
+        .pieces
+        .iter()
+        .flat_map(|piece| state(piece).into_iter().chain(metadata(piece)).chain(counts(piece)))
+        .collect();
     for loss in &assembly.losses {
         let part = Part { kind: "array", ..Part::default() };
         let summary = "data is lost: files or metadata cannot be read";
@@ -61,6 +69,16 @@ fn state(piece: &Piece) -> Option<Finding> {
         Some(left) if piece.role == Role::Array => finding.seen("members it can still lose", left),
         _ => finding,
     })
+}
+
+/// A thin pool or a cache whose metadata is full stops.
+fn metadata(piece: &Piece) -> Option<Finding> {
+    let percent = piece.metadata_percent.filter(|percent| *percent > METADATA_HIGH)?;
+    let (severity, limit) =
+        if percent > METADATA_FULL { (Severity::Critical, METADATA_FULL) } else { (Severity::Warning, METADATA_HIGH) };
+    let summary = "its metadata is nearly full: when it is, nothing can be written to any volume in it";
+    let finding = Finding::new(part(piece), "array-metadata-full", severity, Weight::Failing, summary);
+    Some(finding.against("percent of metadata used", percent, limit).so("extend it: lvextend --poolmetadatasize"))
 }
 
 fn array(piece: &Piece) -> Option<Said> {
@@ -148,7 +166,7 @@ fn counts(piece: &Piece) -> impl Iterator<Item = Finding> {
                 let summary = "errors of bus and commands; no sign of the drive alone";
                 ("member-other-errors", Severity::Info, Weight::Told, summary, "")
             }
-            Count::Read | Count::Write | Count::Checksum => {
+            Count::Read | Count::Write | Count::Checksum | Count::Dropped | Count::Stale => {
                 let summary =
                     "it made errors that redundancy repaired; on many drives at once: controller, cable or memory";
                 (
@@ -159,11 +177,66 @@ fn counts(piece: &Piece) -> impl Iterator<Item = Finding> {
                     "clear the counts and scrub: do they come back?",
                 )
             }
-            Count::Mismatch => {
-                let summary = "its copies differ";
-                ("array-mismatches", Severity::Info, Weight::Doubt, summary, "repair it, and test the memory")
+            Count::BadBlocks => {
+                let summary = "the array knows sectors of it that cannot be used: what was there has less redundancy";
+                ("member-bad-blocks", Severity::Warning, Weight::Failing, summary, REPLACE)
             }
+            Count::Mismatch => mismatch(piece, *value),
         };
         Finding::new(part(piece), rule, severity, weight, summary).seen(count.name(), value).so(action)
     })
+}
+
+/// Copies of a mirror differ where memory was written while it went to both, in swap and the like; checksums of a parity never
+/// should.
+fn mismatch(piece: &Piece, sectors: u64) -> Said {
+    let (summary, action) = ("its copies differ", "repair it, and test the memory");
+    match piece.model.as_str() {
+        "raid4" | "raid5" | "raid6" => {
+            ("array-mismatches", Severity::Warning, Weight::Failing, "data and parity differ", action)
+        }
+        "raid1" | "raid10" if sectors <= MIRROR_SECTORS => {
+            ("array-mismatches", Severity::Info, Weight::Told, summary, "")
+        }
+        _ => ("array-mismatches", Severity::Info, Weight::Doubt, summary, action),
+    }
+}
+
+/// Findings about errors that members made since `then`. Such counts are kept until somebody clears them: old ones say little,
+/// new ones that something goes wrong now.
+pub(super) fn grown(now: &Assembly, then: &Assembly) -> Vec<Finding> {
+    let members = now.pieces.iter().filter(|piece| piece.role == Role::Member);
+    members.filter_map(|piece| errors_grown(piece, before(piece, then)?)).collect()
+}
+
+/// The same member then; nothing where another one was in its place.
+fn before<'a>(piece: &Piece, then: &'a Assembly) -> Option<&'a Piece> {
+    let is_it = |known: &&Piece| {
+        known.role == piece.role && known.name == piece.name && known.slot == piece.slot && known.serial == piece.serial
+    };
+    then.pieces.iter().find(is_it)
+}
+
+fn errors_grown(now: &Piece, then: &Piece) -> Option<Finding> {
+    const ERRORS: [Count; 5] = [Count::Dropped, Count::Write, Count::Read, Count::Checksum, Count::Stale];
+    let of = |piece: &Piece, wanted: Count| {
+        piece.counters.iter().find(|(count, _)| *count == wanted).map_or(0, |(_, value)| *value)
+    };
+    let grown: Vec<(Count, u64, u64)> = ERRORS
+        .into_iter()
+        .map(|count| (count, of(then, count), of(now, count)))
+        .filter(|(_, from, to)| to > from)
+        .collect();
+    // The first is the worst.
+    let (severity, summary) = match grown.first()?.0 {
+        Count::Dropped => {
+            (Severity::Critical, "writes to it were given up: what should be on it is not, and has no redundancy")
+        }
+        _ => (Severity::Warning, "it goes on making errors; on many drives at once: controller, cable or memory"),
+    };
+    let finding = Finding::new(part(now), "member-errors-growing", severity, Weight::Failing, summary);
+    let finding = grown.into_iter().fold(finding, |finding, (count, from, to)| {
+        finding.seen(format!("{} then", count.name()), from).seen(format!("{} now", count.name()), to)
+    });
+    Some(finding.so("look at its cable and its own counts, scrub, and replace it if they go on"))
 }

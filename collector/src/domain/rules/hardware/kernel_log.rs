@@ -59,6 +59,7 @@ fn one(event: &Event, log: &Log) -> Finding {
         Family::Link => ("link", link(event)),
         Family::MemoryCorrected | Family::MemoryUncorrected => ("memory", memory(event)),
         Family::Xid(_) | Family::GpuGone | Family::GpuHang => ("gpu", gpu(event)),
+        Family::PcieFatal | Family::PcieNonfatal | Family::PcieCorrected => ("card", machine(event)),
         _ => ("machine", machine(event)),
     };
     let (rule, severity, weight, summary, action) = said;

@@ -9,11 +9,15 @@
 mod assembly;
 pub mod catalogue;
 mod drive;
+mod fabric;
 mod finding;
+mod flash;
 pub mod growth;
 mod kernel_log;
+mod network;
 mod nvme;
 mod parts;
+mod pcie;
 mod plausible;
 pub mod score;
 mod scsi;
@@ -66,11 +70,27 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         Facts::Memory(memory) => parts::memory(memory),
         Facts::Power(power) => parts::power(power),
         Facts::Gpus(gpus) => parts::gpus(gpus),
-        Facts::Nic(nic) => parts::nic(nic),
-        Facts::Topology(_) | Facts::Nothing(_) => Vec::new(),
+        Facts::Nic(nic) => network::judge(nic),
+        Facts::Flash(chips) => flash::judge(chips),
+        Facts::Pcie(devices) => pcie::judge(devices),
+        Facts::Topology(_) | Facts::Nothing(_) | Facts::Ports(_) => Vec::new(),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.severity)));
     findings
+}
+
+/// What is worse than `then`, a week ago; of drives `growth` says that.
+#[must_use]
+pub fn worse(now: &Facts, then: &Facts) -> Vec<Finding> {
+    match (now, then) {
+        (Facts::Assembly(now), Facts::Assembly(then)) => assembly::grown(now, then),
+        (Facts::Pcie(now), Facts::Pcie(then)) => pcie::grown(now, then),
+        (Facts::Nic(now), Facts::Nic(then)) => network::grown(now, then),
+        (Facts::Memory(now), Facts::Memory(then)) => parts::memory_grown(now, then),
+        (Facts::Gpus(now), Facts::Gpus(then)) => parts::gpus_grown(now, then),
+        (Facts::Ports(now), Facts::Ports(then)) => fabric::grown(now, then),
+        _ => Vec::new(),
+    }
 }
 
 /// What they come to, and why where it is unknown.

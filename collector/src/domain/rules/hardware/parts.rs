@@ -1,15 +1,16 @@
-//! Memory modules, power, GPUs and network interfaces: few rules each.
+//! Memory modules, power and GPUs: few rules each.
 
 use super::{
     finding::{Finding, Part, Weight},
+    growth::WINDOW_DAYS,
     kernel_log::MEMORY_CORRECTED,
+    plausible::since,
 };
 use crate::domain::{
     event::Severity,
     hardware::{
         gpu::Gpu,
         memory::Memory,
-        nic::Nic,
         power::{Battery, Power, Supply},
     },
 };
@@ -25,8 +26,8 @@ const BATTERY_MOST: f64 = 1.5;
 const LOAD_PERCENT: u64 = 95;
 /// Retired pages at which NVIDIA takes a GPU back (DCGM: 63).
 const RETIRED_PAGES: u64 = 63;
-/// Damaged frames among those received that blame the cable, 0-1 (node_exporter's mixin: 1 %).
-const DAMAGED_FRAMES: f64 = 0.01;
+/// Corrected errors of a GPU's memory within the window that are told (DCGM: 10 single-bit errors).
+const GPU_CORRECTED: u64 = 10;
 
 /// Findings about memory modules.
 pub(super) fn memory(memory: &Memory) -> Vec<Finding> {
@@ -58,7 +59,31 @@ pub(super) fn memory(memory: &Memory) -> Vec<Finding> {
             0,
         ))
     });
-    findings.collect()
+    findings.chain(taken_out(memory)).collect()
+}
+
+/// Memory that the kernel does not use any more because it was damaged; a page is also given up before it fails.
+fn taken_out(memory: &Memory) -> Option<Finding> {
+    let kib = memory.taken_out_kib.filter(|kib| *kib > 0)?;
+    let part = Part { kind: "memory", ..Part::default() };
+    let summary = "the kernel has taken damaged memory out of use since the machine started";
+    let finding = Finding::new(part, "memory-taken-out", Severity::Info, Weight::Doubt, summary);
+    Some(finding.seen("KiB", kib).so("look at the counts of the modules and the kernel's log for the module"))
+}
+
+/// Findings about memory that is worse than `then`, the window ago.
+pub(super) fn memory_grown(now: &Memory, then: &Memory) -> Vec<Finding> {
+    let grown = now.taken_out_kib.zip(then.taken_out_kib).filter(|(now, then)| now > then && *then > 0);
+    let found = |(now, then): (u64, u64)| {
+        let part = Part { kind: "memory", ..Part::default() };
+        let summary = format!("the kernel goes on taking damaged memory out of use: more within {WINDOW_DAYS} days");
+        let finding = Finding::new(part, "memory-taken-out", Severity::Warning, Weight::Failing, summary);
+        finding
+            .seen("KiB then", then)
+            .seen("KiB now", now)
+            .so("find the module by its counts or the kernel's log, and replace it")
+    };
+    grown.map(found).into_iter().collect()
 }
 
 /// Findings about supplies and batteries.
@@ -160,14 +185,13 @@ pub(super) fn gpus(gpus: &[Gpu]) -> Vec<Finding> {
     gpus.iter().filter_map(gpu).collect()
 }
 
+fn gpu_part(gpu: &Gpu) -> Part {
+    let Gpu { address: name, model, serial, .. } = gpu.clone();
+    Part { kind: "gpu", name, model, serial, ..Part::default() }
+}
+
 fn gpu(gpu: &Gpu) -> Option<Finding> {
-    let part = Part {
-        kind: "gpu",
-        name: gpu.address.clone(),
-        model: gpu.model.clone(),
-        serial: gpu.serial.clone(),
-        ..Part::default()
-    };
+    let part = gpu_part(gpu);
     let reset = "reset the GPU when nothing runs on it; it is not to be sent back yet";
     let (rule, severity, weight, summary, action) = match () {
         () if gpu.remap_failed => (
@@ -216,51 +240,18 @@ fn gpu(gpu: &Gpu) -> Option<Finding> {
     )
 }
 
-/// Findings about network interfaces.
-pub(super) fn nic(nic: &Nic) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let part = |kind| {
-        let (model, serial) = nic.module.clone();
-        Part { kind, name: nic.name.clone(), model, serial, ..Part::default() }
+/// Findings about GPUs that are worse than `then`, the window ago.
+pub(super) fn gpus_grown(now: &[Gpu], then: &[Gpu]) -> Vec<Finding> {
+    let found = |gpu: &Gpu| {
+        let is_it = |known: &&Gpu| known.address == gpu.address && known.serial == gpu.serial;
+        let before = then.iter().find(is_it)?.corrected;
+        let grown = since(gpu.corrected, before);
+        if grown < GPU_CORRECTED {
+            return None;
+        }
+        let summary = format!("errors of its memory were corrected within {WINDOW_DAYS} days");
+        let finding = Finding::new(gpu_part(gpu), "gpu-corrected-growing", Severity::Warning, Weight::Failing, summary);
+        Some(finding.against("corrected errors", grown, GPU_CORRECTED).so("watch it; if it goes on, have it replaced"))
     };
-    for alarm in &nic.alarms {
-        // No light comes from a fibre that is unplugged or dirty, or from the other end; the module is not to blame.
-        let is_dark = alarm.to_ascii_lowercase().contains("rx power low");
-        let (severity, weight, summary, action) = if is_dark {
-            (
-                Severity::Info,
-                Weight::Doubt,
-                "no or too little light arrives",
-                "look at the fibre and the other end, clean both",
-            )
-        } else {
-            (Severity::Warning, Weight::Failing, "the optical module raises an alarm", "replace the module")
-        };
-        findings.push(
-            Finding::new(part("module"), "module-alarm", severity, weight, summary).seen("alarm", alarm).so(action),
-        );
-    }
-    if nic.damaged > 0 {
-        #[expect(clippy::cast_precision_loss, reason = "a share of packets")]
-        let share = nic.damaged as f64 / nic.received.unwrap_or(0).max(1) as f64;
-        let (severity, weight) =
-            if share > DAMAGED_FRAMES { (Severity::Warning, Weight::Failing) } else { (Severity::Info, Weight::Told) };
-        let finding = Finding::new(part("link"), "nic-damaged-frames", severity, weight, "frames arrive damaged");
-        findings
-            .push(finding.against("damaged frames", nic.damaged, "1 % of those received").so("replace cable or optic"));
-    }
-    let down = nic.members.iter().filter(|(_, is_up)| !is_up);
-    for (name, _) in down.clone() {
-        let is_all = down.clone().count() == nic.members.len();
-        let (severity, weight) =
-            if is_all { (Severity::Critical, Weight::Failed) } else { (Severity::Warning, Weight::Failing) };
-        let part = Part { kind: "link", name: name.clone(), ..Part::default() };
-        let summary = "a member of the bond has no link";
-        findings.push(
-            Finding::new(part, "bond-member-down", severity, weight, summary)
-                .seen("link", "down")
-                .so("look at cable and switch port"),
-        );
-    }
-    findings
+    now.iter().filter_map(found).collect()
 }

@@ -23,6 +23,11 @@ pub(super) fn count(drive: &Drive, meaning: Meaning) -> Option<(&Attribute, u64)
     Some((attribute, raw))
 }
 
+/// How much was counted since then; less than then means that the counter began anew, as the kernel's do at its start.
+pub(super) const fn since(now: u64, then: u64) -> u64 {
+    if now < then { now } else { now - then }
+}
+
 /// An attribute that should be a count and cannot be one.
 pub(super) fn absurd(drive: &Drive) -> impl Iterator<Item = &Attribute> {
     const COUNTS: [Meaning; 4] =

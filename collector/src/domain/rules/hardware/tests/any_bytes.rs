@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 /// Pieces of what tools print, to be torn and put together wrongly.
-const PIECES: [&str; 27] = [
+const PIECES: [&str; 37] = [
     "=== START OF READ SMART DATA SECTION ===\n",
     "  5 Reallocated_Sector_Ct   0x0033   001   001   005    Pre-fail  Always   FAILING_NOW 2005\n",
     "197 Current_Pending_Sector  -O--CK   100   100   000    -    18446744073709551615\n",
@@ -31,6 +31,16 @@ const PIECES: [&str; 27] = [
     "<nvidia_smi_log>\n<gpu id=\"\">\n<remapped_row_pending>Yes</remapped_row_pending>\n",
     "NIC statistics:\n rx_packets: 0\n rx_crc_errors: 99999999999999999999\n",
     "vg-r: 0 1 mirror 99999999999999999999 a b AD\n",
+    "/sys/block/md0/md/array_state:clean\n/sys/block/md0/md/dev-a/bad_blocks:1 99999999999999999999\n",
+    "/sys/fs/btrfs/a/devinfo/1/error_stats:write_errs 99999999999999999999\n/sys/fs/btrfs/a/devinfo/1/missing:1\n",
+    "/sys/devices/0000:00:01.0/0000:01:00.0/class:0x\n/sys/devices/a/aer_dev_fatal:DLP 99999999999999999999\n",
+    "/sys/class/net/a/carrier_changes:1\n/sys/class/net/a/statistics/rx_crc_errors:99999999999999999999\n",
+    "HardwareCorrupted: 99999999999999999999 kB\nHardwareCorrupted:\n",
+    "/sys/class/drm/card0/device/ras/umc_err_count:ue: 99999999999999999999\n/ras/umc_err_count:ue: 1\n",
+    "/sys/class/infiniband/a/ports/1/phys_state:\n/sys/class/infiniband/a/ports/1/counters/symbol_error:-1\n",
+    "m: 0 1 multipath 2 0 0 0 2 1 A 0 1 2 8:16 A 0 0 1 E 0 1 2 8:32 F 3 0 1\np: 0 1 thin-pool 1 1/0 2/3 Fail\n",
+    "r: 0 1 raid raid5_ls 99999999999999999999 AAD 1/1 idle 99999999999999999999\nc: 0 1 cache 8 1024/1023 needs_check\n",
+    "/sys/block/mmcblk0/device/life_time:0xff 0x99999999999999999999\n//life_time:\n",
     "{\"smartctl\": {\"exit_status\": -1}, \"ata_smart_attributes\": {\"table\": [{\"id\": 1e300, \"raw\": {}}]}}",
     "{\"Controllers\": [{\"Response Data\": {\"Drive x State\": []}}]}",
     "{\"pools\": {\"a\": {\"vdevs\": {\"a\": {\"vdevs\": {}}}}}}",

@@ -223,13 +223,40 @@ fn volumes_of_linux_and_of_storage_arrays_show_their_health() {
         "lvs-json",
         &[(&lvs("rwi-aor---"), WELL.0, WELL.1), (&lvs("rwi-aor-p-"), Failing, &[("array-degraded", Warning)])],
     );
+    let multipath = |first: &str, second: &str| {
+        format!("mpatha: 0 9 multipath 2 0 0 0 2 1 A 0 1 2 8:16 {first} 0 0 1 E 0 1 2 8:32 {second} 3 0 1\n")
+    };
+    let thin = |metadata: &str, mode: &str| {
+        format!("vg-p-tpool: 0 9 thin-pool 1 {metadata} 33/800 - {mode} no_discard_passdown queue_if_no_space - 1024\n")
+    };
     check_cases(
         "dmsetup",
         &[
             ("vg-r: 0 2097152 raid raid1 2 AA 2097152/2097152 idle 0\n", WELL.0, WELL.1),
-            ("vg-r: 0 2097152 raid raid1 2 AD 2097152/2097152 idle 0\n", Failing, &[("array-degraded", Warning)]),
+            ("vg-r: 0 2097152 raid raid1 2 AD 2097152/2097152 idle 0\n", Failing, &[("array-degraded", Critical)]),
+            ("vg-r: 0 2097152 raid raid6_zr 4 AAAD 9/9 idle 0\n", Failing, &[("array-degraded", Warning)]),
+            ("vg-r: 0 2097152 raid raid5_ls 3 AAA 9/9 idle 8 0 -\n", Failing, &[("array-mismatches", Warning)]),
+            (&multipath("A", "A"), WELL.0, WELL.1),
+            (&multipath("F", "A"), Failed, &[("path-failed", Warning), ("array-degraded", Critical)]),
+            (
+                &multipath("F", "F"),
+                Failed,
+                &[("array-failed", Critical), ("path-failed", Warning), ("path-failed", Warning)],
+            ),
+            (&thin("800/1000", "rw"), WELL.0, WELL.1),
+            (&thin("810/1000", "rw"), Failing, &[("array-metadata-full", Warning)]),
+            (&thin("960/1000", "rw"), Failing, &[("array-metadata-full", Critical)]),
+            (&thin("1/1000", "out_of_data_space"), Failed, &[("array-failed", Critical)]),
+            ("vg-p-tpool: 0 9 thin-pool Fail\n", Failed, &[("array-failed", Critical)]),
+            (
+                "vg-c: 0 9 cache 8 970/1000 128 9/9 1 2 3 4 5 6 7 0 2 mq 0 rw - \n",
+                Failing,
+                &[("array-metadata-full", Critical)],
+            ),
         ],
     );
+    let filling = r#"{"report": [{"lv": [{"vg_name": "v", "lv_name": "p", "lv_attr": "twi-aotz--", "metadata_percent": "81.20"}]}]}"#;
+    check_cases("lvs-json", &[(filling, Failing, &[("array-metadata-full", Warning)])]);
     let drbd = |disks: &str| {
         format!(
             "version: 8.4.3 (api:1/proto:86-101)\n\n 0: cs:Connected ro:Primary/Secondary ds:{disks} C r-----\n    ns:1 oos:0\n"

@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use crate::domain::rules::hardware::catalogue::{all, named};
 
 /// Every source that makes findings.
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 14] = [
     ("assembly", include_str!("../assembly.rs")),
     ("drive", include_str!("../drive.rs")),
+    ("fabric", include_str!("../fabric.rs")),
+    ("flash", include_str!("../flash.rs")),
     ("growth", include_str!("../growth.rs")),
     ("kernel_log", include_str!("../kernel_log.rs")),
+    ("network", include_str!("../network.rs")),
     ("nvme", include_str!("../nvme.rs")),
     ("parts", include_str!("../parts.rs")),
+    ("pcie", include_str!("../pcie.rs")),
     ("scsi", include_str!("../scsi.rs")),
     ("sensors", include_str!("../sensors.rs")),
     ("series", include_str!("../series.rs")),

@@ -1,6 +1,7 @@
 //! What can be read on this machine, what cannot, and the exact remedy. It changes nothing and judges no reading.
 
 mod hardware;
+mod rights;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -290,12 +291,7 @@ fn examine_guarded(host: &Host, what: &str, path: &str, right: &str) -> Finding 
     match outcome {
         Ok(()) => Finding::new(what, Standing::Fine, path, ""),
         Err(HostError::NotPresent(_)) => Finding::new(what, Standing::Absent, format!("{path} is not present"), ""),
-        Err(error) => Finding::new(
-            what,
-            Standing::Limited,
-            error.to_string(),
-            format!("`systemctl edit muster-agent` and add `AmbientCapabilities={right}` below `[Service]`"),
-        ),
+        Err(error) => Finding::new(what, Standing::Limited, error.to_string(), rights::drop_in(right, "")),
     }
 }
 

@@ -47,6 +47,8 @@ impl Container {
             .args(["-q", "--boot", "--register=no", "--keep-unit", "--console=pipe"])
             // Asking how the clock is disciplined, which a machine of its own may do.
             .arg("--system-call-filter=adjtimex clock_adjtime")
+            // Rights that a unit may be given; a container has no hardware that they would open.
+            .arg("--capability=CAP_SYS_RAWIO,CAP_SYSLOG")
             .args([format!("--machine={name}"), format!("--directory={}", root.display())])
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
         let mut process = Process::start(name, &mut command, &home.path().join("log"));

@@ -1,12 +1,9 @@
 //! What of the hardware cannot be looked at, and what to do about it.
 
+use super::rights::drop_in;
 use super::{Finding, Standing};
 use crate::hardware::{Batch, Found, Outcome, Why};
 
-/// The drop-in that lets smartctl ask: its own requests to drives take these rights, reading their device files does not.
-const DRIVES: &str = "`systemctl edit muster-agent` and add below `[Service]` the lines \
-                      `AmbientCapabilities=CAP_SYS_RAWIO CAP_SYS_ADMIN` and \
-                      `CapabilityBoundingSet=CAP_SYS_RAWIO CAP_SYS_ADMIN` (the second right is for NVMe alone)";
 const BMC: &str = "give the agent its device: a udev rule `KERNEL==\"ipmi*\", GROUP=\"muster-agent\", MODE=\"0660\"` in \
                    /etc/udev/rules.d, then `udevadm trigger`";
 
@@ -37,7 +34,7 @@ fn finding(found: &Found) -> Option<Finding> {
             (Standing::Absent, String::new())
         }
         Why::NotInstalled => (Standing::Limited, install(&found.source)),
-        Why::NoPermission => (Standing::Limited, DRIVES.to_owned()),
+        Why::NoPermission => (Standing::Limited, right(found)),
         Why::Failed if found.source == "ipmi" => (Standing::Limited, BMC.to_owned()),
         Why::Failed => {
             (Standing::Limited, "the message above is the tool's own: run the same by hand as root".to_owned())
@@ -57,11 +54,35 @@ fn finding(found: &Found) -> Option<Finding> {
     Some(Finding::new(&what, standing, reason.clone(), remedy))
 }
 
+/// The right that is lacking: a tool's own requests to a device take more than reading its file does.
+fn right(found: &Found) -> String {
+    let behind = |controllers: &[&str]| controllers.iter().any(|controller| found.part.contains(controller));
+    match &*found.source {
+        "smartctl-json" if found.part.starts_with("nvme") => drop_in("CAP_SYS_ADMIN", ""),
+        "smartctl-json" if behind(&["megaraid"]) => {
+            "this takes root: smartctl makes a device node of its own; run it by hand as root".to_owned()
+        }
+        "smartctl-json" if behind(&["cciss,", "areca,", "3ware,"]) => {
+            drop_in("CAP_SYS_RAWIO", "`SupplementaryGroups=disk`, ")
+        }
+        "smartctl-json" => drop_in("CAP_SYS_RAWIO", ""),
+        "nic" => drop_in("CAP_NET_ADMIN", ""),
+        "dmsetup" => {
+            let udev = "a udev rule `KERNEL==\"device-mapper\", GROUP=\"muster-agent\", MODE=\"0660\"`";
+            format!("{udev}, and {}", drop_in("CAP_SYS_ADMIN", ""))
+        }
+        _ => "give the agent's user the right to read it".to_owned(),
+    }
+}
+
 fn install(source: &str) -> String {
     let package = match source {
         "smartctl-json" => "smartmontools (7.0 or newer)",
         "zpool" => "zfsutils-linux",
         "ipmi" => "ipmitool",
+        "nic" => "ethtool",
+        "dmsetup" => "dmsetup",
+        "gpu" => return "install nvidia-smi, which comes with NVIDIA's driver".to_owned(),
         _ => {
             return "install the tool of the controller's maker in /usr/sbin, /usr/local/sbin or where it puts itself"
                 .to_owned();
@@ -80,6 +101,9 @@ mod tests {
         let found = vec![
             Found::unseen("smartctl-json", "", Why::NotInstalled, "smartctl is not installed"),
             Found::unseen("smartctl-json", "sda", Why::NoPermission, "Permission denied"),
+            Found::unseen("smartctl-json", "sg2 cciss,1", Why::NoPermission, "Permission denied"),
+            Found::unseen("smartctl-json", "nvme0", Why::NoPermission, "Permission denied"),
+            Found::unseen("nic", "eth0", Why::NoPermission, "ethtool -m eth0 said nothing"),
             Found::unseen("edac", "", Why::NoEccReporting, "no ECC"),
             Found::read("mdstat", "", Vec::new(), String::new()),
         ];
@@ -87,8 +111,16 @@ mod tests {
         let of = |what: &str| findings.iter().find(|finding| finding.what == what).unwrap();
         assert_eq!(of("hardware").detail, "1 parts can be read");
         assert!(of("smartctl-json").remedy.starts_with("`apt-get install smartmontools"));
-        assert!(of("smartctl-json sda").remedy.contains("AmbientCapabilities=CAP_SYS_RAWIO"));
+        let remedy = |what: &str, lines: &[&str]| {
+            let remedy = &of(what).remedy;
+            assert!(lines.iter().all(|line| remedy.contains(&format!("`{line}`"))), "{what}: {remedy}");
+        };
+        let rawio = ["AmbientCapabilities=CAP_SYS_RAWIO", "CapabilityBoundingSet=CAP_SYS_RAWIO"];
+        remedy("smartctl-json sda", &rawio);
+        remedy("smartctl-json sg2 cciss,1", &["SupplementaryGroups=disk", rawio[0], rawio[1]]);
+        remedy("smartctl-json nvme0", &["AmbientCapabilities=CAP_SYS_ADMIN", "CapabilityBoundingSet=CAP_SYS_ADMIN"]);
+        remedy("nic eth0", &["AmbientCapabilities=CAP_NET_ADMIN", "CapabilityBoundingSet=CAP_NET_ADMIN"]);
         assert_eq!((of("edac").standing, of("edac").remedy.as_str()), (Standing::Absent, ""));
-        assert_eq!(findings.len(), 4);
+        assert_eq!(findings.len(), 7);
     }
 }

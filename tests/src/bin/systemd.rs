@@ -8,6 +8,8 @@
 
 #[path = "../systemd/compared.rs"]
 mod compared;
+#[path = "../systemd/rights.rs"]
+mod rights;
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -115,6 +117,7 @@ async fn measure(tree: &Path) -> Vec<Row> {
     story.stopped().await;
     story.powered_off(tree).await;
     story.exposure().await;
+    story.rights().await;
     story.rows
 }
 

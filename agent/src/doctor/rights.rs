@@ -1,0 +1,32 @@
+//! How the agent is given a right that its shipped unit does not have.
+
+/// Where all such lines stand together, with what each is for.
+const EXAMPLE: &str = "deploy/systemd/muster-agent.service.d/hardware.conf has all such lines";
+
+/// The drop-in with these capabilities. They have to stand in two lines: the unit bounds what its processes may have.
+pub(super) fn drop_in(capabilities: &str, more: &str) -> String {
+    format!(
+        "`systemctl edit muster-agent`, below `[Service]` the lines {more}`AmbientCapabilities={capabilities}` and \
+         `CapabilityBoundingSet={capabilities}`, then `systemctl restart muster-agent`; {EXAMPLE}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of each capability that the example gives, both lines stand in it, in use or not.
+    #[test]
+    fn the_example_has_both_lines_for_every_capability_that_a_remedy_names() {
+        let example = include_str!("../../../deploy/systemd/muster-agent.service.d/hardware.conf");
+        let has = |line: &str| example.lines().any(|known| known.trim_start_matches('#') == line);
+        for capability in ["CAP_SYS_RAWIO", "CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_NET_ADMIN"] {
+            let remedy = drop_in(capability, "");
+            for setting in ["AmbientCapabilities", "CapabilityBoundingSet"] {
+                let line = format!("{setting}={capability}");
+                assert!(has(&line) && remedy.contains(&format!("`{line}`")), "{line}");
+            }
+        }
+        assert!(has("SupplementaryGroups=disk"));
+    }
+}

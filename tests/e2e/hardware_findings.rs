@@ -149,3 +149,70 @@ async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_ar
     eventually("staff is told of the end", s(40), resolved).await;
     assert_eq!(hook.about("incident.opened", "drive MADE-UP-1").len(), 1, "told once");
 }
+
+/// A tool that says this.
+fn tool(home: &Path, name: &str, script: &str) {
+    let tools = home.join("commands");
+    std::fs::create_dir_all(&tools).expect("a directory of our own");
+    let path = tools.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file of our own");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of our own");
+}
+
+#[tokio::test]
+async fn arrays_flash_bonds_volumes_and_supplies_become_findings_about_the_right_part() {
+    let collector = Collector::start("").await;
+    let mut agent = Agent::of_captured_machine();
+    let home = agent.home().to_owned();
+    let machine = Machine(&home);
+    machine.build();
+    let sick = |is_sick: bool| {
+        let of = |sick: &'static str, well: &'static str| if is_sick { sick } else { well };
+        machine.file("sys/block/md0/md/level", "raid1\n");
+        machine.file("sys/block/md0/md/raid_disks", "2\n");
+        machine.file("sys/block/md0/md/array_state", "clean\n");
+        machine.file("sys/block/md0/md/degraded", "0\n");
+        machine.file("sys/block/md0/md/dev-sdb1/state", of("in_sync,write_error\n", "in_sync\n"));
+        machine.file("sys/block/mmcblk0/device/serial", "0x00c0ffee\n");
+        machine.file("sys/block/mmcblk0/device/life_time", of("0x0b 0x01\n", "0x01 0x01\n"));
+        let bond = format!(
+            "Ethernet Channel Bonding Driver: v6.1.0\n\nSlave Interface: eth0\nMII Status: up\n\n\
+             Slave Interface: eth1\nMII Status: {}\n",
+            of("down", "up")
+        );
+        machine.file("proc/net/bonding/bond0", &bond);
+        machine.file("sys/block/dm-1/dm/name", "vg-r_rimage_0\n");
+        tool(
+            &home,
+            "dmsetup",
+            of("echo 'vg-r: 0 9 raid raid1 2 AD 9/9 idle 0'", "echo 'vg-r: 0 9 raid raid1 2 AA 9/9 idle 0'"),
+        );
+        let status = of("OL RB", "OL");
+        tool(
+            &home,
+            "upsc",
+            &format!("case $1 in -l) echo rack;; *) echo 'ups.serial: U1'; echo 'ups.status: {status}';; esac"),
+        );
+    };
+    sick(true);
+    agent.enrol_at(&collector, "fast", None).await;
+    agent.run();
+    let expected = [
+        ("array vg-r", "array-degraded", "critical"),
+        ("drive 0x00c0ffee", "flash-worn", "critical"),
+        ("drive sdb1", "member-degraded", "warning"),
+        ("link eth1", "bond-member-down", "warning"),
+        ("ups U1", "ups-replace-battery", "warning"),
+    ];
+    let all = || async {
+        let found = findings(&collector, &agent).await;
+        let mut found: Vec<_> = found.iter().map(|[part, rule, severity, _]| (&**part, &**rule, &**severity)).collect();
+        found.sort_unstable();
+        (found == expected).then_some(())
+    };
+    eventually("each part is a finding of its own", s(40), all).await;
+    sick(false);
+    looks_again(&mut agent).await;
+    let mended = || async { findings(&collector, &agent).await.is_empty().then_some(()) };
+    eventually("nothing is found any more", s(40), mended).await;
+}

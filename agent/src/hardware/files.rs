@@ -1,7 +1,8 @@
-//! What the kernel says in files of arrays, memory and soldered flash: cheap enough for every minute.
+//! What the kernel says in files of arrays, memory, bonds and soldered flash: cheap enough for every minute.
 
 use super::found::digest_of;
-use super::{Found, Look, Outcome, Why};
+use super::text::{TEXT_MAX, Text};
+use super::{Found, Look, Outcome, Why, network};
 use crate::host::Host;
 
 /// `/proc/mdstat` as it stands.
@@ -11,11 +12,10 @@ const MD: &str = "md-sysfs";
 const BTRFS: &str = "btrfs-sysfs";
 const EDAC: &str = "edac";
 const MMC: &str = "mmc-sysfs";
-/// Things of one kind on one machine, and what each is made of.
+/// One line of `/proc/meminfo`.
+const MEMINFO: &str = "meminfo";
+/// Things of one kind on one machine.
 const PARTS_MAX: usize = 64;
-const MEMBERS_MAX: usize = 256;
-/// What is said of one thing, in bytes.
-const TEXT_MAX: usize = 64 * 1024;
 
 /// Of an array, and of each member (Documentation/admin-guide/md.rst). How far a check is stands in mdstat.
 const ARRAY: [&str; 8] = [
@@ -45,6 +45,8 @@ const MODULE: [&str; 12] = [
     "ce_count",
     "ue_count",
 ];
+/// How btrfs may keep its data (mkfs.btrfs(8), PROFILES); a directory of each that is used stands among files of sizes.
+const PROFILES: [&str; 9] = ["single", "dup", "raid0", "raid1", "raid10", "raid1c3", "raid1c4", "raid5", "raid6"];
 /// Of eMMC (Documentation/driver-api/mmc/mmc-dev-attrs.rst).
 const FLASH: [&str; 8] =
     ["name", "manfid", "serial", "fwrev", "date", "life_time", "pre_eol_info", "enhanced_rpmb_supported"];
@@ -63,12 +65,21 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
             return;
         }
         text.values(pool, &["label", "metadata_uuid"]);
+        text.names(pool, "devices", |_| true);
+        for what in ["data", "metadata"] {
+            text.names(&format!("{pool}/allocation"), what, |name| PROFILES.contains(&name));
+        }
         let devices = format!("{pool}/devinfo");
         text.members(&devices, &[""], &["error_stats", "missing", "in_fs_metadata", "writeable"]);
+        if !text.says("error_stats") {
+            text.lacks("this kernel tells no errors of the devices (error_stats came with Linux 5.14)");
+        }
     }));
     found.extend(each(host, "/sys/block", "mmcblk", MMC, |text, card| {
         text.values(&format!("{card}/device"), &FLASH);
     }));
+    found.extend(network::bonds(host));
+    found.extend(corrupted(host));
     let memory: Vec<Found> = each(host, "/sys/devices/system/edac/mc", "mc", EDAC, |text, controller| {
         text.values(controller, &CONTROLLER);
         text.members(controller, &["dimm", "rank"], &MODULE);
@@ -105,6 +116,13 @@ fn mdstat(host: &Host) -> Option<Found> {
     Some(Found { source: MDSTAT.into(), part: String::new(), outcome })
 }
 
+/// Memory that the kernel has taken out of use because it was damaged, where it counts that.
+fn corrupted(host: &Host) -> Option<Found> {
+    let text = host.read_text("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("HardwareCorrupted:"))?;
+    Some(Found::read(MEMINFO, "", format!("{line}\n").into_bytes(), String::new()))
+}
+
 /// What is said of each entry of a directory whose name begins so and of which something is said.
 fn each<'a>(
     host: &'a Host,
@@ -116,53 +134,10 @@ fn each<'a>(
     let names = host.list(directory).unwrap_or_default();
     let names = names.into_iter().filter(move |name| name.starts_with(begins)).take(PARTS_MAX);
     names.filter_map(move |name| {
-        let mut text = Text { host, said: String::new() };
+        let mut text = Text::of(host);
         say(&mut text, &format!("{directory}/{name}"));
-        (!text.said.is_empty()).then(|| Found::read(source, name, text.said.into_bytes(), String::new()))
+        text.found(source, name)
     })
-}
-
-/// Values of small files, one `path:value` a line.
-struct Text<'a> {
-    host: &'a Host,
-    said: String,
-}
-
-impl Text<'_> {
-    /// The files that are there.
-    fn values(&mut self, directory: &str, names: &[&str]) {
-        for name in names {
-            let Ok(value) = self.host.read_text(&format!("{directory}/{name}")) else { continue };
-            // Some say several lines.
-            for line in value.lines().filter(|_| self.said.len() < TEXT_MAX).map(str::to_owned).collect::<Vec<_>>() {
-                self.said.push_str(&format!("{directory}/{name}:{}\n", line.trim()));
-            }
-        }
-    }
-
-    /// The same of each entry whose name begins so.
-    fn members(&mut self, directory: &str, begin: &[&str], names: &[&str]) {
-        let entries = self.host.list(directory).unwrap_or_default();
-        let members = entries.iter().filter(|name| begin.iter().any(|begin| name.starts_with(begin)));
-        for member in members.take(MEMBERS_MAX) {
-            self.values(&format!("{directory}/{member}"), names);
-        }
-    }
-
-    /// Channels of rows, `csrow0/ch1_ce_count`, of which there may be eight.
-    fn channels(&mut self, controller: &str) {
-        let rows = self.host.list(controller).unwrap_or_default();
-        for row in rows.iter().filter(|name| name.starts_with("csrow")).take(MEMBERS_MAX) {
-            let directory = format!("{controller}/{row}");
-            let files = self.host.list(&directory).unwrap_or_default();
-            let of_channels = files.iter().filter(|name| name.starts_with("ch"));
-            let wanted: Vec<&str> = of_channels
-                .filter(|name| name.ends_with("_ce_count") || name.ends_with("_dimm_label"))
-                .map(String::as_str)
-                .collect();
-            self.values(&directory, &wanted);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -192,7 +167,11 @@ mod tests {
         machine.file("sys/fs/btrfs/features/metadata_uuid", "0\n");
         let pool = "sys/fs/btrfs/11111111-2222-4333-8444-555555555555";
         machine.file(&format!("{pool}/label"), "data\n");
+        machine.file(&format!("{pool}/devices/sdb/size"), "9\n");
+        machine.file(&format!("{pool}/allocation/data/total_bytes"), "9\n");
+        machine.file(&format!("{pool}/allocation/data/raid1/total_bytes"), "9\n");
         machine.file(&format!("{pool}/devinfo/1/error_stats"), "write_errs 0\nread_errs 3\n");
+        machine.file("proc/meminfo", "MemTotal: 9 kB\nHardwareCorrupted:     4 kB\nHugePages_Total: 0\n");
         machine.file("sys/block/mmcblk0/device/life_time", "0x02 0x01\n");
         machine.file("sys/devices/system/edac/mc/mc0/ce_count", "7\n");
         machine.file("sys/devices/system/edac/mc/mc0/dimm2/dimm_label", "CPU_SrcID#0_Ha#0_Chan#1_DIMM#0\n");
@@ -204,9 +183,10 @@ mod tests {
                         /sys/block/md0/md/dev-sda1/bad_blocks:8 8\n/sys/block/md0/md/dev-sda1/bad_blocks:24 8\n";
         assert_eq!(said(&found, "md-sysfs", "md0"), expected);
         let expected = format!(
-            "/{pool}/label:data\n/{pool}/devinfo/1/error_stats:write_errs 0\n/{pool}/devinfo/1/error_stats:read_errs 3\n"
+            "/{pool}/label:data\n/{pool}/devices:sdb\n/{pool}/allocation/data:raid1\n/{pool}/devinfo/1/error_stats:write_errs 0\n/{pool}/devinfo/1/error_stats:read_errs 3\n"
         );
         assert_eq!(said(&found, "btrfs-sysfs", "11111111-2222-4333-8444-555555555555"), expected);
+        assert_eq!(said(&found, "meminfo", ""), "HardwareCorrupted:     4 kB\n");
         assert_eq!(said(&found, "mmc-sysfs", "mmcblk0"), "/sys/block/mmcblk0/device/life_time:0x02 0x01\n");
         let controller = "/sys/devices/system/edac/mc/mc0";
         let expected = format!(
@@ -214,7 +194,7 @@ mod tests {
              {controller}/dimm2/dimm_ce_count:7\n{controller}/csrow1/ch0_ce_count:7\n"
         );
         assert_eq!(said(&found, "edac", "mc0"), expected);
-        assert_eq!(found.len(), 5, "{found:?}");
+        assert_eq!(found.len(), 6, "{found:?}");
     }
 
     #[test]

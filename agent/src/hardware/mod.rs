@@ -5,20 +5,27 @@
 //! time is not told again ([`told`]). What cannot be seen is told too, with the reason: absent data is neither good nor bad.
 
 mod block;
+mod fabric;
 mod files;
 mod found;
+mod gpu;
 mod ipmi;
 mod kernel_log;
+mod network;
+mod pcie;
 mod pools;
+mod power;
 pub mod print;
 mod raid;
 pub mod running;
 mod smart;
 #[cfg(test)]
 mod testing;
+mod text;
 pub mod told;
 mod tool;
 mod topology;
+mod volumes;
 
 use std::time::Duration;
 
@@ -63,11 +70,20 @@ pub struct Source {
 
 /// All sources.
 pub static SOURCES: &[Source] = &[
+    // Files first: what costs a program, or waits for a device, keeps the rest waiting.
     Source { name: "kernel log", every: Every::Messages, whole: false, urgent: true, look: kernel_log::look },
     Source { name: "files", every: Every::Minutes(1), whole: true, urgent: false, look: files::look },
     Source { name: "block devices", every: Every::Minutes(5), whole: true, urgent: false, look: topology::look },
+    Source { name: "network", every: Every::Minutes(5), whole: true, urgent: false, look: network::counters },
+    Source { name: "pcie", every: Every::Minutes(5), whole: true, urgent: false, look: pcie::look },
+    Source { name: "infiniband", every: Every::Minutes(5), whole: true, urgent: false, look: fabric::look },
+    Source { name: "volumes", every: Every::Minutes(5), whole: true, urgent: false, look: volumes::look },
+    Source { name: "supplies", every: Every::Minutes(1), whole: true, urgent: false, look: power::supplies },
+    Source { name: "batteries", every: Every::Minutes(60), whole: true, urgent: false, look: power::batteries },
     Source { name: "pools", every: Every::Minutes(5), whole: true, urgent: false, look: pools::look },
     Source { name: "drives", every: Every::Interval, whole: true, urgent: false, look: smart::look },
+    Source { name: "optics", every: Every::Interval, whole: true, urgent: false, look: network::modules },
+    Source { name: "gpus", every: Every::Interval, whole: true, urgent: false, look: gpu::look },
     Source { name: "raid", every: Every::Interval, whole: true, urgent: false, look: raid::look },
     Source { name: "bmc", every: Every::Interval, whole: true, urgent: false, look: ipmi::look },
     // Only a crash brings a new one; its traces may be moved away at any time.
@@ -80,6 +96,7 @@ pub struct Memory {
     drives: smart::Drives,
     alone: tool::Alone,
     log: kernel_log::Log,
+    links: pcie::Links,
 }
 
 /// One look at a source.

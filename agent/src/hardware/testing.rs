@@ -33,6 +33,13 @@ impl Machine {
         fs::write(path, content).unwrap();
     }
 
+    /// Makes a symbolic link of the machine.
+    pub(super) fn link(&self, path: &str, target: &str) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+
     /// A drive with a motor, as sysfs describes it.
     pub(super) fn drive(&self, name: &str, vendor: &str, model: &str, stat: &str) {
         self.file(&format!("sys/block/{name}/device/vendor"), vendor);

@@ -2,9 +2,11 @@
 //! grows says more; a drive that is seen for the first time has no past, whatever it counts.
 
 use super::{
+    assembly,
     drive::part,
+    fabric,
     finding::{Finding, Part, Weight},
-    plausible,
+    network, parts, pcie, plausible,
     series::Limits,
 };
 use crate::domain::{
@@ -25,6 +27,12 @@ const SCSI_DEFECTS: u64 = 10;
 pub fn judge(now: &Facts, then: &Facts) -> Vec<Finding> {
     match (now, then) {
         (Facts::Drive(now), Facts::Drive(then)) => drive(now, then),
+        (Facts::Assembly(now), Facts::Assembly(then)) => assembly::grown(now, then),
+        (Facts::Pcie(now), Facts::Pcie(then)) => pcie::grown(now, then),
+        (Facts::Nic(now), Facts::Nic(then)) => network::grown(now, then),
+        (Facts::Memory(now), Facts::Memory(then)) => parts::memory_grown(now, then),
+        (Facts::Gpus(now), Facts::Gpus(then)) => parts::gpus_grown(now, then),
+        (Facts::Ports(now), Facts::Ports(then)) => fabric::grown(now, then),
         _ => Vec::new(),
     }
 }

@@ -79,20 +79,6 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// What is worse than `then`, a week ago; of drives `growth` says that.
-#[must_use]
-pub fn worse(now: &Facts, then: &Facts) -> Vec<Finding> {
-    match (now, then) {
-        (Facts::Assembly(now), Facts::Assembly(then)) => assembly::grown(now, then),
-        (Facts::Pcie(now), Facts::Pcie(then)) => pcie::grown(now, then),
-        (Facts::Nic(now), Facts::Nic(then)) => network::grown(now, then),
-        (Facts::Memory(now), Facts::Memory(then)) => parts::memory_grown(now, then),
-        (Facts::Gpus(now), Facts::Gpus(then)) => parts::gpus_grown(now, then),
-        (Facts::Ports(now), Facts::Ports(then)) => fabric::grown(now, then),
-        _ => Vec::new(),
-    }
-}
-
 /// What they come to, and why where it is unknown.
 #[must_use]
 pub fn verdict(facts: &Facts, findings: &[Finding]) -> (Verdict, Option<String>) {

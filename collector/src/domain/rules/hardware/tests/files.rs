@@ -7,7 +7,7 @@ use super::{
 };
 use crate::domain::{
     hardware::{self, Facts, Kind},
-    rules::hardware::{Finding, assembly, network, pcie, worse},
+    rules::hardware::{Finding, assembly, growth::judge as worse, network, pcie},
 };
 
 /// Lines of an array of three members, the values of which differ from a healthy one's so.

@@ -143,14 +143,14 @@ fn texts(host: u64) -> Vec<Vec<u8>> {
 }
 
 /// What is understood of a text.
-fn seen(text: &Vec<u8>) -> Seen {
+fn seen(text: &[u8]) -> Seen {
     let facts = standing::understood("smartctl-json", text).expect("the texts are of a kind that is known");
-    Seen { device: String::new(), facts, before: None }
+    Seen { device: String::new(), facts, before: None, used: Vec::new() }
 }
 
 /// Open findings of all hosts, each host's evidence being read, judged, and held against what is open.
 fn from_text(fleet: &[Vec<Vec<u8>>]) -> usize {
-    let host = |host: &Vec<Vec<u8>>| standing::findings(&host.iter().map(seen).collect::<Vec<_>>());
+    let host = |host: &Vec<Vec<u8>>| standing::findings(&host.iter().map(|text| seen(text)).collect::<Vec<_>>());
     fleet.iter().map(|texts| standing::differences(&host(texts), &[]).len()).sum()
 }
 

@@ -42,6 +42,10 @@ const AGAIN: Duration = Duration::from_secs(900);
 const LOG_MS: i64 = 24 * 3_600_000;
 /// The source whose rows each say something of their own.
 const LOG: &str = "kernel-log";
+/// How the sources are called that ask drives.
+const DRIVE: &str = "smartctl";
+/// Of a drive that has used so much of its rated life it is asked when it will have used all, in percent.
+const WORN: f64 = 80.0;
 /// The outcome of a look that brought something.
 const READ: &str = "read";
 
@@ -146,13 +150,14 @@ impl Judging {
             for (now, then) in pairs {
                 let before = then.and_then(|then| read.get(&key(then)).cloned());
                 match read.remove(&key(now)) {
-                    Some(facts) => seen.push(Seen { device: now.part.clone(), facts, before }),
+                    Some(facts) => seen.push(Seen { device: now.part.clone(), facts, before, used: Vec::new() }),
                     None => drop(again.insert(key(now))),
                 }
             }
             left.retain_mut(|course| course.pop_front().is_some_and(|now| again.contains(&key(&now))));
             left.retain(|course| !course.is_empty());
         }
+        self.wear(host, &marks, &mut seen).await?;
         let open = self.snapshots.borrow().hosts.get(&host).map(|view| view.findings.clone()).unwrap_or_default();
         let judged = tokio::task::spawn_blocking(move || {
             let groups = findings(&seen);
@@ -172,6 +177,24 @@ impl Judging {
         if lives.is_empty() { Ok(()) } else { self.store.put_lives(lives).await }
     }
 
+    /// Of drives that are nearly worn out, how they came to that.
+    async fn wear(&self, host: HostNo, marks: &[Mark], seen: &mut [Seen]) -> Result<(), StoreError> {
+        let used = |facts: &Facts| match facts {
+            Facts::Drive(drive) => drive.used_percent().and_then(|used| u32::try_from(used).ok()).map(f64::from),
+            _ => None,
+        };
+        for seen in seen.iter_mut().filter(|seen| used(&seen.facts).is_some_and(|used| used >= WORN)) {
+            let is_its =
+                |mark: &&Mark| mark.outcome == READ && mark.part == seen.device && mark.source.starts_with(DRIVE);
+            let rows = marks.iter().filter(is_its).rev().cloned().collect();
+            let found = self.store.hardware(host, Of::Marked(rows)).await?;
+            let course = move || found.into_iter().filter_map(understand).collect::<Vec<_>>();
+            let course = tokio::task::spawn_blocking(course).await.unwrap_or_default();
+            seen.used = course.iter().filter_map(|((.., at), facts)| Some((*at, used(facts)?))).collect();
+        }
+        Ok(())
+    }
+
     /// What the kernel has said lately, as one log.
     async fn log(&self, host: HostNo, marks: &[Mark], now: Timestamp) -> Result<Vec<Seen>, StoreError> {
         let is_recent = |mark: &&Mark| mark.source == LOG && mark.outcome == READ && now.since_ms(mark.at) < LOG_MS;
@@ -180,7 +203,10 @@ impl Judging {
         let found = self.store.hardware(host, Of::Marked(rows)).await?;
         let payload = found.iter().map(Found::payload).collect::<Vec<_>>().join(&b'\n');
         let facts = understood(LOG, &payload).filter(|_| !payload.iter().all(u8::is_ascii_whitespace));
-        Ok(facts.map(|facts| Seen { device: String::new(), facts, before: None }).into_iter().collect())
+        Ok(facts
+            .map(|facts| Seen { device: String::new(), facts, before: None, used: Vec::new() })
+            .into_iter()
+            .collect())
     }
 }
 

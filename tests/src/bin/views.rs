@@ -136,6 +136,7 @@ fn finding(no: i64, now: Timestamp) -> Row {
         severity: Severity::Info,
         since: now,
         evidence: "/var: 3.1 GiB of 100 GiB free (3 %), below 5 %".into(),
+        cause: None,
     })
 }
 

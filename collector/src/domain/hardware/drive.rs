@@ -202,6 +202,13 @@ impl Drive {
             || self.self_verdict == SelfVerdict::Failed
     }
 
+    /// How much of its rated life is used, in percent; may exceed 100.
+    #[must_use]
+    pub fn used_percent(&self) -> Option<u64> {
+        let nvme = self.nvme.and_then(|log| log.percentage_used);
+        nvme.or(self.statistics.percentage_used).or(self.scsi.and_then(|scsi| scsi.percentage_used))
+    }
+
     /// The attribute of this number.
     #[must_use]
     pub fn attribute(&self, id: u64) -> Option<&Attribute> {

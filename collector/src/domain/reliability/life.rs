@@ -176,7 +176,7 @@ mod tests {
     fn the_first_time_that_it_was_called_failed_stands() {
         let failed = Watched { has_failed: true, is_failing: true, ..drive("A") };
         let lives = follow(&[], &[drive("A")], HostNo(1), at(0));
-        let lives = follow(&lives, &[failed.clone()], HostNo(1), at(3));
+        let lives = follow(&lives, std::slice::from_ref(&failed), HostNo(1), at(3));
         assert_eq!(lives[0].failure(), Some(at(3)));
         let mended = follow(&lives, &[drive("A")], HostNo(1), at(9));
         assert_eq!((mended[0].failure(), mended[0].until()), (Some(at(3)), at(3)));

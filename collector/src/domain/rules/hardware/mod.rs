@@ -25,6 +25,7 @@ mod sensors;
 pub mod series;
 pub mod standing;
 pub mod together;
+pub mod wear;
 
 use serde::Serialize;
 

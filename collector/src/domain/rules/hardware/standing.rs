@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use super::{
     Confidence, Evidence, Finding, Part, Weight, growth, judge, named,
     together::{Group, together},
+    wear::{self, Range, Refused},
 };
 use crate::domain::{
     event::{Judgement, Verdict},
     hardware::{self, Facts, Kind},
     record::FindingRow,
     reliability::Watched,
+    time::Timestamp,
 };
 
 /// Longest name of a part, in characters; agents' text is not trusted to be short.
@@ -24,6 +26,8 @@ const EVIDENCE_CHARS: usize = 1_200;
 
 /// Sources that are files put together by the agent, in which the names of anything may stand.
 const FILES: &str = "-sysfs";
+/// Rules of drives that are nearly worn out.
+const WEAR: [&str; 3] = ["drive-wear", "nvme-wear", "nvme-worn-out"];
 
 /// What was understood last of one part by one source.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +38,8 @@ pub struct Seen {
     pub facts: Facts,
     /// What it had said a week before, or the first that is known since.
     pub before: Option<Facts>,
+    /// Of a drive that is nearly worn out, how much of its rated life was used when, in percent, the earliest first.
+    pub used: Vec<(Timestamp, f64)>,
 }
 
 /// What a source said, where it can be understood. A tool that has two formats is one source.
@@ -64,12 +70,29 @@ fn found(seen: &Seen) -> Vec<Finding> {
             }
         }
     }
+    if !seen.used.is_empty() {
+        for finding in findings.iter_mut().filter(|finding| WEAR.contains(&finding.rule)) {
+            *finding = foretold(finding.clone(), &seen.used);
+        }
+    }
     for finding in &mut findings {
         if finding.part.name.is_empty() {
             finding.part.name.clone_from(&seen.device);
         }
     }
     findings
+}
+
+/// With when the rated life will be used up, or why nobody can say.
+fn foretold(finding: Finding, used: &[(Timestamp, f64)]) -> Finding {
+    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
+    let when = match wear::worn_out(used) {
+        Ok(Range { from, to: Some(to) }) => format!("between {} and {}", day(from), day(to)),
+        Ok(Range { from, to: None }) => format!("not before {}", day(from)),
+        Err(Refused::WornOut) => return finding,
+        Err(refused) => format!("nobody can say: {}", refused.words()),
+    };
+    finding.seen("rated life used up", when)
 }
 
 /// The drives in what was seen, with what is made of them; one that is asked by two ways is one.

@@ -215,7 +215,7 @@ fn a_drive_behind_a_controller_is_named_with_its_serial_number() {
 }
 
 #[test]
-fn volumes_of_linux_and_of_storage_arrays_show_their_health() {
+fn volumes_of_linux_show_their_health() {
     let lvs = |letters: &str| {
         format!(r#"{{"report": [{{"lv": [{{"vg_name": "v", "lv_name": "r", "lv_attr": "{letters}"}}]}}]}}"#)
     };
@@ -257,6 +257,10 @@ fn volumes_of_linux_and_of_storage_arrays_show_their_health() {
     );
     let filling = r#"{"report": [{"lv": [{"vg_name": "v", "lv_name": "p", "lv_attr": "twi-aotz--", "metadata_percent": "81.20"}]}]}"#;
     check_cases("lvs-json", &[(filling, Failing, &[("array-metadata-full", Warning)])]);
+}
+
+#[test]
+fn what_replicates_and_what_stands_in_a_rack_shows_its_health() {
     let drbd = |disks: &str| {
         format!(
             "version: 8.4.3 (api:1/proto:86-101)\n\n 0: cs:Connected ro:Primary/Secondary ds:{disks} C r-----\n    ns:1 oos:0\n"

@@ -22,7 +22,7 @@ const SOURCES: [(&str, &str); 14] = [
     ("together", include_str!("../together.rs")),
 ];
 /// Modules that make none.
-const WITHOUT_RULES: [&str; 6] = ["catalogue", "finding", "plausible", "score", "standing", "tests"];
+const WITHOUT_RULES: [&str; 7] = ["catalogue", "finding", "plausible", "score", "standing", "tests", "wear"];
 /// Texts that look like names of rules: a word of management controllers, and the name of a value.
 const NO_RULES: [&str; 2] = ["non-redundant", "self-test"];
 

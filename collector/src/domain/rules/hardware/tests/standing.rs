@@ -16,7 +16,7 @@ fn drive(device: &str, serial: &str, passed: bool, pending: u64) -> Seen {
         "flags":{{"prefailure":false}},"raw":{{"value":{pending},"string":"{pending}"}}}}]}}}}"#
     );
     let facts = understood("smartctl-json", payload.as_bytes()).unwrap();
-    Seen { device: device.into(), facts, before: None }
+    Seen { device: device.into(), facts, before: None, used: Vec::new() }
 }
 
 /// What is open after this was said.
@@ -116,6 +116,23 @@ fn a_drive_whose_waiting_sectors_become_fewer_is_improving() {
 }
 
 #[test]
+fn a_drive_that_is_nearly_worn_out_says_between_which_days_it_will_be() {
+    let text = r#"{"smartctl":{"exit_status":0},"device":{"name":"/dev/nvme0","protocol":"NVMe"},"serial_number":"MADE-UP-2",
+        "smart_status":{"passed":true},"nvme_smart_health_information_log":{"critical_warning":0,"available_spare":100,
+        "available_spare_threshold":10,"percentage_used":95,"media_errors":0}}"#;
+    let told = |days: i64| {
+        let used =
+            (0..=days).map(|day| (Timestamp::from_ms(day * 86_400_000 + 43_200_000), 95.0 - 0.1 * (days - day) as f64));
+        let facts = understood("smartctl-json", text.as_bytes()).unwrap();
+        let seen = Seen { device: "nvme0".into(), facts, before: None, used: used.collect() };
+        opened(&differences(&findings(&[seen]), &[]))[0].evidence.clone()
+    };
+    // The twentieth day is 1970-01-21; five percents at a tenth a day are fifty more.
+    assert!(told(20).contains("rated life used up between 1970-03-12 and 1970-03-12"), "{}", told(20));
+    assert!(told(3).contains("rated life used up nobody can say: fewer than 14 days are known"), "{}", told(3));
+}
+
+#[test]
 fn a_cable_is_told_from_its_drive_and_media_errors_count_when_they_grow() {
     let link = |count: u64| {
         let payload = format!(
@@ -135,7 +152,7 @@ fn a_cable_is_told_from_its_drive_and_media_errors_count_when_they_grow() {
     };
     let told = |now: Vec<u8>, then: Vec<u8>| {
         let [facts, before] = [now, then].map(|said| understood("smartctl-json", &said).unwrap());
-        let seen = Seen { device: "x".into(), facts, before: Some(before) };
+        let seen = Seen { device: "x".into(), facts, before: Some(before), used: Vec::new() };
         let all = said(&differences(&findings(&[seen]), &[]));
         all.into_iter().filter(|(_, rule, _)| rule.ends_with("-growing")).collect::<Vec<_>>()
     };

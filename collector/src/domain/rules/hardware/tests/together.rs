@@ -27,7 +27,7 @@ fn topology() -> Seen {
 
 fn seen(source: &str, device: &str, text: &str) -> Seen {
     let facts = understood(source, text.as_bytes()).unwrap_or_else(|| panic!("{source}: {text}"));
-    Seen { device: device.into(), facts, before: None }
+    Seen { device: device.into(), facts, before: None, used: Vec::new() }
 }
 
 fn drive(device: &str, passed: bool, pending: u64) -> Seen {

@@ -23,6 +23,7 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         ("/add", "token"),
         ("/settings", "Settings"),
         ("/hardware", "Hardware"),
+        ("/hardware/models", "Drives by model"),
     ] {
         let document = browser.load(&collector.url(path), DESK).await;
         assert!(document.contains(word) && document.contains("<h1"), "{path}:\n{document}");

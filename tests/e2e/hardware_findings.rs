@@ -148,6 +148,31 @@ async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_ar
     let resolved = || async { hook.about("incident.resolved", "drive MADE-UP-1").pop() };
     eventually("staff is told of the end", s(40), resolved).await;
     assert_eq!(hook.about("incident.opened", "drive MADE-UP-1").len(), 1, "told once");
+    assert_eq!(
+        hook.about("incident.opened", "array md0").len(),
+        0,
+        "the array was degraded by its drive: one incident"
+    );
+    knows_their_lives(&collector).await;
+}
+
+/// The drive that failed and was taken out is known for good, and its model is held beside others.
+async fn knows_their_lives(collector: &Collector) {
+    let lives = collector.get("/api/v1/hardware/drives").await.json();
+    let life = |serial: &str| {
+        let found = lives["items"].as_array().and_then(|all| all.iter().find(|one| one["serial"] == serial));
+        found.cloned().unwrap_or_default()
+    };
+    let (old, new) = (life("MADE-UP-1"), life("MADE-UP-2"));
+    assert!(old["failed"].is_string() && old["gone"].is_string() && old["model"] == "MADE UP 4000", "{lives}");
+    assert!(new["failed"].is_null() && new["gone"].is_null() && new["device"] == "sda", "{lives}");
+    let models = collector.get("/api/v1/hardware/models").await.json();
+    let model = &models["items"][0];
+    let counts = ["drives", "in_use", "failures"].map(|count| model[count].as_u64());
+    assert_eq!(counts, [Some(3), Some(2), Some(1)], "{models}");
+    assert!(model["figures"].is_null(), "nothing is said of three drives: {models}");
+    let page = collector.get("/hardware/models").await.body;
+    assert!(page.contains("MADE UP 4000") && page.contains("too few"), "{page}");
 }
 
 /// A tool that says this.

@@ -98,6 +98,41 @@ pub fn cohorts(lives: &[Life]) -> Vec<Cohort> {
     cohorts
 }
 
+/// What became of drives that the rules called failing before they failed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Foretold {
+    /// Drives that were called failing, and of which it is known what became of them within [`FORETOLD_DAYS`].
+    pub called: usize,
+    /// Those that failed, or were taken out while they were called so, within these days.
+    pub failed: usize,
+    /// Their share; nothing for fewer than [`LEAST`].
+    pub share: Option<Interval>,
+}
+
+/// How far ahead a call that a drive is failing is held to be true, in days: as far as the sample looks that the shipped
+/// shares are of.
+pub const FORETOLD_DAYS: i64 = 40;
+
+/// How often this fleet's drives failed that were called failing. One that failed with the call was not foretold.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts of drives")]
+pub fn foretold(lives: &[Life], now: Timestamp) -> Foretold {
+    let days = |from: Timestamp, to: Timestamp| to.since_ms(from) / DAY_MS;
+    // Whether it failed in time, where that is known.
+    let outcome = |life: &Life| {
+        let failing = life.failing?;
+        match life.failure() {
+            Some(failure) if days(failing, failure) < 1 => None,
+            Some(failure) => Some(days(failing, failure) <= FORETOLD_DAYS),
+            None => (days(failing, now.min(life.until())) > FORETOLD_DAYS).then_some(false),
+        }
+    };
+    let outcomes: Vec<bool> = lives.iter().filter_map(outcome).collect();
+    let (called, failed) = (outcomes.len(), outcomes.iter().filter(|failed| **failed).count());
+    let share = (called >= LEAST).then(|| Share::of(failed as f64, called as f64).into());
+    Foretold { called, failed, share }
+}
+
 fn is_bad(life: &Life) -> bool {
     life.failure().is_some() || life.failing.is_some()
 }
@@ -212,6 +247,28 @@ mod tests {
         assert!((figures.bad.high - 0.2775).abs() < 5e-4, "{figures:?}");
         let years = 10.0 * 365.0 * 24.0 / YEAR_HOURS;
         assert!((figures.per_year.high * years - 3.69).abs() < 0.03 && figures.per_year.low == 0.0, "{figures:?}");
+    }
+
+    #[test]
+    fn a_call_is_held_against_what_became_of_the_drive() {
+        let year = Timestamp::from_ms(365 * DAY_MS);
+        let life = |failing: i64, failed: Option<i64>, seen: i64| Life {
+            failing: Some(Timestamp::from_ms(failing * DAY_MS)),
+            failed: failed.map(|day| Timestamp::from_ms(day * DAY_MS)),
+            seen: Timestamp::from_ms(seen * DAY_MS),
+            ..lives("A", "1", 1, 0).remove(0)
+        };
+        let mut all: Vec<Life> = (0..8).map(|_| life(10, Some(30), 365)).collect();
+        all.push(life(10, Some(100), 365)); // too late
+        all.push(life(10, None, 365)); // it lives
+        all.push(life(10, Some(10), 365)); // it failed with the call
+        all.push(life(340, None, 365)); // nobody knows yet
+        let told = foretold(&all, year);
+        assert_eq!((told.called, told.failed), (10, 8));
+        // Wilson for 8 of 10: 0.4902 to 0.9433.
+        let share = told.share.unwrap();
+        assert!((share.low - 0.4902).abs() < 5e-4 && (share.high - 0.9433).abs() < 5e-4, "{share:?}");
+        assert_eq!(foretold(&all[1..], year).share, None, "nine say nothing");
     }
 
     #[test]

@@ -5,7 +5,11 @@ use axum::{Extension, extract::State as Given};
 
 use super::{Frame, Shown, show};
 use crate::{
-    domain::reliability::{Cohort, LEAST, cohort::Interval, cohorts},
+    domain::reliability::{
+        Cohort, LEAST,
+        cohort::{FORETOLD_DAYS, Foretold, Interval, foretold},
+        cohorts,
+    },
     web::{Shared, access::Caller, problem::Problem},
 };
 
@@ -34,6 +38,8 @@ struct ModelsPage {
     rows: Vec<Row>,
     left_out: usize,
     least: usize,
+    /// How often drives failed that were called failing, where enough are known.
+    foretold: Option<String>,
 }
 
 /// The view.
@@ -42,11 +48,19 @@ pub(in crate::web) async fn view(
     Extension(caller): Extension<Caller>,
 ) -> Result<Shown, Problem> {
     let lives = web.context.store.lives().await?;
+    let foretold = told(foretold(&lives, web.now()));
     let cohorts = tokio::task::spawn_blocking(move || cohorts(&lives)).await.unwrap_or_default();
     let left_out = cohorts.len().saturating_sub(ROWS);
     let rows = cohorts.into_iter().take(ROWS).map(row).collect();
     let frame = Frame::new(&web, &caller, "hardware", "Drives by model");
-    Ok(show(&ModelsPage { frame, rows, left_out, least: LEAST }))
+    Ok(show(&ModelsPage { frame, rows, left_out, least: LEAST, foretold }))
+}
+
+fn told(Foretold { called, failed, share }: Foretold) -> Option<String> {
+    let share = percent(share?);
+    Some(format!(
+        "Of {called} drives of this fleet that were called failing {failed} failed within {FORETOLD_DAYS} days: {share}."
+    ))
 }
 
 fn row(cohort: Cohort) -> Row {

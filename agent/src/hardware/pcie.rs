@@ -22,7 +22,9 @@ const IDENTITY: [&str; 4] = ["class", "vendor", "device", "label"];
 const WIDTH: [&str; 2] = ["current_link_width", "max_link_width"];
 const SPEED: [&str; 2] = ["current_link_speed", "max_link_speed"];
 /// Counters of errors, one kind a line, the last their sum (Documentation/ABI/testing/sysfs-bus-pci-devices-aer_stats).
-const COUNTERS: [&str; 3] = ["aer_dev_fatal", "aer_dev_nonfatal", "aer_dev_correctable"];
+const COUNTERS: [&str; 3] = ["aer_dev_fatal", "aer_dev_nonfatal", CORRECTED];
+const CORRECTED: &str = "aer_dev_correctable";
+const DAY_MS: u64 = 24 * 3_600_000;
 /// Classes whose links keep their speed: mass storage and network.
 const STEADY: [&str; 2] = ["0x01", "0x02"];
 
@@ -51,7 +53,17 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     if !text.says("class") {
         return vec![Found::unseen(SOURCE, "", Why::NotPresent, "there is no PCI Express device here")];
     }
-    text.found(SOURCE, "").into_iter().collect()
+    text.instead(corrected(text.so_far(), look.now_ms));
+    text.found_but(SOURCE, "", &[CORRECTED]).into_iter().collect()
+}
+
+/// Some platforms correct errors all the time: how many is news when it has doubled, and once a day.
+fn corrected(said: &str, now_ms: u64) -> String {
+    let sums = said.lines().filter_map(|line| line.split_once(":TOTAL_ERR_COR ")?.1.parse::<u64>().ok());
+    let doublings: Vec<String> = sums.map(|sum| (u64::BITS - sum.leading_zeros()).to_string()).collect();
+    let some = doublings.iter().any(|doublings| doublings != "0");
+    let day = if some { now_ms / DAY_MS } else { 0 };
+    format!("{day} {}", doublings.join(" "))
 }
 
 /// Says what there is of a device that has a link or counts errors; whether it counts.
@@ -174,6 +186,27 @@ mod tests {
         // What sysfs shows of a device without power.
         machine.file(&format!("{drive}/current_link_width"), "63\n");
         assert_eq!(payload(&machine.look("pcie", 1)), awake);
+    }
+
+    #[test]
+    fn errors_that_are_corrected_all_the_time_are_news_when_they_double_and_each_day() {
+        let mut machine = machine();
+        let mut digest = |corrected: u32, fatal: u32, now_ms: u64| {
+            let drive = DRIVE.trim_start_matches('/');
+            machine.file(
+                &format!("{drive}/aer_dev_correctable"),
+                &format!("RxErr {corrected}\nTOTAL_ERR_COR {corrected}\n"),
+            );
+            machine.file(&format!("{drive}/aer_dev_fatal"), &format!("TOTAL_ERR_FATAL {fatal}\n"));
+            machine.look("pcie", now_ms)[0].digest().unwrap()
+        };
+        let first = digest(1_000, 0, DAY_MS);
+        assert_eq!(digest(1_010, 0, DAY_MS + 300_000), first);
+        assert_ne!(digest(1_024, 0, DAY_MS + 300_000), first, "twice 512");
+        assert_ne!(digest(1_010, 0, 2 * DAY_MS), first);
+        assert_ne!(digest(1_010, 1, DAY_MS), first);
+        let none = digest(0, 0, DAY_MS);
+        assert_eq!(digest(0, 0, 2 * DAY_MS), none);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) struct Text<'a> {
     /// More was said than is kept.
     is_cut: bool,
     lacking: &'static str,
+    /// Tells it from what was said at another time, in place of what moves.
+    instead: String,
 }
 
 impl<'a> Text<'a> {
@@ -29,7 +31,7 @@ impl<'a> Text<'a> {
 
     /// Nothing yet, of something of which more may be said, in bytes.
     pub(super) fn up_to(host: &'a Host, max: usize) -> Self {
-        Self { host, said: String::new(), max, unread: 0, is_cut: false, lacking: "" }
+        Self { host, said: String::new(), max, unread: 0, is_cut: false, lacking: "", instead: String::new() }
     }
 
     /// The files that are there.
@@ -112,6 +114,16 @@ impl<'a> Text<'a> {
         self.lacking = lacking;
     }
 
+    /// All that was said so far.
+    pub(super) fn so_far(&self) -> &str {
+        &self.said
+    }
+
+    /// What is news in place of what moves.
+    pub(super) fn instead(&mut self, news: String) {
+        self.instead = news;
+    }
+
     /// What was said, with what is lacking in it; `None` where nothing was.
     pub(super) fn found(self, source: &'static str, part: impl Into<String>) -> Option<Found> {
         self.found_but(source, part, &[])
@@ -128,7 +140,7 @@ impl<'a> Text<'a> {
         let note = unread.into_iter().chain(cut).chain(lacking).collect::<Vec<_>>().join("; ");
         let moves = |line: &&str| moving.iter().any(|name| line.contains(&format!("/{name}:")));
         let steady: String = self.said.lines().filter(|line| !moves(line)).collect();
-        let digest = digest_of(&[steady.as_bytes(), note.as_bytes()]);
+        let digest = digest_of(&[steady.as_bytes(), self.instead.as_bytes(), note.as_bytes()]);
         let outcome = Outcome::Read { payload: self.said.into_bytes(), note, digest };
         Some(Found { source: source.into(), part: part.into(), outcome })
     }

@@ -110,7 +110,6 @@ pub(super) fn is_one(text: &str) -> bool {
         "Corrected Errors",
         "Corrected errors",
         "DIMM Label(s)",
-        "HardwareCorrupted:",
     ]
     .iter()
     .any(|part| text.contains(part))

@@ -85,7 +85,7 @@ pub struct RawConfig {
 struct RawCollect {
     /// Whether drives, RAID controllers, memory, the kernel's log and the BMC are looked at. Default true.
     hardware: Option<bool>,
-    /// How often drives, RAID controllers and the BMC are asked, "1m" to "24h". Default "30m".
+    /// How often drives, optics, GPUs, RAID controllers and the BMC are asked, "1m" to "24h". Default "30m".
     hardware_interval: Option<Spanned<String>>,
 }
 
@@ -168,7 +168,7 @@ pub struct Config {
     pub exporter: Option<SocketAddr>,
     /// How much is said of a crowded machine.
     pub limits: Crowding,
-    /// How often drives, RAID controllers and the BMC are asked; `None`: the hardware is not looked at.
+    /// How often drives, optics, GPUs, RAID controllers and the BMC are asked; `None`: the hardware is not looked at.
     pub hardware: Option<Duration>,
     /// Service checks.
     pub checks: Vec<Definition>,

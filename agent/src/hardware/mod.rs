@@ -34,7 +34,7 @@ use crate::host::Host;
 pub use found::{Found, Outcome, PAYLOAD_MAX, Why, packed};
 pub use kernel_log::Position;
 
-/// How often drives, RAID controllers and the BMC are asked where nothing else is configured. A drive writes its own
+/// How often drives, optics, GPUs, RAID controllers and the BMC are asked where nothing else is configured. A drive writes its own
 /// attributes to its medium every few minutes to hours; hours of operation move hourly, and a reading of the temperature
 /// twice an hour shows a day's course. Standby timers are shorter than this or longer than any cadence worth having.
 pub const INTERVAL: Duration = Duration::from_secs(30 * 60);

@@ -35,7 +35,7 @@ pub const BATCHES_MAX: usize = 1;
 pub struct Running {
     /// The machine.
     pub host: Host,
-    /// How often drives, RAID controllers and the BMC are asked.
+    /// How often drives, optics, GPUs, RAID controllers and the BMC are asked.
     pub interval: Duration,
     /// Up to where the kernel's log was told.
     pub position: Option<Position>,

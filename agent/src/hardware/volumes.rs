@@ -1,13 +1,19 @@
 //! Volumes that device mapper builds: RAID and thin pools of LVM, multipath.
 //!
 //! `dmsetup status` answers out of the kernel's memory. lvs would read the labels of all drives for the same, and so wake
-//! those that sleep: it is not asked.
+//! those that sleep: it is not asked. Where dmsetup may not answer, the states of a multipath's devices are told, which anybody
+//! may read.
 
+use super::text::Text;
 use super::tool::{Question, ask};
 use super::{Found, Look, Outcome, Why};
 use crate::host::Host;
 
 const SOURCE: &str = "dmsetup";
+/// Files of sysfs, one `path:value` a line.
+const PATHS: &str = "multipath-sysfs";
+/// What the unique name of a multipath begins with.
+const MULTIPATH: &str = "mpath-";
 /// It answers out of memory, unless a device is suspended.
 const DEADLINE_MS: u64 = if cfg!(test) { 1_000 } else { 10_000 };
 /// Volumes of one machine that are looked at before the tool is asked.
@@ -15,7 +21,7 @@ const VOLUMES_MAX: usize = 4_096;
 /// What names of volumes hold that are more than a piece of a disk: parts of LVM's RAID, thin pools and caches.
 const PARTS: [&str; 6] = ["_rimage_", "_mimage_", "_tmeta", "_tdata", "_cpool", "_cvol"];
 /// What the unique names of others begin with: multipath, and RAID of firmware.
-const KINDS: [&str; 2] = ["mpath-", "DMRAID-"];
+const KINDS: [&str; 2] = [MULTIPATH, "DMRAID-"];
 
 pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     if !is_needed(look.host) {
@@ -24,14 +30,36 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     let question =
         Question { source: SOURCE, part: "", tool: "dmsetup", arguments: &["status"], deadline_ms: DEADLINE_MS };
     let found = ask(look, &question);
-    vec![match found.outcome {
+    let found = match found.outcome {
         Outcome::Unseen { why: Why::Failed, .. } => {
             let reason = "dmsetup status said nothing: asking device mapper takes CAP_SYS_ADMIN and the right to write to \
                           /dev/mapper/control, and there are volumes here that may lose redundancy";
             Found::unseen(SOURCE, "", Why::NoPermission, reason)
         }
         _ => found,
-    }]
+    };
+    let is_read = matches!(found.outcome, Outcome::Read { .. });
+    let paths = if is_read { Vec::new() } else { paths(look.host) };
+    std::iter::once(found).chain(paths).collect()
+}
+
+/// Of each multipath the devices that it goes through, and how SCSI finds them (drivers/scsi/scsi_sysfs.c).
+fn paths(host: &Host) -> Vec<Found> {
+    let names = host.list("/sys/block").unwrap_or_default();
+    let multipath = |name: &String| {
+        let directory = format!("/sys/block/{name}");
+        let unique = host.read_text(&format!("{directory}/dm/uuid")).ok()?;
+        if !unique.starts_with(MULTIPATH) {
+            return None;
+        }
+        let mut text = Text::of(host);
+        text.values(&format!("{directory}/dm"), &["name", "uuid"]);
+        for device in host.list(&format!("{directory}/slaves")).unwrap_or_default() {
+            text.values(&format!("{directory}/slaves/{device}/device"), &["state"]);
+        }
+        text.found(PATHS, name)
+    };
+    names.iter().filter(|name| name.starts_with("dm-")).take(VOLUMES_MAX).filter_map(multipath).collect()
 }
 
 /// Whether there is a volume that can be worse than the drives below it: a plain or an encrypted one cannot.
@@ -68,9 +96,23 @@ mod tests {
         machine.tool("dmsetup", "exit 1");
         let found = machine.look("volumes", 0);
         assert!(matches!(&found[0].outcome, Outcome::Unseen { why: Why::NoPermission, .. }), "{found:?}");
+    }
 
+    #[test]
+    fn where_dmsetup_may_not_answer_the_devices_of_a_multipath_do() {
         let mut machine = Machine::new();
         machine.file("sys/block/dm-0/dm/uuid", "mpath-3600\n");
-        assert!(matches!(machine.look("volumes", 0)[0].outcome, Outcome::Unseen { why: Why::NotInstalled, .. }));
+        machine.file("sys/block/dm-0/dm/name", "mpatha\n");
+        machine.file("sys/block/dm-0/slaves/sdb/device/state", "running\n");
+        machine.file("sys/block/dm-0/slaves/sdc/device/state", "transport-offline\n");
+        let found = machine.look("volumes", 0);
+        assert!(matches!(found[0].outcome, Outcome::Unseen { why: Why::NotInstalled, .. }));
+        let Outcome::Read { payload, .. } = &found[1].outcome else { panic!("{found:?}") };
+        let expected = "/sys/block/dm-0/dm/name:mpatha\n/sys/block/dm-0/dm/uuid:mpath-3600\n\
+                        /sys/block/dm-0/slaves/sdb/device/state:running\n\
+                        /sys/block/dm-0/slaves/sdc/device/state:transport-offline\n";
+        assert_eq!(String::from_utf8_lossy(payload), expected);
+        machine.tool("dmsetup", "echo 'mpatha: 0 9 multipath 0 0 1 1 A 0 1 2 8:16 A 0 0 1'");
+        assert_eq!(machine.look("volumes", 0).len(), 1, "dmsetup says more");
     }
 }

@@ -79,6 +79,8 @@ pub enum Kind {
     MdSysfs,
     /// Files of `/sys/fs/btrfs/`.
     BtrfsSysfs,
+    /// Files of multipath devices.
+    MultipathSysfs,
     /// Files of eMMC.
     MmcSysfs,
     /// Files of PCI Express devices.
@@ -131,6 +133,11 @@ const KINDS: &[(Kind, &str, &str)] = &[
     (Kind::BlockSysfs, "block-sysfs", "links, holders and sizes of /sys/block as `path:value`: which drive is which"),
     (Kind::MdSysfs, "md-sysfs", "grep . /sys/block/md*/md/* /sys/block/md*/md/dev-*/*"),
     (Kind::BtrfsSysfs, "btrfs-sysfs", "grep . /sys/fs/btrfs/*/label /sys/fs/btrfs/*/devinfo/*/*"),
+    (
+        Kind::MultipathSysfs,
+        "multipath-sysfs",
+        "grep . /sys/block/dm-*/dm/{name,uuid} /sys/block/dm-*/slaves/*/device/state",
+    ),
     (Kind::MmcSysfs, "mmc-sysfs", "grep . /sys/block/mmcblk*/device/*"),
     (Kind::Pcie, "pcie", "grep . /sys/bus/pci/devices/*/aer_dev_* /sys/bus/pci/devices/*/*_link_width"),
     (Kind::NicSysfs, "nic-sysfs", "grep . /sys/class/net/eth0/* /sys/class/net/eth0/statistics/*"),
@@ -227,6 +234,7 @@ fn of_text(text: &str) -> Option<Kind> {
         () if text.starts_with("smartctl ") || has("www.smartmontools.org") => Some(Kind::SmartctlText),
         () if sysfs::has(text, &["md/array_state", "md/level"]) => Some(Kind::MdSysfs),
         () if sysfs::has(text, &["error_stats", "in_fs_metadata"]) => Some(Kind::BtrfsSysfs),
+        () if text.contains("/slaves/") && sysfs::has(text, &["device/state"]) => Some(Kind::MultipathSysfs),
         () if sysfs::has(text, &["life_time", "pre_eol_info"]) => Some(Kind::MmcSysfs),
         () if sysfs::has(text, &["aer_dev_fatal", "aer_dev_correctable", "current_link_width"]) => Some(Kind::Pcie),
         () if sysfs::has(text, &["carrier_changes", "rx_crc_errors"]) => Some(Kind::NicSysfs),

@@ -227,6 +227,7 @@ fn facts(kind: Kind, text: &str, document: &Value) -> Result<Facts, String> {
         Kind::BlockSysfs => Ok(Facts::Topology(Box::new(topology::read(text)))),
         Kind::MdSysfs => assembly(sysfs::md::read(text)),
         Kind::BtrfsSysfs => assembly(sysfs::btrfs::read(text)),
+        Kind::MultipathSysfs => assembly(sysfs::multipath::read(text)),
         Kind::MmcSysfs => Ok(Facts::Flash(sysfs::flash::read(text))),
         Kind::Pcie => Ok(Facts::Pcie(sysfs::pcie::read(text))),
         Kind::NicSysfs => Ok(Facts::Nic(sysfs::nic::read(text))),

@@ -5,6 +5,7 @@ pub(super) mod fabric;
 pub(super) mod flash;
 pub(super) mod gpu;
 pub(super) mod md;
+pub(super) mod multipath;
 pub(super) mod nic;
 pub(super) mod pcie;
 

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 /// Pieces of what tools print, to be torn and put together wrongly.
-const PIECES: [&str; 37] = [
+const PIECES: [&str; 38] = [
     "=== START OF READ SMART DATA SECTION ===\n",
     "  5 Reallocated_Sector_Ct   0x0033   001   001   005    Pre-fail  Always   FAILING_NOW 2005\n",
     "197 Current_Pending_Sector  -O--CK   100   100   000    -    18446744073709551615\n",
@@ -35,6 +35,7 @@ const PIECES: [&str; 37] = [
     "/sys/fs/btrfs/a/devinfo/1/error_stats:write_errs 99999999999999999999\n/sys/fs/btrfs/a/devinfo/1/missing:1\n",
     "/sys/devices/0000:00:01.0/0000:01:00.0/class:0x\n/sys/devices/a/aer_dev_fatal:DLP 99999999999999999999\n",
     "/sys/class/net/a/carrier_changes:1\n/sys/class/net/a/statistics/rx_crc_errors:99999999999999999999\n",
+    "/sys/block/dm-0/dm/name:\n/sys/block/dm-0/slaves/a/device/state:offline\n/slaves/a/device/state:\n",
     "HardwareCorrupted: 99999999999999999999 kB\nHardwareCorrupted:\n",
     "/sys/class/drm/card0/device/ras/umc_err_count:ue: 99999999999999999999\n/ras/umc_err_count:ue: 1\n",
     "/sys/class/infiniband/a/ports/1/phys_state:\n/sys/class/infiniband/a/ports/1/counters/symbol_error:-1\n",

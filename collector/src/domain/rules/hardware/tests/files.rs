@@ -149,6 +149,33 @@ fn errors_that_members_go_on_making_tell_more_than_those_they_once_made() {
 }
 
 #[test]
+fn a_multipath_is_judged_by_the_devices_that_it_goes_through() {
+    let multipath = |first: &str, second: &str| {
+        format!(
+            "/sys/block/dm-0/dm/name:mpatha\n/sys/block/dm-0/dm/uuid:mpath-3600\n\
+             /sys/block/dm-0/slaves/sdb/device/state:{first}\n/sys/block/dm-0/slaves/sdc/device/state:{second}\n"
+        )
+    };
+    check_cases(
+        "multipath-sysfs",
+        &[
+            (&multipath("running", "running"), WELL.0, WELL.1),
+            (
+                &multipath("running", "transport-offline"),
+                Failed,
+                &[("path-failed", Warning), ("array-degraded", Critical)],
+            ),
+            (
+                &multipath("offline", "offline"),
+                Failed,
+                &[("array-failed", Critical), ("path-failed", Warning), ("path-failed", Warning)],
+            ),
+        ],
+    );
+    assert_eq!(judged(&multipath("running", "offline")).2[0].part.name, "mpatha sdc");
+}
+
+#[test]
 fn soldered_flash_is_judged_by_the_life_and_the_reserve_that_it_declares() {
     let chip = |life: &str, reserve: &str| {
         let device = "/sys/block/mmcblk0/device";

@@ -1,10 +1,11 @@
 //! Which block device is what: where a drive is attached, what is made of it, and what is mounted, so that what different
 //! sources say of `ata3`, `2:0:0:0`, `sda1` and `md0` can be told to be about one drive. No device is asked anything.
 
+use super::text::Text;
 use super::{Found, Look};
 use crate::host::Host;
 
-/// Values of sysfs, one `path:value` a line; a directory that is a list has one line for each entry.
+/// Files of sysfs, one `path:value` a line; a directory that is a list has one line for each entry.
 const SOURCE: &str = "block-sysfs";
 /// Names that hold nothing of interest (Documentation/admin-guide/devices.txt).
 const IDLE: [&str; 5] = ["loop", "ram", "zram", "nbd", "fd"];
@@ -27,98 +28,67 @@ const VALUES: [&str; 9] = [
 ];
 
 pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
-    let mut text = Text { host: look.host, said: String::new() };
-    text.devices();
-    if text.said.is_empty() {
+    let mut text = Text::up_to(look.host, TEXT_MAX);
+    devices(&mut text, look.host);
+    if text.so_far().is_empty() {
         return Vec::new();
     }
-    text.bays();
-    text.mounts();
-    let note = if text.is_full() { format!("cut after {TEXT_MAX} bytes") } else { String::new() };
-    vec![Found::read(SOURCE, String::new(), text.said.into_bytes(), note)]
+    bays(&mut text, look.host);
+    mounts(&mut text, look.host);
+    text.found(SOURCE, "").into_iter().collect()
 }
 
-struct Text<'a> {
-    host: &'a Host,
-    said: String,
+fn devices(text: &mut Text<'_>, host: &Host) {
+    let names = host.list("/sys/block").unwrap_or_default();
+    let of_interest = |name: &&String| !IDLE.iter().any(|idle| name.starts_with(idle));
+    for name in names.iter().filter(of_interest).take(DEVICES_MAX) {
+        let directory = format!("/sys/block/{name}");
+        if let Ok(place) = host.link_target(&directory) {
+            text.add(&format!("{directory}:{place}\n"));
+        }
+        text.values(&directory, &VALUES);
+        each(text, host, &directory, "holders");
+        let entries = host.list(&directory).unwrap_or_default();
+        for partition in entries.iter().filter(|entry| entry.starts_with(name.as_str())).take(PARTITIONS_MAX) {
+            each(text, host, &format!("{directory}/{partition}"), "holders");
+        }
+    }
 }
 
-impl Text<'_> {
-    fn is_full(&self) -> bool {
-        self.said.len() >= TEXT_MAX
+/// Each entry of a directory, such as what is made of a device or partition.
+fn each(text: &mut Text<'_>, host: &Host, directory: &str, name: &str) {
+    for entry in host.list(&format!("{directory}/{name}")).unwrap_or_default() {
+        text.say(directory, name, &entry);
     }
+}
 
-    fn say(&mut self, path: &str, value: &str) {
-        let value = value.trim();
-        if !self.is_full() && !value.is_empty() {
-            self.said.push_str(&format!("{path}:{value}\n"));
-        }
-    }
-
-    fn devices(&mut self) {
-        let names = self.host.list("/sys/block").unwrap_or_default();
-        let of_interest = |name: &&String| !IDLE.iter().any(|idle| name.starts_with(idle));
-        for name in names.iter().filter(of_interest).take(DEVICES_MAX) {
-            let directory = format!("/sys/block/{name}");
-            if let Ok(place) = self.host.link_target(&directory) {
-                self.say(&directory, &place);
-            }
-            for value in VALUES {
-                let path = format!("{directory}/{value}");
-                if let Ok(said) = self.host.read_text(&path) {
-                    self.say(&path, &said);
-                }
-            }
-            self.holders(&directory);
-            let entries = self.host.list(&directory).unwrap_or_default();
-            for partition in entries.iter().filter(|entry| entry.starts_with(name.as_str())).take(PARTITIONS_MAX) {
-                self.holders(&format!("{directory}/{partition}"));
-            }
+/// Bays of enclosures (drivers/misc/enclosure.c) and slots of PCI cards, by which NVMe drives are found.
+fn bays(text: &mut Text<'_>, host: &Host) {
+    const ENCLOSURES: &str = "/sys/class/enclosure";
+    for enclosure in host.list(ENCLOSURES).unwrap_or_default() {
+        for bay in host.list(&format!("{ENCLOSURES}/{enclosure}")).unwrap_or_default() {
+            each(text, host, &format!("{ENCLOSURES}/{enclosure}/{bay}/device"), "block");
         }
     }
+    const SLOTS: &str = "/sys/bus/pci/slots";
+    for slot in host.list(SLOTS).unwrap_or_default() {
+        text.values(&format!("{SLOTS}/{slot}"), &["address"]);
+    }
+}
 
-    /// What is made of a device or partition.
-    fn holders(&mut self, directory: &str) {
-        let path = format!("{directory}/holders");
-        for holder in self.host.list(&path).unwrap_or_default() {
-            self.say(&path, &holder);
+/// What is mounted or swapped to: `/dev/sda1:/var`.
+fn mounts(text: &mut Text<'_>, host: &Host) {
+    // Fields of proc_pid_mountinfo(5): the mount point is the fifth, the device the second after the dash.
+    for line in host.read_text("/proc/1/mountinfo").unwrap_or_default().lines() {
+        let Some((before, after)) = line.split_once(" - ") else { continue };
+        let (point, device) = (before.split(' ').nth(4), after.split(' ').nth(1));
+        if let Some((point, device)) = point.zip(device).filter(|(_, device)| device.starts_with("/dev/")) {
+            text.add(&format!("{device}:{point}\n"));
         }
     }
-
-    /// Bays of enclosures (drivers/misc/enclosure.c) and slots of PCI cards, by which NVMe drives are found.
-    fn bays(&mut self) {
-        const ENCLOSURES: &str = "/sys/class/enclosure";
-        for enclosure in self.host.list(ENCLOSURES).unwrap_or_default() {
-            for bay in self.host.list(&format!("{ENCLOSURES}/{enclosure}")).unwrap_or_default() {
-                let path = format!("{ENCLOSURES}/{enclosure}/{bay}/device/block");
-                for device in self.host.list(&path).unwrap_or_default() {
-                    self.say(&path, &device);
-                }
-            }
-        }
-        const SLOTS: &str = "/sys/bus/pci/slots";
-        for slot in self.host.list(SLOTS).unwrap_or_default() {
-            let path = format!("{SLOTS}/{slot}/address");
-            if let Ok(address) = self.host.read_text(&path) {
-                self.say(&path, &address);
-            }
-        }
-    }
-
-    /// What is mounted or swapped to: `/dev/sda1:/var`.
-    fn mounts(&mut self) {
-        // Fields of proc_pid_mountinfo(5): the mount point is the fifth, the device the second after the dash.
-        for line in self.host.read_text("/proc/1/mountinfo").unwrap_or_default().lines() {
-            let Some((before, after)) = line.split_once(" - ") else { continue };
-            let (point, device) = (before.split(' ').nth(4), after.split(' ').nth(1));
-            if let Some((point, device)) = point.zip(device).filter(|(_, device)| device.starts_with("/dev/")) {
-                self.say(device, point);
-            }
-        }
-        for line in self.host.read_text("/proc/swaps").unwrap_or_default().lines().skip(1) {
-            if let Some(device) = line.split_ascii_whitespace().next().filter(|device| device.starts_with("/dev/")) {
-                self.say(device, "[swap]");
-            }
+    for line in host.read_text("/proc/swaps").unwrap_or_default().lines().skip(1) {
+        if let Some(device) = line.split_ascii_whitespace().next().filter(|device| device.starts_with("/dev/")) {
+            text.add(&format!("{device}:[swap]\n"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A bell: hosts of which there is news, for whoever looks when it can. Each is named once, however often it was rung.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     mem,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -17,14 +17,32 @@ pub struct Bell(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     hosts: Mutex<BTreeSet<HostNo>>,
+    rings: Mutex<HashMap<HostNo, u64>>,
+    beside: Mutex<Vec<Bell>>,
     rung: Notify,
 }
 
 impl Bell {
     /// There is news of a host.
     pub fn ring(&self, host: HostNo) {
+        *self.0.rings.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default() += 1;
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host);
         self.0.rung.notify_one();
+        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|bell| bell.ring(host));
+    }
+
+    /// Another bell that is rung whenever this one is: for one more who listens.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let bell = Self::default();
+        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
+        bell
+    }
+
+    /// How often it was rung for a host: whoever kept something of it knows thereby whether there was news.
+    #[must_use]
+    pub fn rings(&self, host: HostNo) -> u64 {
+        self.0.rings.lock().unwrap_or_else(PoisonError::into_inner).get(&host).copied().unwrap_or_default()
     }
 
     /// Waits until it is rung; nothing is lost if the wait is given up.
@@ -38,5 +56,22 @@ impl Bell {
     #[must_use]
     pub fn take(&self) -> BTreeSet<HostNo> {
         mem::take(&mut *self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bell_beside_is_rung_too_and_each_counts_its_rings() {
+        let bell = Bell::default();
+        bell.ring(HostNo(1));
+        let other = bell.beside();
+        bell.ring(HostNo(1));
+        bell.ring(HostNo(2));
+        assert_eq!((bell.rings(HostNo(1)), other.rings(HostNo(1)), other.rings(HostNo(3))), (2, 1, 0));
+        assert_eq!(other.take(), BTreeSet::from([HostNo(1), HostNo(2)]));
+        assert_eq!((other.take().len(), bell.take().len()), (0, 2));
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -2,9 +2,11 @@
 
 mod agreements;
 mod backlog;
+mod board;
 mod burn;
 mod deciding;
 mod devices;
+mod evidence;
 mod hardware;
 mod heartbeats;
 mod housekeeping;
@@ -32,6 +34,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     bell::Bell,
+    board::Board,
     clock::Clock,
     config::Config,
     domain::{
@@ -133,6 +136,7 @@ struct House {
     sessions: Sessions,
     door: Arc<ingest::Context>,
     hardware: Bell,
+    board: Board,
     deliveries: Workers,
     deciding: deciding::Deciding,
     first: Vec<Effect>,
@@ -213,6 +217,7 @@ impl House {
             sessions,
             door,
             hardware,
+            board: Board::default(),
             deliveries,
             deciding,
             first,
@@ -230,8 +235,8 @@ impl House {
         let (router, reports) = self.router(ports, tls.is_some(), ready.clone(), (levels, carrier))?;
         let rooms = (self.store.clone(), self.mailbox.clone(), self.clock.clone());
         let delivering = reports::Delivering::new(&self.config, self.agreements.subscribe(), reports, rooms, bell)?;
-        let trends = self.trends()?;
-        let (watched, judging) = (watchdog::all(&self, &ports.url)?, hardware::Judging::of(&self));
+        let (trends, watched) = (self.trends()?, watchdog::all(&self, &ports.url)?);
+        let (judging, boarding) = (hardware::Judging::of(&self), board::Boarding::of(&self));
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(self.first, engine_stopped));
         let housekeeping = housekeeping::Housekeeping {
@@ -243,6 +248,7 @@ impl House {
         tasks.spawn(housekeeping.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
         tasks.spawn(judging.run(stopped.clone()));
+        tasks.spawn(boarding.run(stopped.clone()));
         tasks.spawn(service_levels.run(stopped.clone()));
         tasks.spawn(burning.run(stopped.clone()));
         tasks.spawn(delivering.run(stopped.clone()));
@@ -300,6 +306,8 @@ impl House {
             numbers: exposition::Numbers::default(),
             is_near,
             compressors: exposition::Compressors::default(),
+            evidence: evidence::evidence(&self.store, &self.hardware),
+            board: self.board.clone(),
         });
         let context = web::WebContext {
             snapshot: self.snapshot.clone(),

@@ -2,16 +2,13 @@
 
 use axum::{extract::State, response::Response};
 
-use super::{ExpositionContext, negotiation::Wanted, own, page, service_levels};
+use super::{ExpositionContext, family::Family, hardware, negotiation::Wanted, own, page, service_levels};
 use crate::domain::{
     event::Severity,
     host::{
         State as Liveness,
         checks::Status,
-        dictionary::{
-            FamilyType,
-            text::{self, Format},
-        },
+        dictionary::text::{self, Format},
         slots::Slots,
     },
     labels::Admission,
@@ -25,36 +22,11 @@ pub(super) async fn metrics(State(context): State<ExpositionContext>, wanted: Wa
     own::append(&context.registry.gather(), wanted.format, &mut body);
     if let Some(snapshot) = context.taken_snapshot() {
         append_fleet(&snapshot, &context.slots, wanted.format, &mut body);
+        let of_hardware = hardware::families(&context, &snapshot, wanted.format);
+        of_hardware.iter().for_each(|family| family.append_if_any(&mut body));
     }
     service_levels::families(&context.levels, wanted.format).iter().for_each(|family| family.append(&mut body));
     page::answer(&context, wanted, Ok(body)).await
-}
-
-/// One gauge family in the making.
-pub(super) struct Family {
-    name: &'static str,
-    text: Vec<u8>,
-}
-
-impl Family {
-    /// Without a sample yet.
-    pub(super) fn new(format: Format, name: &'static str, help: &str) -> Self {
-        let mut text = Vec::new();
-        text::push_header(&mut text, format, name, FamilyType::Gauge, help);
-        Self { name, text }
-    }
-
-    /// Appends a sample. Label values are host text: cleaned here, escaped by the writer.
-    pub(super) fn push(&mut self, labels: &[(&str, &str)], value: f64) {
-        text::push_series(&mut self.text, self.name, "", labels);
-        text::push_number(&mut self.text, value);
-        self.text.push(b'\n');
-    }
-
-    /// Writes it.
-    pub(super) fn append(&self, body: &mut Vec<u8>) {
-        body.extend_from_slice(&self.text);
-    }
 }
 
 /// Appends the fleet as of `snapshot`. Hosts that may not report are left out.

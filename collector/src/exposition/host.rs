@@ -1,13 +1,19 @@
 //! What a host's own exporter would say, or 503 when it would not answer, so that `up` keeps its meaning.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::Response,
 };
 
-use super::{ExpositionContext, negotiation::Wanted, page};
-use crate::domain::{host::dictionary::text::Format, labels::Admission};
+use super::{ExpositionContext, evidence::NAMES, negotiation::Wanted, page};
+use crate::domain::{
+    host::{dictionary::text::Format, slot::Slot},
+    ids::HostNo,
+    labels::Admission,
+};
 
 /// Readings younger than this are fresh whatever the interval (design.md, faces).
 const FRESH_MS: i64 = 30_000;
@@ -20,10 +26,25 @@ pub(super) async fn metrics(
     Path(id): Path<String>,
     wanted: Wanted,
 ) -> Response {
-    page::answer(&context, wanted, families(&context, &id, wanted.format)).await
+    let body = match fresh(&context, &id) {
+        Ok((host, slot)) => Ok(families(&context, host, &slot, wanted.format).await),
+        Err(refused) => Err(refused),
+    };
+    page::answer(&context, wanted, body).await
 }
 
-fn families(context: &ExpositionContext, id: &str, format: Format) -> Result<Vec<u8>, (StatusCode, String)> {
+async fn families(context: &ExpositionContext, host: HostNo, slot: &Slot, format: Format) -> Vec<u8> {
+    let mut body = Vec::with_capacity(slot.series() * SERIES_BYTES + format.end().len());
+    slot.render(format, &mut body);
+    // An exporter of the host's own, read from a file, goes before: no name may be headed twice.
+    if !NAMES.iter().any(|name| slot.says_any_of(name)) {
+        context.evidence.append(host, format, &context.compressors, &mut body).await;
+    }
+    body
+}
+
+/// The host's slot, unless its exporter would not answer.
+fn fresh(context: &ExpositionContext, id: &str) -> Result<(HostNo, Arc<Slot>), (StatusCode, String)> {
     let unavailable = |reason: String| (StatusCode::SERVICE_UNAVAILABLE, reason);
     let unknown = || (StatusCode::NOT_FOUND, "no such host; the hosts are listed at /prometheus/sd".to_owned());
     let id = id.parse().map_err(|_| unknown())?;
@@ -44,7 +65,5 @@ fn families(context: &ExpositionContext, id: &str, format: Format) -> Result<Vec
         let (age, fresh) = (age_ms / 1_000, fresh_ms / 1_000);
         return Err(unavailable(format!("the last readings are {age} s old, more than {fresh} s")));
     }
-    let mut body = Vec::with_capacity(slot.series() * SERIES_BYTES + format.end().len());
-    slot.render(format, &mut body);
-    Ok(body)
+    Ok((view.profile.no, slot))
 }

@@ -7,13 +7,17 @@
 //! formats say the same series under the same names.
 
 mod discovery;
+mod evidence;
+mod family;
 mod fleet;
 mod gzip;
+mod hardware;
 mod host;
 mod negotiation;
 mod own;
 mod page;
 mod service_levels;
+mod smartctl;
 
 use std::{
     collections::HashMap,
@@ -29,13 +33,19 @@ use axum::{
 };
 use tokio::sync::watch;
 
-pub use self::gzip::Compressors;
-use crate::domain::{
-    host::slots::Slots,
-    ids::{HostId, HostNo},
-    sla::{burn::Burn, standing::Standing},
-    snapshot::{HostView, Snapshot},
-    time::Timestamp,
+pub use self::{
+    evidence::{Evidence, Reading, Said},
+    gzip::Compressors,
+};
+use crate::{
+    board::Board,
+    domain::{
+        host::slots::Slots,
+        ids::{HostId, HostNo},
+        sla::{burn::Burn, standing::Standing},
+        snapshot::{HostView, Snapshot},
+        time::Timestamp,
+    },
 };
 
 /// Tells the present instant; the engine's clock in production.
@@ -64,6 +74,10 @@ pub struct ExpositionContext {
     pub is_near: fn(&Extensions) -> bool,
     /// What makes pages small.
     pub compressors: Compressors,
+    /// What the hosts' hardware said.
+    pub evidence: Evidence,
+    /// What is known of it.
+    pub board: Board,
 }
 
 /// What is kept at hand of service levels.

@@ -1,6 +1,6 @@
 //! Service levels as metrics: a fixed number of series for each agreement, however many hosts it has.
 
-use super::{Levels, fleet::Family};
+use super::{Levels, family::Family};
 use crate::domain::{
     host::dictionary::text::{self, Format},
     sla::{

@@ -21,6 +21,7 @@ use crate::domain::{
     watch::Watch,
 };
 
+mod evidence;
 mod service_levels;
 pub(super) mod strict;
 
@@ -134,6 +135,8 @@ fn context(view: HostView, now_ms: i64) -> ExpositionContext {
         numbers: Numbers::default(),
         is_near: |_| false,
         compressors: Compressors::default(),
+        evidence: Evidence::new(|_| 0, |_| Box::pin(async { Some(Vec::new()) })),
+        board: Board::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::{evidence::PROCESSES, ids::HostNo, time::Timestamp};
 /// Of a part, so many of the latest are kept whatever their age.
 const LATEST: usize = 8;
 /// The source of which each row says something of its own: what the kernel said since the row before.
-const EVENTS: &str = "kernel-log";
+pub(super) const EVENTS: &str = "kernel-log";
 /// Of that, so many are kept.
 const LATEST_EVENTS: usize = 200;
 /// Of older ones the last of each day (UTC) is kept, for so many days: rules look for what grew within weeks.
@@ -28,6 +28,10 @@ const ROWS_PER_HOST: i64 = 10_000;
 const BYTES_PER_HOST: i64 = 64 * 1024 * 1024;
 /// Rows deleted in one transaction.
 const SLICE: i64 = 500;
+/// `outcome` of what said something.
+pub(super) const READ: &str = "read";
+/// `outcome` where there is no such part.
+pub(super) const NOT_PRESENT: &str = "not_present";
 /// `format` of a payload that is compressed.
 const GZIP: u32 = 2;
 /// A payload is at most so long once it is decompressed, in bytes; the door lets no longer one in.
@@ -54,6 +58,15 @@ pub struct Found {
 }
 
 impl Found {
+    /// Why it could not be read, in a word (the reason begins with it); empty where it was.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self.reason.split_once(':') {
+            Some((word, _)) if self.outcome != READ => word,
+            _ => "",
+        }
+    }
+
     /// What was said; empty where nothing could be read.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {

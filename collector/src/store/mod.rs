@@ -41,6 +41,7 @@ pub mod settings;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod told;
 pub mod trends;
 mod writer;
 

@@ -6,6 +6,7 @@
 
 pub mod assembly;
 pub mod attribute;
+pub mod description;
 pub mod drive;
 pub mod gpu;
 pub mod kernel_log;

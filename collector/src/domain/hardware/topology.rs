@@ -1,8 +1,11 @@
 //! Which block device is what: where drives are attached, what is made of them and what is mounted, as the agent reads it from
 //! sysfs. It judges nothing; it is how `ata3`, `2:0:0:0`, `sda1` and `md0` come to be one drive.
 
+mod ways;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::ways::{Ports, Way};
 use super::text::short;
 
 /// Most devices that are kept; the agent tells of no more.

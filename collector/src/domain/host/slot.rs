@@ -394,6 +394,16 @@ impl Slot {
         });
     }
 
+    /// Whether it shows a family whose name begins so.
+    #[must_use]
+    pub fn says_any_of(&self, beginning: &str) -> bool {
+        let dictionary = Arc::clone(&self.lock().dictionary);
+        // They are sorted by name.
+        let blocks = dictionary.blocks();
+        let first = blocks.partition_point(|block| block.name() < beginning);
+        blocks.get(first).is_some_and(|block| block.name().starts_with(beginning))
+    }
+
     /// Appends what the host's own exporter would say, but for the page's end.
     pub fn render(&self, format: Format, out: &mut Vec<u8>) {
         // Copied, so that a scrape of 20 000 series does not keep the host's readings waiting.

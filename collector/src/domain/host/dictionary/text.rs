@@ -16,7 +16,7 @@ pub const LABELS: usize = 30;
 pub const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// How a page of metrics is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Prometheus' text format 0.0.4, which everything reads.
     Text,

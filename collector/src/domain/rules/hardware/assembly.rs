@@ -30,7 +30,8 @@ pub(super) fn judge(assembly: &Assembly) -> Vec<Finding> {
     findings
 }
 
-fn part(piece: &Piece) -> Part {
+/// A piece as a part.
+pub(super) fn part(piece: &Piece) -> Part {
     let kind = match piece.role {
         Role::Array => "array",
         Role::Member => "drive",

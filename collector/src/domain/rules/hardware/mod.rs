@@ -23,7 +23,9 @@ pub mod score;
 mod scsi;
 mod sensors;
 pub mod series;
+pub mod sheet;
 pub mod standing;
+pub mod summary;
 pub mod together;
 pub mod wear;
 

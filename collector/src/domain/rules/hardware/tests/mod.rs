@@ -8,6 +8,7 @@ mod drives;
 mod files;
 mod machines;
 mod series;
+mod sheet;
 mod standing;
 mod together;
 

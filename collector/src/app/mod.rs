@@ -318,6 +318,7 @@ impl House {
             store: self.store.clone(),
             agreements: Arc::clone(&self.agreements),
             burns,
+            board: self.board.clone(),
             carrier,
             mailbox: self.mailbox.clone(),
             clock: self.clock.clone(),

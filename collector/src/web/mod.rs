@@ -13,6 +13,7 @@ mod guard;
 mod handling;
 mod issued;
 mod not_a_problem;
+mod parts;
 mod password;
 mod ping;
 mod problem;
@@ -43,6 +44,7 @@ pub use self::{
     serve::{MAX_CONNECTIONS, OwnTlsError, SocketError, serve_tcp, serve_unix, tls_from_files},
 };
 use crate::{
+    board::Board,
     clock::Clock,
     config::Config,
     domain::{
@@ -82,6 +84,8 @@ pub struct WebContext {
     pub agreements: Arc<watch::Sender<Arc<Vec<Declared>>>>,
     /// How fast the error budget of each agreement is spent.
     pub burns: watch::Receiver<Arc<Vec<Burn>>>,
+    /// What is known of the hosts' hardware.
+    pub board: Board,
     /// Who delivers reports.
     pub carrier: Carrier,
     /// Where commands go.

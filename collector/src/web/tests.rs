@@ -17,6 +17,7 @@ use tower::ServiceExt;
 
 use super::{Carrier, Door, WebContext, WebMetrics, router, routes, secret};
 use crate::{
+    board::Board,
     clock::Clock,
     config::{self, Config},
     domain::{
@@ -54,6 +55,7 @@ mod labels;
 mod links;
 mod lists;
 mod not_a_problem;
+mod parts;
 mod pings;
 mod processes;
 mod rules;
@@ -68,6 +70,7 @@ pub(super) struct Stage {
     store: Store,
     now: Timestamp,
     told: Arc<Mutex<Vec<String>>>,
+    pub(super) board: Board,
     _engine: JoinSet<()>,
     directory: tempfile::TempDir,
 }
@@ -99,6 +102,7 @@ impl Stage {
         });
         let mut config = config::parse("", Path::new("collector.toml")).unwrap();
         change(&mut config);
+        let board = Board::default();
         let context = WebContext {
             links: crate::links::Links::open(directory.path()).unwrap(),
             snapshot: watch::channel(Arc::new(snapshot)).1,
@@ -112,6 +116,7 @@ impl Stage {
             store: store.clone(),
             agreements: Arc::new(watch::Sender::new(Arc::new(config.agreements.clone()))),
             burns: watch::channel(Arc::default()).1,
+            board: board.clone(),
             carrier: Carrier { bell: Arc::default(), rounds: watch::channel(0).1 },
             mailbox,
             clock,
@@ -123,7 +128,7 @@ impl Stage {
             .route("/metrics", get(|| async { "figures" }))
             .route("/prometheus/sd", get(|| async { "[]" }))
             .route("/hosts/{host_id}/metrics", get(|| async { "figures" }));
-        Self { router: router(context, exposition), store, now, told, _engine: engine, directory }
+        Self { router: router(context, exposition), store, now, told, board, _engine: engine, directory }
     }
 
     /// The commands that were given, and by whom.

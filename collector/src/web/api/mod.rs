@@ -19,6 +19,7 @@ pub(super) mod labels;
 pub(super) mod not_a_problem;
 pub(super) mod oncall;
 pub(super) mod openapi;
+pub(super) mod parts;
 pub(super) mod people;
 pub(super) mod proofs;
 pub(super) mod receivers;

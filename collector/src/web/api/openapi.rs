@@ -9,6 +9,7 @@ mod holds;
 mod labels;
 mod not_a_problem;
 mod oncall;
+mod parts;
 mod proofs;
 mod reports;
 mod shares;
@@ -133,6 +134,7 @@ fn schemas() -> Value {
     all.extend(questions());
     all.extend(into_map(labels::answers()));
     all.extend(into_map(evidence::answers()));
+    all.extend(into_map(parts::answers()));
     all.extend(into_map(holds::answers()));
     all.extend(into_map(not_a_problem::answers()));
     all.extend(into_map(oncall::answers()));

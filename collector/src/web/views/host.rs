@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::{
     Badge, Frame, Shown, When,
+    evidence::{Evidence, evidence},
     graph::{Graph, Span},
-    hardware::{Hardware, hardware},
+    hardware::part_url,
     processes, show,
     status::admission_word,
     trends::{Past, zone_words},
@@ -25,7 +26,7 @@ use crate::{
         labels::{Admission, Profile},
         layers::{Layer, Says},
         record::{FindingRow, IncidentState},
-        rules::Rule,
+        rules::{Rule, hardware::named as is_hardware},
         settings::shelf::Standing,
         snapshot::{DeviceView, HostView, Snapshot},
         trend::concerned,
@@ -65,6 +66,8 @@ struct Labelled {
 struct FindingLine {
     badge: Badge,
     part: String,
+    /// The part's own page.
+    url: Option<String>,
     rule: String,
     since: When,
     evidence: String,
@@ -122,7 +125,7 @@ struct HostPage {
     zone: String,
     findings: Vec<FindingLine>,
     checks: Vec<CheckLine>,
-    hardware: Hardware,
+    evidence: Evidence,
     timeline: Vec<TimelineLine>,
     class: &'static str,
     site: String,
@@ -196,6 +199,7 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, known:
     let incident = host.incident.and_then(|no| snapshot.incidents.get(&no));
     let findings = host.findings.iter().zip(&told).map(|(finding, told)| FindingLine {
         badge: Badge::severity(finding.severity),
+        url: is_hardware(&finding.rule).map(|_| part_url(&profile.id.to_string(), &finding.part)),
         part: finding.part.clone(),
         rule: finding.rule.clone(),
         since: when(finding.since),
@@ -232,7 +236,7 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, known:
         zone: zone_words(web, now),
         findings: findings.collect(),
         checks: host.checks.iter().map(|check| check_line(check, host.state, when(check.since))).collect(),
-        hardware: hardware(&profile.id.to_string(), found, when),
+        evidence: evidence(&profile.id.to_string(), found, when),
         timeline: timeline(snapshot, profile.no, when),
         class: profile.class.word(),
         site: profile.site.clone().unwrap_or_default(),

@@ -12,6 +12,7 @@ use super::{
     Badge, Frame, Shown, When,
     chain::{Chain, chain},
     graph::{Graph, Span},
+    hardware::part_url,
     not_a_problem::{Said, said_of},
     page_words, processes, show,
     trends::{Past, zone_words},
@@ -23,6 +24,7 @@ use crate::{
         hold::what_of,
         priority::Priority,
         record::{Delivery, IncidentEventRow, IncidentRow, IncidentState, Page},
+        rules::hardware::named as is_hardware,
         snapshot::{IncidentView, Snapshot},
         time::Timestamp,
         trend::concerned,
@@ -183,6 +185,8 @@ struct IncidentPage {
     part_of: Option<i64>,
     host: Option<HostNow>,
     component: String,
+    /// The page of the part, where the component is one of the hardware.
+    part_url: Option<String>,
     /// What is left of the redundancy groups that it touches.
     redundancy: Vec<String>,
     /// Where whoever said it shows more: what it is called, and its address.
@@ -232,6 +236,13 @@ async fn graph_of(web: &Web, row: &IncidentRow) -> Result<Option<Graph>, Problem
     Ok(Past::of(web, host, Span::Days).await?.graph(web, &series))
 }
 
+/// Where the part of an incident about the hardware has its page.
+fn page_of_part(snapshot: &Snapshot, row: &IncidentRow) -> Option<String> {
+    rule_of(&row.key).and_then(is_hardware)?;
+    let host = snapshot.hosts.get(&row.host?)?;
+    Some(part_url(&host.profile.id.to_string(), &row.component))
+}
+
 fn page(
     frame: Frame,
     snapshot: &Snapshot,
@@ -278,6 +289,7 @@ fn page(
         part_of: row.part_of.map(|no| no.0),
         host,
         component: row.component.clone(),
+        part_url: page_of_part(snapshot, row),
         redundancy: view.redundancy.clone(),
         links: row.alert.as_ref().map(|alert| alert.links.clone()).unwrap_or_default(),
         key: row.key.clone(),

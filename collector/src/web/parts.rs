@@ -1,0 +1,47 @@
+//! The parts of a host's hardware, read from its evidence for views and for the API.
+
+use super::Web;
+use crate::{
+    domain::{
+        record::FindingRow,
+        rules::hardware::{
+            named as rule_named,
+            sheet::{self, Course, LOG_MS, Sheet},
+        },
+        snapshot::HostView,
+    },
+    store::{StoreError, hardware::Of},
+};
+
+/// Rows of one drive's past: one a day for forty days, and the latest.
+const PAST: usize = 64;
+
+impl Web {
+    /// A sheet for each part that the evidence names.
+    pub(super) async fn sheets(&self, host: &HostView) -> Result<Vec<Sheet>, StoreError> {
+        let log_from = self.now().plus_ms(-LOG_MS);
+        let (_, told) = self.context.store.told(host.profile.no, log_from).await?;
+        // Reading hundreds of documents takes tens of milliseconds.
+        Ok(tokio::task::spawn_blocking(move || sheet::sheets(&told)).await.unwrap_or_default())
+    }
+
+    /// How the counters of a part went, as long as its evidence is kept.
+    pub(super) async fn courses(&self, host: &HostView, sheet: &Sheet) -> Result<Vec<Course>, StoreError> {
+        let (source, part) = sheet.evidence.clone();
+        let rows = self.context.store.hardware(host.profile.no, Of::Part { source, part }).await?;
+        let read = rows.iter().filter(|row| row.outcome == "read").take(PAST);
+        let mut said: Vec<_> = read.map(|row| (row.at, row.payload())).collect();
+        said.reverse();
+        let serial = sheet.part.serial.clone();
+        Ok(tokio::task::spawn_blocking(move || sheet::courses(&serial, &said)).await.unwrap_or_default())
+    }
+}
+
+/// The open findings of a part, whichever of its names they were made under.
+pub(super) fn findings_of<'a>(host: &'a HostView, sheet: &Sheet) -> Vec<&'a FindingRow> {
+    let is_its = |row: &&FindingRow| {
+        let is_called = row.part == sheet.component || sheet.aliases.contains(&row.part);
+        row.open && rule_named(&row.rule).is_some() && is_called
+    };
+    host.findings.iter().filter(is_its).collect()
+}

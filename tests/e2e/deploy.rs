@@ -68,7 +68,7 @@ mod prometheus {
     #[tokio::test]
     async fn promtool_accepts_the_shipped_rules_and_jobs() {
         let home = tempfile::TempDir::new().expect("a directory");
-        for file in ["prometheus.yml", "muster.rules.yml"] {
+        for file in ["prometheus.yml", "muster.rules.yml", "muster-hardware.rules.yml"] {
             std::fs::copy(root().join("deploy/prometheus").join(file), home.path().join(file)).expect("a shipped file");
         }
         std::fs::write(home.path().join("muster.token"), "token").expect("a file in a directory of our own");
@@ -80,7 +80,7 @@ mod prometheus {
     #[tokio::test]
     async fn promtool_finds_that_the_shipped_rules_do_what_their_tests_say() {
         let (promtool, folder) = (installed("promtool", "prometheus"), root().join("deploy/prometheus"));
-        for (name, rules) in [("muster", 11), ("muster-paging", 4), ("muster-sla", 9)] {
+        for (name, rules) in [("muster", 11), ("muster-paging", 4), ("muster-sla", 9), ("muster-hardware", 4)] {
             let file = folder.join(format!("{name}.rules.yml"));
             let said = run(Command::new(&promtool).args(["check", "rules"]).arg(file)).await;
             assert!(said.code == 0 && said.all().contains(&format!("{rules} rules")), "{}", said.all());

@@ -26,6 +26,7 @@ mod exposition;
 mod forwarded;
 mod grafana;
 mod hardware;
+mod hardware_faces;
 mod hardware_findings;
 mod heartbeats;
 mod hostile;

@@ -39,7 +39,7 @@ pub(crate) async fn shipped(collector: &Collector) -> String {
         .expect("the shipped configuration")
         .replace("127.0.0.1:7461", &format!("127.0.0.1:{}", collector.http))
         .replace("muster.token\n", &format!("{}\n", file.display()))
-        .replace("  - muster.rules.yml", &format!("  - {}", folder.join("muster.rules.yml").display()))
+        .replace("  - muster", &format!("  - {}/muster", folder.display()))
         .replace("15s", "1s")
         .replace("30s", "1s")
 }

@@ -287,6 +287,11 @@ impl Rows {
         Self { rows: rows.collect(), ..self }
     }
 
+    /// With the rows of another.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { rows: self.rows.into_iter().chain(other.rows).collect(), ..self }
+    }
+
     /// Mounts and interfaces of other tests come and go: not all rows need be met, and others may be there.
     pub(crate) fn moving(self) -> Self {
         Self { comes_and_goes: true, ..self }

@@ -23,6 +23,9 @@ const VIRTUAL: [&str; 13] = [
     "bhyve",
     "xen",
 ];
+/// Of these the emulated NVMe controllers, which answer for their health as any other does: what they say is what whoever
+/// runs the hypervisor has them say.
+const ANSWERING: [&str; 2] = ["qemu", "vmware"];
 /// What RAID controllers call their volumes, in vendor or model, in small letters.
 const VOLUMES: [&str; 14] = [
     "perc",
@@ -113,7 +116,9 @@ fn kind(name: &str, place: &str, called: &str) -> Kind {
     // A name begins a word: "lsi" is none in the middle of another.
     let words = format!(" {called}");
     let is_called = |names: &[&str]| names.iter().any(|one| words.contains(&format!(" {one}")));
-    if name.starts_with("vd") || name.starts_with("xvd") || place.contains("/virtio") || is_called(&VIRTUAL) {
+    if name.starts_with("nvme") && is_called(&ANSWERING) {
+        Kind::Nvme
+    } else if name.starts_with("vd") || name.starts_with("xvd") || place.contains("/virtio") || is_called(&VIRTUAL) {
         Kind::Virtual
     } else if name.starts_with("nvme") {
         Kind::Nvme
@@ -163,6 +168,7 @@ mod tests {
             ("sdc", "", "HP LOGICAL VOLUME", Kind::Volume),
             ("sdc", "", "QEMU QEMU HARDDISK", Kind::Virtual),
             ("nvme0n1", "", "Amazon Elastic Block Store", Kind::Virtual),
+            ("nvme0n1", "", "QEMU NVMe Ctrl", Kind::Nvme),
             ("nvme10n2", "", "Samsung SSD 990", Kind::Nvme),
         ] {
             assert_eq!(kind(name, place, called), expected, "{name} {called}");

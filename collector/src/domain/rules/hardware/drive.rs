@@ -39,11 +39,12 @@ const fn counted(failed_ratio: f64, of: u32) -> Option<Confidence> {
 
 /// All findings about a drive.
 pub(super) fn judge(drive: &Drive) -> Vec<Finding> {
-    if drive.is_virtual {
-        // Its members are the hardware; what stands in for SMART here says nothing.
-        return Vec::new();
-    }
     let mut findings = Vec::new();
+    if drive.is_virtual {
+        // Its members are the hardware; what stands in for SMART here counts nothing. A warning is there on purpose.
+        nvme::warnings(drive, &mut findings);
+        return findings;
+    }
     declared(drive, &mut findings);
     failed_in_the_past(drive, &mut findings);
     signs(drive, &mut findings);

@@ -32,9 +32,14 @@ const PLAN: &str = "order a replacement and change it in the next maintenance wi
 
 /// Findings about the health information log.
 pub(super) fn judge(drive: &Drive, findings: &mut Vec<Finding>) {
+    warnings(drive, findings);
+    counts(drive, findings);
+}
+
+/// What the drive warns of.
+pub(super) fn warnings(drive: &Drive, findings: &mut Vec<Finding>) {
     let Some(log) = &drive.nvme else { return };
-    let worn = log.percentage_used.is_some_and(|used| used >= USED_UP);
-    let bogus_spare = log.available_spare == Some(0) && log.critical_warning == 0;
+    let worn = is_worn(log);
     let mut add = |rule, severity, weight, summary: &str, action| {
         let finding = Finding::new(part(drive), rule, severity, weight, summary).so(action);
         findings.push(evidence(finding, log));
@@ -68,6 +73,18 @@ pub(super) fn judge(drive: &Drive, findings: &mut Vec<Finding>) {
         let summary = "it is hotter or colder than it may be";
         add("nvme-temperature", Severity::Info, Weight::Doubt, summary, "mend the airflow; heat alone is no failure");
     }
+}
+
+/// What it counts, as far as it does not warn of that.
+fn counts(drive: &Drive, findings: &mut Vec<Finding>) {
+    let Some(log) = &drive.nvme else { return };
+    let worn = is_worn(log);
+    let bogus_spare = log.available_spare == Some(0) && log.critical_warning == 0;
+    let mut add = |rule, severity, weight, summary: &str, action| {
+        let finding = Finding::new(part(drive), rule, severity, weight, summary).so(action);
+        findings.push(evidence(finding, log));
+    };
+    let has = |bit| log.critical_warning & bit != 0;
     if let (Some(spare), Some(threshold), false) = (log.available_spare, log.spare_threshold, has(SPARE) || bogus_spare)
         && threshold <= THRESHOLD_MOST
         && spare < threshold + SPARE_MARGIN
@@ -91,6 +108,10 @@ pub(super) fn judge(drive: &Drive, findings: &mut Vec<Finding>) {
         }
         _ => {}
     }
+}
+
+fn is_worn(log: &NvmeHealth) -> bool {
+    log.percentage_used.is_some_and(|used| used >= USED_UP)
 }
 
 /// What every finding here rests on.

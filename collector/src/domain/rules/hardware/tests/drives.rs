@@ -279,6 +279,31 @@ fn the_critical_warning_of_nvme_is_read_bit_by_bit() {
 }
 
 #[test]
+fn an_emulated_nvme_drive_is_believed_what_it_warns_of_and_nothing_that_it_counts() {
+    // As qemu's NVMe controller answers: counters that nobody counts, spare and threshold of nothing.
+    let emulated = |warning: u32, used: u32| {
+        format!(
+            r#"{{"smartctl":{{"exit_status":{}}},"device":{{"name":"/dev/nvme0","type":"nvme","protocol":"NVMe"}},
+            "model_name":"QEMU NVMe Ctrl","serial_number":"S7","smart_status":{{"passed":{},"nvme":{{"value":{warning}}}}},
+            "nvme_smart_health_information_log":{{"critical_warning":{warning},"temperature":50,"available_spare":0,
+            "available_spare_threshold":0,"percentage_used":{used},"media_errors":11,"num_err_log_entries":0}}}}"#,
+            if warning == 0 { 0 } else { 8 },
+            warning == 0
+        )
+    };
+    check_cases(
+        "smartctl-json",
+        &[
+            (&emulated(0, 0), Unknown, &[]),
+            (&emulated(0, 255), Unknown, &[]),
+            (&emulated(4, 0), Failed, &[("nvme-unreliable", Critical)]),
+            (&emulated(8, 0), Failed, &[("nvme-read-only", Critical)]),
+        ],
+    );
+    assert_eq!(judged(&emulated(4, 0)).2[0].part.serial, "S7");
+}
+
+#[test]
 fn spare_wear_and_media_errors_of_nvme_have_limits_and_constants_are_none() {
     check_cases(
         "nvme-text",

@@ -1,6 +1,6 @@
 //! The BMC, through ipmitool or FreeIPMI: its sensors, and the newest of its log of events.
 
-use super::tool::{Question, ask};
+use super::tool::{Question, ask, ask_or};
 use super::{Found, Look, Why};
 
 /// `--kind` of what it says.
@@ -11,6 +11,8 @@ const DEVICES: [&str; 3] = ["/dev/ipmi0", "/dev/ipmi/0", "/dev/ipmidev/0"];
 const DEADLINE_MS: u64 = 90_000;
 /// Entries of the log: older ones were told before, or nobody would act on them.
 const ENTRIES: &str = "200";
+/// What a log without events is, as ipmitool says it on standard error: what it said before is over.
+const NO_EVENTS: &str = "SEL has no entries\n";
 
 pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     if !DEVICES.iter().any(|device| look.host.exists(device)) {
@@ -18,7 +20,7 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
         return vec![Found::unseen(SOURCE, "", Why::NotPresent, reason)];
     }
     let question = |part, tool, arguments| Question { source: SOURCE, part, tool, arguments, deadline_ms: DEADLINE_MS };
-    let questions = if look.host.tool("ipmitool").is_none() && look.host.tool("ipmi-sensors").is_some() {
+    let [sensors, events] = if look.host.tool("ipmitool").is_none() && look.host.tool("ipmi-sensors").is_some() {
         let sensors = &["--output-sensor-state", "--ignore-not-available-sensors", "--output-event-bitmask"][..];
         [
             question("sensors", "ipmi-sensors", sensors),
@@ -30,13 +32,25 @@ pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
             question("events", "ipmitool", &["sel", "elist", "last", ENTRIES]),
         ]
     };
-    questions.iter().map(|question| ask(look, question)).collect()
+    vec![ask(look, &sensors), ask_or(look, &events, NO_EVENTS)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::Machine;
     use super::super::{Found, Outcome};
+
+    #[test]
+    fn a_log_without_events_is_read_and_one_that_may_not_be_read_is_not() {
+        let mut machine = Machine::new();
+        machine.file("dev/ipmi0", "");
+        machine.tool("ipmitool", "case $1 in sel) echo 'SEL has no entries' >&2;; esac");
+        let found = machine.look("bmc", 0);
+        assert_eq!(told(&found), ["sensors failed", "events read"]);
+        assert!(matches!(&found[1].outcome, Outcome::Read { payload, .. } if payload == b"SEL has no entries\n"));
+        machine.tool("ipmitool", "echo 'Could not open device' >&2; exit 1");
+        assert_eq!(told(&machine.look("bmc", 0)), ["sensors failed", "events failed"]);
+    }
 
     fn told(found: &[Found]) -> Vec<String> {
         let how = |outcome: &Outcome| match outcome {

@@ -25,6 +25,11 @@ pub(super) struct Question<'a> {
 
 /// Asks it, unless it hung lately.
 pub(super) fn ask(look: &mut Look<'_>, question: &Question<'_>) -> Found {
+    ask_or(look, question, "")
+}
+
+/// The same of a tool that may end well and print nothing: that says `silence`.
+pub(super) fn ask_or(look: &mut Look<'_>, question: &Question<'_>, silence: &str) -> Found {
     let Question { source, part, tool, arguments, deadline_ms } = *question;
     let unseen = |why, reason: String| Found::unseen(source, part, why, reason);
     let key = format!("{tool} {}", arguments.join(" "));
@@ -33,6 +38,9 @@ pub(super) fn ask(look: &mut Look<'_>, question: &Question<'_>) -> Found {
         return hung();
     }
     match look.host.run_for(&arguments.join(" "), tool, arguments, PAYLOAD_MAX, deadline_ms) {
+        Ok(output) if output.code == Some(0) && output.stdout.trim_ascii().is_empty() && !silence.is_empty() => {
+            Found::read(source, part, silence.into(), String::new())
+        }
         Ok(output) if output.stdout.trim_ascii().is_empty() => {
             let ended = output.code.map_or("died of a signal".to_owned(), |code| format!("ended with {code}"));
             unseen(Why::Failed, format!("{key} {ended} and said nothing; it may need more rights than the agent has"))

@@ -34,6 +34,15 @@ const WORDS: &[(&str, Weight, &str)] = &[
     ("configuration error", Weight::Failing, "look at how it is connected"),
 ];
 
+/// Events of sensors with limits that went beyond a critical one, in lower case (IPMI 2.0, table 42-2; FreeIPMI puts a hyphen
+/// before the direction). Going back over the limit is an event too, and none of these.
+const BEYOND: [&str; 4] = [
+    "upper critical going high",
+    "upper non-recoverable going high",
+    "lower critical going low",
+    "lower non-recoverable going low",
+];
+
 /// Sensors that say how a port, a screen or an interface is used; an unplugged cable is no fault (ipmi_exporter#108).
 const NOT_HARDWARE: [&str; 6] = ["nic", "link", "cable", "lan", "os boot", "acpi"];
 
@@ -56,11 +65,14 @@ fn is_taken_back(sensors: &Sensors, at: usize, row: &Sensor) -> bool {
 fn one(row: &Sensor, is_log: bool) -> Option<Finding> {
     let words = row.words.to_ascii_lowercase();
     let by_words = WORDS.iter().find(|(part, _, _)| words.contains(part));
+    let event = words.replace(" - ", " ");
+    let is_beyond = is_log && BEYOND.iter().any(|beyond| event.contains(beyond));
     let name = format!("{} {}", row.name, row.kind).to_ascii_lowercase();
     let is_elsewhere = NOT_HARDWARE.iter().any(|word| name.split([' ', '_', '/', '-']).any(|part| part == *word));
     let (weight, action) = match (by_words, row.level) {
         (Some((_, weight, action)), _) => (*weight, *action),
         (None, Level::Warning) if is_elsewhere => return None,
+        (None, Level::Unsaid) if is_beyond => (Weight::Failing, "look at the part on site"),
         (None, Level::Critical) => (Weight::Failing, "look at the part on site"),
         (None, Level::Warning) => (Weight::Failing, "look at the part in the next window"),
         (None, Level::Nominal | Level::Unsaid) => return None,

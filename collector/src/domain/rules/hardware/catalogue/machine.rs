@@ -27,8 +27,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "bmc-event",
         about: "management controller",
         says: "the management controller logged a fault that nothing took back",
-        judged_by: "an entry of its log is rated warning or critical or has a known word of failure, and no later \
-            entry of the same sensor takes it back",
+        judged_by: "an entry of its log is rated warning or critical, passes a critical limit or has a known word of \
+            failure, and no later entry of the same sensor takes it back",
         source: "what the management controller says; words count although the rating may be ok (ipmitool#176)",
         severity: "warning",
         remedy: "what the words ask for, such as replacing the part that is named; else look at the part",

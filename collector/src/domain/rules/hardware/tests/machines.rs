@@ -178,6 +178,32 @@ fn sensors_without_a_reading_are_no_fault_and_events_that_are_over_neither() {
 }
 
 #[test]
+fn a_limit_that_was_passed_is_an_event_until_the_way_back_is_logged() {
+    let sel = |lines: &[&str]| -> String {
+        let line =
+            |(at, line): (usize, &&str)| format!("   {at} | 11/30/26 | 09:08:3{at} UTC | Temperature #0x30 | {line}\n");
+        lines.iter().enumerate().map(line).collect()
+    };
+    let free = |event: &str| {
+        format!("ID  | Date | Time | Name | Type | Event\n1   | Nov-30-2026 | 09:08:31 | Fan 1 | Fan | {event}\n")
+    };
+    let (event, none): (&[_], &[_]) = (&[("bmc-event", Warning)], &[]);
+    check_cases(
+        "ipmi",
+        &[
+            (&sel(&["Upper Critical going high | Asserted"]), Failing, event),
+            (&sel(&["Lower Non-recoverable going low  | Asserted"]), Failing, event),
+            (&sel(&["Upper Critical going high | Asserted", "Upper Critical going high | Deasserted"]), WELL.0, WELL.1),
+            (&sel(&["Upper Critical going high | Deasserted", "Upper Critical going high | Asserted"]), Failing, event),
+            // Back below the limit, and a limit that is only a notice.
+            (&sel(&["Upper Critical going low | Asserted"]), Healthy, none),
+            (&sel(&["Upper Non-critical going high | Asserted"]), Healthy, none),
+            (&free("Lower Critical - going low ; Sensor Reading = 0.00 RPM"), Failing, event),
+        ],
+    );
+}
+
+#[test]
 fn supplies_and_batteries_are_judged_by_what_they_still_hold() {
     let ups = |status: &str| {
         format!(

@@ -24,7 +24,7 @@ const LINE_CHARS: usize = 1_024;
 /// Warnings and worse (`KERN_WARNING`, include/linux/kern_levels.h).
 const WARNING: u32 = 4;
 /// What hardware says below a warning, too.
-const SPOKEN: [&str; 21] = [
+const SPOKEN: [&str; 22] = [
     "hard resetting link",
     "soft resetting link",
     "SATA link",
@@ -46,6 +46,8 @@ const SPOKEN: [&str; 21] = [
     "over-current",
     "device descriptor read",
     "md/raid",
+    // An array is whole again: `md: md0: recovery done.`
+    ": recovery done",
 ];
 
 /// What firmware kept of a crash, and where systemd-pstore puts it.
@@ -201,10 +203,11 @@ impl<'a> Record<'a> {
         facility == 0 && !is_packet && (level <= WARNING || SPOKEN.iter().any(|words| self.text.contains(words)))
     }
 
-    /// `[    1.234567] text`
+    /// `[    1.234567] text`; further lines of one message are indented.
     fn as_dmesg_shows(&self) -> String {
         let (seconds, rest) = (self.microseconds / 1_000_000, self.microseconds % 1_000_000);
         let text: String = self.text.chars().take(LINE_CHARS).collect();
+        let text = text.replace("\\x0a", "\n               ");
         format!("[{seconds:5}.{rest:06}] {text}\n")
     }
 }
@@ -273,6 +276,21 @@ mod tests {
         assert_eq!(lines, "[    2.000001] ata1.00: error: { UNC }\n[    2.500000] ata1: hard resetting link\n");
         assert_eq!(note, "");
         assert_eq!(machine.look("kernel log", 1), [], "nothing is new");
+    }
+
+    #[test]
+    fn what_becomes_of_an_array_is_told_and_a_message_of_two_lines_is_shown_as_two() {
+        let mut machine = Machine::new();
+        booted(&machine, 'a');
+        // As /dev/kmsg of Linux 6.1 gave them.
+        machine.file(
+            "dev/kmsg",
+            "2,1,179741538,-;md/raid1:md0: Disk failure on sdb, disabling device.\\x0amd/raid1:md0: Operation continuing on 1 devices.\n\
+             6,2,180000000,-;md: recovery of RAID array md0\n6,3,182000000,-;md: md0: recovery done.\n",
+        );
+        let expected = "[  179.741538] md/raid1:md0: Disk failure on sdb, disabling device.\n               \
+                        md/raid1:md0: Operation continuing on 1 devices.\n[  182.000000] md: md0: recovery done.\n";
+        assert_eq!(told(&machine.look("kernel log", 0)).0, expected);
     }
 
     #[test]

@@ -186,6 +186,7 @@ pub(super) fn read(text: &str) -> Log {
         log.lines += 1;
         log.is_guest |= GUESTS.iter().any(|guest| line.contains(guest));
         firmware.hear(line, &mut log);
+        log.forget_what_was_mended(line);
         let Some(family) = family(line) else { continue };
         let (device, times) = match family {
             Family::MemoryCorrected => (dimm(line), times(line)),
@@ -249,6 +250,15 @@ impl Log {
             event.count = event.count.saturating_add(times);
         } else if self.events.len() < EVENTS {
             self.events.push(Event { family, device, count: times, line: short(line) });
+        }
+    }
+
+    /// `md: md0: recovery done.`: an array that lost a member is whole again.
+    fn forget_what_was_mended(&mut self, line: &str) {
+        let recovered = line.split_once("md: ").and_then(|(_, rest)| rest.strip_suffix(": recovery done."));
+        if let Some(array) = recovered {
+            let of = format!(":{array}:");
+            self.events.retain(|event| event.family != Family::ArrayMember || !event.line.contains(&of));
         }
     }
 

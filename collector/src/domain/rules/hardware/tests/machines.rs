@@ -41,6 +41,27 @@ fn the_kernels_log_blames_the_part_that_its_lines_blame() {
 }
 
 #[test]
+fn a_member_that_failed_is_told_until_its_array_has_recovered() {
+    let failed = |array: &str, disk: &str| {
+        format!(
+            "[ 179.741538] md/raid1:{array}: Disk failure on {disk}, disabling device.\n               \
+             md/raid1:{array}: Operation continuing on 1 devices.\n"
+        )
+    };
+    let recovered = "[ 182.000000] md: md0: recovery done.\n";
+    let member: &[_] = &[("kernel-array-member-failed", Warning)];
+    check_cases(
+        "kernel-log",
+        &[
+            (&failed("md0", "sdb"), Failed, member),
+            (&(failed("md0", "sdb") + recovered), Unknown, &[]),
+            (&(recovered.to_owned() + &failed("md0", "sdb")), Failed, member),
+            (&(failed("md0", "sdb") + &failed("md10", "sdc") + recovered), Failed, member),
+        ],
+    );
+}
+
+#[test]
 fn a_banks_status_says_whether_its_error_was_corrected() {
     let bank = |status: &str| format!("[ 1.000000] mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 5: {status}\n");
     // The highest digit has bits 63 to 60: 0xb is 1011, with bit 61; 0x8 is 1000, without.

@@ -132,31 +132,56 @@ impl Drop for Container {
 /// # Errors
 /// When it cannot be made; names the remedy.
 pub fn tree() -> Result<PathBuf, String> {
+    debootstrapped(TREE, PACKAGES, |root| {
+        // It is run by hand, as root, where it is compared with.
+        let wanted = "etc/systemd/system/multi-user.target.wants/prometheus-node-exporter.service";
+        let _ = std::fs::remove_file(root.join(wanted));
+        Ok(root.to_path_buf())
+    })
+}
+
+/// What is called `name` in the cache: there, or made of a fresh tree of Debian bookworm with these packages. `finish` works
+/// on the tree and says which directory in or beside it is to be kept.
+///
+/// # Errors
+/// When it cannot be made; names the remedy.
+pub fn debootstrapped(
+    name: &str,
+    packages: &str,
+    finish: impl FnOnce(&Path) -> Result<PathBuf, String>,
+) -> Result<PathBuf, String> {
     let cache = std::env::var_os("MUSTER_TEST_CACHE").map_or_else(|| "/var/cache/muster-tests".into(), PathBuf::from);
-    let tree = cache.join(TREE);
-    if tree.exists() {
-        return Ok(tree);
+    let kept = cache.join(name);
+    if kept.exists() {
+        return Ok(kept);
     }
     std::fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     let making = TempDir::new_in(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     let root = making.path().join("root");
-    let output = std::process::Command::new(installed("debootstrap", "debootstrap"))
-        .args(["--variant=minbase", &format!("--include={PACKAGES}"), "bookworm"])
-        .arg(&root)
-        .output()
-        .map_err(|error| format!("debootstrap: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stdout);
-        let last: Vec<&str> = said.lines().rev().take(3).collect();
-        return Err(format!("debootstrap: {}; is a Debian mirror reached?", last.join(" | ")));
-    }
-    // It is run by hand, as root, where it is compared with.
-    let _ =
-        std::fs::remove_file(root.join("etc/systemd/system/multi-user.target.wants/prometheus-node-exporter.service"));
+    let mut command = std::process::Command::new(installed("debootstrap", "debootstrap"));
+    command.args(["--variant=minbase", &format!("--include={packages}"), "bookworm"]).arg(&root);
+    must(&mut command).map_err(|said| format!("{said}; is a Debian mirror reached?"))?;
     let archives = std::fs::read_dir(root.join("var/cache/apt/archives")).into_iter().flatten().flatten();
     for package in archives.filter(|entry| entry.path().extension().is_some_and(|end| end == "deb")) {
         let _ = std::fs::remove_file(package.path());
     }
-    std::fs::rename(&root, &tree).map_err(|error| format!("{}: {error}", tree.display()))?;
-    Ok(tree)
+    let made = finish(&root)?;
+    std::fs::rename(&made, &kept).map_err(|error| format!("{}: {error}", kept.display()))?;
+    Ok(kept)
+}
+
+/// Runs a program to its end, however long it takes.
+///
+/// # Errors
+/// When it fails: its name and the last that it said.
+pub fn must(command: &mut std::process::Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let last: Vec<&str> = said.lines().rev().take(3).collect();
+    Err(format!("{name}: {}", last.join(" | ")))
 }

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod container;
 pub mod faketime;
 pub mod http;
+pub mod machine;
 #[path = "../src/measure/mod.rs"]
 pub mod measure;
 pub mod network;
@@ -25,6 +26,7 @@ pub mod webhook;
 
 pub use agent::Agent;
 pub use collector::Collector;
+pub use machine::Machine;
 pub use service::Service;
 pub use wait::{eventually, never};
 pub use webhook::Webhook;

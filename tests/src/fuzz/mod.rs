@@ -6,6 +6,7 @@ pub(crate) mod bus;
 pub(crate) mod collector;
 pub(crate) mod damage;
 pub(crate) mod drive;
+pub(crate) mod hardware;
 pub(crate) mod page;
 pub(crate) mod sources;
 pub(crate) mod spool;
@@ -83,6 +84,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(agent::rows());
     rows.extend(spool::rows());
     rows.extend(collector::rows());
+    rows.extend(hardware::rows());
     rows
 }
 

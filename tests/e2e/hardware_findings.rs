@@ -120,6 +120,7 @@ async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_ar
     assert_eq!(opened.body["data"]["severity"], "critical");
     let page = collector.get("/hardware").await.body;
     assert!(page.contains("drive MADE-UP-1") && page.contains(&agent.name), "{page}");
+    is_accepted_for_a_time(&collector, &agent).await;
 
     // A collector that is killed knows it still, and tells it to nobody again.
     collector.kill().await;
@@ -154,6 +155,19 @@ async fn a_failing_drive_and_a_degraded_array_are_told_once_and_end_when_they_ar
         "the array was degraded by its drive: one incident"
     );
     knows_their_lives(&collector).await;
+}
+
+/// Somebody answers for the failing drive until its successor is there, and takes that back.
+async fn is_accepted_for_a_time(collector: &Collector, agent: &Agent) {
+    let drive = ["--host", &agent.name, "--what", "finding/*:drive MADE-UP-1", "--reason", "its successor is ordered"];
+    collector.cli(&[&["silence", "add", "--for", "7d"][..], &drive[..]].concat()).await;
+    let view = || async { collector.get("/hardware").await.body };
+    let shown = || async { view().await.contains("its successor is ordered").then_some(()) };
+    eventually("the view says why and until when it calls nobody", s(10), shown).await;
+    assert!(view().await.contains("accepted until"));
+    collector.cli(&["silence", "expire", "1"]).await;
+    let over = || async { (!view().await.contains("accepted until")).then_some(()) };
+    eventually("it calls again", s(10), over).await;
 }
 
 /// The drive that failed and was taken out is known for good, and its model is held beside others.

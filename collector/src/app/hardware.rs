@@ -138,10 +138,10 @@ impl Judging {
     async fn judgements(&self, host: HostNo, now: Timestamp) -> Result<Vec<Judgement>, StoreError> {
         let marks = self.store.hardware_marks(host).await?;
         let mut seen = self.log(host, &marks, now).await?;
-        let mut left = courses(&marks);
+        let mut left = courses(&marks, now);
         // Of nearly all parts the last row says how they are; where it cannot be understood, the one before it stands.
         while !left.is_empty() {
-            let pairs: Vec<_> = left.iter().filter_map(|course| a_week_apart(course)).collect();
+            let pairs: Vec<_> = left.iter().filter_map(Course::a_week_apart).collect();
             let rows = pairs.iter().flat_map(|(now, then)| [Some(*now), *then]).flatten().cloned().collect();
             let found = self.store.hardware(host, Of::Marked(rows)).await?;
             let read = tokio::task::spawn_blocking(move || found.into_iter().filter_map(understand).collect());
@@ -154,8 +154,8 @@ impl Judging {
                     None => drop(again.insert(key(now))),
                 }
             }
-            left.retain_mut(|course| course.pop_front().is_some_and(|now| again.contains(&key(&now))));
-            left.retain(|course| !course.is_empty());
+            left.retain_mut(|course| course.rows.pop_front().is_some_and(|now| again.contains(&key(&now))));
+            left.retain(|course| !course.rows.is_empty());
         }
         self.wear(host, &marks, &mut seen).await?;
         let open = self.snapshots.borrow().hosts.get(&host).map(|view| view.findings.clone()).unwrap_or_default();
@@ -230,20 +230,75 @@ fn understand(found: Found) -> Option<(Key, Facts)> {
     Some(((found.source, found.part, found.at), facts))
 }
 
-/// Of each part that is there, but the kernel's log, what was read of it, the latest first. What cannot be asked now is as it
-/// was when it could.
-fn courses(marks: &[Mark]) -> Vec<VecDeque<Mark>> {
+/// What was read of a part, the latest first.
+struct Course {
+    rows: VecDeque<Mark>,
+    /// Until when that holds: what did not change since was not told again; what can no more be asked was so when it could.
+    until: Timestamp,
+}
+
+/// Of each part that is there, but the kernel's log, what was read of it. What cannot be asked now is as it was when it could.
+fn courses(marks: &[Mark], now: Timestamp) -> Vec<Course> {
     let of_parts = marks.chunk_by(|one, other| (&one.source, &one.part) == (&other.source, &other.part));
     let is_there =
         |rows: &&[Mark]| rows.first().is_some_and(|last| last.source != LOG && last.outcome != "not_present");
-    let read = |rows: &[Mark]| rows.iter().filter(|row| row.outcome == READ).cloned().collect::<VecDeque<_>>();
-    of_parts.filter(is_there).map(read).filter(|course| !course.is_empty()).collect()
+    let course = |rows: &[Mark]| {
+        let read: VecDeque<Mark> = rows.iter().filter(|row| row.outcome == READ).cloned().collect();
+        let holds = rows.first().is_some_and(|last| last.outcome == READ);
+        let until = read.front().map(|last| if holds { now } else { last.at })?;
+        Some(Course { rows: read, until })
+    };
+    of_parts.filter(is_there).filter_map(course).collect()
 }
 
-/// The latest of a part, and what it said a week before: the last that was read by then, or else the first that is known.
-fn a_week_apart(course: &VecDeque<Mark>) -> Option<(&Mark, Option<&Mark>)> {
-    let now = course.front()?;
-    let then = now.at.plus_ms(-WINDOW_DAYS * 86_400_000);
-    let before = course.iter().skip(1).find(|row| row.at <= then).or_else(|| course.iter().skip(1).last());
-    Some((now, before))
+impl Course {
+    /// The latest, and what held a week before: the last that was read by then, or else the first that is known.
+    fn a_week_apart(&self) -> Option<(&Mark, Option<&Mark>)> {
+        let now = self.rows.front()?;
+        let then = self.until.plus_ms(-WINDOW_DAYS * 86_400_000);
+        let first = || self.rows.iter().skip(1).last();
+        Some((now, self.rows.iter().find(|row| row.at <= then).or_else(first)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    /// Rows of one part, so many days old, the latest first.
+    fn rows(days: &[(i64, &str)], now: Timestamp) -> Vec<Mark> {
+        let row = |(n, (days, outcome)): (usize, &(i64, &str))| Mark {
+            source: "nic-sysfs".into(),
+            part: "eth0".into(),
+            n: -i64::try_from(n).unwrap(),
+            at: now.plus_ms(-days * DAY_MS),
+            outcome: (*outcome).into(),
+        };
+        days.iter().enumerate().map(row).collect()
+    }
+
+    /// How old the rows are that are held beside each other, in days.
+    fn apart(days: &[(i64, &str)]) -> Option<(i64, Option<i64>)> {
+        let now = Timestamp::from_ms(1_000 * DAY_MS);
+        let courses = courses(&rows(days, now), now);
+        let (latest, before) = courses.first()?.a_week_apart()?;
+        let age = |mark: &Mark| now.since_ms(mark.at) / DAY_MS;
+        Some((age(latest), before.map(age)))
+    }
+
+    #[test]
+    fn what_is_not_told_again_still_holds_so_that_what_grew_ends_a_week_later() {
+        assert_eq!(apart(&[(0, "read")]), Some((0, None)));
+        assert_eq!(apart(&[(0, "read"), (3, "read"), (5, "read")]), Some((0, Some(5))), "the first that is known");
+        assert_eq!(apart(&[(0, "read"), (6, "read"), (7, "read"), (9, "read")]), Some((0, Some(7))));
+        // It was told six days ago and is so still; a day later nothing is new any more.
+        assert_eq!(apart(&[(6, "read"), (20, "read")]), Some((6, Some(20))));
+        assert_eq!(apart(&[(7, "read"), (20, "read")]), Some((7, Some(7))));
+        // What cannot be asked any more ends nothing.
+        assert_eq!(apart(&[(1, "asleep"), (9, "read"), (10, "read")]), Some((9, Some(10))));
+        assert_eq!(apart(&[(1, "asleep"), (9, "read"), (16, "read")]), Some((9, Some(16))));
+        assert_eq!(apart(&[(0, "not_present"), (9, "read")]), None);
+    }
 }

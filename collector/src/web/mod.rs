@@ -3,6 +3,7 @@
 //! Reading order: [`routes`] is the one table of paths with who may ask for them; `guard` stands before all of them;
 //! `api` and `views` answer; `serve` listens. It decides nothing about hosts: changes go through the mailbox.
 
+mod accepted;
 mod access;
 mod api;
 mod assets;

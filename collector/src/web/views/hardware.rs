@@ -10,7 +10,7 @@ use axum::{Extension, extract::State as Given};
 use super::{Badge, Frame, Shown, When, show};
 use crate::{
     domain::{event::Severity, record::FindingRow, rules::hardware::named, snapshot::HostView},
-    web::{Shared, Web, access::Caller, words},
+    web::{Shared, Web, accepted::accepted, access::Caller, words},
 };
 
 /// Rows shown; the API lists all.
@@ -31,6 +31,8 @@ struct Row {
     /// Whose it is and where it stands, as far as anybody said.
     place: String,
     since: When,
+    /// Until when, by whom and why somebody answers for it, so that it calls nobody.
+    accepted: Option<String>,
 }
 
 #[derive(Template)]
@@ -64,6 +66,11 @@ pub(in crate::web) async fn view(Given(web): Given<Shared>, Extension(caller): E
 
 fn row(web: &Web, host: &HostView, finding: FindingRow) -> Row {
     let profile = &host.profile;
+    let snapshot = web.snapshot();
+    let accepted = accepted(&snapshot.holds, profile, &finding, web.now());
+    let accepted = accepted.map(|(hold, until)| {
+        format!("accepted until {} by {}: {}", words::clock_time(until, &web.zone), hold.by, hold.reason)
+    });
     let board = web.context.board.of(profile.no);
     let part = board.as_ref().and_then(|board| board.part(&finding.part));
     let slot = part.map(|part| part.slot.as_str()).filter(|slot| !slot.is_empty()).map(|slot| format!("in {slot}"));
@@ -85,6 +92,7 @@ fn row(web: &Web, host: &HostView, finding: FindingRow) -> Row {
         host_id: profile.id.to_string(),
         place: site.chain(said).collect::<Vec<_>>().join(", "),
         since: When::new(finding.since, web.now(), &web.zone),
+        accepted,
     }
 }
 

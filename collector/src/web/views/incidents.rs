@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{
+        changed::Changed,
         event::Command,
         hold::what_of,
         priority::Priority,
@@ -296,16 +297,7 @@ fn page(
         hosts: view.hosts.clone(),
         events: event_lines(view, &when),
         pages: page_lines(view, config, attempts, &when),
-        changes: row
-            .changes
-            .iter()
-            .map(|change| ChangeLine {
-                when: when(change.at),
-                kind: change.kind.word(),
-                text: change.text.clone(),
-                by: change.by.clone(),
-            })
-            .collect(),
+        changes: change_lines(row, &when),
         said: said_of(snapshot, view, &when),
         next: next(row).map(|(at, words)| (when(at), words)),
         graph: None,
@@ -313,6 +305,17 @@ fn page(
         zone: String::new(),
         frame,
     }
+}
+
+/// What changed on its host before it began.
+fn change_lines(row: &IncidentRow, when: &impl Fn(Timestamp) -> When) -> Vec<ChangeLine> {
+    let line = |change: &Changed| ChangeLine {
+        when: when(change.at),
+        kind: change.kind.word(),
+        text: change.text.clone(),
+        by: change.by.clone(),
+    };
+    row.changes.iter().map(line).collect()
 }
 
 /// The timeline, newest first.

@@ -18,9 +18,10 @@ use crate::{
             named as rule_named,
             sheet::{Course, InArray, Sheet, named},
         },
-        snapshot::HostView,
+        snapshot::{HostView, Snapshot},
         time::Timestamp,
     },
+    store::lives::Place,
     web::{Shared, Web, access::Caller, api::hosts::find, parts::findings_of, problem::Problem, words},
 };
 
@@ -87,6 +88,10 @@ struct PartPage {
     alone: bool,
     findings: Vec<FindingLine>,
     courses: Vec<CourseLine>,
+    /// Of a drive, since when it is watched, whatever host it was in.
+    watched: Option<When>,
+    /// Hosts and devices that it was before, with since when.
+    places: Vec<(String, When)>,
     evidence: Option<String>,
     api: String,
 }
@@ -106,7 +111,21 @@ pub(in crate::web) async fn view(
         return Err(none.into());
     };
     let courses = web.courses(&host, &sheet).await?;
-    show(&page(&web, &caller, &host, sheet, &courses))
+    let (serial, model) = (sheet.part.serial.clone(), sheet.part.model.clone());
+    let lives = web.context.store.lives_around(host.profile.no, vec![serial.clone()]).await?;
+    let life = lives.into_iter().find(|life| life.serial == serial && life.model == model);
+    let places = if life.is_some() { web.context.store.places(serial, model).await? } else { Vec::new() };
+    let mut page = page(&web, &caller, &host, sheet, &courses);
+    page.watched = life.map(|life| When::new(life.entered, web.now(), &web.zone));
+    // The first is where it is now.
+    page.places = places.iter().skip(1).map(|place| past(place, &snapshot, &web)).collect();
+    show(&page)
+}
+
+/// Where a drive was, and since when.
+fn past(place: &Place, snapshot: &Snapshot, web: &Web) -> (String, When) {
+    let host = snapshot.hosts.get(&place.host).map_or("a host that is gone", |host| host.profile.name.as_str());
+    (format!("{host}, {}", place.device), When::new(place.at, web.now(), &web.zone))
 }
 
 /// A part of which only the findings are left.
@@ -150,6 +169,8 @@ fn page(web: &Web, caller: &Caller, host: &HostView, sheet: Sheet, courses: &[Co
         findings: findings(&open, &sheet.findings, when),
         courses: courses.iter().map(|course| course_line(course, web)).collect(),
         api: format!("/api/v1/hosts/{id}/parts/{encoded}"),
+        watched: None,
+        places: Vec::new(),
         evidence,
         host_id: id,
         part: sheet.component,

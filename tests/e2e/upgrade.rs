@@ -62,7 +62,7 @@ async fn a_store_of_the_first_release_is_brought_up_to_date_and_kept_beside() {
          DROP TABLE test_page;
          DROP TABLE check_span; DROP TABLE amendment; DROP TABLE agreement;
          DROP TABLE report_issue; DROP TABLE report_delivery; DROP TABLE report_document; DROP TABLE agreement_link;
-        ALTER TABLE liveness DROP COLUMN answered_ms;
+        ALTER TABLE liveness DROP COLUMN answered_ms; ALTER TABLE finding DROP COLUMN cause;
         UPDATE meta SET value = '1' WHERE key = 'schema_version'";
     store.execute_batch(back).expect("the first schema");
     drop(store);

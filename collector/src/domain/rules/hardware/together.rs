@@ -264,14 +264,20 @@ impl<'a> Machine<'a> {
         let is_its = |member: &&&Piece| self.drive(&member.name).as_deref() == Some(drive);
         let mut names: BTreeSet<&str> = self.members.iter().filter(is_its).map(|member| member.slot.as_str()).collect();
         names.extend(above.iter().filter(|name| name.starts_with("md")));
-        let arrays = || self.arrays.iter().filter(|array| names.contains(array.name.as_str()));
-        let mut carries: Vec<String> = arrays().map(|array| array_words(array)).collect();
+        // Two sources may tell of one array; the one that says what it can lose is heard.
+        let mut arrays: BTreeMap<&str, &Piece> = BTreeMap::new();
+        for array in self.arrays.iter().filter(|array| names.contains(array.name.as_str())) {
+            let known = arrays.entry(&array.name).or_insert(array);
+            if known.spare_members.is_none() {
+                *known = array;
+            }
+        }
+        let mut carries: Vec<String> = arrays.values().map(|array| array_words(array)).collect();
         let mounted = self.topology.map(|topology| topology.mounted(drive)).unwrap_or_default();
         carries.extend(mounted.into_iter().map(str::to_owned));
         let outside = self.topology.is_none_or(|topology| topology.is_used_beside(drive, &names));
-        let is_spared = arrays().next().is_some()
-            && !outside
-            && arrays().all(|array| array.spare_members.is_some_and(|left| left >= SPARED));
+        let bears = |array: &&Piece| array.spare_members.is_some_and(|left| left >= SPARED);
+        let is_spared = !arrays.is_empty() && !outside && arrays.values().all(bears);
         (carries, is_spared)
     }
 

@@ -72,6 +72,8 @@ fn smart_log_and_array_about_one_drive_are_one_finding_with_serial_bay_and_what_
         drive("sdb", true, 0),
         log(&[UNC, IO_ERROR]),
         mdstat("raid1", "sdb1[1] sda1[0](F)", "[2/1] [_U]"),
+        // Two sources tell of one array.
+        seen("md-sysfs", "md0", "/sys/block/md0/md/level:raid1\n/sys/block/md0/md/degraded:1\n"),
     ];
     let expected = ["drive-pending-sectors", "kernel-medium-error", "member-failed", "kernel-io-error"];
     let found = findings(&all);

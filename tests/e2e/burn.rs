@@ -59,7 +59,7 @@ async fn comes_back(network: &Network, agent: &mut Agent) {
 #[tokio::test]
 async fn an_outage_burns_the_budget_and_is_told_once() {
     let hook = Webhook::start().await;
-    let collector = Collector::start(&tables(&hook, "pages")).await;
+    let mut collector = Collector::start(&tables(&hook, "pages")).await;
     let network = Network::make().await;
     let mut agent = Agent::up_in(&network, &collector, "fast").await;
     rounds(&collector).await;
@@ -99,7 +99,11 @@ async fn an_outage_burns_the_budget_and_is_told_once() {
     eventually("its end is told though the budget still counts the outage", s(60), over).await;
     rounds(&collector).await;
     assert_eq!(metric(&collector, "muster_slo_burning", burning).await, Some(1.0));
-    // Not here: a collector that is killed now may, until the host is heard again, take the time since its return for down.
+    // A collector that is killed now reckons with all that it recorded when it began, and with nothing that it did not.
+    collector.kill().await;
+    collector.run().await;
+    collector.host_is(&agent.host, "up", s(60)).await;
+    rounds(&collector).await;
     assert_eq!(told(&hook, "incident.opened", &key).len(), 1);
     assert_eq!(incident(&collector, BURN).await, None, "one cause, one incident");
 }

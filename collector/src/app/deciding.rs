@@ -64,10 +64,14 @@ pub(super) struct Deciding {
 }
 
 impl Deciding {
-    /// Decides until `stop` turns true; what is queued then is still decided and recorded.
-    pub(super) async fn run(mut self, first: Vec<Effect>, mut stop: watch::Receiver<bool>) {
+    /// Records and carries out what follows from what was loaded.
+    pub(super) async fn begin(&mut self, first: Vec<Effect>) {
         let now = self.clock.now();
         self.finish(first, now).await;
+    }
+
+    /// Decides until `stop` turns true; what is queued then is still decided and recorded.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             let wait = self.wait();
             let event = tokio::select! {

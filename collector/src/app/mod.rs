@@ -139,7 +139,6 @@ struct House {
     board: Board,
     deliveries: Workers,
     deciding: deciding::Deciding,
-    first: Vec<Effect>,
 }
 
 /// A collector at work.
@@ -183,7 +182,7 @@ impl House {
             addresses: config.grpc.addresses_when_bound(ports.grpc),
             own_maintenance_ms: config.own_maintenance_ms,
         })?;
-        let deciding = deciding::Deciding {
+        let mut deciding = deciding::Deciding {
             engine,
             events,
             mailbox: mailbox.clone(),
@@ -202,6 +201,8 @@ impl House {
             swept: clock.now(),
             ticked: clock.now(),
         };
+        // Before anybody looks: whoever reads the ledgers beside a snapshot finds in them what it goes on from.
+        deciding.begin(first).await;
         Ok(Self {
             pings: Arc::new(RwLock::new(heartbeats::secrets(&config, &store).await?)),
             config,
@@ -220,7 +221,6 @@ impl House {
             board: Board::default(),
             deliveries,
             deciding,
-            first,
         })
     }
 
@@ -238,7 +238,7 @@ impl House {
         let (trends, watched) = (self.trends()?, watchdog::all(&self, &ports.url)?);
         let (judging, boarding) = (hardware::Judging::of(&self), board::Boarding::of(&self));
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
-        engine.spawn(self.deciding.run(self.first, engine_stopped));
+        engine.spawn(self.deciding.run(engine_stopped));
         let housekeeping = housekeeping::Housekeeping {
             store: self.store.clone(),
             identity: self.identity,

@@ -141,12 +141,21 @@ fn payload_size(evidence: &v1::Evidence) -> Result<usize, DecodeError> {
 
 fn inventory_value(delta: &v1::InventoryDelta) -> Result<Value, DecodeError> {
     limit("the name of a section", delta.section.len(), STRING_BYTES)?;
+    let status = match delta.status {
+        0 => "complete",
+        1 => "partial",
+        2 => "unreadable",
+        3 => "absent",
+        4 => "switched_off",
+        _ => return Err(DecodeError::Malformed("status of a section must be 0..=4")),
+    };
     let row =
         |row: &v1::Row| json!({"key": row.key, "durable": row.durable, "latest": row.latest, "source": row.source});
     Ok(json!({
         "section": delta.section, "base_hash": hex(&delta.base_hash), "new_hash": hex(&delta.new_hash),
         "full": delta.full, "put": delta.put.iter().map(row).collect::<Vec<_>>(), "gone": delta.gone,
         "part": delta.part, "parts": delta.parts, "reason": delta.reason,
+        "status": status, "source": delta.source, "collected_ms": delta.collected_ms,
     }))
 }
 

@@ -23,3 +23,4 @@ pub mod notify;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+pub mod workbook;

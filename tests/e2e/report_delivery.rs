@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use muster_tests::process::{Process, program, run};
+use muster_tests::process::{Process, installed, program, run};
 use muster_tests::smtp::MailServer;
 use muster_tests::{Agent, Collector, eventually, never};
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn tables(report: &str) -> String {
 fn daily(directory: &Path) -> String {
     let path = directory.display();
     tables(&format!(
-        "every = \"day\"\nat = \"00:00\"\nformats = [\"html\", \"csv\", \"json\"]\ndirectory = \"{path}\"\n\
+        "every = \"day\"\nat = \"00:00\"\nformats = [\"html\", \"csv\", \"xlsx\", \"json\"]\ndirectory = \"{path}\"\n\
          to = [\"it@example.org\", \"Chief <cfo@example.org>\"]"
     ))
 }
@@ -73,6 +73,16 @@ async fn listed(collector: &Collector) -> Vec<(String, String, String)> {
     rows.collect()
 }
 
+/// All cells of all sheets, as a reader of other people finds them.
+async fn read_workbook(file: &Path) -> Value {
+    let script = "import json, sys, openpyxl\nbook = openpyxl.load_workbook(sys.argv[1])\n\
+                  print(json.dumps({sheet.title: [[cell.value for cell in row] for row in sheet.rows] for sheet in book}))";
+    let mut command = Command::new(installed("python3", "python3-openpyxl"));
+    let said = run(command.args(["-c", script]).arg(file)).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    serde_json::from_str(&said.out).expect("JSON")
+}
+
 fn states(rows: &[(String, String, String)]) -> Vec<&str> {
     rows.iter().map(|(_, state, _)| state.as_str()).collect()
 }
@@ -98,11 +108,12 @@ async fn what_came_of_a_day_is_there_after_its_midnight_once_and_can_be_verified
     let mails = so_many(&server, 2).await;
     let to = |address: &str| mails.iter().filter(|mail| mail.contains(&format!("X-RcptTo: {address}"))).count();
     assert_eq!((to("it@example.org"), to("cfo@example.org")), (1, 1), "{mails:#?}");
-    for part in ["Subject: web/shop, ", "filename=\"web-shop-", ".html\"", ".csv\"", ".json\"", "sla verify"] {
+    for part in ["Subject: web/shop, ", "filename=\"web-shop-", ".html\"", ".csv\"", ".xlsx\"", ".json\"", "sla verify"]
+    {
         assert!(mails.iter().all(|mail| mail.contains(part)), "{part} in\n{}", mails[0]);
     }
     let files = names(&folder);
-    let [csv, html, json] = &files[..] else { panic!("{files:?}") };
+    let [csv, html, json, xlsx] = &files[..] else { panic!("{files:?}") };
     let day = html.trim_start_matches("web-shop-").trim_end_matches(".html").to_owned();
     let text = |name: &String| std::fs::read_to_string(folder.join(name)).expect("a report");
     assert!(text(html).starts_with("<!doctype html>") && text(html).contains("the schedule own"), "{}", text(html));
@@ -117,6 +128,18 @@ async fn what_came_of_a_day_is_there_after_its_midnight_once_and_can_be_verified
     for part in [digest, tzdata, &version, "sla report --agreement web/shop --period"] {
         assert!(text(html).contains(part), "{part} in\n{}", text(html));
     }
+    let book = read_workbook(&folder.join(xlsx)).await;
+    let sheets = ["Outages", "Planned work", "Subjects", "Summary"];
+    assert_eq!(book.as_object().map(|book| book.keys().map(String::as_str).collect()), Some(Vec::from(sheets)));
+    assert_eq!(book["Summary"][1], serde_json::json!(["agreement", "web/shop"]));
+    assert_eq!((&book["Subjects"][0][0], &book["Subjects"][0][5]), (&"subject".into(), &"agreed s".into()));
+    let agreed_s = report["subjects"][0]["agreed_ms"].as_f64().map(|ms| (ms / 1_000.0).floor());
+    assert_eq!(
+        (book["Subjects"][1][5].as_f64(), &book["Subjects"][1][0]),
+        (agreed_s, &report["subjects"][0]["subject"])
+    );
+    assert_eq!(book["Outages"][0].as_array().map(Vec::len), Some(9));
+
     let verified = collector.cli(&["sla", "verify", &folder.join(json).display().to_string()]).await;
     assert!(verified.contains("verified"), "{verified}");
 
@@ -135,7 +158,7 @@ async fn what_came_of_a_day_is_there_after_its_midnight_once_and_can_be_verified
     never("it is sent again", s(8), || async { Some(reports(&server).len()).filter(|count| *count != 2) }).await;
     let said = collector.cli(&["sla", "deliver", "--period", &day]).await;
     assert!(said.contains("web-shop-") && said.contains("-2.html"), "{said}");
-    assert_eq!((so_many(&server, 4).await.len(), names(&folder).len()), (4, 6));
+    assert_eq!((so_many(&server, 4).await.len(), names(&folder).len()), (4, 8));
     assert_eq!(text(json), serde_json::to_string_pretty(&report).expect("JSON") + "\n", "the old one stays");
     let audit = collector.cli(&["audit", "--action", "report.deliver"]).await;
     assert!(audit.contains("own") && audit.contains(&day), "{audit}");

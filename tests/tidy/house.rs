@@ -9,6 +9,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("mailbox", &["domain"]),
     ("telemetry", &["clock"]),
+    ("workbook", &["domain"]),
     // Settings stand beside what they configure, so the configuration knows the receivers' settings.
     ("config", &["domain", "notify"]),
     ("store", &["domain", "clock", "config", "mailbox", "telemetry"]),
@@ -16,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ingest", &["domain", "store", "identity", "clock", "config", "mailbox", "telemetry"]),
     ("notify", &["domain", "store", "identity", "clock", "config", "mailbox", "telemetry"]),
     ("exposition", &["domain", "store", "identity", "clock", "config", "mailbox", "telemetry"]),
-    ("web", &["domain", "store", "identity", "clock", "config", "mailbox", "telemetry"]),
+    ("web", &["domain", "store", "identity", "clock", "config", "mailbox", "telemetry", "workbook"]),
 ];
 /// The libraries that the domain may use: values and arithmetic, nothing that reads.
 const DOMAIN_CRATES: &[&str] = &["serde", "serde_json", "uuid", "jiff", "thiserror", "ring", "proptest"];

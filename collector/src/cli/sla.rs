@@ -18,15 +18,18 @@ use super::{
     shares::Shares,
     verification::Proof,
 };
-use crate::domain::{
-    calendar::{self, Edge, Span},
-    sla::{
-        agreement::Agreement,
-        import, reckon_within,
-        result::Computed,
-        table::{self, summed_up},
+use crate::{
+    domain::{
+        calendar::{self, Edge, Span},
+        sla::{
+            agreement::Agreement,
+            import, reckon_within,
+            result::Computed,
+            table::{self, summed_up},
+        },
+        time::Timestamp,
     },
-    time::Timestamp,
+    workbook,
 };
 
 /// Largest table of spans, in bytes: some millions of rows.
@@ -48,7 +51,10 @@ not up with its cause, its evidence and who took it.
 Examples:
   muster-collector sla report --agreement \"web shop\"
   muster-collector sla report --agreement \"web shop\" --period 2026-10 --format csv --output october.csv
-  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format html --output october.html")]
+  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format xlsx --output october.xlsx
+  muster-collector sla report --agreement \"web shop\" --period 2026-10 --format html --output october.html
+
+xlsx is a workbook: a summary, the subjects, their outages and the planned work on a sheet each.")]
     Report {
         /// Its name, as in collector.toml
         #[arg(long, value_name = "NAME")]
@@ -61,7 +67,7 @@ Examples:
         #[arg(long, value_name = "DATE")]
         on: Option<String>,
         /// How it is written
-        #[arg(long, default_value = "text", value_parser = ["text", "csv", "json", "html"])]
+        #[arg(long, default_value = "text", value_parser = ["text", "csv", "xlsx", "json", "html"])]
         format: String,
         /// Into this file instead of to standard output; not with text
         #[arg(long, value_name = "FILE")]
@@ -162,19 +168,33 @@ impl Desk {
         let given = given.filter_map(|(key, value)| Some(format!("{key}={}", encode(value.as_ref()?))));
         let period = format!("?{}", given.collect::<Vec<_>>().join("&"));
         let path = format!("/agreements/{}", encode(&asked.agreement));
-        let text = match format {
-            "html" => self.client.text(&format!("{path}/report{period}")).await?,
-            "json" => format!("{:#}", self.client.get(&format!("{path}{period}")).await?),
-            "csv" => table::csv(&self.client.get(&format!("{path}{period}")).await?),
-            _ if asked.output.is_some() => {
-                return Err(CliError::Usage("--output takes csv, json or html: say which with --format".into()));
+        let text = match (format, &asked.output) {
+            ("html", _) => self.client.text(&format!("{path}/report{period}")).await?,
+            ("json", _) => format!("{:#}", self.client.get(&format!("{path}{period}")).await?),
+            ("csv", _) => table::csv(&self.client.get(&format!("{path}{period}")).await?),
+            ("xlsx", None) => {
+                return Err(CliError::Usage("a workbook is no text: say where it goes with --output FILE.xlsx".into()));
+            }
+            ("xlsx", Some(file)) => {
+                let report = self.client.get(&format!("{path}{period}")).await?;
+                let workbook = workbook::xlsx(&table::book(&report)).map_err(CliError::Failed)?;
+                return written(file, &workbook);
+            }
+            (_, Some(_)) => {
+                return Err(CliError::Usage("--output takes csv, xlsx, json or html: say which with --format".into()));
             }
             _ => return as_text(&self.client.get(&format!("{path}{period}")).await?),
         };
-        let Some(file) = &asked.output else { return print::text(&text) };
-        std::fs::write(file, text)
-            .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display())))
+        match &asked.output {
+            None => print::text(&text),
+            Some(file) => written(file, text.as_bytes()),
+        }
     }
+}
+
+fn written(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    std::fs::write(file, bytes)
+        .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display())))
 }
 
 /// Which report, and where it goes.

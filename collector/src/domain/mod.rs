@@ -43,6 +43,7 @@ pub mod reliability;
 pub mod rules;
 pub mod selection;
 pub mod settings;
+pub mod sheet;
 pub mod sla;
 pub mod snapshot;
 pub mod time;

@@ -5,15 +5,18 @@ use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{Notify, watch};
 
 use super::{Shared, Web, WebContext, problem::Problem, views::service_level_report};
-use crate::domain::{
-    sla::{
-        delivery::{Document, Format, Issue, Made, Plan, stem},
-        figures::Verdict,
-        force::{self, Chosen},
-        report::Declared,
-        table,
+use crate::{
+    domain::{
+        sla::{
+            delivery::{Document, Format, Issue, Made, Plan, stem},
+            figures::Verdict,
+            force::{self, Chosen},
+            report::Declared,
+            table,
+        },
+        time::Timestamp,
     },
-    time::Timestamp,
+    workbook,
 };
 
 /// Wakes whoever carries reports to where they go, and says when a round is over.
@@ -115,11 +118,12 @@ impl Web {
         let mut documents = Vec::with_capacity(plan.formats.len());
         for format in &plan.formats {
             let body = match format {
-                Format::Html => made.document()?,
-                Format::Csv => table::csv(&whole) + "\r\n",
-                Format::Json => format!("{whole:#}\n"),
+                Format::Html => made.document()?.into_bytes(),
+                Format::Csv => (table::csv(&whole) + "\r\n").into_bytes(),
+                Format::Xlsx => workbook::xlsx(&table::book(&whole)).map_err(|why| Problem::internal(&why))?,
+                Format::Json => format!("{whole:#}\n").into_bytes(),
             };
-            documents.push(Document { format: *format, body: body.into_bytes() });
+            documents.push(Document { format: *format, body });
         }
         let text_of = |key: &str| whole[key].as_str().unwrap_or_default().to_owned();
         let made = Made {

@@ -23,15 +23,17 @@ pub enum Format {
     Html,
     /// A table for spreadsheets.
     Csv,
+    /// The same with outages and planned work, as a workbook.
+    Xlsx,
     /// With all that it was reckoned from: what `sla verify` reads.
     Json,
 }
 
 impl Format {
     /// All, in the order in which people read them.
-    pub const ALL: [Self; 3] = [Self::Html, Self::Csv, Self::Json];
+    pub const ALL: [Self; 4] = [Self::Html, Self::Csv, Self::Xlsx, Self::Json];
     /// What one has to look like.
-    pub const EXPECTED: &str = "one of html, csv, json";
+    pub const EXPECTED: &str = "one of html, csv, xlsx, json";
 
     /// As files are named and configured.
     #[must_use]
@@ -39,6 +41,7 @@ impl Format {
         match self {
             Self::Html => "html",
             Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
             Self::Json => "json",
         }
     }
@@ -55,6 +58,8 @@ impl Format {
         match self {
             Self::Html => "text/html; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8",
+            // Registered with IANA by ECMA.
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Json => "application/json",
         }
     }

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::target::Ratio;
-use crate::domain::csv::safe_cell;
+use crate::domain::{
+    csv::safe_cell,
+    sheet::{Book, Cell, Sheet},
+    time::Timestamp,
+};
 
 /// The columns of a table of subjects: heading and field of [`summed_up`].
 pub const COLUMNS: [(&str, &str); 16] = [
@@ -23,6 +27,46 @@ pub const COLUMNS: [(&str, &str); 16] = [
     ("mttd s", "mttd"),
     ("mtta s", "mtta"),
     ("kind", "kind"),
+];
+/// The same of a report as a whole.
+const SUMMARY: [(&str, &str); 17] = [
+    ("agreement", "name"),
+    ("period", "period"),
+    ("target %", "target"),
+    ("verdict", "verdict"),
+    ("availability %", "availability"),
+    ("amended verdict", "amended_verdict"),
+    ("amended %", "amended"),
+    ("coverage %", "coverage"),
+    ("budget left s", "budget_left"),
+    ("agreed s", "agreed"),
+    ("down s", "down"),
+    ("maintenance s", "maintenance"),
+    ("unreachable s", "unreachable"),
+    ("collector down s", "collector_down"),
+    ("unknown s", "unknown"),
+    ("outages", "outages"),
+    ("mtrs s", "mtrs"),
+];
+/// Of an outage: heading and field.
+const OUTAGES: [(&str, &str); 8] = [
+    ("from", "from"),
+    ("to", "to"),
+    ("length s", "length_ms"),
+    ("open", "open"),
+    ("cause", "cause"),
+    ("evidence", "evidence"),
+    ("category", "category"),
+    ("disputed", "disputed"),
+];
+/// Of planned work: heading and field.
+const WORK: [(&str, &str); 6] = [
+    ("from", "from"),
+    ("to", "to"),
+    ("window", "window"),
+    ("reason", "reason"),
+    ("entered afterwards", "entered_afterwards"),
+    ("disregarded", "disregarded"),
 ];
 /// Decimals of a percentage, as the field's tools show them.
 const DECIMALS: usize = 4;
@@ -47,6 +91,59 @@ pub fn csv(report: &Value) -> String {
         .map(|row| heading.iter().map(|field| safe_cell(&cell(&row, field))).collect::<Vec<_>>());
     let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
     lines.collect::<Vec<_>>().join("\r\n")
+}
+
+/// The same with what it comes to as a whole, the outages and the planned work on sheets of their own.
+#[must_use]
+pub fn book(report: &Value) -> Book {
+    let whole = summed_up(report);
+    let figures = SUMMARY.iter().map(|(heading, field)| vec![Cell::Text((*heading).to_owned()), cell(&whole[*field])]);
+    let digest = vec![Cell::Text("digest".to_owned()), cell(&report["digest"])];
+    let subjects = rows(report).into_iter().map(|row| COLUMNS.map(|(_, field)| cell(&row[field])).to_vec());
+    let sheets = [
+        Sheet { name: "Summary", heading: vec!["figure", "value"], rows: figures.chain([digest]).collect() },
+        Sheet { name: "Subjects", heading: COLUMNS.map(|(heading, _)| heading).to_vec(), rows: subjects.collect() },
+        of_subjects("Outages", "outages", &OUTAGES, report),
+        of_subjects("Planned work", "maintenance", &WORK, report),
+    ];
+    let title = [&report["name"], &report["period"]].map(|part| part.as_str().unwrap_or_default()).join(", ");
+    // As of the end of what it is about: the same report is the same file, whoever writes it when.
+    let end = report["to"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let made = Timestamp::from_ms(end.map_or(0, jiff::Timestamp::as_millisecond));
+    Book { title, made, sheets: sheets.into() }
+}
+
+/// What each subject has a list of, with the subject before it.
+fn of_subjects(name: &'static str, list: &str, columns: &[(&'static str, &str)], report: &Value) -> Sheet {
+    let subjects = report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let row = |subject: &Value, one: &Value| {
+        let value = |field: &str| match (field, one[field].as_i64()) {
+            ("length_ms", Some(ms)) => json!(ms.div_euclid(1000)),
+            _ => one[field].clone(),
+        };
+        let cells = columns.iter().map(|(_, field)| cell(&value(field)));
+        std::iter::once(cell(&subject["subject"])).chain(cells).collect::<Vec<_>>()
+    };
+    let rows = subjects.flat_map(|subject| {
+        let of = subject[list].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+        of.map(|one| row(subject, one)).collect::<Vec<_>>()
+    });
+    let heading = std::iter::once("subject").chain(columns.iter().map(|(heading, _)| *heading)).collect();
+    Sheet { name, heading, rows: rows.collect() }
+}
+
+/// Percentages, which are texts with decimals, are numbers there.
+fn cell(value: &Value) -> Cell {
+    let percent = |text: &str| text.split_once('.').filter(|(_, decimals)| decimals.len() == DECIMALS).is_some();
+    match value {
+        Value::String(text) if percent(text) => {
+            text.parse().map_or_else(|_| Cell::Text(text.clone()), |number| Cell::Number(number, DECIMALS))
+        }
+        Value::String(text) => Cell::Text(text.clone()),
+        Value::Number(number) => number.as_f64().map_or(Cell::Empty, |number| Cell::Number(number, 0)),
+        Value::Bool(holds) => Cell::Text(if *holds { "yes" } else { "no" }.to_owned()),
+        _ => Cell::Empty,
+    }
 }
 
 /// What is promised, as people write it: 90, 99.95.

@@ -13,7 +13,7 @@ pub(super) fn schemas() -> Value {
         &["name", "agreements", "every", "at", "formats", "next"],
         json!({
             "name": text, "agreements": texts, "every": { "enum": ["day", "week", "month", "quarter", "year"] },
-            "at": text, "formats": { "type": "array", "items": { "enum": ["html", "csv", "json"] } },
+            "at": text, "formats": { "type": "array", "items": { "enum": ["html", "csv", "xlsx", "json"] } },
             "directory": maybe_text, "receiver": maybe_text, "to": texts, "next": { "type": "array", "items": next },
         }),
     );

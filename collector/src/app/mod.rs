@@ -255,7 +255,10 @@ impl House {
         watched.start(&mut tasks, &stopped);
         tasks.spawn(serve_agents(grpc, self.door, stopped.clone()));
         tasks.spawn(web::serve_tcp(http, router.clone(), tls, stopped.clone()));
-        tasks.spawn(serve_cli(self.config.state.join("api.sock"), router, stopped));
+        match web::offer_unix(&self.config.state.join("api.sock")) {
+            Ok(door) => drop(tasks.spawn(web::serve_unix(door, router, stopped))),
+            Err(error) => tracing::error!("the command line has no door: {error}"),
+        }
         write_ports(&self.config, ports)?;
         ready.store(true, Ordering::Release);
         let (clock, store, sessions, deliveries) = (self.clock, self.store, self.sessions, self.deliveries);
@@ -466,12 +469,6 @@ async fn serve_agents(listener: TcpListener, door: Arc<ingest::Context>, mut sto
     };
     if let Err(error) = ingest::serve(listener, door, shutdown).await {
         tracing::error!("the door for agents is closed: {error}");
-    }
-}
-
-async fn serve_cli(path: std::path::PathBuf, router: axum::Router, stop: watch::Receiver<bool>) {
-    if let Err(error) = web::serve_unix(&path, router, stop).await {
-        tracing::error!("the command line has no door: {error}");
     }
 }
 

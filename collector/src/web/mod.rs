@@ -42,7 +42,7 @@ use tokio::sync::watch;
 pub use self::{
     access::Door,
     documents::{Asked, Carrier, Issued, Reports},
-    serve::{MAX_CONNECTIONS, OwnTlsError, SocketError, serve_tcp, serve_unix, tls_from_files},
+    serve::{CliDoor, MAX_CONNECTIONS, OwnTlsError, SocketError, offer_unix, serve_tcp, serve_unix, tls_from_files},
 };
 use crate::{
     board::Board,

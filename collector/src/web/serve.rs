@@ -115,11 +115,20 @@ pub async fn serve_tcp(
     connections.drain().await;
 }
 
-/// Serves the CLI over the unix socket at `path` (mode 0660) until `shutdown` turns true (or its sender is gone).
+/// A unix socket for the CLI; whoever connects from now on waits until it is served.
+#[derive(Debug)]
+pub struct CliDoor {
+    path: PathBuf,
+    listener: UnixListener,
+    owner: u32,
+    group: Option<u32>,
+}
+
+/// Offers the unix socket at `path` (mode 0660).
 ///
 /// # Errors
-/// [`SocketError`] when the socket cannot be made.
-pub async fn serve_unix(path: &Path, router: Router, mut shutdown: watch::Receiver<bool>) -> Result<(), SocketError> {
+/// [`SocketError`] when it cannot be made.
+pub fn offer_unix(path: &Path) -> Result<CliDoor, SocketError> {
     let failed = |source| SocketError::Io { path: path.to_owned(), source };
     clear_stale(path)?;
     let listener = UnixListener::bind(path).map_err(failed)?;
@@ -130,6 +139,12 @@ pub async fn serve_unix(path: &Path, router: Router, mut shutdown: watch::Receiv
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
     let owner = std::fs::metadata(path).map_err(failed)?.uid();
+    Ok(CliDoor { path: path.to_owned(), listener, owner, group })
+}
+
+/// Serves the CLI until `shutdown` turns true (or its sender is gone).
+pub async fn serve_unix(door: CliDoor, router: Router, mut shutdown: watch::Receiver<bool>) {
+    let CliDoor { path, listener, owner, group } = door;
     let mut connections = Connections::new(&shutdown);
     loop {
         let turn = tokio::select! {
@@ -150,7 +165,6 @@ pub async fn serve_unix(path: &Path, router: Router, mut shutdown: watch::Receiv
     }
     connections.drain().await;
     let _ = std::fs::remove_file(path);
-    Ok(())
 }
 
 async fn ended(shutdown: &mut watch::Receiver<bool>) {
@@ -259,5 +273,31 @@ where
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_between_the_offer_and_the_service_waits_and_is_answered() {
+        let home = tempfile::tempdir().expect("a directory");
+        let path = home.path().join("api.sock");
+        let door = offer_unix(&path).expect("a socket");
+        let mut asked = tokio::net::UnixStream::connect(&path).await.expect("it is there");
+        asked.write_all(b"GET / HTTP/1.1\r\nhost: muster\r\nconnection: close\r\n\r\n").await.expect("written");
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve_unix(door, Router::new().route("/", get(|| async { "here" })), stopped));
+        let mut answer = String::new();
+        asked.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
+        assert!(matches!(offer_unix(&path), Err(SocketError::InUse(_))));
+        stop.send_replace(true);
+        serving.await.expect("it ends");
+        assert!(!path.exists());
     }
 }

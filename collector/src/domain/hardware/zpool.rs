@@ -135,7 +135,7 @@ fn piece(name: &str, state: &str, rest: &[&str], is_group: bool) -> Piece {
         } else {
             1
         };
-        piece.count(count, digits(word).map(|value| value * times));
+        piece.count(count, digits(word).map(|value| value.saturating_mul(times)));
     }
     piece
 }

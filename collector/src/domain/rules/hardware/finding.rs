@@ -4,6 +4,12 @@ use serde::Serialize;
 
 use crate::domain::event::Severity;
 
+/// Longest text of a part, in characters: the longest that a standard has room for is 80 (a SCSI name string); a path of udev may
+/// be longer.
+const PART_CHARS: usize = 256;
+/// Longest value that a finding rests on, and longest sentence, in characters: a line of the kernel's log has at most 976 bytes.
+const VALUE_CHARS: usize = 1_024;
+
 /// One judged fact about a part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -89,6 +95,18 @@ pub struct Confidence {
 }
 
 impl Finding {
+    /// What damaged or hostile output said without end is cut off.
+    pub(super) fn cut(&mut self) {
+        let Part { kind: _, name, model, serial, firmware, slot } = &mut self.part;
+        [name, model, serial, firmware, slot].into_iter().for_each(|text| cut(text, PART_CHARS));
+        cut(&mut self.summary, VALUE_CHARS);
+        for Evidence { name, value, limit } in &mut self.evidence {
+            cut(name, PART_CHARS);
+            cut(value, VALUE_CHARS);
+            limit.iter_mut().for_each(|limit| cut(limit, VALUE_CHARS));
+        }
+    }
+
     /// A finding without evidence yet.
     #[must_use]
     pub fn new(part: Part, rule: &'static str, severity: Severity, weight: Weight, summary: impl Into<String>) -> Self {
@@ -123,5 +141,11 @@ impl Finding {
     pub const fn counted(mut self, confidence: Confidence) -> Self {
         self.confidence = Some(confidence);
         self
+    }
+}
+
+fn cut(text: &mut String, chars: usize) {
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
     }
 }

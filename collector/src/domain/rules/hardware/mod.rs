@@ -79,6 +79,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         Facts::Topology(_) | Facts::Nothing(_) | Facts::Ports(_) => Vec::new(),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.severity)));
+    findings.iter_mut().for_each(Finding::cut);
     findings
 }
 

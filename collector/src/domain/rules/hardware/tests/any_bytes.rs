@@ -94,3 +94,21 @@ fn every_kind_has_a_name_of_its_own_by_which_it_is_found() {
     }
     assert_eq!(Kind::named("nothing"), None);
 }
+
+#[test]
+fn counts_beyond_all_measure_and_names_without_end_are_bounded() {
+    let pool = "  pool: tank\n state: ONLINE\nconfig:\n\n\tNAME  STATE   READ WRITE CKSUM\n\ttank  ONLINE     0     0     0\n\t  \
+                sda ONLINE     0     0 18446744073709551615K\n\nerrors: No known data errors\n";
+    let (_, facts) = read(None, pool.as_bytes()).expect("a pool");
+    let value = u64::MAX.to_string();
+    assert!(judge(&facts).iter().any(|finding| finding.evidence.iter().any(|one| one.value == value)), "{facts:?}");
+
+    let model = "\u{e9}".repeat(5_000);
+    let drive = format!(
+        r#"{{"smartctl":{{"exit_status":8}},"device":{{"name":"/dev/sda","protocol":"ATA"}},"model_name":"{model}",
+            "serial_number":"S1","smart_status":{{"passed":false}}}}"#
+    );
+    let (_, facts) = read(None, drive.as_bytes()).expect("a drive");
+    let findings = judge(&facts);
+    assert_eq!(findings.first().map(|finding| finding.part.model.chars().count()), Some(256), "{findings:?}");
+}

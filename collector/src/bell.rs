@@ -18,7 +18,6 @@ pub struct Bell(Arc<Inner>);
 struct Inner {
     hosts: Mutex<BTreeSet<HostNo>>,
     rings: Mutex<HashMap<HostNo, u64>>,
-    beside: Mutex<Vec<Bell>>,
     rung: Notify,
 }
 
@@ -28,15 +27,6 @@ impl Bell {
         *self.0.rings.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default() += 1;
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host);
         self.0.rung.notify_one();
-        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|bell| bell.ring(host));
-    }
-
-    /// Another bell that is rung whenever this one is: for one more who listens.
-    #[must_use]
-    pub fn beside(&self) -> Self {
-        let bell = Self::default();
-        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner).push(bell.clone());
-        bell
     }
 
     /// How often it was rung for a host: whoever kept something of it knows thereby whether there was news.
@@ -64,14 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bell_beside_is_rung_too_and_each_counts_its_rings() {
+    fn a_bell_names_each_host_once_and_counts_its_rings() {
         let bell = Bell::default();
         bell.ring(HostNo(1));
-        let other = bell.beside();
         bell.ring(HostNo(1));
         bell.ring(HostNo(2));
-        assert_eq!((bell.rings(HostNo(1)), other.rings(HostNo(1)), other.rings(HostNo(3))), (2, 1, 0));
-        assert_eq!(other.take(), BTreeSet::from([HostNo(1), HostNo(2)]));
-        assert_eq!((other.take().len(), bell.take().len()), (0, 2));
+        assert_eq!((bell.rings(HostNo(1)), bell.rings(HostNo(2)), bell.rings(HostNo(3))), (2, 1, 0));
+        assert_eq!(bell.take(), BTreeSet::from([HostNo(1), HostNo(2)]));
+        assert_eq!((bell.take().len(), bell.rings(HostNo(1))), (0, 2));
     }
 }

@@ -2,7 +2,6 @@
 
 mod agreements;
 mod backlog;
-mod board;
 mod burn;
 mod deciding;
 mod devices;
@@ -236,7 +235,7 @@ impl House {
         let rooms = (self.store.clone(), self.mailbox.clone(), self.clock.clone());
         let delivering = reports::Delivering::new(&self.config, self.agreements.subscribe(), reports, rooms, bell)?;
         let (trends, watched) = (self.trends()?, watchdog::all(&self, &ports.url)?);
-        let (judging, boarding) = (hardware::Judging::of(&self), board::Boarding::of(&self));
+        let judging = hardware::Judging::of(&self);
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(engine_stopped));
         let housekeeping = housekeeping::Housekeeping {
@@ -248,7 +247,6 @@ impl House {
         tasks.spawn(housekeeping.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
         tasks.spawn(judging.run(stopped.clone()));
-        tasks.spawn(boarding.run(stopped.clone()));
         tasks.spawn(service_levels.run(stopped.clone()));
         tasks.spawn(burning.run(stopped.clone()));
         tasks.spawn(delivering.run(stopped.clone()));

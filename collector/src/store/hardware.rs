@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 
 use super::{FACTS_FILE, Fact, Store, StoreError, storage_error};
-use crate::domain::{evidence::PROCESSES, ids::HostNo, time::Timestamp};
+use crate::domain::{evidence::PROCESSES, ids::HostNo, rules::hardware::standing::is_since_first, time::Timestamp};
 
 /// Of a part, so many of the latest are kept whatever their age.
 const LATEST: usize = 8;
@@ -61,10 +61,7 @@ impl Found {
     /// Why it could not be read, in a word (the reason begins with it); empty where it was.
     #[must_use]
     pub fn why(&self) -> &str {
-        match self.reason.split_once(':') {
-            Some((word, _)) if self.outcome != READ => word,
-            _ => "",
-        }
+        why(&self.outcome, &self.reason)
     }
 
     /// What was said; empty where nothing could be read.
@@ -77,6 +74,13 @@ impl Found {
         // It was whole when it came in; what of it can be read is better than nothing.
         let _ = GzDecoder::new(&self.payload[..]).take(PAYLOAD_BYTES).read_to_end(&mut plain);
         plain
+    }
+}
+
+fn why<'a>(outcome: &str, reason: &'a str) -> &'a str {
+    match reason.split_once(':') {
+        Some((word, _)) if outcome != READ => word,
+        _ => "",
     }
 }
 
@@ -93,6 +97,8 @@ pub struct Mark {
     pub at: Timestamp,
     /// `read`, `not_present`, `unreadable`, `failed` or `asleep`.
     pub outcome: String,
+    /// Why it could not be read, in a word; empty where it was.
+    pub why: String,
 }
 
 /// Which rows of a host.
@@ -129,13 +135,15 @@ impl Store {
             .read(move |connection| {
                 let mut statement = connection
                     .prepare_cached(
-                        "SELECT source, part, n, at_ms, outcome FROM evidence WHERE host = ?1
+                        "SELECT source, part, n, at_ms, outcome, reason FROM evidence WHERE host = ?1
                          ORDER BY source, part, n DESC",
                     )
                     .map_err(failed)?;
                 let mark = |row: &rusqlite::Row<'_>| {
                     let at = Timestamp::from_ms(row.get(3)?);
-                    Ok(Mark { source: row.get(0)?, part: row.get(1)?, n: row.get(2)?, at, outcome: row.get(4)? })
+                    let (outcome, reason): (String, String) = (row.get(4)?, row.get(5)?);
+                    let why = why(&outcome, &reason).to_owned();
+                    Ok(Mark { source: row.get(0)?, part: row.get(1)?, n: row.get(2)?, at, outcome, why })
                 };
                 statement.query_map([host.0], mark).and_then(Iterator::collect).map_err(failed)
             })
@@ -238,17 +246,23 @@ pub(super) fn put(connection: &Connection, host: HostNo, fact: &Fact) -> Result<
     Ok(true)
 }
 
-/// Deletes what is not kept of a part.
+/// Deletes what is not kept of a part. Of a log that keeps what it said the first is kept, for what is new beyond it counts.
 fn thin(connection: &Connection, host: HostNo, source: &str, part: &str) -> Result<(), StoreError> {
     let mut statement = connection
-        .prepare_cached("SELECT n, at_ms FROM evidence WHERE host = ?1 AND source = ?2 AND part = ?3 ORDER BY n DESC")
+        .prepare_cached(
+            "SELECT n, at_ms, outcome FROM evidence WHERE host = ?1 AND source = ?2 AND part = ?3 ORDER BY n DESC",
+        )
         .map_err(failed)?;
+    let row = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get::<_, String>(2)? == READ));
     let rows = statement
-        .query_map(params![host.0, source, part], |row| Ok((row.get(0)?, row.get(1)?)))
-        .and_then(Iterator::collect::<Result<Vec<(i64, i64)>, _>>)
+        .query_map(params![host.0, source, part], row)
+        .and_then(Iterator::collect::<Result<Vec<((i64, i64), bool)>, _>>)
         .map_err(failed)?;
+    let first = rows.iter().rfind(|(_, is_read)| *is_read && is_since_first(source)).map(|((n, _), _)| *n);
+    let rows: Vec<(i64, i64)> = rows.into_iter().map(|(row, _)| row).collect();
     let latest = if source == EVENTS { LATEST_EVENTS } else { LATEST };
-    let keys: Vec<Key> = surplus(&rows, latest).into_iter().map(|n| (source.to_owned(), part.to_owned(), n)).collect();
+    let gone = surplus(&rows, latest).into_iter().filter(|n| Some(*n) != first);
+    let keys: Vec<Key> = gone.map(|n| (source.to_owned(), part.to_owned(), n)).collect();
     delete_all(connection, host, &keys)
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     ids::HostNo,
-    rules::hardware::{growth::WINDOW_DAYS, sheet::Told},
+    rules::hardware::{growth::WINDOW_DAYS, sheet::Told, standing::is_since_first},
     time::Timestamp,
 };
 
@@ -32,13 +32,11 @@ impl Store {
         Ok(self.hardware(host, of).await?.into_iter().find(|found| found.outcome == READ))
     }
 
-    /// The latest row of each part of a host, and what each that is there said last; the kernel's log from an instant on is
-    /// one text.
+    /// What each part of a host that is there said last; the kernel's log from an instant on is one text.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be read.
-    pub async fn told(&self, host: HostNo, log_from: Timestamp) -> Result<(Vec<Found>, Vec<Told>), StoreError> {
-        let found = self.hardware(host, Of::AllParts).await?;
+    pub async fn told(&self, host: HostNo, log_from: Timestamp) -> Result<Vec<Told>, StoreError> {
         let marks = self.hardware_marks(host).await?;
         let of_parts = marks.chunk_by(|one, other| (&one.source, &one.part) == (&other.source, &other.part));
         let rows: Vec<Rows> = of_parts.filter_map(|marks| rows(marks, log_from)).collect();
@@ -59,7 +57,7 @@ impl Store {
                 before: before.as_ref().and_then(of),
             })
         });
-        Ok((found, told.collect()))
+        Ok(told.collect())
     }
 }
 
@@ -74,6 +72,7 @@ fn rows(marks: &[Mark], log_from: Timestamp) -> Option<Rows> {
     let last = *read.first()?;
     let then = last.at.plus_ms(-WINDOW_DAYS * 86_400_000);
     let earlier = &read[1..];
-    let before = earlier.iter().find(|mark| mark.at <= then).or(earlier.last());
+    let week_before = earlier.iter().find(|mark| mark.at <= then).filter(|_| !is_since_first(&last.source));
+    let before = week_before.or(earlier.last());
     Some(Rows { last: vec![last.clone()], outcome: latest.outcome.clone(), before: before.map(|mark| (*mark).clone()) })
 }

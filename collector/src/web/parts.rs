@@ -6,7 +6,7 @@ use crate::{
         record::FindingRow,
         rules::hardware::{
             named as rule_named,
-            sheet::{self, Course, LOG_MS, Sheet},
+            sheet::{self, LOG_MS, Past, Sheet},
         },
         snapshot::HostView,
     },
@@ -20,20 +20,22 @@ impl Web {
     /// A sheet for each part that the evidence names.
     pub(super) async fn sheets(&self, host: &HostView) -> Result<Vec<Sheet>, StoreError> {
         let log_from = self.now().plus_ms(-LOG_MS);
-        let (_, told) = self.context.store.told(host.profile.no, log_from).await?;
+        let told = self.context.store.told(host.profile.no, log_from).await?;
         // Reading hundreds of documents takes tens of milliseconds.
         Ok(tokio::task::spawn_blocking(move || sheet::sheets(&told)).await.unwrap_or_default())
     }
 
-    /// How the counters of a part went, as long as its evidence is kept.
-    pub(super) async fn courses(&self, host: &HostView, sheet: &Sheet) -> Result<Vec<Course>, StoreError> {
+    /// The past of a part, as long as its evidence is kept; its sheet is told how long it will last.
+    pub(super) async fn past_of(&self, host: &HostView, sheet: &mut Sheet) -> Result<Past, StoreError> {
         let (source, part) = sheet.evidence.clone();
         let rows = self.context.store.hardware(host.profile.no, Of::Part { source, part }).await?;
         let read = rows.iter().filter(|row| row.outcome == "read").take(PAST);
         let mut said: Vec<_> = read.map(|row| (row.at, row.payload())).collect();
         said.reverse();
         let serial = sheet.part.serial.clone();
-        Ok(tokio::task::spawn_blocking(move || sheet::courses(&serial, &said)).await.unwrap_or_default())
+        let past = tokio::task::spawn_blocking(move || sheet::past(&serial, &said)).await.unwrap_or_default();
+        past.worn.iter().for_each(|worn| sheet.foretell(worn));
+        Ok(past)
     }
 }
 

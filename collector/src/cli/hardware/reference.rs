@@ -77,3 +77,16 @@ fn heading(part: &str) -> String {
     let mut letters = part.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_that_is_shipped_is_the_page_that_is_made() {
+        let shipped = include_str!("../../../../deploy/hardware-rules.md");
+        let made = page();
+        let at = made.lines().zip(shipped.lines()).find(|(made, shipped)| made != shipped);
+        assert!(made == shipped, "{at:?}");
+    }
+}

@@ -5,6 +5,9 @@ use super::text::short;
 /// Most rows that are read; large servers have some hundreds of sensors, event logs some thousands of entries.
 const ROWS: usize = 20_000;
 
+/// What ipmitool says of a log without entries.
+const EMPTY_LOG: &str = "SEL has no entries";
+
 /// What the management controller shows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sensors {
@@ -25,8 +28,33 @@ pub struct Sensor {
     pub level: Level,
     /// Its reading or event in words.
     pub words: String,
-    /// An event that ends an earlier one.
-    pub is_over: bool,
+    /// Of an event: which earlier ones it ends.
+    pub ends: Ends,
+    /// Of an event: number, date and time as the tool prints them, which tell it from the others of its log; else empty.
+    pub entry: String,
+}
+
+/// What an event ends of what its sensor logged before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The same event: it is deasserted.
+    Event,
+    /// All of the sensor, which says that it is well: a sensor has events of one type only (IPMI 2.0, table 42-1).
+    Sensor,
+}
+
+impl Sensor {
+    /// Its event in words that are the same when it comes and when it goes.
+    #[must_use]
+    pub fn event(&self) -> String {
+        // FreeIPMI has the reading behind a semicolon and a hyphen before the direction.
+        let event = self.words.split(';').next().unwrap_or_default().to_ascii_lowercase();
+        let event = event.replace("deassertion event", "").replace("assertion event", "").replace(" - ", " ");
+        event.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// How a sensor is rated.
@@ -45,7 +73,7 @@ pub enum Level {
 
 /// The rows in a text of any of the tools.
 pub(super) fn read(text: &str) -> Sensors {
-    let mut found = Sensors::default();
+    let mut found = Sensors { is_log: text.trim_start().starts_with(EMPTY_LOG), ..Sensors::default() };
     let mut heads: Vec<String> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()).take(ROWS) {
         let cells: Vec<&str> = match line.contains('|') {
@@ -58,7 +86,7 @@ pub(super) fn read(text: &str) -> Sensors {
             found.is_log = heads.iter().any(|head| head == "date");
         } else if !heads.is_empty() {
             let cell = |name: &str| heads.iter().position(|head| head == name).and_then(|at| cells.get(at)).copied();
-            found.rows.push(free_ipmi(&cell));
+            found.rows.push(free_ipmi(&cell, found.is_log));
         } else if let Some((row, is_log)) = ipmitool(&cells) {
             found.is_log |= is_log;
             found.rows.push(row);
@@ -67,7 +95,7 @@ pub(super) fn read(text: &str) -> Sensors {
     found
 }
 
-fn free_ipmi<'a>(cell: &impl Fn(&str) -> Option<&'a str>) -> Sensor {
+fn free_ipmi<'a>(cell: &impl Fn(&str) -> Option<&'a str>, is_log: bool) -> Sensor {
     let text = |name: &str| cell(name).unwrap_or_default();
     let level = match text("state") {
         "Nominal" | "OK" => Level::Nominal,
@@ -76,8 +104,13 @@ fn free_ipmi<'a>(cell: &impl Fn(&str) -> Option<&'a str>) -> Sensor {
         _ => Level::Unsaid,
     };
     let words = short(text("event").trim_matches('\''));
-    let is_over = is_over(&words);
-    Sensor { name: short(text("name")), kind: short(text("type")), level, words, is_over }
+    let ends = match ends(&words, words.to_ascii_lowercase().contains("deassert")) {
+        // It rates an event that is deasserted as nominal, and prints no direction.
+        Ends::Nothing if is_log && level == Level::Nominal => Ends::Event,
+        ends => ends,
+    };
+    let entry = if is_log { entry(&[text("id"), text("date"), text("time")]) } else { String::new() };
+    Sensor { name: short(text("name")), kind: short(text("type")), level, words, ends, entry }
 }
 
 /// `sensor`: name | reading | unit | status | six thresholds; `sdr`: name | reading | status; `sdr elist`: name | id | status |
@@ -94,14 +127,15 @@ fn ipmitool(cells: &[&str]) -> Option<(Sensor, bool)> {
         kind: String::new(),
         level,
         words: short(words),
-        is_over: false,
+        ..Sensor::default()
     };
     match cells {
-        [_, date, _, name, event, rest @ ..]
+        [number, date, time, name, event, rest @ ..]
             if date.contains('/') || *date == "Pre-Init" || date.starts_with("Unknown") =>
         {
-            let is_over = rest.first() == Some(&"Deasserted") || is_over(event);
-            Some((Sensor { is_over, ..sensor(name, Level::Unsaid, event) }, true))
+            let ends = ends(event, rest.first() == Some(&"Deasserted"));
+            let entry = entry(&[number, date, time]);
+            Some((Sensor { ends, entry, ..sensor(name, Level::Unsaid, event) }, true))
         }
         [name, _, status, _, words] if status.len() <= 3 => Some((sensor(name, level(status), words), false)),
         [name, reading, unit, status, ..] if cells.len() >= 10 => {
@@ -114,12 +148,22 @@ fn ipmitool(cells: &[&str]) -> Option<(Sensor, bool)> {
     }
 }
 
-/// Whether an event says that something is well again.
-fn is_over(words: &str) -> bool {
+/// What an event ends. One that says that all is well says nothing where it is deasserted.
+fn ends(words: &str, is_deasserted: bool) -> Ends {
     let words = words.to_ascii_lowercase();
-    ["transition to ok", "deassert", "fully redundant", "recovered", "removed from warning"]
+    let is_well = ["transition to ok", "fully redundant", "recovered", "removed from warning"]
         .iter()
-        .any(|part| words.contains(part))
+        .any(|part| words.contains(part));
+    match (is_well, is_deasserted) {
+        (_, true) => Ends::Event,
+        (true, false) => Ends::Sensor,
+        (false, false) => Ends::Nothing,
+    }
+}
+
+/// What tells an entry from the others of its log.
+fn entry(cells: &[&str]) -> String {
+    short(&cells.join(" "))
 }
 
 /// Whether a text is of these tools.

@@ -96,3 +96,19 @@ async fn a_part_keeps_its_latest_and_forty_days_and_a_host_ten_thousand_rows() {
     assert_eq!((left.len(), left[0].part.as_str()), (10_000, "drive 00007"));
     assert_eq!(store.prune(NOW).await.unwrap().facts, 0);
 }
+
+#[tokio::test]
+async fn of_a_log_that_keeps_what_it_said_the_first_look_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let of_days =
+        |n: u64, outcome| told(n, i64::try_from(n).unwrap() * DAY_MS, "ipmi", "events", outcome, &n.to_string());
+    let facts = [of_days(1, "failed")].into_iter().chain((2..=100).map(|n| of_days(n, "read")));
+    store.commit_facts(HostNo(1), [1; 16], facts.collect()).await.unwrap();
+    let kept = store.hardware(HostNo(1), Of::Part { source: "ipmi".into(), part: "events".into() }).await.unwrap();
+    assert!(kept.len() < 50, "{}", kept.len());
+    let said = store.told(HostNo(1), NOW).await.unwrap();
+    let before: Vec<_> =
+        said.into_iter().map(|told| told.before.map(|before| String::from_utf8(before).unwrap())).collect();
+    assert_eq!(before, [Some("2".to_owned())], "what could be read first");
+}

@@ -12,7 +12,8 @@ use crate::{
         labels::Admission,
         rules::hardware::{
             named as is_rule,
-            sheet::{Course, InArray, Sheet, named},
+            sheet::{Course, InArray, Past, Sheet, named},
+            wear::Worn,
         },
         snapshot::HostView,
         time::Timestamp,
@@ -28,14 +29,14 @@ pub(in crate::web) async fn list(State(web): State<Shared>, Path(host): Path<Str
 
 pub(in crate::web) async fn show(State(web): State<Shared>, Path((host, part)): Path<(String, String)>) -> Answered {
     let host = find(&web.snapshot(), &host)?;
-    let Some(sheet) = named(web.sheets(&host).await?, &part) else {
+    let Some(mut sheet) = named(web.sheets(&host).await?, &part) else {
         let shown: String = part.chars().take(80).collect();
         return Err(Problem::not_found(&format!(
             "part {shown:?} on this host: GET .../parts lists those that are known"
         )));
     };
-    let courses = web.courses(&host, &sheet).await?;
-    Ok(Json(whole(&host, &sheet, &courses)))
+    let past = web.past_of(&host, &mut sheet).await?;
+    Ok(Json(whole(&host, &sheet, &past)))
 }
 
 /// What could not be read, host by host.
@@ -66,7 +67,7 @@ fn summary(host: &HostView, sheet: &Sheet) -> Value {
     })
 }
 
-fn whole(host: &HostView, sheet: &Sheet, courses: &[Course]) -> Value {
+fn whole(host: &HostView, sheet: &Sheet, past: &Past) -> Value {
     let mut whole = summary(host, sheet);
     let named_texts = |all: &[(&'static str, String)]| -> Vec<Value> {
         all.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
@@ -84,7 +85,8 @@ fn whole(host: &HostView, sheet: &Sheet, courses: &[Course]) -> Value {
     whole["groups"] = sheet.arrays.iter().map(array).collect::<Vec<_>>().into();
     whole["open"] = open.collect::<Vec<_>>().into();
     whole["findings"] = json!(sheet.findings);
-    whole["counters"] = courses.iter().map(course).collect::<Vec<_>>().into();
+    whole["counters"] = past.courses.iter().map(course).collect::<Vec<_>>().into();
+    whole["wear"] = past.worn.as_ref().map(wear).into();
     whole
 }
 
@@ -92,6 +94,14 @@ fn array(array: &InArray) -> Value {
     json!({
         "name": array.name, "level": array.level, "state": array.words, "member": array.member,
         "can_still_lose": array.spare_members,
+    })
+}
+
+fn wear(worn: &Worn) -> Value {
+    let range = worn.out.ok();
+    json!({
+        "used_percent": worn.used_percent, "used_up": worn.words(),
+        "from": range.map(|range| range.from.to_string()), "to": range.and_then(|range| range.to).map(|to| to.to_string()),
     })
 }
 

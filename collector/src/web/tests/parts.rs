@@ -65,7 +65,7 @@ async fn failing(change: impl FnOnce(&mut HostView)) -> Stage {
     }
     tell(&stage, 4, "mdstat", "", 1, mdstat).await;
     tell(&stage, 5, "block-sysfs", "", 1, layout).await;
-    let (_, told) = stage.store.told(HostNo(1), stage.now.plus_ms(-LOG_MS)).await.unwrap();
+    let told = stage.store.told(HostNo(1), stage.now.plus_ms(-LOG_MS)).await.unwrap();
     let asked = [("smartctl-json", "read", "", stage.now), ("edac", "not_present", "no_ecc_reporting", stage.now)];
     stage.board.put(HostNo(1), Summary::of(asked.into_iter(), sheets(&told)));
     stage
@@ -191,4 +191,38 @@ async fn every_rule_has_its_place_on_the_page_of_the_rules() {
     for rule in crate::domain::rules::hardware::catalogue::all() {
         assert!(page.contains(&format!("<section id=\"{}\">", rule.name)), "{}", rule.name);
     }
+}
+
+/// An NVMe drive that has used so much of its rated life.
+fn nvme(used: u64) -> String {
+    json!({
+        "smartctl": { "version": [7, 4], "exit_status": 0 },
+        "device": { "name": "/dev/nvme0", "type": "nvme", "protocol": "NVMe" }, "model_name": "MADE UP N1",
+        "serial_number": "MADE-UP-N", "smart_status": { "passed": true },
+        "nvme_smart_health_information_log": { "critical_warning": 0, "available_spare": 100,
+            "available_spare_threshold": 10, "percentage_used": used, "media_errors": 0 },
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_drives_page_says_how_much_of_its_life_is_used_and_between_which_days_it_ends() {
+    let stage = failing(|_| {}).await;
+    // A percent a day, 75 to 95: five more days after the last.
+    for day in 0..=20 {
+        tell(&stage, 10 + day, "smartctl-json", "nvme0", 20 - i64::try_from(day).unwrap(), &nvme(75 + day)).await;
+    }
+    let path = format!("/hardware/{HOST}/drive%20MADE-UP-N");
+    let page = get(&stage, &path).await.1;
+    let end = stage.now.plus_ms(5 * DAY_MS).to_string()[..10].to_owned();
+    let wanted = format!("Of its rated life <b>95 %</b> is used; used up: between {end} and {end}.");
+    assert!(page.contains(&wanted), "{wanted}:\n{page}");
+    let values = page.split("rated life used up").nth(1).unwrap_or_default();
+    assert!(values.contains(&end), "its finding says so too:\n{page}");
+    let json: Value =
+        serde_json::from_str(&get(&stage, &format!("/api/v1/hosts/{HOST}/parts/drive%20MADE-UP-N")).await.1).unwrap();
+    assert_eq!(json["wear"]["used_percent"], 95.0);
+    assert!(json["wear"]["from"].as_str().is_some_and(|from| from.starts_with(&end)), "{}", json["wear"]);
+    // A disk that turns does not wear.
+    assert!(!get(&stage, &format!("/hardware/{HOST}/drive%20MADE-UP-1")).await.1.contains("Of its rated life"));
 }

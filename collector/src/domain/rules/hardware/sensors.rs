@@ -1,10 +1,15 @@
 //! The management controller: sensors beyond their limits, and discrete events by their words.
 
+use std::collections::BTreeSet;
+
 use super::finding::{Finding, Part, Weight};
 use crate::domain::{
     event::Severity,
-    hardware::sensors::{Level, Sensor, Sensors},
+    hardware::sensors::{Ends, Level, Sensor, Sensors},
 };
+
+/// What is to be done about an old entry.
+const HISTORY: &str = "clear the log once whatever it says is mended: ipmitool sel clear";
 
 /// Words of discrete sensors and events that say that a part is broken or going, in lower case, and what is to be done. The
 /// rating beside them may still be "ok" (ipmitool#176), so that the words count.
@@ -48,24 +53,59 @@ const NOT_HARDWARE: [&str; 6] = ["nic", "link", "cable", "lan", "os boot", "acpi
 
 /// All findings about sensors or events.
 pub(super) fn judge(sensors: &Sensors) -> Vec<Finding> {
-    let rows = sensors.rows.iter().enumerate();
-    rows.filter(|(_, row)| !row.is_over)
-        .filter(|(at, row)| !sensors.is_log || !is_taken_back(sensors, *at, row))
-        .filter_map(|(_, row)| one(row, sensors.is_log))
-        .collect()
+    standing(sensors).filter_map(|row| one(row, sensors.is_log)).collect()
 }
 
-/// A later entry of the same sensor says that it is well again.
-fn is_taken_back(sensors: &Sensors, at: usize, row: &Sensor) -> bool {
-    sensors.rows[at + 1..]
-        .iter()
-        .any(|later| later.name == row.name && (later.is_over || later.level == Level::Nominal))
+/// The same of a machine whose log is known since `first`. What was in it at the first look says nothing of now, and nobody
+/// may ever take it back (check_ipmi_sensor#33): that is only told, and so is all of the first look itself.
+pub(super) fn since(sensors: &Sensors, first: Option<&Sensors>) -> Vec<Finding> {
+    if !sensors.is_log {
+        return judge(sensors);
+    }
+    let known: BTreeSet<(&str, &str)> =
+        first.unwrap_or(sensors).rows.iter().map(|row| (row.entry.as_str(), row.words.as_str())).collect();
+    let found = |row: &Sensor| {
+        let finding = one(row, true)?;
+        let is_old = known.contains(&(row.entry.as_str(), row.words.as_str()));
+        Some(if is_old { history(finding, &row.entry) } else { finding.seen("entry", &row.entry) })
+    };
+    standing(sensors).filter_map(found).collect()
+}
+
+fn history(finding: Finding, entry: &str) -> Finding {
+    let summary = "the management controller had logged a fault before this machine was first looked at";
+    Finding { severity: Severity::Info, weight: Weight::Told, summary: summary.into(), action: HISTORY, ..finding }
+        .seen("entry", entry)
+}
+
+/// Sensors, or events that nothing took back.
+fn standing(sensors: &Sensors) -> impl Iterator<Item = &Sensor> {
+    let rows = sensors.rows.iter().enumerate().filter(|(_, row)| row.ends == Ends::Nothing);
+    rows.filter(|(at, row)| !sensors.is_log || !is_taken_back(&sensors.rows[at + 1..], row)).map(|(_, row)| row)
+}
+
+/// A later entry of the same sensor says that this very event is over, or that all is well.
+fn is_taken_back(later: &[Sensor], row: &Sensor) -> bool {
+    let event = row.event();
+    later.iter().filter(|later| later.name == row.name).any(|later| match later.ends {
+        Ends::Sensor => true,
+        Ends::Event => later.event() == event,
+        Ends::Nothing => is_way_back(&event, &later.event()),
+    })
+}
+
+/// A limit is passed again, in the other direction: `Upper Critical going high`, `Upper Critical going low`.
+fn is_way_back(event: &str, later: &str) -> bool {
+    let is_back = |one: &str, other: &str| {
+        event.strip_suffix(one).is_some_and(|limit| later.strip_suffix(other).is_some_and(|again| again == limit))
+    };
+    is_back("going high", "going low") || is_back("going low", "going high")
 }
 
 fn one(row: &Sensor, is_log: bool) -> Option<Finding> {
     let words = row.words.to_ascii_lowercase();
     let by_words = WORDS.iter().find(|(part, _, _)| words.contains(part));
-    let event = words.replace(" - ", " ");
+    let event = row.event();
     let is_beyond = is_log && BEYOND.iter().any(|beyond| event.contains(beyond));
     let name = format!("{} {}", row.name, row.kind).to_ascii_lowercase();
     let is_elsewhere = NOT_HARDWARE.iter().any(|word| name.split([' ', '_', '/', '-']).any(|part| part == *word));

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use super::{
     Finding, Part, Verdict, Weight, assembly, drive, judge, plausible,
-    standing::{Seen, component, findings, understood},
+    standing::{Seen, WEAR, component, findings, foretold, history, understood, used_percent},
     sum,
+    together::Group,
+    wear::Worn,
 };
 use crate::domain::{
     hardware::{
@@ -24,6 +26,8 @@ use crate::domain::{
 const SMARTCTL: &str = "smartctl-json";
 /// Why the health of something in an array is not known.
 const NO_STATE: &str = "its tool does not say how it is";
+/// Why the health of something is not known of which only old entries of a log tell.
+const HISTORY: &str = "an old entry of a log says nothing of how it is now";
 /// What the kernel said this long ago or longer stands for nothing any more, in milliseconds.
 pub const LOG_MS: i64 = 24 * 3_600_000;
 /// Parts of one machine: some hundred drives with their arrays.
@@ -44,7 +48,7 @@ pub struct Told {
     pub at: Timestamp,
     /// What it said last.
     pub payload: Vec<u8>,
-    /// What it had said a week before, or the first that is known since.
+    /// What it had said a week before, or the first that is known since; of a log what it had said first.
     pub before: Option<Vec<u8>>,
 }
 
@@ -106,6 +110,13 @@ pub struct Course {
 }
 
 impl Sheet {
+    /// Its findings of wear with when its rated life will be used up.
+    pub fn foretell(&mut self, worn: &Worn) {
+        for finding in self.findings.iter_mut().filter(|finding| WEAR.contains(&finding.rule)) {
+            *finding = foretold(finding.clone(), worn);
+        }
+    }
+
     /// What became of the part, and why that is not known where it is not.
     #[must_use]
     pub fn verdict(&self) -> (Verdict, Option<String>) {
@@ -113,39 +124,66 @@ impl Sheet {
     }
 }
 
+/// Where what was seen of a part comes from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Origin {
+    /// What said it, such as `smartctl-json`.
+    pub source: String,
+    /// What became of asking last.
+    pub outcome: String,
+    /// When it said what was seen.
+    pub at: Timestamp,
+    /// What of it is needed to order its like; whoever only counts parts leaves that out.
+    pub description: Described,
+}
+
 /// All parts of a machine that its evidence names.
 #[must_use]
 pub fn sheets(told: &[Told]) -> Vec<Sheet> {
-    let read = |told: &Told| understood(&told.source, &told.payload);
-    let known: Vec<(&Told, Facts)> = told.iter().filter_map(|told| Some((told, read(told)?))).collect();
-    let topology = known.iter().find_map(|(_, facts)| match facts {
+    let read = |told: &Told| {
+        let facts = understood(&told.source, &told.payload)?;
+        let before = told.before.as_deref().and_then(|before| understood(&told.source, before));
+        let (source, outcome, at) = (told.source.clone(), told.outcome.clone(), told.at);
+        let is_drive = matches!(facts, Facts::Drive(_));
+        let description = if is_drive { description::of(&told.payload) } else { Described::default() };
+        let seen = Seen { device: told.device.clone(), facts, before, used: Vec::new() };
+        Some((Origin { source, outcome, at, description }, seen))
+    };
+    let (origins, seen): (Vec<Origin>, Vec<Seen>) = told.iter().filter_map(read).unzip();
+    of_parts(&origins, &seen, findings(&seen))
+}
+
+/// The same of what was seen, each from its origin, and what is found in all of it.
+#[must_use]
+pub fn of_parts(origins: &[Origin], seen: &[Seen], groups: Vec<Group>) -> Vec<Sheet> {
+    let topology = seen.iter().find_map(|seen| match &seen.facts {
         Facts::Topology(topology) => Some(&**topology),
         _ => None,
     });
+    let known = || origins.iter().zip(seen);
     let mut sheets: Vec<Sheet> = Vec::new();
-    for (told, facts) in &known {
-        if let Facts::Drive(found) = facts
+    for (origin, seen) in known() {
+        if let Facts::Drive(found) = &seen.facts
             && !found.is_virtual
         {
-            sheets.push(of_drive(told, found, facts, topology));
+            sheets.push(of_drive((origin, seen), found, topology));
         }
     }
-    for (told, facts) in &known {
-        if let Facts::Assembly(found) = facts {
-            members(told, found, &mut sheets);
+    for (origin, seen) in known() {
+        if let Facts::Assembly(found) = &seen.facts {
+            members((origin, seen), found, &mut sheets);
         }
     }
-    let seen = known.iter().map(|(told, facts)| {
-        let before = told.before.as_deref().and_then(|before| understood(&told.source, before));
-        Seen { device: told.device.clone(), facts: facts.clone(), before, used: Vec::new() }
-    });
-    for group in findings(&seen.collect::<Vec<_>>()) {
-        let place = place_of(&sheets, &group.part).unwrap_or_else(|| {
-            sheets.push(of_part(None, group.part.clone()));
-            sheets.len() - 1
-        });
+    for group in groups {
+        let place = place_or_new(&mut sheets, &group.part, None);
         if let Some(sheet) = sheets.get_mut(place) {
             sheet.findings.splice(0..0, group.signs);
+        }
+    }
+    for event in history(seen) {
+        let place = place_or_new(&mut sheets, &event.part, Some(HISTORY));
+        if let Some(sheet) = sheets.get_mut(place) {
+            sheet.findings.push(event);
         }
     }
     sheets.truncate(PARTS);
@@ -166,27 +204,37 @@ pub fn named(sheets: Vec<Sheet>, name: &str) -> Option<Sheet> {
     sheets.into_iter().nth(place?)
 }
 
-/// How the counters of the drive with this serial number went, from what was said at these times, the latest last: another
-/// drive may have been in its place.
+/// How a part came to what it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Past {
+    /// How its counters went; what moved comes first.
+    pub courses: Vec<Course>,
+    /// How much of its rated life is used, and until when all of it will be; where it tells so.
+    pub worn: Option<Worn>,
+}
+
+/// The past of the drive with this serial number, from what was said at these times, the latest last: another drive may have
+/// been in its place.
 #[must_use]
-pub fn courses(serial: &str, said: &[(Timestamp, Vec<u8>)]) -> Vec<Course> {
-    let mut courses: Vec<Course> = Vec::new();
+pub fn past(serial: &str, said: &[(Timestamp, Vec<u8>)]) -> Past {
+    let (mut courses, mut used): (Vec<Course>, _) = (Vec::new(), Vec::new());
     for (at, payload) in said {
-        let Some(Facts::Drive(drive)) = understood(SMARTCTL, payload) else { continue };
+        let Some(facts) = understood(SMARTCTL, payload) else { continue };
+        let Facts::Drive(drive) = &facts else { continue };
         if drive.identity.serial != serial {
             continue;
         }
-        for (name, unit, value) in counters(&drive) {
+        used.extend(used_percent(&facts).map(|used| (*at, used)));
+        for (name, unit, value) in counters(drive) {
             match courses.iter_mut().find(|course| course.name == name) {
                 Some(course) => course.points.push((*at, value)),
                 None => courses.push(Course { name, unit, points: vec![(*at, value)] }),
             }
         }
     }
-    // What moved first.
     let is_still = |course: &Course| course.points.iter().all(|(_, value)| *value == course.points[0].1);
     courses.sort_by_key(is_still);
-    courses
+    Past { courses, worn: Worn::of(&used) }
 }
 
 fn counters(drive: &Drive) -> Vec<(String, &'static str, u64)> {
@@ -221,13 +269,13 @@ fn counters(drive: &Drive) -> Vec<(String, &'static str, u64)> {
     counts.chain(wear).chain(said).collect()
 }
 
-fn of_drive(told: &Told, found: &Drive, facts: &Facts, topology: Option<&Topology>) -> Sheet {
+fn of_drive((origin, seen): (&Origin, &Seen), found: &Drive, topology: Option<&Topology>) -> Sheet {
     let mut part = drive::part(found);
     if part.name.is_empty() {
-        part.name.clone_from(&told.device);
+        part.name.clone_from(&seen.device);
     }
     // Behind a controller the node is the controller's.
-    let is_hidden = told.device.contains(' ');
+    let is_hidden = seen.device.contains(' ');
     let called = part.name.trim_start_matches("/dev/").to_owned();
     let node = topology.filter(|_| !is_hidden).and_then(|topology| topology.drive(&called));
     let device = topology.zip(node).and_then(|(topology, node)| topology.devices.get(node));
@@ -242,34 +290,34 @@ fn of_drive(told: &Told, found: &Drive, facts: &Facts, topology: Option<&Topolog
         place.extend((!device.bay.is_empty()).then(|| ("Bay", device.bay.clone())));
         part.slot.clone_from(&device.bay);
     }
-    let shown = if is_hidden { told.device.clone() } else { format!("/dev/{}", node.unwrap_or(&called)) };
+    let shown = if is_hidden { seen.device.clone() } else { format!("/dev/{}", node.unwrap_or(&called)) };
     place.push(("Device", shown));
     place.extend(device.map(|device| device.ports()).unwrap_or_default());
     // What is wrong comes with all that others say of it.
-    let only_told = judge(facts).into_iter().filter(|finding| finding.weight == Weight::Told);
+    let only_told = judge(&seen.facts).into_iter().filter(|finding| finding.weight == Weight::Told);
     Sheet {
         component: component(&part),
         aliases,
-        evidence: (told.source.clone(), told.device.clone()),
-        at: told.at,
-        outcome: told.outcome.clone(),
-        description: description::of(&told.payload),
+        evidence: (origin.source.clone(), seen.device.clone()),
+        at: origin.at,
+        outcome: origin.outcome.clone(),
+        description: origin.description.clone(),
         place,
         ways,
         arrays: Vec::new(),
         findings: only_told.collect(),
-        silence: facts.silence(),
+        silence: seen.facts.silence(),
         part,
     }
 }
 
 /// Takes what an array, a pool or a controller says of what is in it.
-fn members(told: &Told, found: &Assembly, sheets: &mut Vec<Sheet>) {
+fn members(by: (&Origin, &Seen), found: &Assembly, sheets: &mut Vec<Sheet>) {
     for (number, piece) in found.pieces.iter().enumerate() {
         let part = assembly::part(piece);
         let place = place_of(sheets, &part).unwrap_or_else(|| {
             let silence = matches!(piece.state, State::Unsaid | State::NotPresent).then(|| NO_STATE.to_owned());
-            sheets.push(Sheet { silence, ..of_part(Some(told), part.clone()) });
+            sheets.push(Sheet { silence, ..of_part(Some(by), part.clone()) });
             sheets.len() - 1
         });
         let Some(sheet) = sheets.get_mut(place) else { continue };
@@ -306,20 +354,28 @@ fn arrays(found: &Assembly, number: usize, member: &Piece) -> Vec<InArray> {
     chosen.into_iter().map(array).collect()
 }
 
-fn of_part(told: Option<&Told>, part: Part) -> Sheet {
+fn of_part(by: Option<(&Origin, &Seen)>, part: Part) -> Sheet {
     let described = [("Model", &part.model), ("Serial number", &part.serial), ("Firmware", &part.firmware)];
     let described = described.into_iter().filter(|(_, value)| !value.is_empty());
     let place = [("Slot", &part.slot), ("Name", &part.name)].into_iter().filter(|(_, value)| !value.is_empty());
     Sheet {
         component: component(&part),
-        evidence: told.map(|told| (told.source.clone(), told.device.clone())).unwrap_or_default(),
-        at: told.map(|told| told.at).unwrap_or_default(),
-        outcome: told.map(|told| told.outcome.clone()).unwrap_or_default(),
+        evidence: by.map(|(origin, seen)| (origin.source.clone(), seen.device.clone())).unwrap_or_default(),
+        at: by.map(|(origin, _)| origin.at).unwrap_or_default(),
+        outcome: by.map(|(origin, _)| origin.outcome.clone()).unwrap_or_default(),
         description: described.map(|(name, value)| (name, value.clone())).collect(),
         place: place.map(|(name, value)| (name, value.clone())).collect(),
         part,
         ..Sheet::default()
     }
+}
+
+/// The sheet of a part, a new one where there is none, which says why its health is not known if so.
+fn place_or_new(sheets: &mut Vec<Sheet>, part: &Part, silence: Option<&str>) -> usize {
+    place_of(sheets, part).unwrap_or_else(|| {
+        sheets.push(Sheet { silence: silence.map(str::to_owned), ..of_part(None, part.clone()) });
+        sheets.len() - 1
+    })
 }
 
 /// The sheet of a part: by its serial number, by its name, or by a name that ends with its serial number, as those below

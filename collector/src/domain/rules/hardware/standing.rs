@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Confidence, Evidence, Finding, Part, Weight, growth, judge, named,
+    Confidence, Evidence, Finding, Part, Weight, growth, judge, named, sensors,
     together::{Group, together},
-    wear::{self, Range, Refused},
+    wear::{Refused, Worn},
 };
 use crate::domain::{
     event::{Judgement, Verdict},
@@ -27,7 +27,7 @@ const EVIDENCE_CHARS: usize = 1_200;
 /// Sources that are files put together by the agent, in which the names of anything may stand.
 const FILES: &str = "-sysfs";
 /// Rules of drives that are nearly worn out.
-const WEAR: [&str; 3] = ["drive-wear", "nvme-wear", "nvme-worn-out"];
+pub(super) const WEAR: [&str; 3] = ["drive-wear", "nvme-wear", "nvme-worn-out"];
 
 /// What was understood last of one part by one source.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +36,16 @@ pub struct Seen {
     pub device: String,
     /// What it said.
     pub facts: Facts,
-    /// What it had said a week before, or the first that is known since.
+    /// What it had said a week before, or the first that is known since; of a log ([`is_since_first`]) what it had said first.
     pub before: Option<Facts>,
     /// Of a drive that is nearly worn out, how much of its rated life was used when, in percent, the earliest first.
     pub used: Vec<(Timestamp, f64)>,
+}
+
+/// Sources of logs that keep what they said: what counts is what they say beyond what they said at the first look.
+#[must_use]
+pub fn is_since_first(source: &str) -> bool {
+    source == "ipmi"
 }
 
 /// What a source said, where it can be understood. A tool that has two formats is one source.
@@ -60,8 +66,18 @@ pub fn findings(seen: &[Seen]) -> Vec<Group> {
     together(seen, seen.iter().flat_map(found).collect())
 }
 
+/// What logs had said before their machine was first looked at, and nothing took back: only told.
+pub fn history(seen: &[Seen]) -> impl Iterator<Item = Finding> {
+    let logs = seen.iter().filter(|seen| matches!(seen.facts, Facts::Sensors(_)));
+    logs.flat_map(found).filter(|finding| finding.weight == Weight::Told)
+}
+
 fn found(seen: &Seen) -> Vec<Finding> {
-    let mut findings = judge(&seen.facts);
+    let mut findings = match (&seen.facts, &seen.before) {
+        (Facts::Sensors(log), Some(Facts::Sensors(first))) => sensors::since(log, Some(first)),
+        (Facts::Sensors(log), _) => sensors::since(log, None),
+        (facts, _) => judge(facts),
+    };
     if let Some(before) = &seen.before {
         findings.extend(growth::judge(&seen.facts, before));
         for finding in &mut findings {
@@ -70,9 +86,9 @@ fn found(seen: &Seen) -> Vec<Finding> {
             }
         }
     }
-    if !seen.used.is_empty() {
+    if let Some(worn) = Worn::of(&seen.used) {
         for finding in findings.iter_mut().filter(|finding| WEAR.contains(&finding.rule)) {
-            *finding = foretold(finding.clone(), &seen.used);
+            *finding = foretold(finding.clone(), &worn);
         }
     }
     for finding in &mut findings {
@@ -84,15 +100,15 @@ fn found(seen: &Seen) -> Vec<Finding> {
 }
 
 /// With when the rated life will be used up, or why nobody can say.
-fn foretold(finding: Finding, used: &[(Timestamp, f64)]) -> Finding {
-    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
-    let when = match wear::worn_out(used) {
-        Ok(Range { from, to: Some(to) }) => format!("between {} and {}", day(from), day(to)),
-        Ok(Range { from, to: None }) => format!("not before {}", day(from)),
-        Err(Refused::WornOut) => return finding,
-        Err(refused) => format!("nobody can say: {}", refused.words()),
-    };
-    finding.seen("rated life used up", when)
+pub(super) fn foretold(finding: Finding, worn: &Worn) -> Finding {
+    if worn.out == Err(Refused::WornOut) { finding } else { finding.seen("rated life used up", worn.words()) }
+}
+
+/// How much of its rated life a drive has used, in percent, where it tells so.
+#[must_use]
+pub fn used_percent(facts: &Facts) -> Option<f64> {
+    let Facts::Drive(drive) = facts else { return None };
+    drive.used_percent().and_then(|used| u32::try_from(used).ok()).map(f64::from)
 }
 
 /// The drives in what was seen, with what is made of them; one that is asked by two ways is one.

@@ -52,6 +52,36 @@ impl Refused {
     }
 }
 
+/// How worn flash is, and when it will be worn out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Worn {
+    /// How much of its rated life is used, in percent; may exceed 100.
+    pub used_percent: f64,
+    /// Between which days all of it will be, or why nobody can say.
+    pub out: Result<Range, Refused>,
+}
+
+impl Worn {
+    /// From how much was used when, in percent, in the order of time; nothing where nothing is known.
+    #[must_use]
+    pub fn of(used: &[(Timestamp, f64)]) -> Option<Self> {
+        let (_, used_percent) = *used.last()?;
+        Some(Self { used_percent, out: worn_out(used) })
+    }
+
+    /// When it will be worn out, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
+        match self.out {
+            Ok(Range { from, to: Some(to) }) => format!("between {} and {}", day(from), day(to)),
+            Ok(Range { from, to: None }) => format!("not before {}", day(from)),
+            Err(Refused::WornOut) => Refused::WornOut.words().to_owned(),
+            Err(refused) => format!("nobody can say: {}", refused.words()),
+        }
+    }
+}
+
 /// When this drive will have used up its rated life: slopes between all pairs of points, of which the tenth and the ninetieth
 /// percentile bound the range (Theil 1950, Sen 1968). `used` is in percent, in the order of time.
 ///

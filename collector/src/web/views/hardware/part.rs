@@ -16,7 +16,7 @@ use crate::{
             Confidence, Evidence, Finding, Verdict, Weight,
             catalogue::{Rule, all},
             named as rule_named,
-            sheet::{Course, InArray, Sheet, named},
+            sheet::{Course, InArray, Past, Sheet, named},
         },
         snapshot::{HostView, Snapshot},
         time::Timestamp,
@@ -88,6 +88,8 @@ struct PartPage {
     alone: bool,
     findings: Vec<FindingLine>,
     courses: Vec<CourseLine>,
+    /// How much of its rated life is used, and when all of it will be.
+    wear: Option<(String, String)>,
     /// Of a drive, since when it is watched, whatever host it was in.
     watched: Option<When>,
     /// Hosts and devices that it was before, with since when.
@@ -105,17 +107,17 @@ pub(in crate::web) async fn view(
     let snapshot = web.snapshot();
     let host = find(&snapshot, &host)?;
     let sheet = named(web.sheets(&host).await?, &part).or_else(|| remembered(&host, &part));
-    let Some(sheet) = sheet else {
+    let Some(mut sheet) = sheet else {
         let shown: String = part.chars().take(80).collect();
         let none = Problem::not_found(&format!("part {shown:?} on this host: its evidence names no such part"));
         return Err(none.into());
     };
-    let courses = web.courses(&host, &sheet).await?;
+    let history = web.past_of(&host, &mut sheet).await?;
     let (serial, model) = (sheet.part.serial.clone(), sheet.part.model.clone());
     let lives = web.context.store.lives_around(host.profile.no, vec![serial.clone()]).await?;
     let life = lives.into_iter().find(|life| life.serial == serial && life.model == model);
     let places = if life.is_some() { web.context.store.places(serial, model).await? } else { Vec::new() };
-    let mut page = page(&web, &caller, &host, sheet, &courses);
+    let mut page = page(&web, &caller, &host, sheet, &history);
     page.watched = life.map(|life| When::new(life.entered, web.now(), &web.zone));
     // The first is where it is now.
     page.places = places.iter().skip(1).map(|place| past(place, &snapshot, &web)).collect();
@@ -135,7 +137,7 @@ fn remembered(host: &HostView, part: &str) -> Option<Sheet> {
     Some(Sheet { component: row.part.clone(), ..Sheet::default() })
 }
 
-fn page(web: &Web, caller: &Caller, host: &HostView, sheet: Sheet, courses: &[Course]) -> PartPage {
+fn page(web: &Web, caller: &Caller, host: &HostView, sheet: Sheet, past: &Past) -> PartPage {
     let when = |at| When::new(at, web.now(), &web.zone);
     let profile = &host.profile;
     let open = findings_of(host, &sheet);
@@ -167,7 +169,8 @@ fn page(web: &Web, caller: &Caller, host: &HostView, sheet: Sheet, courses: &[Co
         alone: sheet.arrays.is_empty() && !sheet.ways.is_empty(),
         groups: sheet.arrays.iter().map(array).collect(),
         findings: findings(&open, &sheet.findings, when),
-        courses: courses.iter().map(|course| course_line(course, web)).collect(),
+        courses: past.courses.iter().map(|course| course_line(course, web)).collect(),
+        wear: past.worn.map(|worn| (format!("{} %", worn.used_percent), worn.words())),
         api: format!("/api/v1/hosts/{id}/parts/{encoded}"),
         watched: None,
         places: Vec::new(),

@@ -28,9 +28,11 @@ pub(super) const RULES: &[Rule] = &[
         about: "management controller",
         says: "the management controller logged a fault that nothing took back",
         judged_by: "an entry of its log is rated warning or critical, passes a critical limit or has a known word of \
-            failure, and no later entry of the same sensor takes it back",
-        source: "what the management controller says; words count although the rating may be ok (ipmitool#176)",
-        severity: "warning",
+            failure, it was not in the log when the host was first looked at, and no later entry takes it back: the same \
+            event of the same sensor deasserted, the way back over the limit, or the sensor saying that all is well",
+        source: "what the management controller says; words count although the rating may be ok (ipmitool#176); an \
+            entry from before says nothing of now (check_ipmi_sensor#33)",
+        severity: "warning; info, told only, where the entry was there at the first look",
         remedy: "what the words ask for, such as replacing the part that is named; else look at the part",
     },
     Rule {

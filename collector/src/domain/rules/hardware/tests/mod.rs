@@ -5,6 +5,7 @@ mod any_bytes;
 mod arrays;
 mod catalogue;
 mod drives;
+mod events;
 mod files;
 mod machines;
 mod series;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::{
     Verdict,
-    sheet::{Sheet, Told, courses, named, sheets},
+    sheet::{Sheet, Told, named, past, sheets},
 };
 use crate::domain::{hardware::assembly::State, time::Timestamp};
 
@@ -126,7 +126,7 @@ fn counters_go_from_day_to_day_and_those_of_another_drive_in_the_same_place_do_n
         (Timestamp::from_ms(day * DAY_MS), drive("sda", serial, pending).into_bytes())
     };
     let said = [day(1, "OLD-ONE-1", 900), day(2, "MADE-UP-1", 0), day(3, "MADE-UP-1", 8), day(4, "MADE-UP-1", 24)];
-    let found = courses("MADE-UP-1", &said);
+    let found = past("MADE-UP-1", &said).courses;
     let pending = &found[0];
     assert_eq!((pending.name.as_str(), pending.unit), ("197 Current_Pending_Sector", ""));
     let at = |day: i64| Timestamp::from_ms(day * DAY_MS);

@@ -1,6 +1,6 @@
 //! Judges what agents found of their hardware: all of a host's evidence together, when some of it is new, once after the
 //! collector's start, and again and again where something is wrong, for what a log says is no trouble for ever. What it comes
-//! to is on the board for whoever shows the fleet's hardware.
+//! to is on the board for whoever shows the fleet's hardware; batches of drives that fail together are told to the desk.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -24,7 +24,7 @@ use crate::{
         hardware::Facts,
         ids::HostNo,
         record::FindingRow,
-        reliability::{Watched, follow},
+        reliability::{Watched, batches, follow},
         rules::hardware::{
             growth::WINDOW_DAYS,
             named,
@@ -117,9 +117,25 @@ impl Judging {
                 }
                 _ = again.tick() => {
                     waiting.append(&mut self.troubled());
+                    self.fleet().await;
                 }
                 host = next(&mut waiting) => self.judge(host).await,
             }
+        }
+    }
+
+    /// What is wrong with many drives together.
+    async fn fleet(&mut self) {
+        let lives = self.store.lives().await;
+        match lives {
+            Ok(lives) => {
+                let now = self.clock.now();
+                // Comparing tens of thousands of drives takes tens of milliseconds.
+                let Ok(batches) = tokio::task::spawn_blocking(move || batches(&lives, now)).await else { return };
+                // When the engine is gone the collector stops.
+                let _ = self.mailbox.send(Event::Batches(batches)).await;
+            }
+            Err(error) => self.told(&Err(error)),
         }
     }
 

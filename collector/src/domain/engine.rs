@@ -170,6 +170,10 @@ impl Engine {
                 let step = self.desk.burn(&burns, now);
                 self.desk_step(step, now, &mut effects);
             }
+            Event::Batches(batches) => {
+                let step = self.desk.batches(&batches, now);
+                self.desk_step(step, now, &mut effects);
+            }
             Event::SelfCheck { what, trouble } => {
                 let step = self.desk.self_check(&what, trouble, now);
                 self.desk_step(step, now, &mut effects);

@@ -22,6 +22,7 @@ use super::{
     oncall::{rotation::Override, swap::Swap},
     priority::Priority,
     record::{Page, Row},
+    reliability::Batch,
     sla::burn::Burn,
     time::Timestamp,
 };
@@ -74,6 +75,8 @@ pub enum Event {
     },
     /// How fast error budgets are spent, of all agreements of which that is told.
     Burn(Vec<Burn>),
+    /// All batches of drives that fail together.
+    Batches(Vec<Batch>),
     /// Something about the collector itself: disk low, certificate expiring. `None` clears it.
     SelfCheck {
         /// Which check, such as `state_disk`.

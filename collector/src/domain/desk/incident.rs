@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Desk, DeskStep, burn, holds::HeldBy, problem};
+use super::{Desk, DeskStep, batches, burn, holds::HeldBy, problem};
 use crate::domain::{
     event::{Answer, Effect, Principal},
     ids::{IncidentNo, PageId},
@@ -176,6 +176,7 @@ impl Desk {
             "self" => "collector".into(),
             "heartbeat" | "redundancy" => problem.key.split('/').nth(1).unwrap_or_default().to_owned(),
             burn::KIND => burn::agreement_of(&problem.key).unwrap_or_default().to_owned(),
+            batches::KIND => batches::model_of(&problem.key).unwrap_or_default().to_owned(),
             "alert" => problem.alert.as_ref().map_or_else(String::new, |alert| alert.name.clone()),
             _ => "host".into(),
         };

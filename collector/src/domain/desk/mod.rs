@@ -4,6 +4,7 @@
 //! at the moment of paging, never on problems.
 
 mod alerts;
+mod batches;
 mod burn;
 mod calls;
 mod changes;

@@ -40,7 +40,7 @@ pub struct ProblemRow {
     /// Which hosts, where it is about some that no other problem names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostNo>,
-    /// `liveness`, `finding`, `check`, `self`, `alert`, `heartbeat`, `redundancy`, `burn_rate`.
+    /// `liveness`, `finding`, `check`, `self`, `alert`, `heartbeat`, `redundancy`, `burn_rate`, `batch`.
     pub kind: String,
     /// How bad.
     pub severity: Severity,

@@ -15,8 +15,8 @@ pub const LEAST: usize = 10;
 const WORSE_DEVIATIONS: f64 = 3.29;
 /// So many drives of one model and firmware that begin to fail within [`BATCH_DAYS`] may have one cause.
 const BATCH: usize = 3;
-const BATCH_DAYS: i64 = 30;
-const DAY_MS: i64 = 86_400_000;
+pub(super) const BATCH_DAYS: i64 = 30;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// Ages at which survival is told, in years of being on.
 const AGES: [u32; 7] = [1, 2, 3, 4, 5, 7, 10];
 
@@ -133,12 +133,12 @@ pub fn foretold(lives: &[Life], now: Timestamp) -> Foretold {
     Foretold { called, failed, share }
 }
 
-fn is_bad(life: &Life) -> bool {
-    life.failure().is_some() || life.failing.is_some()
+pub(super) fn is_bad(life: &Life) -> bool {
+    life.began_to_fail().is_some()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of drives and milliseconds of years")]
-fn cohort(model: &str, firmware: &str, members: &[&Life], all_bad: usize, all: usize) -> Cohort {
+pub(super) fn cohort(model: &str, firmware: &str, members: &[&Life], all_bad: usize, all: usize) -> Cohort {
     let count = |is: fn(&Life) -> bool| members.iter().filter(|life| is(life)).count();
     let failures = count(|life| life.failure().is_some());
     let bad = count(is_bad);
@@ -175,7 +175,7 @@ fn cohort(model: &str, firmware: &str, members: &[&Life], all_bad: usize, all: u
 
 /// The most that began to fail within thirty days.
 fn together(members: &[&Life]) -> usize {
-    let mut began: Vec<Timestamp> = members.iter().filter_map(|life| life.failing.or(life.failure())).collect();
+    let mut began: Vec<Timestamp> = members.iter().filter_map(|life| life.began_to_fail()).collect();
     began.sort_unstable();
     let within = |(n, first): (usize, &Timestamp)| {
         began[n..].iter().take_while(|at| at.since_ms(*first) <= BATCH_DAYS * DAY_MS).count()
@@ -212,11 +212,11 @@ fn spans(members: &[&Life]) -> Vec<survival::Span> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::ids::HostNo;
 
-    fn lives(model: &str, firmware: &str, well: i64, bad: i64) -> Vec<Life> {
+    pub(in super::super) fn lives(model: &str, firmware: &str, well: i64, bad: i64) -> Vec<Life> {
         let life = |n: i64| {
             let is_bad = n >= well;
             let failing = is_bad.then(|| Timestamp::from_ms((300 + n - well) * DAY_MS));

@@ -61,6 +61,12 @@ impl Life {
         self.failed.or_else(|| self.gone.filter(|_| self.failing.is_some()))
     }
 
+    /// When it was called failing first, or failed.
+    #[must_use]
+    pub fn began_to_fail(&self) -> Option<Timestamp> {
+        self.failing.or_else(|| self.failure())
+    }
+
     /// Until when it was watched alive.
     #[must_use]
     pub fn until(&self) -> Timestamp {

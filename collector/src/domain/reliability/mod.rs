@@ -3,11 +3,13 @@
 //! A drive is known by model and serial number, in whatever host and bay it sits. What is said of a group of drives comes with
 //! its interval and with how many drives it rests on, and of fewer than [`LEAST`] nothing is said.
 
+pub mod batch;
 pub mod cohort;
 pub mod life;
 mod survival;
 
 pub use self::{
+    batch::{Batch, batches},
     cohort::{Cohort, LEAST, cohorts},
     life::{Life, Watched, follow},
 };

@@ -16,6 +16,7 @@ use crate::domain::{
 };
 
 mod alerts;
+mod batches;
 mod burn;
 mod changes;
 mod checks;

@@ -2,7 +2,7 @@
 
 use super::found::digest_of;
 use super::text::{TEXT_MAX, Text};
-use super::{Found, Look, Outcome, Why, network};
+use super::{Found, Look, Outcome, Why, network, resync};
 use crate::host::Host;
 
 /// `/proc/mdstat` as it stands.
@@ -54,9 +54,12 @@ const FLASH: [&str; 8] =
 pub(super) fn look(look: &mut Look<'_>) -> Vec<Found> {
     let host = look.host;
     let mut found: Vec<Found> = mdstat(host).into_iter().collect();
+    let unmoved = resync::unmoved(host, &mut look.memory.progress, look.now_ms);
     found.extend(each(host, "/sys/block", "md", MD, |text, array| {
+        let hours = array.rsplit('/').next().and_then(|name| unmoved.get(name));
         let array = format!("{array}/md");
         text.values(&array, &ARRAY);
+        hours.iter().for_each(|hours| text.say(&array, "sync_unchanged_hours", &hours.to_string()));
         text.members(&array, &["dev-"], &MEMBER);
     }));
     found.extend(each(host, "/sys/fs/btrfs", "", BTRFS, |text, pool| {
@@ -116,11 +119,21 @@ fn mdstat(host: &Host) -> Option<Found> {
     Some(Found { source: MDSTAT.into(), part: String::new(), outcome })
 }
 
-/// Memory that the kernel has taken out of use because it was damaged, where it counts that.
+/// Memory that the kernel has taken out of use because it was damaged, where it counts that; and how much there is of it, but
+/// of a virtual machine, which is given more and less.
 fn corrupted(host: &Host) -> Option<Found> {
     let text = host.read_text("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("HardwareCorrupted:"))?;
-    Some(Found::read(MEMINFO, "", format!("{line}\n").into_bytes(), String::new()))
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name));
+    let is_virtual = host.read_text("/proc/cpuinfo").is_ok_and(|text| is_guest(&text));
+    let total = line("MemTotal:").filter(|_| !is_virtual).map(|line| format!("{line}\n")).unwrap_or_default();
+    let corrupted = line("HardwareCorrupted:")?;
+    Some(Found::read(MEMINFO, "", format!("{total}{corrupted}\n").into_bytes(), String::new()))
+}
+
+/// x86 has a bit for that (CPUID 1, ECX bit 31); others show nothing here.
+fn is_guest(cpuinfo: &str) -> bool {
+    let mut flags = cpuinfo.lines().filter(|line| line.starts_with("flags"));
+    flags.next().is_some_and(|line| line.split_whitespace().any(|flag| flag == "hypervisor"))
 }
 
 /// What is said of each entry of a directory whose name begins so and of which something is said.
@@ -186,7 +199,7 @@ mod tests {
             "/{pool}/label:data\n/{pool}/devices:sdb\n/{pool}/allocation/data:raid1\n/{pool}/devinfo/1/error_stats:write_errs 0\n/{pool}/devinfo/1/error_stats:read_errs 3\n"
         );
         assert_eq!(said(&found, "btrfs-sysfs", "11111111-2222-4333-8444-555555555555"), expected);
-        assert_eq!(said(&found, "meminfo", ""), "HardwareCorrupted:     4 kB\n");
+        assert_eq!(said(&found, "meminfo", ""), "MemTotal: 9 kB\nHardwareCorrupted:     4 kB\n");
         assert_eq!(said(&found, "mmc-sysfs", "mmcblk0"), "/sys/block/mmcblk0/device/life_time:0x02 0x01\n");
         let controller = "/sys/devices/system/edac/mc/mc0";
         let expected = format!(
@@ -195,6 +208,16 @@ mod tests {
         );
         assert_eq!(said(&found, "edac", "mc0"), expected);
         assert_eq!(found.len(), 6, "{found:?}");
+    }
+
+    #[test]
+    fn how_much_memory_a_virtual_machine_has_says_nothing_of_modules() {
+        let mut machine = Machine::new();
+        machine.file("proc/meminfo", "MemTotal: 9 kB\nHardwareCorrupted:     0 kB\n");
+        machine.file("proc/cpuinfo", "processor : 0\nflags\t\t: fpu vme hypervisor sse\n");
+        assert_eq!(said(&machine.look("files", 0), "meminfo", ""), "HardwareCorrupted:     0 kB\n");
+        machine.file("proc/cpuinfo", "processor : 0\nflags\t\t: fpu vme sse\n");
+        assert_eq!(said(&machine.look("files", 0), "meminfo", ""), "MemTotal: 9 kB\nHardwareCorrupted:     0 kB\n");
     }
 
     #[test]

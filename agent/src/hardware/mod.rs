@@ -17,6 +17,7 @@ mod pools;
 mod power;
 pub mod print;
 mod raid;
+mod resync;
 pub mod running;
 mod smart;
 #[cfg(test)]
@@ -77,6 +78,7 @@ pub static SOURCES: &[Source] = &[
     Source { name: "network", every: Every::Minutes(5), whole: true, urgent: false, look: network::counters },
     Source { name: "pcie", every: Every::Minutes(5), whole: true, urgent: false, look: pcie::look },
     Source { name: "infiniband", every: Every::Minutes(5), whole: true, urgent: false, look: fabric::look },
+    Source { name: "links", every: Every::Interval, whole: true, urgent: false, look: fabric::links },
     Source { name: "volumes", every: Every::Minutes(5), whole: true, urgent: false, look: volumes::look },
     Source { name: "supplies", every: Every::Minutes(1), whole: true, urgent: false, look: power::supplies },
     Source { name: "batteries", every: Every::Minutes(60), whole: true, urgent: false, look: power::batteries },
@@ -97,6 +99,7 @@ pub struct Memory {
     alone: tool::Alone,
     log: kernel_log::Log,
     links: pcie::Links,
+    progress: resync::Progress,
 }
 
 /// One look at a source.

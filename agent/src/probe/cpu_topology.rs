@@ -44,7 +44,13 @@ fn say_throttles(host: &Host, sink: &mut Sink<'_>) -> Result<bool, ProbeError> {
             && let Some(count) = folder.number(sink, "thermal_throttle/package_throttle_count")
         {
             let help = "Number of times this CPU package has been throttled.";
-            counter(sink, "node_cpu_package_throttles_total", help, &[("package", &package.to_string())], count);
+            let labels = [("package", &*package.to_string())];
+            counter(sink, "node_cpu_package_throttles_total", help, &labels, count);
+            // Since Linux 5.6.
+            if let Some(ms) = folder.number(sink, "thermal_throttle/package_throttle_total_time_ms") {
+                let help = "Seconds for which this CPU package was throttled.";
+                counter(sink, "muster_cpu_package_throttled_seconds_total", help, &labels, ms / 1_000.0);
+            }
             packages.insert(package);
         }
     }
@@ -80,6 +86,22 @@ mod tests {
             assert!(cpus_of(none).is_empty(), "{none}");
         }
         assert_eq!(cpus_of("0-65535,0-65535").len(), CPUS_MAX);
+    }
+
+    #[test]
+    fn a_package_says_for_how_long_it_was_throttled_where_the_kernel_counts_that() {
+        let machine = Machine::new(&[("sys/devices/system/cpu/isolated", "\n")]);
+        for (cpu, package) in [("cpu0", "0"), ("cpu1", "1")] {
+            let directory = format!("{}/{cpu}", &DIRECTORY[1..]);
+            machine.put(&format!("{directory}/topology/physical_package_id"), package);
+            machine.put(&format!("{directory}/topology/core_id"), "0");
+            machine.put(&format!("{directory}/thermal_throttle/package_throttle_count"), "3");
+        }
+        machine.put("sys/devices/system/cpu/cpu1/thermal_throttle/package_throttle_total_time_ms", "1500\n");
+        let said = machine.read(read);
+        assert_eq!(said.value(r#"muster_cpu_package_throttled_seconds_total{package="1"}"#), 1.5);
+        assert_eq!(said.family("muster_cpu_package_throttled_seconds_total"), [1.5]);
+        assert_eq!(said.noted(), [] as [&str; 0]);
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub enum Count {
     Stale,
     /// Sectors that an array knows to be bad and does not use.
     BadBlocks,
+    /// Hours in which a synchronisation did not move.
+    Unmoved,
 }
 
 impl Count {
@@ -119,6 +121,7 @@ impl Count {
             Self::Dropped => "write errors",
             Self::Stale => "stale blocks",
             Self::BadBlocks => "bad sectors",
+            Self::Unmoved => "hours without progress",
         }
     }
 }

@@ -93,6 +93,10 @@ pub enum Kind {
     AmdRas,
     /// Files of InfiniBand adapters.
     Infiniband,
+    /// Files of ports of Fibre Channel.
+    FibreChannel,
+    /// Files of links of SAS.
+    SasPhy,
     /// A list of devices by any tool: `smartctl --scan --json`, `nvme list`.
     DeviceList,
 }
@@ -144,6 +148,8 @@ const KINDS: &[(Kind, &str, &str)] = &[
     (Kind::Meminfo, "meminfo", "/proc/meminfo"),
     (Kind::AmdRas, "amd-ras", "grep . /sys/class/drm/card*/device/ras/*_err_count"),
     (Kind::Infiniband, "infiniband", "grep . /sys/class/infiniband/*/ports/*/{state,phys_state,counters/*}"),
+    (Kind::FibreChannel, "fc-sysfs", "grep . /sys/class/fc_host/host*/* /sys/class/fc_host/host*/statistics/*"),
+    (Kind::SasPhy, "sas-sysfs", "grep . /sys/class/sas_phy/phy-*/*"),
     (Kind::DeviceList, "device-list", "smartctl --scan, nvme list: tells nothing of health"),
 ];
 
@@ -240,6 +246,8 @@ fn of_text(text: &str) -> Option<Kind> {
         () if sysfs::has(text, &["carrier_changes", "rx_crc_errors"]) => Some(Kind::NicSysfs),
         () if text.contains("/ras/") && text.contains("_err_count:") => Some(Kind::AmdRas),
         () if sysfs::has(text, &["phys_state", "link_error_recovery"]) => Some(Kind::Infiniband),
+        () if sysfs::has(text, &["invalid_crc_count", "loss_of_sync_count"]) => Some(Kind::FibreChannel),
+        () if sysfs::has(text, &["negotiated_linkrate", "invalid_dword_count"]) => Some(Kind::SasPhy),
         () if text.lines().any(|line| line.starts_with("HardwareCorrupted:")) => Some(Kind::Meminfo),
         () => of_controller(text),
     }

@@ -12,6 +12,21 @@ pub struct Memory {
     pub modules: Vec<Module>,
     /// Memory that the kernel has taken out of use because it was damaged, in KiB.
     pub taken_out_kib: Option<u64>,
+    /// What is fitted, as the memory controller sees it.
+    pub fitted: Vec<Fitted>,
+    /// All memory that the kernel uses, in KiB.
+    pub total_kib: Option<u64>,
+}
+
+/// A module that is fitted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fitted {
+    /// Where, as the driver counts: `mc0/dimm2`.
+    pub place: String,
+    /// Its label on the board, where the driver knows it.
+    pub label: String,
+    /// How large it is, in MiB.
+    pub mib: u64,
 }
 
 /// One of them.
@@ -41,6 +56,8 @@ pub(super) fn read(text: &str) -> Memory {
             }
             // mcelog: SOCKET 0 CHANNEL 1 DIMM any, then "corrected memory errors:", then "11 total".
             ["HardwareCorrupted:", amount, ..] => found.taken_out_kib = digits(amount),
+            ["MemTotal:", amount, ..] => found.total_kib = digits(amount),
+            [_, ..] if fitted(&mut found, line) => {}
             ["SOCKET", ..] => socket = short(line),
             ["corrected", "memory", "errors:"] => is_corrected = true,
             ["uncorrected", "memory", "errors:"] => is_corrected = false,
@@ -63,6 +80,25 @@ fn counter(found: &mut Memory, path: &str, count: &str) {
     let label = if channel.starts_with("ch") { format!("{place}/{channel}") } else { place.to_owned() };
     let label = label.rsplit_once("/mc/").map_or(label.as_str(), |(_, rest)| rest).to_owned();
     add(found, &label, digits(count), is_corrected);
+}
+
+/// `/sys/devices/system/edac/mc/mc0/dimm2/size:16384`, `.../dimm_label:CPU1_DIMM_A2`; whether it is one of them.
+fn fitted(found: &mut Memory, line: &str) -> bool {
+    let Some((path, value)) = line.split_once(':').filter(|(path, _)| path.contains("/mc/mc")) else { return false };
+    let Some((place, name)) = path.split_once("/mc/").and_then(|(_, rest)| rest.rsplit_once('/')) else { return false };
+    let is_module = place.rsplit('/').next().is_some_and(|last| last.starts_with("dimm") || last.starts_with("rank"));
+    if !is_module || !matches!(name, "size" | "dimm_label") {
+        return false;
+    }
+    if found.fitted.last().is_none_or(|known| known.place != place) && found.fitted.len() < MODULES {
+        found.fitted.push(Fitted { place: short(place), ..Fitted::default() });
+    }
+    match (found.fitted.last_mut().filter(|known| known.place == place), name) {
+        (Some(known), "size") => known.mib = digits(value).unwrap_or(0),
+        (Some(known), _) => known.label = short(value),
+        (None, _) => {}
+    }
+    true
 }
 
 /// `mc0: csrow2: CPU_SrcID#0_Channel#1: 12 Corrected Errors`, `CPU_SrcID#0_DIMM#1: 0 corrected, 2 uncorrected`.

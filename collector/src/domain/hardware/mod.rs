@@ -32,7 +32,11 @@ use serde_json::Value;
 
 pub use self::kind::Kind;
 use self::sensors::Level;
-pub use self::sysfs::{fabric::Port, flash::Flash, pcie::Pcie};
+pub use self::sysfs::{
+    fabric::{Port, Transport},
+    flash::Flash,
+    pcie::Pcie,
+};
 use self::{
     assembly::Assembly, drive::Drive, gpu::Gpu, kernel_log::Log, memory::Memory, nic::Nic, power::Power,
     sensors::Sensors, topology::Topology,
@@ -66,7 +70,7 @@ pub enum Facts {
     Flash(Vec<Flash>),
     /// PCI Express devices.
     Pcie(Vec<Pcie>),
-    /// Ports of InfiniBand adapters.
+    /// Ports of InfiniBand, Fibre Channel and SAS.
     Ports(Vec<Port>),
     /// It is understood, and says nothing of health: a list of devices, a configuration. Why.
     Nothing(&'static str),
@@ -235,6 +239,8 @@ fn facts(kind: Kind, text: &str, document: &Value) -> Result<Facts, String> {
         Kind::Meminfo => Ok(Facts::Memory(memory::read(text))),
         Kind::AmdRas => Ok(Facts::Gpus(sysfs::gpu::read(text))),
         Kind::Infiniband => Ok(Facts::Ports(sysfs::fabric::read(text))),
+        Kind::FibreChannel => Ok(Facts::Ports(sysfs::links::fibre_channel(text))),
+        Kind::SasPhy => Ok(Facts::Ports(sysfs::links::sas(text))),
         Kind::DeviceList => Ok(Facts::Nothing("a list of devices: it tells nothing of their health")),
     }
 }

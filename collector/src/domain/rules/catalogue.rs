@@ -2,7 +2,7 @@
 
 use super::{
     Unit, capacity, certificate, clock, filesystem, gaps, heat, memory, pressure, reboot, series, slow_disk, swap,
-    systemd,
+    systemd, throttle, voltage,
 };
 
 /// Most limits of one rule.
@@ -92,6 +92,8 @@ pub static RULES: &[&Rule] = &[
     &slow_disk::SLOW,
     &heat::HOT,
     &heat::STOPPED,
+    &throttle::THROTTLED,
+    &voltage::OUT,
     &systemd::FAILED,
     &systemd::RESTARTING,
     &clock::OFF,

@@ -86,9 +86,11 @@ pub(super) fn fans(dictionary: &Dictionary) -> Box<[Sensor]> {
     sensors(dictionary, "node_hwmon_fan_rpm").into_values().take(SENSORS).collect()
 }
 
-type Key = (String, String);
+/// A chip and a sensor of it.
+pub(super) type Key = (String, String);
 
-fn each(dictionary: &Dictionary, metric: &str, f: &mut dyn FnMut(u32, Key)) {
+/// All series of a metric, with the chip and the sensor that they are of.
+pub(super) fn each(dictionary: &Dictionary, metric: &str, f: &mut dyn FnMut(u32, Key)) {
     dictionary.each(metric, &mut |place, labels| {
         let label =
             |name: &str| labels.iter().find(|(label, _)| label == name).map_or("", |(_, value)| value).to_owned();

@@ -29,6 +29,8 @@ mod slow_disk;
 mod standing;
 mod swap;
 mod systemd;
+mod throttle;
+mod voltage;
 mod words;
 
 use self::{
@@ -70,6 +72,8 @@ pub struct Index {
     certificates: Box<[u32]>,
     temperatures: Box<[heat::Sensor]>,
     fans: Box<[heat::Sensor]>,
+    voltages: Box<[voltage::Sensor]>,
+    packages: Box<[(Box<str>, u32)]>,
     disks: Box<[slow_disk::Disk]>,
     singles: Singles,
     processors: u32,
@@ -87,6 +91,8 @@ impl Index {
             certificates: certificate::places(dictionary),
             temperatures: heat::temperatures(dictionary),
             fans: heat::fans(dictionary),
+            voltages: voltage::sensors(dictionary),
+            packages: throttle::packages(dictionary),
             disks: slow_disk::disks(dictionary),
             singles: Singles::of(dictionary),
             processors: pressure::processors(dictionary),
@@ -151,6 +157,7 @@ pub struct Memory {
     boots: reboot::Boots,
     writable: filesystem::Writable,
     turning: heat::Turning,
+    throttled: throttle::Hours,
     work: slow_disk::Work,
     gaps: gaps::Gaps,
     last_uptime_ms: u64,
@@ -178,6 +185,8 @@ impl Memory {
         reboot::judge(&mut judging, &mut self.boots);
         capacity::judge(&mut judging);
         heat::judge(&mut judging, &mut self.turning);
+        throttle::judge(&mut judging, &mut self.throttled);
+        voltage::judge(&mut judging);
         slow_disk::judge(&mut judging, &mut self.work);
         certificate::judge(&mut judging);
         gaps::judge(&mut judging, &mut self.gaps);
@@ -212,6 +221,7 @@ impl Memory {
         self.minutes.clear();
         self.restarts.forget();
         self.turning.forget();
+        self.throttled.forget();
         self.work.forget();
     }
 }

@@ -23,16 +23,30 @@ const NAMES: [&str; 14] = [
 /// Most ports that are read.
 const PORTS: usize = 1_000;
 
+/// What a port is a port of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// InfiniBand.
+    #[default]
+    Infiniband,
+    /// Fibre Channel.
+    FibreChannel,
+    /// SAS.
+    Sas,
+}
+
 /// One port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Port {
-    /// The adapter: `mlx5_0`.
+    /// What it is a port of.
+    pub transport: Transport,
+    /// The adapter: `mlx5_0`; of Fibre Channel and SAS the port itself: `host3`, `phy-0:4`.
     pub adapter: String,
     /// The number of the port on it.
     pub number: String,
     /// Model of the adapter.
     pub model: String,
-    /// Unique number of the adapter.
+    /// Unique number of the adapter, or of the port.
     pub guid: String,
     /// Firmware of the adapter.
     pub firmware: String,

@@ -8,13 +8,14 @@ use crate::domain::hardware::{
     text::{digits, short},
 };
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "level",
     "raid_disks",
     "array_state",
     "degraded",
     "mismatch_cnt",
     "sync_action",
+    "sync_unchanged_hours",
     "last_sync_action",
     "metadata_version",
     "state",
@@ -39,6 +40,8 @@ struct Array<'a> {
     disks: u64,
     degraded: u64,
     mismatches: Option<u64>,
+    /// So long the synchronisation has not moved, as the agent watched it.
+    unmoved_hours: Option<u64>,
 }
 
 /// What a member says.
@@ -91,6 +94,7 @@ impl<'a> Array<'a> {
             "degraded" => self.degraded = digits(value).unwrap_or(0),
             "mismatch_cnt" => self.mismatches = digits(value),
             "sync_action" => self.action = value,
+            "sync_unchanged_hours" => self.unmoved_hours = digits(value),
             "last_sync_action" => self.last_action = value,
             "metadata_version" => self.metadata = value,
             _ => {}
@@ -124,6 +128,7 @@ impl<'a> Array<'a> {
         if matches!(self.last_action, "check" | "") {
             piece.count(Count::Mismatch, self.mismatches);
         }
+        piece.count(Count::Unmoved, self.unmoved_hours);
         piece
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod btrfs;
 pub(super) mod fabric;
 pub(super) mod flash;
 pub(super) mod gpu;
+pub(super) mod links;
 pub(super) mod md;
 pub(super) mod multipath;
 pub(super) mod nic;

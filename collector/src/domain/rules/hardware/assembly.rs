@@ -183,6 +183,12 @@ fn counts(piece: &Piece) -> impl Iterator<Item = Finding> {
                 ("member-bad-blocks", Severity::Warning, Weight::Failing, summary, REPLACE)
             }
             Count::Mismatch => mismatch(piece, *value),
+            Count::Unmoved => {
+                let summary = "its synchronisation does not move: until it ends there is less redundancy";
+                let action =
+                    "look in the kernel's log for the member that holds it up, and at sync_speed_max and sync_max";
+                ("array-sync-stuck", Severity::Warning, Weight::Failing, summary, action)
+            }
         };
         Finding::new(part(piece), rule, severity, weight, summary).seen(count.name(), value).so(action)
     })

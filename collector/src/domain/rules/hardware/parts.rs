@@ -10,11 +10,16 @@ use crate::domain::{
     event::Severity,
     hardware::{
         gpu::Gpu,
-        memory::Memory,
+        memory::{Fitted, Memory},
         power::{Battery, Power, Supply},
     },
 };
 
+/// Less memory than before is a module that is gone from so much on: what kernels reserve differs by less, and the smallest
+/// modules of servers have more. Of 32 modules one is more than the share.
+const LOST_KIB: u64 = 1_000_000;
+const LOST_SHARE: u64 = 33;
+const RESEAT: &str = "reseat the module, or say that it was taken out: accept this for a week";
 /// A battery that holds less of what it was made for is worn, told only; less than the second is to be replaced, less than the
 /// third may fail at any time, 0-1.
 const BATTERY_WORN: f64 = 0.8;
@@ -83,7 +88,37 @@ pub(super) fn memory_grown(now: &Memory, then: &Memory) -> Vec<Finding> {
             .seen("KiB now", now)
             .so("find the module by its counts or the kernel's log, and replace it")
     };
-    grown.map(found).into_iter().collect()
+    grown.map(found).into_iter().chain(missing(now, then)).chain(shrunk(now, then)).collect()
+}
+
+/// Modules that were there and are not, or are smaller.
+fn missing<'a>(now: &'a Memory, then: &'a Memory) -> impl Iterator<Item = Finding> + 'a {
+    let found = |before: &Fitted| {
+        let is = now.fitted.iter().find(|fitted| fitted.place == before.place).map_or(0, |fitted| fitted.mib);
+        // Where the driver shows nothing at all it may not have been loaded.
+        if before.mib == 0 || is >= before.mib || now.fitted.is_empty() {
+            return None;
+        }
+        let slot = if before.label.is_empty() { &before.place } else { &before.label };
+        let part = Part { kind: "memory", slot: slot.clone(), ..Part::default() };
+        let summary = "a memory module is not seen any more, or smaller than it was";
+        let finding = Finding::new(part, "memory-missing", Severity::Warning, Weight::Failing, summary);
+        Some(finding.seen("MiB then", before.mib).seen("MiB now", is).so(RESEAT))
+    };
+    then.fitted.iter().filter_map(found)
+}
+
+/// The machine has less memory than it had.
+fn shrunk(now: &Memory, then: &Memory) -> Option<Finding> {
+    let (is, was) = now.total_kib.zip(then.total_kib)?;
+    let lost = was.saturating_sub(is);
+    if lost < LOST_KIB || lost < was / LOST_SHARE {
+        return None;
+    }
+    let part = Part { kind: "memory", ..Part::default() };
+    let summary = "the machine has less memory than it had";
+    let finding = Finding::new(part, "memory-missing", Severity::Warning, Weight::Failing, summary);
+    Some(finding.seen("KiB then", was).seen("KiB now", is).so(RESEAT))
 }
 
 /// Findings about supplies and batteries.

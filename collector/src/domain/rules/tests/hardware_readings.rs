@@ -46,6 +46,78 @@ fn what_no_silicon_bears_and_limits_that_are_none_are_not_believed() {
     assert_eq!(short(&said(96.0, 127.0, 95.0)), ["critical temperature_high"]);
 }
 
+const IN: &str = "node_hwmon_in_volts{chip=isa_0,sensor=in1}";
+const IN_LABEL: &str = "node_hwmon_sensor_label{chip=isa_0,sensor=in1,label=+12V}";
+const IN_MIN: &str = "node_hwmon_in_min_volts{chip=isa_0,sensor=in1}";
+const IN_MAX: &str = "node_hwmon_in_max_volts{chip=isa_0,sensor=in1}";
+
+#[test]
+fn a_voltage_is_outside_by_the_limits_that_its_chip_was_given_and_for_a_while() {
+    let bench = Bench::new(&[CHIP, IN_LABEL, IN, IN_MIN, IN_MAX]);
+    let at = |seconds: u64, volts: f64, min: f64, max: f64| {
+        bench.hold(seconds, &[(CHIP, 1.0), (IN_LABEL, 1.0), (IN, volts), (IN_MIN, min), (IN_MAX, max)])
+    };
+    assert_eq!(at(600, 11.41, 11.4, 12.6), NOTHING);
+    assert_eq!(at(60, 11.3, 11.4, 12.6), NOTHING, "not for long enough");
+    assert_eq!(at(180, 11.3, 11.4, 12.6), ["warning voltage_out_of_band: coretemp +12V: 11.30 V, lower limit 11.40"]);
+    assert_eq!(at(60, 11.45, 11.4, 12.6), NOTHING, "within the hysteresis");
+    assert_eq!(short(&at(60, 12.0, 11.4, 12.6)), ["cleared voltage_out_of_band"]);
+    assert_eq!(at(180, 12.7, 11.4, 12.6), ["warning voltage_out_of_band: coretemp +12V: 12.70 V, upper limit 12.60"]);
+    assert_eq!(short(&at(60, 12.0, 11.4, 12.6)), ["cleared voltage_out_of_band"]);
+    // Limits that nobody set, and an input that nothing is connected to.
+    assert_eq!(at(600, 12.0, 0.0, 0.0), NOTHING);
+    assert_eq!(at(600, 12.0, 13.0, 3.0), NOTHING);
+    assert_eq!(at(600, 0.0, 11.4, 12.6), NOTHING);
+    let unnamed = Bench::new(&[CHIP, IN, IN_MIN, IN_MAX]);
+    assert_eq!(
+        unnamed.hold(600, &[(CHIP, 1.0), (IN, 1.0), (IN_MIN, 11.4), (IN_MAX, 12.6)]),
+        NOTHING,
+        "nobody names it"
+    );
+}
+
+#[test]
+fn an_empty_battery_and_a_small_boards_under_voltage_are_told() {
+    let label = "node_hwmon_sensor_label{chip=isa_0,sensor=in1,label=Vbat}";
+    let bench = Bench::new(&[CHIP, label, IN]);
+    let at = |volts: f64| bench.hold(300, &[(CHIP, 1.0), (label, 1.0), (IN, volts)]);
+    assert_eq!((at(3.1), at(0.0), at(2.5)), (vec![], vec![], vec![]));
+    assert_eq!(at(2.49), ["warning voltage_out_of_band: coretemp Vbat: 2.49 V, a battery is empty at 2.5"]);
+    assert_eq!(short(&at(3.1)), ["cleared voltage_out_of_band"]);
+    let (chip, alarm) = (
+        "node_hwmon_chip_names{chip=soc_0,chip_name=rpi_volt}",
+        "node_hwmon_in_lcrit_alarm_volts{chip=soc_0,sensor=in0}",
+    );
+    let board = Bench::new(&[chip, alarm]);
+    // A set bit is said as a thousandth, as node_exporter does.
+    assert_eq!(board.hold(300, &[(chip, 1.0), (alarm, 0.0)]), NOTHING);
+    let told = board.hold(300, &[(chip, 1.0), (alarm, 0.001)]);
+    assert_eq!(told, ["warning voltage_out_of_band: rpi_volt in0: its driver says under-voltage"]);
+    assert_eq!(short(&board.hold(60, &[(chip, 1.0), (alarm, 0.0)])), ["cleared voltage_out_of_band"]);
+}
+
+#[test]
+fn a_processor_is_throttled_by_its_time_and_not_by_how_often() {
+    const SECONDS: &str = "muster_cpu_package_throttled_seconds_total{package=0}";
+    let bench = Bench::new(&[SECONDS]);
+    let mut total = 1_000_000.0;
+    // So many seconds of each quarter of a minute.
+    let mut hours = |hours: u64, of_each: f64| {
+        let mut told = Vec::new();
+        for _ in 0..hours * 240 {
+            total += of_each;
+            told.extend(bench.report(&[(SECONDS, total)]));
+        }
+        told
+    };
+    assert_eq!(hours(3, 0.0), NOTHING);
+    assert_eq!(hours(3, 1.4), NOTHING, "less than a tenth");
+    let told = hours(3, 3.0);
+    assert_eq!(told, ["warning cpu_throttled: package 0: slowed down for heat in 20 % of an hour; limit 10 %"]);
+    assert_eq!(hours(3, 1.2), NOTHING, "within the hysteresis");
+    assert_eq!(short(&hours(3, 0.1)), ["cleared cpu_throttled"]);
+}
+
 const FANS: [&str; 2] = ["node_hwmon_fan_rpm{chip=io_0,sensor=fan1}", "node_hwmon_fan_rpm{chip=io_0,sensor=fan2}"];
 
 #[test]

@@ -69,6 +69,15 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "ask the array itself",
     },
     Rule {
+        name: "array-sync-stuck",
+        about: "array or pool",
+        says: "its synchronisation does not move",
+        judged_by: "a resync, recovery or reshape of md is at the same sector for 3 hours, as the agent watched it; one that waits for another array is not meant",
+        source: "an array that is worked on moves within seconds: 3 hours are Muster's own choice",
+        severity: "warning",
+        remedy: "look in the kernel's log for the member that holds it up",
+    },
+    Rule {
         name: "array-syncing",
         about: "array or pool",
         says: "it is being synchronised",

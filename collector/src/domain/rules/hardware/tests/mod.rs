@@ -7,6 +7,7 @@ mod catalogue;
 mod drives;
 mod events;
 mod files;
+mod links;
 mod machines;
 mod series;
 mod sheet;

@@ -14,6 +14,7 @@ use crate::collecting::Collecting;
 use crate::config::{Config, RemoteChecks};
 use crate::exporter;
 use crate::gather::Gatherer;
+use crate::hardware::prove::Proofs;
 use crate::hardware::running::{BATCHES_MAX, Running};
 use crate::hardware::told::Told;
 use crate::host::Host;
@@ -59,6 +60,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     let (report_every, told_every) = watch::channel(Watch::default().settings().report);
     let (found, hardware) = mpsc::channel(BATCHES_MAX);
     let position = Told::load(&state).position();
+    let proofs = Proofs::planned(config.prove, state.clone());
     let uplink = Uplink::new(Parts {
         state,
         host: host.clone(),
@@ -83,7 +85,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         tasks.spawn(check::running::run(host.clone(), board));
     }
     if let Some(interval) = config.hardware {
-        tasks.spawn(Running { host: host.clone(), interval, position, found, now: clock::now }.run());
+        tasks.spawn(Running { host: host.clone(), interval, position, proofs, found, now: clock::now }.run());
     }
     let collecting = Collecting {
         gatherer: Gatherer::start(host.clone()),

@@ -3,6 +3,7 @@
 //! Every mistake is reported at once, with file, line, key, value and what was expected. What is written here wins over
 //! what the collector sends.
 
+mod collect;
 mod files;
 
 use std::collections::BTreeMap;
@@ -76,17 +77,10 @@ pub struct RawConfig {
     limits: RawLimits,
     /// What is looked at besides readings.
     #[serde(default)]
-    collect: RawCollect,
-}
-
-/// `[collect]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCollect {
-    /// Whether drives, RAID controllers, memory, the kernel's log and the BMC are looked at. Default true.
-    hardware: Option<bool>,
-    /// How often drives, optics, GPUs, RAID controllers and the BMC are asked, "1m" to "24h". Default "30m".
-    hardware_interval: Option<Spanned<String>>,
+    collect: collect::RawCollect,
+    /// Tests that are begun by night. Default: none.
+    #[serde(default)]
+    prove: collect::RawProve,
 }
 
 /// `[collector]`.
@@ -170,6 +164,8 @@ pub struct Config {
     pub limits: Crowding,
     /// How often drives, optics, GPUs, RAID controllers and the BMC are asked; `None`: the hardware is not looked at.
     pub hardware: Option<Duration>,
+    /// Tests of the hardware that are begun by night.
+    pub prove: Option<hardware::prove::Plan>,
     /// Service checks.
     pub checks: Vec<Definition>,
     /// Plugins that checks may name.
@@ -189,6 +185,7 @@ impl Default for Config {
             exporter: None,
             limits: Crowding::default(),
             hardware: Some(hardware::INTERVAL),
+            prove: None,
             checks: Vec::new(),
             plugins: Plugins::new(),
         }
@@ -413,20 +410,9 @@ impl<'a> Inspection<'a> {
             }
         }
         config.limits = self.limits(&raw.limits);
-        config.hardware = self.hardware(&raw.collect);
+        config.hardware = raw.collect.interval(self);
+        config.prove = raw.prove.plan(self);
         config
-    }
-
-    fn hardware(&mut self, raw: &RawCollect) -> Option<Duration> {
-        let mut interval = hardware::INTERVAL;
-        if let Some(text) = &raw.hardware_interval {
-            let range = hardware::INTERVAL_MIN..=hardware::INTERVAL_MAX;
-            match parse_duration(text.get_ref()).filter(|value| range.contains(value)) {
-                Some(value) => interval = value,
-                None => self.expected("collect.hardware_interval", text, "a time from \"1m\" to \"24h\""),
-            }
-        }
-        raw.hardware.unwrap_or(true).then_some(interval)
     }
 
     fn limits(&mut self, raw: &RawLimits) -> Crowding {

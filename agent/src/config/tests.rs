@@ -1,3 +1,5 @@
+use crate::hardware::prove::Plan;
+
 use super::*;
 
 fn mistakes(text: &str) -> Vec<String> {
@@ -62,6 +64,21 @@ fn looking_at_the_hardware_has_an_interval_or_is_off() {
         let told = mistakes(&format!("[collect]\nhardware_interval = \"{wrong}\"\n"));
         assert!(told.len() == 1 && told[0].starts_with("agent.toml:2: collect.hardware_interval = "), "{told:?}");
     }
+}
+
+#[test]
+fn tests_by_night_are_planned_by_this_file_and_off_without_it() {
+    let plan = |lines: &str| Config::parse(Path::new("agent.toml"), &format!("[prove]\n{lines}\n")).unwrap().prove;
+    assert_eq!(plan("at = \"01:30\"\nwithin = \"2h\""), None, "no test is named");
+    let expected =
+        Plan { at_minute: 90, within_minutes: 120, short_test: Some(6), long_test: Some(28), scrub: Some(1) };
+    let lines = "at = \"01:30\"\nwithin = \"2h\"\nshort_test = \"sunday\"\nlong_test = 28\nscrub = 1";
+    assert_eq!(plan(lines), Some(expected));
+    assert_eq!(plan("scrub = 15"), Some(Plan { scrub: Some(15), ..Plan::default() }));
+    let told = mistakes("[prove]\nat = \"24:00\"\nwithin = \"30m\"\nshort_test = \"Sun\"\nlong_test = 29\nscrub = 0\n");
+    assert_eq!(told.len(), 5, "{told:#?}");
+    assert_eq!(told[0], "agent.toml:2: prove.at = \"24:00\": expected a time of the day from \"00:00\" to \"23:59\"");
+    assert_eq!(told[3], "agent.toml:5: prove.long_test = 29: expected a day of the month from 1 to 28");
 }
 
 #[test]

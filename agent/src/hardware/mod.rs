@@ -16,6 +16,7 @@ mod pcie;
 mod pools;
 mod power;
 pub mod print;
+pub mod prove;
 mod raid;
 mod resync;
 pub mod running;
@@ -88,6 +89,8 @@ pub static SOURCES: &[Source] = &[
     Source { name: "gpus", every: Every::Interval, whole: true, urgent: false, look: gpu::look },
     Source { name: "raid", every: Every::Interval, whole: true, urgent: false, look: raid::look },
     Source { name: "bmc", every: Every::Interval, whole: true, urgent: false, look: ipmi::look },
+    // The last: what it asks is asked of drives that were looked at before.
+    Source { name: "proofs", every: Every::Minutes(10), whole: false, urgent: false, look: prove::look },
     // Only a crash brings a new one; its traces may be moved away at any time.
     Source { name: "crashes", every: Every::Minutes(60), whole: false, urgent: false, look: kernel_log::crashes },
 ];
@@ -100,6 +103,7 @@ pub struct Memory {
     log: kernel_log::Log,
     links: pcie::Links,
     progress: resync::Progress,
+    proofs: prove::Proofs,
 }
 
 /// One look at a source.

@@ -11,6 +11,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 
 use super::kernel_log::Log;
+use super::prove::Proofs;
 use super::{Batch, Every, Memory, Position, SOURCES, Source};
 use crate::clock::Moment;
 use crate::host::Host;
@@ -27,6 +28,8 @@ const LOG_EVERY_MS: u64 = 10_000;
 /// What hardware says comes in bursts: the first look waits for the rest, in milliseconds.
 const BURST_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60_000;
+/// The source that has the plan of tests.
+const PROOFS: &str = "proofs";
 /// Looks waiting for who takes them.
 pub const BATCHES_MAX: usize = 1;
 
@@ -39,6 +42,8 @@ pub struct Running {
     pub interval: Duration,
     /// Up to where the kernel's log was told.
     pub position: Option<Position>,
+    /// Tests that are begun by night.
+    pub proofs: Proofs,
     /// Where what was found goes.
     pub found: mpsc::Sender<Batch>,
     /// Both clocks.
@@ -60,10 +65,14 @@ struct Slot {
 
 impl Running {
     /// Looks until nobody takes what is found.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let mut schedule = Schedule::new(SOURCES.iter().map(|source| self.every_ms(source)));
-        let slot = |_| Slot { memory: Memory { log: Log::at(self.position), ..Memory::default() }, ..Slot::default() };
-        let mut slots: Vec<Slot> = SOURCES.iter().map(slot).collect();
+        let (position, mut proofs) = (self.position, Some(std::mem::take(&mut self.proofs)));
+        let mut slot = |source: &Source| {
+            let proofs = proofs.take_if(|_| source.name == PROOFS).unwrap_or_default();
+            Slot { memory: Memory { log: Log::at(position), proofs, ..Memory::default() }, ..Slot::default() }
+        };
+        let mut slots: Vec<Slot> = SOURCES.iter().map(&mut slot).collect();
         while !self.found.is_closed() {
             let due: Vec<usize> = schedule.due(self.now_ms()).collect();
             for place in due {

@@ -64,9 +64,14 @@ impl Machine {
         asked.lines().map(str::to_owned).collect()
     }
 
+    /// The machine, to be read.
+    pub(super) fn host(&self) -> Host {
+        Host::captured(self.root(), Some(self.dir.path().join("commands")))
+    }
+
     /// One look at a source.
     pub(super) fn look(&mut self, source: &str, now_ms: u64) -> Vec<Found> {
-        let host = Host::captured(self.root(), Some(self.dir.path().join("commands")));
+        let host = self.host();
         let source = SOURCES.iter().find(|one| one.name == source).unwrap();
         source.look(&host, &mut self.memory, now_ms).found
     }

@@ -54,7 +54,7 @@ mod thermal;
 mod time;
 mod xfs;
 mod zfs;
-mod zone;
+pub(crate) mod zone;
 
 use crate::host::Host;
 

@@ -6,7 +6,7 @@ const COUNTS: usize = 20;
 const DAY_S: i64 = 86_400;
 
 /// Name and seconds east of UTC at `at_s`, seconds since the epoch. `None` for what is no such file.
-pub(super) fn at(file: &[u8], at_s: i64) -> Option<(&str, i32)> {
+pub(crate) fn at(file: &[u8], at_s: i64) -> Option<(&str, i32)> {
     let first = Block::parse(file, 4)?;
     // Version 1 has times of 4 bytes only; later ones repeat all with 8 and add a rule for the time after them.
     let (block, footer) = match file.get(4)? {

@@ -27,13 +27,18 @@ impl Web {
 
     /// The past of a part, as long as its evidence is kept; its sheet is told how long it will last.
     pub(super) async fn past_of(&self, host: &HostView, sheet: &mut Sheet) -> Result<Past, StoreError> {
-        let (source, part) = sheet.evidence.clone();
+        let (source, device) = sheet.evidence.clone();
+        if source.is_empty() {
+            return Ok(Past::default());
+        }
+        let (part, is_of) = (device.clone(), source.clone());
         let rows = self.context.store.hardware(host.profile.no, Of::Part { source, part }).await?;
         let read = rows.iter().filter(|row| row.outcome == "read").take(PAST);
         let mut said: Vec<_> = read.map(|row| (row.at, row.payload())).collect();
         said.reverse();
-        let serial = sheet.part.serial.clone();
-        let past = tokio::task::spawn_blocking(move || sheet::past(&serial, &said)).await.unwrap_or_default();
+        let part = sheet.part.clone();
+        let past =
+            tokio::task::spawn_blocking(move || sheet::past(&part, (&is_of, &device), &said)).await.unwrap_or_default();
         past.worn.iter().for_each(|worn| sheet.foretell(worn));
         Ok(past)
     }

@@ -46,7 +46,7 @@ pub(super) fn grown(now: &[Port], then: &[Port]) -> Vec<Finding> {
     both.flat_map(|(port, before)| down(port, before).into_iter().chain(errors(port, before))).collect()
 }
 
-fn part(port: &Port) -> Part {
+pub(super) fn part(port: &Port) -> Part {
     let number = if port.number.is_empty() { String::new() } else { format!(" port {}", port.number) };
     Part {
         kind: "link",

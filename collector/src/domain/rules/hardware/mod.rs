@@ -8,6 +8,7 @@
 
 mod assembly;
 pub mod catalogue;
+mod counts;
 mod drive;
 mod fabric;
 mod finding;

@@ -27,7 +27,7 @@ pub(super) fn grown(now: &[Pcie], then: &[Pcie]) -> Vec<Finding> {
     both.flat_map(|(device, before)| errors(device, before).into_iter().chain(narrower(device, before))).collect()
 }
 
-fn part(device: &Pcie) -> Part {
+pub(super) fn part(device: &Pcie) -> Part {
     let label = [&device.label, &device.driver].into_iter().find(|text| !text.is_empty());
     let model = label.map_or_else(|| device.id.clone(), |label| format!("{label} {}", device.id));
     Part {

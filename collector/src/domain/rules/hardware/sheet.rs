@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Finding, Part, Verdict, Weight, assembly, drive, judge, plausible,
+    Finding, Part, Verdict, Weight, assembly, counts, drive, judge,
     standing::{Seen, WEAR, component, findings, foretold, history, understood, used_percent},
     sum,
     together::Group,
@@ -14,7 +14,6 @@ use crate::domain::{
     hardware::{
         Facts,
         assembly::{Assembly, Piece, Role, State},
-        attribute::Meaning,
         description::{self, Described},
         drive::Drive,
         topology::{Ports, Topology, Way},
@@ -22,8 +21,6 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The source of drives, which keep their counters.
-const SMARTCTL: &str = "smartctl-json";
 /// Why the health of something in an array is not known.
 const NO_STATE: &str = "its tool does not say how it is";
 /// Why the health of something is not known of which only old entries of a log tell.
@@ -186,6 +183,13 @@ pub fn of_parts(origins: &[Origin], seen: &[Seen], groups: Vec<Group>) -> Vec<Sh
             sheet.findings.push(event);
         }
     }
+    for sheet in sheets.iter_mut().filter(|sheet| sheet.evidence.0.is_empty()) {
+        let counts = |(_, seen): &(&Origin, &Seen)| !counts::of(&seen.facts, &seen.device, &sheet.part).is_empty();
+        if let Some((origin, seen)) = known().find(counts) {
+            sheet.evidence = (origin.source.clone(), seen.device.clone());
+            (sheet.at, sheet.outcome) = (origin.at, origin.outcome.clone());
+        }
+    }
     sheets.truncate(PARTS);
     sheets
 }
@@ -213,19 +217,18 @@ pub struct Past {
     pub worn: Option<Worn>,
 }
 
-/// The past of the drive with this serial number, from what was said at these times, the latest last: another drive may have
-/// been in its place.
+/// The past of a part, from what its evidence said at these times, the latest last: of what was in its place before it nothing
+/// is told.
 #[must_use]
-pub fn past(serial: &str, said: &[(Timestamp, Vec<u8>)]) -> Past {
+pub fn past(part: &Part, (source, device): (&str, &str), said: &[(Timestamp, Vec<u8>)]) -> Past {
     let (mut courses, mut used): (Vec<Course>, _) = (Vec::new(), Vec::new());
     for (at, payload) in said {
-        let Some(facts) = understood(SMARTCTL, payload) else { continue };
-        let Facts::Drive(drive) = &facts else { continue };
-        if drive.identity.serial != serial {
-            continue;
+        let Some(facts) = understood(source, payload) else { continue };
+        let counted = counts::of(&facts, device, part);
+        if !counted.is_empty() {
+            used.extend(used_percent(&facts).map(|used| (*at, used)));
         }
-        used.extend(used_percent(&facts).map(|used| (*at, used)));
-        for (name, unit, value) in counters(drive) {
+        for (name, unit, value) in counted {
             match courses.iter_mut().find(|course| course.name == name) {
                 Some(course) => course.points.push((*at, value)),
                 None => courses.push(Course { name, unit, points: vec![(*at, value)] }),
@@ -235,38 +238,6 @@ pub fn past(serial: &str, said: &[(Timestamp, Vec<u8>)]) -> Past {
     let is_still = |course: &Course| course.points.iter().all(|(_, value)| *value == course.points[0].1);
     courses.sort_by_key(is_still);
     Past { courses, worn: Worn::of(&used) }
-}
-
-fn counters(drive: &Drive) -> Vec<(String, &'static str, u64)> {
-    const WATCHED: [Meaning; 7] = [
-        Meaning::Reallocated,
-        Meaning::Pending,
-        Meaning::OfflineUncorrectable,
-        Meaning::ReportedUncorrectable,
-        Meaning::EndToEnd,
-        Meaning::SpinRetry,
-        Meaning::InterfaceErrors,
-    ];
-    let counts = WATCHED.into_iter().filter_map(|meaning| {
-        let (attribute, count) = plausible::count(drive, meaning)?;
-        Some((format!("{} {}", attribute.id, attribute.name), "", count))
-    });
-    let wear = drive.attributes.iter().filter(|attribute| attribute.meaning() == Meaning::Wear);
-    let wear = wear.map(|attribute| (format!("{} {}, normalised", attribute.id, attribute.name), "", attribute.value));
-    let nvme = drive.nvme.unwrap_or_default();
-    let scsi = drive.scsi.unwrap_or_default();
-    let said = [
-        ("Endurance used", "%", nvme.percentage_used.or(drive.statistics.percentage_used).or(scsi.percentage_used)),
-        ("Available spare", "%", nvme.available_spare),
-        ("Media errors", "", nvme.media_errors),
-        ("Grown defects", "", scsi.grown_defects),
-        ("Uncorrected read errors", "", scsi.read_uncorrected),
-        ("Uncorrected write errors", "", scsi.write_uncorrected),
-        ("Logged errors", "", drive.errors.count),
-        ("Temperature", "°C", drive.temperature_celsius.and_then(|degrees| u64::try_from(degrees).ok())),
-    ];
-    let said = said.into_iter().filter_map(|(name, unit, value)| Some((name.to_owned(), unit, value?)));
-    counts.chain(wear).chain(said).collect()
 }
 
 fn of_drive((origin, seen): (&Origin, &Seen), found: &Drive, topology: Option<&Topology>) -> Sheet {

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::{
-    Verdict,
-    sheet::{Sheet, Told, named, past, sheets},
+    Part, Verdict,
+    sheet::{Past, Sheet, Told, named, past, sheets},
 };
 use crate::domain::{hardware::assembly::State, time::Timestamp};
 
@@ -126,13 +126,30 @@ fn counters_go_from_day_to_day_and_those_of_another_drive_in_the_same_place_do_n
         (Timestamp::from_ms(day * DAY_MS), drive("sda", serial, pending).into_bytes())
     };
     let said = [day(1, "OLD-ONE-1", 900), day(2, "MADE-UP-1", 0), day(3, "MADE-UP-1", 8), day(4, "MADE-UP-1", 24)];
-    let found = past("MADE-UP-1", &said).courses;
+    let found = past(&Part { serial: "MADE-UP-1".into(), ..Part::default() }, ("smartctl-json", "sda"), &said).courses;
     let pending = &found[0];
     assert_eq!((pending.name.as_str(), pending.unit), ("197 Current_Pending_Sector", ""));
     let at = |day: i64| Timestamp::from_ms(day * DAY_MS);
     assert_eq!(pending.points, [(at(2), 0), (at(3), 8), (at(4), 24)]);
     let names: Vec<&str> = found.iter().map(|course| course.name.as_str()).collect();
     assert_eq!(names, ["197 Current_Pending_Sector", "5 Reallocated_Sector_Ct", "Temperature"], "what moved first");
+}
+
+#[test]
+fn parts_that_are_no_drives_have_a_past_too() {
+    let edac = |corrected: u32| format!("/sys/devices/system/edac/mc/mc0/dimm2/dimm_ce_count:{corrected}\n");
+    let found = named(sheets(&[told("edac", "mc0", &edac(40))]), "memory mc0/dimm2").unwrap();
+    assert_eq!((found.evidence.clone(), found.outcome.as_str()), (("edac".into(), "mc0".into()), "read"));
+    let at = |day: i64| Timestamp::from_ms(day * DAY_MS);
+    let said = [(1, 2), (2, 2), (3, 40)].map(|(day, corrected)| (at(day), edac(corrected).into_bytes()));
+    let courses = past(&found.part, ("edac", "mc0"), &said).courses;
+    assert_eq!(
+        (courses[0].name.as_str(), courses[0].points.as_slice()),
+        ("Corrected errors", &[(at(1), 2), (at(2), 2), (at(3), 40)][..])
+    );
+    // Another module's counts are not its.
+    let other = Part { slot: "mc0/dimm3".into(), ..found.part };
+    assert_eq!(past(&other, ("edac", "mc0"), &said), Past::default());
 }
 
 #[test]

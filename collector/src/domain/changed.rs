@@ -1,8 +1,8 @@
 //! What changed on a host: facts of the machine, what was set for it, what people did. When an incident opens, what
 //! changed in the 24 hours before is collected and stays with it: most outages follow a change.
 //!
-//! A new kind of change is a [`Kind`], and whoever sees it happen tells it to the desk: packages come that way once there
-//! is an inventory of them.
+//! A new kind of change is a [`Kind`], and whoever sees it happen tells it to the desk: what changed of a host's inventory
+//! comes that way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,14 @@ pub enum Kind {
     Part,
     /// A service was restarted by systemd.
     Service,
+    /// Packages were installed, removed or changed.
+    Package,
+    /// A user came, went, or may do other things.
+    Account,
+    /// A port was opened or closed.
+    Listener,
+    /// Something else of its inventory.
+    Inventory,
     /// Class, site, watch level or labels.
     Label,
     /// By which limits it is judged.
@@ -61,6 +69,10 @@ impl Kind {
             Self::Agent => "agent",
             Self::Part => "part",
             Self::Service => "service",
+            Self::Package => "package",
+            Self::Account => "account",
+            Self::Listener => "listener",
+            Self::Inventory => "inventory",
             Self::Label => "label",
             Self::Limit => "limit",
             Self::Setting => "setting",

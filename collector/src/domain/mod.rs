@@ -2,7 +2,8 @@
 //!
 //! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
 //! where the readings are, in the host's slot, and some want [`evidence`] from the host; [`trend`] keeps a short past of
-//! some; [`hardware`] is what parts say of themselves; [`settings`] is what agents are told. [`changed`] is what changed on
+//! some; [`hardware`] is what parts say of themselves, [`inventory`] what a host
+//! consists of; [`settings`] is what agents are told. [`changed`] is what changed on
 //! a host lately, [`record`] what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
@@ -28,11 +29,13 @@ pub mod heartbeat;
 pub mod hold;
 pub mod host;
 pub mod ids;
+pub mod inventory;
 pub mod label_rule;
 pub mod labels;
 pub mod layers;
 pub mod network;
 pub mod oncall;
+pub mod os_support;
 pub mod page;
 pub mod priority;
 pub mod proof;

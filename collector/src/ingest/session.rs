@@ -28,7 +28,7 @@ use super::{
     refusal,
     sessions::{Departure, Seat, ToAgent},
     skew::HostTime,
-    stream::{self, Outbox, Running, settings},
+    stream::{self, Outbox, Running, inventory, settings},
 };
 use crate::{
     domain::{
@@ -183,6 +183,7 @@ impl Visitor {
             slot.adopt(&view.findings);
             refused = settings::stands_refused(&view.findings);
         }
+        let sections = inventory::known(context, host).await.map_err(|error| unavailable(&error.to_string()))?;
         let due = settings::of(context, &profile).await.map_err(|error| unavailable(&error.to_string()))?;
         let course = due.course(refused);
         presence.slot_open = true;
@@ -200,7 +201,7 @@ impl Visitor {
             through: received.map_or(0, |(_, through)| through),
             reconnect_spread_ms: self.spread_ms(),
             dictionary_known,
-            sections: Vec::new(),
+            sections,
         }));
         let name = &profile.name;
         let ahead_ms = time.ahead_ms();

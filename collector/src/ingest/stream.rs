@@ -4,6 +4,7 @@
 //! commit is done.
 
 mod evidence;
+pub(super) mod inventory;
 pub(super) mod settings;
 mod waiting;
 
@@ -39,7 +40,7 @@ use crate::{
         settings::shelf::Answer,
         time::Timestamp,
     },
-    store::{Fact, StoreError},
+    store::{Fact, StoreError, Stored},
 };
 
 /// Readings messages that share one acknowledgement, unless they follow a change of the dictionary.
@@ -81,7 +82,7 @@ pub(crate) fn broken(metrics: &IngestMetrics, status: Status) -> Status {
     status
 }
 
-type Commit = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send>>;
+type Commit = Pin<Box<dyn Future<Output = Result<Stored, StoreError>> + Send>>;
 
 /// An open session.
 pub(crate) struct Running {
@@ -201,7 +202,7 @@ pub(crate) async fn run(session: &mut Running, inbound: &mut Streaming<v1::Agent
     }
 }
 
-async fn committed(commit: &mut Option<Commit>) -> Result<u64, StoreError> {
+async fn committed(commit: &mut Option<Commit>) -> Result<Stored, StoreError> {
     let Some(running) = commit else { return std::future::pending().await };
     let stored = running.await;
     *commit = None;
@@ -363,12 +364,13 @@ impl Running {
         Box::pin(async move { store.commit_facts(host, epoch, group).await })
     }
 
-    fn on_committed(&mut self, stored: Result<u64, StoreError>, tell: &mut Vec<HostEvent>) {
+    fn on_committed(&mut self, stored: Result<Stored, StoreError>, tell: &mut Vec<HostEvent>) {
         let now = self.context.now();
         self.committing = false;
         match stored {
-            Ok(through) => {
+            Ok(Stored { through, inventory }) => {
                 self.lane.committed(through);
+                self.on_inventory(inventory);
                 tell.extend(self.to_judge.outcomes(through));
                 if self.to_judge.has_evidence(through) {
                     self.context.rooms.hardware.ring(self.profile.no);

@@ -1,24 +1,39 @@
 //! `facts.db`: what agents reported, each record once, with how far each host's spool was received.
 //!
-//! One table holds every kind of record but evidence of the hardware, which has one by part; roll-ups also fill the gaps in the trends, in the same transaction.
+//! One table holds every kind of record but evidence of the hardware, which has one by part, and the inventory; roll-ups also fill the gaps in the trends, in the same transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{FACTS_FILE, Fact, StoreError, hardware, storage_error, trends};
+use super::{FACTS_FILE, Fact, StoreError, hardware, inventory, storage_error, trends};
 use crate::domain::ids::HostNo;
+
+/// What was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The highest sequence of this epoch.
+    pub through: u64,
+    /// What became of sections of the inventory.
+    pub inventory: Vec<inventory::Taken>,
+}
 
 fn failed(error: rusqlite::Error) -> StoreError {
     storage_error(FACTS_FILE, &error)
 }
 
-/// Stores the facts beyond what is known of this epoch and moves the mark; returns the mark.
-pub(super) fn write(connection: &Connection, host: HostNo, epoch: [u8; 16], facts: &[Fact]) -> Result<u64, StoreError> {
+/// Stores the facts beyond what is known of this epoch and moves the mark; returns the mark and what became of the inventory.
+pub(super) fn write(
+    connection: &Connection,
+    host: HostNo,
+    epoch: [u8; 16],
+    facts: &[Fact],
+) -> Result<Stored, StoreError> {
     let known: Option<i64> = connection
         .prepare_cached("SELECT through FROM received WHERE host = ?1 AND epoch = ?2")
         .and_then(|mut statement| statement.query_row(params![host.0, epoch], |row| row.get(0)).optional())
         .map_err(failed)?;
     let known = known.unwrap_or(0);
     let mut through = known;
+    let mut inventory = Vec::new();
     let mut insert = connection
         .prepare_cached(
             "INSERT INTO fact (host, epoch, sequence, at_ms, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -29,7 +44,9 @@ pub(super) fn write(connection: &Connection, host: HostNo, epoch: [u8; 16], fact
         let sequence = i64::try_from(fact.sequence).map_err(|_| {
             StoreError::Broken(format!("record number {} of host {host} is beyond {}", fact.sequence, i64::MAX))
         })?;
-        if sequence > known && !hardware::put(connection, host, fact)? {
+        if sequence > known && fact.kind == inventory::KIND {
+            inventory.extend(inventory::put(connection, host, fact)?);
+        } else if sequence > known && !hardware::put(connection, host, fact)? {
             insert.execute(params![host.0, epoch, sequence, fact.at.ms(), fact.kind, fact.body]).map_err(failed)?;
         }
         through = through.max(sequence);
@@ -46,7 +63,7 @@ pub(super) fn write(connection: &Connection, host: HostNo, epoch: [u8; 16], fact
             .and_then(|mut statement| statement.execute(params![host.0, epoch, through]))
             .map_err(failed)?;
     }
-    Ok(u64::try_from(through).unwrap_or(0))
+    Ok(Stored { through: u64::try_from(through).unwrap_or(0), inventory })
 }
 
 /// The epoch that a host last sent records of, and how far they are stored.

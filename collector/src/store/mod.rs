@@ -22,6 +22,7 @@ mod handling;
 pub mod hardware;
 mod heartbeats;
 pub(crate) mod identity_rows;
+pub mod inventory;
 mod layering;
 mod lease;
 pub mod ledger;
@@ -55,12 +56,12 @@ use std::{
 use prometheus::{HistogramOpts, HistogramVec};
 use rusqlite::{Connection, ErrorCode, params};
 
+pub use self::{facts::Stored, lease::Lease, reserve::DiskState, retention::Pruned};
 use self::{
     faults::{Faults, NoFaults},
     reserve::Reserve,
     writer::{Reader, Writer, WriterSetup},
 };
-pub use self::{lease::Lease, reserve::DiskState, retention::Pruned};
 use crate::domain::{
     ids::HostNo,
     labels::Profile,
@@ -276,11 +277,11 @@ impl Store {
         self.state().write(write, |()| {}).await
     }
 
-    /// Commits facts with their position; returns the highest sequence stored of this epoch. Known ones are skipped.
+    /// Commits facts with their position; says how far this epoch is stored. Known ones are skipped.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was written.
-    pub async fn commit_facts(&self, host: HostNo, epoch: [u8; 16], facts: Vec<Fact>) -> Result<u64, StoreError> {
+    pub async fn commit_facts(&self, host: HostNo, epoch: [u8; 16], facts: Vec<Fact>) -> Result<Stored, StoreError> {
         let write = move |connection: &Connection| facts::write(connection, host, epoch, &facts);
         self.facts().write(write, |_| {}).await
     }

@@ -93,7 +93,9 @@ impl Store {
         for host in self.facts_reader().read(hosts_with_facts).await? {
             pruned.facts += self.prune_facts(host, now).await?;
             pruned.facts += self.prune_hardware(host).await?;
+            pruned.facts += self.prune_changes(host).await?;
         }
+        pruned.facts += self.prune_inventory(now).await?;
         for (find, delete) in DETAILS {
             pruned.details += self.prune_details(find, delete, now.plus_ms(-INCIDENTS_KEPT_MS)).await?;
         }

@@ -9,7 +9,11 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::{DecodeError, HostClock, SEQUENCE_MAX, STRING_BYTES, bytes16, clock, limit};
-use crate::domain::{host::dictionary::text::clean, time::Timestamp};
+use crate::domain::{
+    host::dictionary::text::clean,
+    inventory::{Head, Status, delta::Part},
+    time::Timestamp,
+};
 
 /// A record's body, in bytes, on the wire and as JSON.
 pub const BODY_BYTES: usize = 64 * 1024;
@@ -141,22 +145,23 @@ fn payload_size(evidence: &v1::Evidence) -> Result<usize, DecodeError> {
 
 fn inventory_value(delta: &v1::InventoryDelta) -> Result<Value, DecodeError> {
     limit("the name of a section", delta.section.len(), STRING_BYTES)?;
-    let status = match delta.status {
-        0 => "complete",
-        1 => "partial",
-        2 => "unreadable",
-        3 => "absent",
-        4 => "switched_off",
-        _ => return Err(DecodeError::Malformed("status of a section must be 0..=4")),
+    let hash = |bytes: &[u8]| bytes16(bytes, "a hash of the inventory must be 16 bytes");
+    let status = Status::of_number(delta.status).ok_or(DecodeError::Malformed("status of a section must be 0..=4"))?;
+    let row = |row: &v1::Row| (row.key.clone(), row.durable.clone(), row.latest.clone(), row.source.clone());
+    let part = Part {
+        section: delta.section.clone(),
+        // A section that is told anew has no base.
+        base: if delta.full { [0; 16] } else { hash(&delta.base_hash)? },
+        new: hash(&delta.new_hash)?,
+        full: delta.full,
+        part: delta.part,
+        parts: delta.parts,
+        head: Head { status, reason: delta.reason.clone(), source: delta.source.clone() },
+        collected_ms: delta.collected_ms,
+        put: delta.put.iter().map(row).collect(),
+        gone: delta.gone.clone(),
     };
-    let row =
-        |row: &v1::Row| json!({"key": row.key, "durable": row.durable, "latest": row.latest, "source": row.source});
-    Ok(json!({
-        "section": delta.section, "base_hash": hex(&delta.base_hash), "new_hash": hex(&delta.new_hash),
-        "full": delta.full, "put": delta.put.iter().map(row).collect::<Vec<_>>(), "gone": delta.gone,
-        "part": delta.part, "parts": delta.parts, "reason": delta.reason,
-        "status": status, "source": delta.source, "collected_ms": delta.collected_ms,
-    }))
+    serde_json::to_value(part).map_err(|_| DecodeError::Malformed("a section that cannot be written as JSON"))
 }
 
 fn rollup_value(rollup: &v1::Rollup) -> Result<Value, DecodeError> {
@@ -192,13 +197,4 @@ fn step_value(step: &v1::ClockStep) -> Value {
 fn clock_value(at: Option<v1::Clock>) -> Value {
     let at = clock(at);
     json!({"wall_ms": at.wall_ms, "boottime_ms": at.boottime_ms})
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        use std::fmt::Write as _;
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

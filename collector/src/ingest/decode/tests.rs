@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
+use crate::domain::inventory::{Status, delta::Part};
 
 fn envelope(body: Body) -> v1::AgentMessage {
     v1::AgentMessage { body: Some(body) }
@@ -159,4 +160,62 @@ proptest! {
         let decoded = v1::AgentMessage::decode(&bytes[..]).ok().map(message);
         prop_assert!(decoded.is_none_or(|heard| heard.is_ok() || heard.is_err()));
     }
+}
+
+/// Packages as an agent tells them, of at least so many bytes.
+fn packages(bytes: usize) -> v1::InventoryDelta {
+    let row = |n: usize| {
+        let name = format!("lib{n}");
+        v1::Row {
+            key: format!("dpkg/{name}/amd64"),
+            durable: ["architecture", "amd64", "manager", "dpkg", "name", &name, "version", "1.2-3+b1"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..v1::Row::default()
+        }
+    };
+    let mut delta = v1::InventoryDelta {
+        section: "packages".into(),
+        new_hash: vec![7; 16],
+        full: true,
+        status: 1,
+        reason: "cut".into(),
+        ..v1::InventoryDelta::default()
+    };
+    for n in 0.. {
+        if delta.encoded_len() >= bytes {
+            break;
+        }
+        delta.put.push(row(n));
+    }
+    delta
+}
+
+#[test]
+fn a_part_of_48_kib_fits_as_it_is_kept_and_says_what_was_said() {
+    let delta = packages(48 * 1024 - 64);
+    let rows = delta.put.len();
+    let sent = message(record(1, Some(record::Body::Inventory(delta)))).unwrap();
+    let Heard::Record(recorded) = sent else { panic!() };
+    let content = recorded.content.unwrap();
+    let part: Part = serde_json::from_str(&content.body).unwrap();
+    assert_eq!((content.kind, part.put.len(), part.new, part.full), ("inventory", rows, [7; 16], true));
+    assert_eq!((part.head.status, part.head.reason.as_str(), part.check()), (Status::Partial, "cut", Ok(())));
+    assert_eq!(part.put[0].0, "dpkg/lib0/amd64");
+}
+
+#[test]
+fn a_difference_without_hashes_or_with_another_status_is_not_read() {
+    let content = |change: &dyn Fn(&mut v1::InventoryDelta)| {
+        let mut delta = packages(100);
+        change(&mut delta);
+        let Heard::Record(recorded) = message(record(1, Some(record::Body::Inventory(delta)))).unwrap() else {
+            panic!()
+        };
+        recorded.content.map(drop).map_err(|error| error.kind())
+    };
+    assert_eq!(content(&|_| {}), Ok(()));
+    assert_eq!(content(&|delta| delta.new_hash.truncate(8)), Err("malformed"));
+    assert_eq!(content(&|delta| delta.full = false), Err("malformed"), "a difference to nothing");
+    assert_eq!(content(&|delta| delta.status = 5), Err("malformed"));
 }

@@ -43,9 +43,9 @@ async fn the_latest_of_each_part_is_known_and_what_differed_before_it() {
         told(6, 6_000, "processes", "", "read", "{}"),
         told(7, 7_000, "mdstat", "", "read", "md0"),
     ];
-    assert_eq!(store.commit_facts(HostNo(1), [1; 16], facts.clone()).await.unwrap(), 7);
+    assert_eq!(store.commit_facts(HostNo(1), [1; 16], facts.clone()).await.unwrap().through, 7);
     // Sent once more, for the acknowledgement was lost.
-    assert_eq!(store.commit_facts(HostNo(1), [1; 16], facts).await.unwrap(), 7);
+    assert_eq!(store.commit_facts(HostNo(1), [1; 16], facts).await.unwrap().through, 7);
     store.commit_facts(HostNo(2), [1; 16], vec![drive(1, 9_000, "sda", "neighbour")]).await.unwrap();
     drop(store);
     let store = Store::open(directory.path(), NOW).unwrap();

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod links;
 pub mod mailbox;
 pub mod notify;
+pub mod stock;
 pub mod store;
 pub mod telemetry;
 pub mod web;

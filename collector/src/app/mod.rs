@@ -9,6 +9,7 @@ mod evidence;
 mod hardware;
 mod heartbeats;
 mod housekeeping;
+mod inventory;
 mod pulse;
 mod reports;
 mod service_levels;
@@ -235,18 +236,15 @@ impl House {
         let rooms = (self.store.clone(), self.mailbox.clone(), self.clock.clone());
         let delivering = reports::Delivering::new(&self.config, self.agreements.subscribe(), reports, rooms, bell)?;
         let (trends, watched) = (self.trends()?, watchdog::all(&self, &ports.url)?);
-        let judging = hardware::Judging::of(&self);
+        let (judging, noting) = (hardware::Judging::of(&self), inventory::Noting::of(&self));
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(engine_stopped));
-        let housekeeping = housekeeping::Housekeeping {
-            store: self.store.clone(),
-            identity: self.identity,
-            mailbox: self.mailbox,
-            clock: self.clock.clone(),
-        };
+        let (store, identity, mailbox, clock) = (self.store.clone(), self.identity, self.mailbox, self.clock.clone());
+        let housekeeping = housekeeping::Housekeeping { store, identity, mailbox, clock };
         tasks.spawn(housekeeping.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
         tasks.spawn(judging.run(stopped.clone()));
+        tasks.spawn(noting.run(stopped.clone()));
         tasks.spawn(service_levels.run(stopped.clone()));
         tasks.spawn(burning.run(stopped.clone()));
         tasks.spawn(delivering.run(stopped.clone()));

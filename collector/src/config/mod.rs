@@ -11,6 +11,7 @@ mod devices;
 mod heartbeats;
 mod host_rules;
 mod incidents;
+mod inventory;
 mod oncall;
 mod read;
 mod receiver_services;
@@ -82,6 +83,8 @@ pub struct Config {
     pub trends_quota: u64,
     /// How long within 24 hours a machine may be in maintenance by its own word, in milliseconds; 0: never. Default 4 h.
     pub own_maintenance_ms: i64,
+    /// Until when operating systems are supported; default: the program's own table.
+    pub os_table: crate::domain::os_support::Table,
     /// Log level: `error`, `warn`, `info`, `debug`, `trace`.
     pub log_level: String,
     /// What works and should not be, one line each with file, line, key and remedy.

@@ -8,8 +8,8 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, oncall,
-    receivers, redundancy, reports, rules, runbooks,
+    Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, inventory,
+    oncall, receivers, redundancy, reports, rules, runbooks,
     section::{Section, Source},
     services, settings, watchdogs,
 };
@@ -82,6 +82,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         settings: settings::read(all.tables("settings", settings::SCOPES)),
         trends_quota: trends_quota(all.table("trends")),
         own_maintenance_ms: own_maintenance(all.table("agents")),
+        os_table: inventory::read(all.table("inventory")),
         log_level: log_level(all.table("log")),
         warnings: Vec::new(),
     };

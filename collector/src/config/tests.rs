@@ -4,6 +4,7 @@ mod agreement_text;
 mod agreements;
 mod devices;
 mod heartbeats;
+mod inventory;
 mod oncall;
 mod receivers;
 mod redundancy;
@@ -55,6 +56,7 @@ fn example_switched_on(folder: &Path) -> String {
         ("tools.token", "hunter2"),
         ("page.sh", "#!/bin/sh"),
         ("watchdog.url", "https://hc-ping.com/hunter2"),
+        ("os-support.csv", "dated,2026-11-20\nubuntu,24.04,,2029-05-31,2036-05-31,Ubuntu Pro\n"),
     ] {
         std::fs::write(folder.join(name), content).unwrap();
     }
@@ -126,7 +128,8 @@ const KINDS: [&str; 10] = [
 ];
 
 /// Keys that are tables of their own.
-const TABLES: [&str; 27] = [
+const TABLES: [&str; 28] = [
+    "inventory",
     "receiver",
     "person",
     "rotation",

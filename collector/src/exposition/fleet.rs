@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 
-use super::{ExpositionContext, family::Family, hardware, negotiation::Wanted, own, page, service_levels};
+use super::{ExpositionContext, family::Family, hardware, inventory, negotiation::Wanted, own, page, service_levels};
 use crate::domain::{
     event::Severity,
     host::{
@@ -24,6 +24,8 @@ pub(super) async fn metrics(State(context): State<ExpositionContext>, wanted: Wa
         append_fleet(&snapshot, &context.slots, wanted.format, &mut body);
         let of_hardware = hardware::families(&context, &snapshot, wanted.format);
         of_hardware.iter().for_each(|family| family.append_if_any(&mut body));
+        let of_inventory = inventory::families(&context, &snapshot, wanted.format);
+        of_inventory.iter().for_each(|family| family.append_if_any(&mut body));
     }
     service_levels::families(&context.levels, wanted.format).iter().for_each(|family| family.append(&mut body));
     page::answer(&context, wanted, Ok(body)).await

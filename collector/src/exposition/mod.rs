@@ -13,6 +13,7 @@ mod fleet;
 mod gzip;
 mod hardware;
 mod host;
+mod inventory;
 mod negotiation;
 mod own;
 mod page;

@@ -20,6 +20,8 @@ async fn every_view_loads_at_a_desks_and_a_phones_width_light_and_dark() {
         ("/on-call", "On call"),
         ("/deliveries", "Deliveries"),
         ("/heartbeats", "Heartbeats"),
+        ("/machines", "Which machines have it?"),
+        ("/inventory/changes", "Changes"),
         ("/add", "token"),
         ("/settings", "Settings"),
         ("/hardware", "Hardware"),

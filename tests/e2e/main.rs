@@ -32,6 +32,7 @@ mod heartbeats;
 mod hostile;
 mod icmp;
 mod identities;
+mod inventory;
 mod labels;
 mod ledger;
 mod liveness;

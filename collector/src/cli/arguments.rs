@@ -16,7 +16,8 @@ pub(super) use self::{
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    devices::DeviceTask, hardware::HardwareTask, heartbeats::HeartbeatTask, settings::SettingsTask, sla::SlaTask,
+    devices::DeviceTask, hardware::HardwareTask, heartbeats::HeartbeatTask, inventory::InventoryTask,
+    settings::SettingsTask, sla::SlaTask,
 };
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
@@ -128,6 +129,9 @@ of reports have to be there and writable for whoever checks; a collector that st
     /// Service levels: what was promised of uptime, and kept
     #[command(subcommand)]
     Sla(SlaTask),
+    /// The inventory: what hosts consist of, and what changed
+    #[command(subcommand)]
+    Inventory(InventoryTask),
     /// Hardware: what is judged of it, from captured output of tools
     #[command(subcommand)]
     Hardware(HardwareTask),

@@ -72,6 +72,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Settings(task) => desk.settings(task).await,
         Task::OnCall(task) => desk.on_call(task).await,
         Task::Heartbeat(task) => desk.heartbeat(task).await,
+        Task::Inventory(task) => desk.inventory(task).await,
         Task::Route(RouteTask::Test(tried)) => desk.route_test(tried).await,
         Task::Status => desk.one("/status").await,
         Task::Audit { who, action, subject, last } => {

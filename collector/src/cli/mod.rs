@@ -15,6 +15,7 @@ mod hardware;
 mod heartbeats;
 mod holds;
 mod incidents;
+mod inventory;
 mod labels;
 mod oncall;
 mod print;

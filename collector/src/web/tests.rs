@@ -51,6 +51,7 @@ use crate::{
 mod alerts;
 mod backup;
 mod hardware;
+mod inventory;
 mod labels;
 mod links;
 mod lists;

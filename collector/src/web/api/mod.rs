@@ -15,6 +15,7 @@ pub(super) mod heartbeats;
 pub(super) mod holds;
 pub(super) mod hosts;
 pub(super) mod incidents;
+pub(super) mod inventory;
 pub(super) mod labels;
 pub(super) mod not_a_problem;
 pub(super) mod oncall;

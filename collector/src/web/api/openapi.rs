@@ -6,6 +6,7 @@ mod amendments;
 mod evidence;
 mod heartbeats;
 mod holds;
+mod inventory;
 mod labels;
 mod not_a_problem;
 mod oncall;
@@ -136,6 +137,7 @@ fn schemas() -> Value {
     all.extend(into_map(evidence::answers()));
     all.extend(into_map(parts::answers()));
     all.extend(into_map(holds::answers()));
+    all.extend(into_map(inventory::schemas()));
     all.extend(into_map(not_a_problem::answers()));
     all.extend(into_map(oncall::answers()));
     all.extend(into_map(agreements::answers()));

@@ -13,6 +13,7 @@ use super::{
     evidence::{Evidence, evidence},
     graph::{Graph, Span},
     hardware::part_url,
+    inventory::host::{Brief, brief},
     processes, show,
     status::admission_word,
     trends::{Past, zone_words},
@@ -126,6 +127,7 @@ struct HostPage {
     findings: Vec<FindingLine>,
     checks: Vec<CheckLine>,
     evidence: Evidence,
+    inventory: Brief,
     timeline: Vec<TimelineLine>,
     class: &'static str,
     site: String,
@@ -181,7 +183,8 @@ pub(in crate::web) async fn view(
         told.push(web.processes_for(finding).await?);
     }
     let found = web.context.store.hardware(host.profile.no, Of::AllParts).await?;
-    show(&page(&web, &caller, &snapshot, &host, Known { past, told, found }))
+    let inventory = brief(&web, &host).await?;
+    show(&page(&web, &caller, &snapshot, &host, Known { past, told, found, inventory }))
 }
 
 /// What the store knows of a host.
@@ -189,10 +192,11 @@ struct Known {
     past: Past,
     told: Vec<Option<Told>>,
     found: Vec<Found>,
+    inventory: Brief,
 }
 
 fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, known: Known) -> HostPage {
-    let Known { past, told, found } = known;
+    let Known { past, told, found, inventory } = known;
     let now = web.now();
     let when = |at| When::new(at, now, &web.zone);
     let profile = &host.profile;
@@ -237,6 +241,7 @@ fn page(web: &Web, caller: &Caller, snapshot: &Snapshot, host: &HostView, known:
         findings: findings.collect(),
         checks: host.checks.iter().map(|check| check_line(check, host.state, when(check.since))).collect(),
         evidence: evidence(&profile.id.to_string(), found, when),
+        inventory,
         timeline: timeline(snapshot, profile.no, when),
         class: profile.class.word(),
         site: profile.site.clone().unwrap_or_default(),

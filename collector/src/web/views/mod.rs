@@ -14,6 +14,7 @@ pub(super) mod heartbeats;
 pub(super) mod holds;
 pub(super) mod host;
 pub(super) mod incidents;
+pub(super) mod inventory;
 pub(super) mod labelling;
 pub(super) mod not_a_problem;
 pub(super) mod oncall;

@@ -1,0 +1,200 @@
+//! The living inventory: what a host tells of itself is held row by row, what differs is an event, and the collector asks
+//! anew for what does not fit.
+
+use muster_collector::domain::inventory::{
+    Head,
+    hash::{self, Hash, Sum},
+};
+use muster_proto::v1::{self, agent_message, collector_message::Body};
+use muster_tests::raw::{Raw, Talk, facts, hello, now};
+use muster_tests::{Collector, eventually};
+use serde_json::Value;
+
+use crate::s;
+
+/// Rows of a section: key, and names and values.
+type Rows<'a> = &'a [(&'a str, &'a [&'a str])];
+
+fn total(rows: Rows<'_>) -> Hash {
+    let one = |(key, flat): &(&str, &[&str])| {
+        let pairs: Vec<(String, String)> =
+            flat.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect();
+        hash::row(key, &pairs)
+    };
+    rows.iter().map(one).fold(Sum::of(hash::head(&Head::default())), Sum::plus).hash()
+}
+
+fn told(section: &str, before: Option<Rows<'_>>, rows: Rows<'_>) -> v1::InventoryDelta {
+    let known = before.unwrap_or_default();
+    let row = |(key, flat): &(&str, &[&str])| v1::Row {
+        key: (*key).into(),
+        durable: flat.iter().map(|text| (*text).to_owned()).collect(),
+        ..v1::Row::default()
+    };
+    v1::InventoryDelta {
+        section: section.into(),
+        base_hash: before.map_or_else(Vec::new, |before| total(before).to_vec()),
+        new_hash: total(rows).to_vec(),
+        full: before.is_none(),
+        put: rows.iter().filter(|row| !known.contains(row)).map(row).collect(),
+        gone: known
+            .iter()
+            .filter(|(key, _)| !rows.iter().any(|(other, _)| other == key))
+            .map(|(key, _)| (*key).into())
+            .collect(),
+        collected_ms: now().wall_ms,
+        ..v1::InventoryDelta::default()
+    }
+}
+
+fn record(sequence: u64, delta: v1::InventoryDelta) -> agent_message::Body {
+    agent_message::Body::Record(v1::Record {
+        sequence,
+        boot_id: vec![1; 16],
+        clock: Some(now()),
+        body: Some(v1::record::Body::Inventory(delta)),
+    })
+}
+
+/// The section that the collector asks for.
+async fn asked(talk: &mut Talk) -> String {
+    loop {
+        if let Body::Ask(v1::Ask { what: Some(v1::ask::What::Section(section)), .. }) = talk.next().await.unwrap() {
+            return section;
+        }
+    }
+}
+
+const BASH: (&str, &[&str]) = ("dpkg/bash/amd64", &["architecture", "amd64", "name", "bash", "version", "5.2.15"]);
+const OLD_SSL: (&str, &[&str]) =
+    ("dpkg/openssl/amd64", &["architecture", "amd64", "name", "openssl", "version", "3.0.9"]);
+const NEW_SSL: (&str, &[&str]) =
+    ("dpkg/openssl/amd64", &["architecture", "amd64", "name", "openssl", "version", "3.0.11"]);
+const ANN: (&str, &[&str]) = ("ann", &["groups", "ann", "name", "ann", "sudo", "no", "uid", "1000"]);
+const ANN_MAY: (&str, &[&str]) = ("ann", &["groups", "ann,sudo", "name", "ann", "sudo", "yes", "uid", "1000"]);
+const SSH: (&str, &[&str]) =
+    ("tcp/0.0.0.0/22", &["address", "0.0.0.0", "port", "22", "process", "sshd", "protocol", "tcp"]);
+const WEB: (&str, &[&str]) =
+    ("tcp/0.0.0.0/8080", &["address", "0.0.0.0", "port", "8080", "process", "python3", "protocol", "tcp"]);
+
+/// The changes once there are so many and all are judged, the oldest first.
+async fn changes(collector: &Collector, count: usize) -> Vec<Value> {
+    let judged = || async {
+        let answer = collector.get("/api/v1/inventory/changes").await;
+        let mut items = answer.json()["items"].as_array().cloned().unwrap_or_default();
+        items.reverse();
+        (items.len() == count && items.iter().all(|change| change["kind"] != "new")).then_some(items)
+    };
+    eventually("all changes are judged", s(30), judged).await
+}
+
+#[tokio::test]
+async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothing_else_is() {
+    let collector = Collector::start("").await;
+    let host = Raw::enrolled(&collector, facts("web-1")).await;
+    let mut talk = host.session(hello(1), false).await.unwrap();
+    talk.send(record(1, told("packages", None, &[BASH, OLD_SSL]))).await;
+    talk.send(record(2, told("users", None, &[ANN]))).await;
+    talk.send(record(3, told("listeners", None, &[SSH]))).await;
+    talk.acknowledged(3).await.unwrap();
+
+    talk.send(record(4, told("packages", Some(&[BASH, OLD_SSL]), &[BASH, NEW_SSL]))).await;
+    talk.send(record(5, told("users", Some(&[ANN]), &[ANN_MAY]))).await;
+    talk.send(record(6, told("listeners", Some(&[SSH]), &[SSH, WEB]))).await;
+    // All of it once more, whole and in another order.
+    talk.send(record(7, told("packages", None, &[NEW_SSL, BASH]))).await;
+    talk.acknowledged(7).await.unwrap();
+
+    let seen = changes(&collector, 3).await;
+    let said: Vec<_> =
+        seen.iter().map(|change| (change["title"].as_str().unwrap(), change["kind"].as_str().unwrap())).collect();
+    assert_eq!(
+        said,
+        [
+            ("openssl upgraded 3.0.9 -> 3.0.11", "unplanned"),
+            ("user ann gained sudo", "unplanned"),
+            ("tcp 0.0.0.0:8080 is listened on by python3", "unplanned"),
+        ]
+    );
+
+    let id = seen[1]["id"].as_str().unwrap();
+    collector.cli(&["inventory", "explain", id, "CHG7, the new administrator"]).await;
+    let listed = collector.cli(&["inventory", "changes", "--explained", "yes"]).await;
+    assert!(listed.contains("CHG7, the new administrator") && !listed.contains("openssl"), "{listed}");
+    let audit = collector.cli(&["audit", "--action", "inventory.explain"]).await;
+    assert!(audit.contains("user ann gained sudo: CHG7"), "{audit}");
+
+    let found = collector.cli(&["inventory", "search", "--name", "openssl", "--version", "3.0.11*"]).await;
+    assert!(found.contains("web-1"), "{found}");
+    let past = collector.cli(&["--json", "inventory", "search", "--name", "openssl", "--from", "2026-01-01"]).await;
+    let past: Value = serde_json::from_str(&past).unwrap();
+    let versions: Vec<_> = past.as_array().unwrap().iter().map(|hit| hit["fields"]["version"].clone()).collect();
+    assert_eq!(versions, ["3.0.9", "3.0.11"]);
+    let csv = collector.cli(&["inventory", "export", "--format", "csv", "--section", "packages"]).await;
+    assert!(csv.contains(",bash,") && csv.contains("3.0.11"), "{csv}");
+    for (path, expected) in [
+        (format!("/hosts/{}", host.host), "user ann gained sudo"),
+        (format!("/hosts/{}/inventory", host.host), "openssl upgraded"),
+        (format!("/hosts/{}/inventory/packages?search=ssl", host.host), "3.0.11"),
+        ("/inventory/changes?class=new_listener".into(), "is listened on by python3"),
+        ("/machines?name=openssl&version=3.0.*".into(), "/inventory\">web-1</a>"),
+    ] {
+        let page = collector.get(&path).await;
+        assert!(page.status == 200 && page.body.contains(expected), "{path}: {}", page.body);
+    }
+    let series = "muster_inventory_sections{section=\"packages\",status=\"complete\"}";
+    let counted = || async { collector.metric(series).await.filter(|count| *count == 1.0) };
+    eventually("the section is counted", s(10), counted).await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_asked_for_and_a_restart_forgets_nothing() {
+    let mut collector = Collector::start("").await;
+    let host = Raw::enrolled(&collector, facts("web-1")).await;
+    let mut talk = host.session(hello(1), false).await.unwrap();
+    talk.send(record(1, told("packages", Some(&[BASH]), &[BASH, OLD_SSL]))).await;
+    assert_eq!(asked(&mut talk).await, "packages", "a difference to nothing");
+    talk.send(record(2, told("packages", None, &[BASH, OLD_SSL]))).await;
+    talk.acknowledged(2).await.unwrap();
+    collector.kill().await;
+    collector.run().await;
+
+    let mut again = Talk::open(host.connect().await, false, Some(hello(1))).await.unwrap();
+    let Body::Welcome(welcome) = again.next().await.unwrap() else { panic!("not a welcome") };
+    let known = v1::SectionHash { section: "packages".into(), hash: total(&[BASH, OLD_SSL]).to_vec() };
+    assert_eq!(welcome.sections, [known]);
+    again.send(record(3, told("packages", Some(&[BASH, OLD_SSL]), &[BASH]))).await;
+    again.acknowledged(3).await.unwrap();
+    let seen = changes(&collector, 1).await;
+    assert_eq!(seen[0]["title"], "openssl 3.0.9 removed");
+}
+
+#[tokio::test]
+async fn a_change_within_a_maintenance_window_of_its_host_is_expected() {
+    let collector = Collector::start("").await;
+    let host = Raw::enrolled(&collector, facts("web-1")).await;
+    let mut talk = host.session(hello(1), false).await.unwrap();
+    talk.send(record(1, told("packages", None, &[OLD_SSL]))).await;
+    talk.acknowledged(1).await.unwrap();
+    collector
+        .cli(&[
+            "maintenance",
+            "add",
+            "--now",
+            "--for",
+            "1h",
+            "--host",
+            "web-1",
+            "--change",
+            "CHG9",
+            "--reason",
+            "patches",
+        ])
+        .await;
+    talk.send(record(2, told("packages", Some(&[OLD_SSL]), &[NEW_SSL]))).await;
+    talk.acknowledged(2).await.unwrap();
+    let seen = changes(&collector, 1).await;
+    assert_eq!((&seen[0]["kind"], &seen[0]["change"]), (&Value::from("expected"), &Value::from("CHG9")));
+    let unplanned = collector.get("/api/v1/inventory/changes?kind=unplanned").await;
+    assert_eq!(unplanned.json()["items"], Value::Array(Vec::new()));
+}

@@ -42,6 +42,7 @@ mod mount;
 mod node_exporter;
 mod on_call;
 mod oom;
+mod os_support;
 mod parity;
 mod prometheus;
 mod promised;

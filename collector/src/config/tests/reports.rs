@@ -49,7 +49,7 @@ fn what_cannot_be_delivered_is_refused_by_line_and_key() {
     refused(&format!("{to}every = \"30d\""), "collector.toml:14: report[1].every = \"30d\": expected one of day, week");
     refused(&format!("{to}at = \"24:00\""), "report[1].at = \"24:00\": expected a time of the day such as \"06:00\"");
     refused(&format!("{to}at = 6"), "report[1].at = 6: expected a time of the day");
-    refused(&format!("{to}formats = [\"pdf\"]"), "report[1].formats = \"pdf\": expected one of html, csv, json");
+    refused(&format!("{to}formats = [\"pdf\"]"), "report[1].formats = \"pdf\": expected one of html, csv, xlsx, json");
     refused(&format!("{to}formats = []"), "report[1].formats: expected a list of at least one");
     refused("directory = \"reports\"", "report[1].directory = \"reports\": expected the whole path of a directory");
     refused("to = [\"it\"]", "report[1].to = \"it\": expected a mail address");

@@ -50,7 +50,7 @@ impl Release {
         let release = Self {
             version: get(&["os_version_id", "version_id", "os_version", "version"]),
             like: like.split_whitespace().map(str::to_owned).collect(),
-            base_codename: get(&["ubuntu_codename", "debian_codename", "codename"]),
+            base_codename: get(&["base_codename", "ubuntu_codename", "debian_codename", "codename"]),
             id,
             name,
         };
@@ -81,6 +81,7 @@ impl Release {
             "raspbian" => "debian",
             "centos" if self.name.contains("Stream") => "centos-stream",
             "pve" => "proxmox-ve",
+            "sl-micro" | "sle-micro" | "suse-microos" => "suse-linux-micro",
             other => other,
         }
     }

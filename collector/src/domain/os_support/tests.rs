@@ -125,34 +125,3 @@ fn a_line_that_cannot_be_read_is_named() {
         assert_eq!(Table::parse(text).unwrap_err().line, line, "{text:?}");
     }
 }
-
-/// The list of endoflife.date in the shared data, where it is there.
-const OTHERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/os-eol.csv");
-
-#[test]
-fn the_table_says_what_others_say_within_a_month() {
-    // Makers often name a month; whoever writes it down chooses a day of it.
-    let Ok(others) = std::fs::read_to_string(OTHERS) else {
-        #[expect(clippy::print_stderr, reason = "a comparison that was left out must be seen")]
-        {
-            eprintln!("LEFT OUT: {OTHERS} is not there, the table is compared with nothing");
-        }
-        assert!(!Table::built_in().cycles.is_empty());
-        return;
-    };
-    let rows: Vec<Vec<&str>> = others.lines().map(|line| line.split(',').collect()).collect();
-    let mut compared = 0;
-    for cycle in Table::built_in().cycles {
-        let row = rows.iter().find(|row| row[0] == cycle.product && row[1] == cycle.name);
-        let row = row.unwrap_or_else(|| panic!("{} {} is not known to others", cycle.product, cycle.name));
-        let ours = [cycle.security, cycle.extended.map(|(until, _)| until)];
-        for (ours, theirs) in ours.into_iter().zip([row[7], row[8]]) {
-            let Ok(theirs) = theirs.parse::<Date>() else { continue };
-            let ours = ours.unwrap_or_else(|| panic!("{} {}: others say {theirs}", cycle.product, cycle.name));
-            let apart = ours.since(theirs).unwrap().get_days().abs();
-            assert!(apart <= 31, "{} {}: {ours}, others say {theirs}", cycle.product, cycle.name);
-            compared += 1;
-        }
-    }
-    assert!(compared > 120, "only {compared} days were compared");
-}

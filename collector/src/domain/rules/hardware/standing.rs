@@ -92,7 +92,8 @@ fn found(seen: &Seen) -> Vec<Finding> {
         }
     }
     for finding in &mut findings {
-        if finding.part.name.is_empty() {
+        // A module has a place of its own; what it is found by is the controller of several.
+        if finding.part.name.is_empty() && finding.part.slot.is_empty() {
             finding.part.name.clone_from(&seen.device);
         }
     }

@@ -138,6 +138,9 @@ fn counters_go_from_day_to_day_and_those_of_another_drive_in_the_same_place_do_n
 #[test]
 fn parts_that_are_no_drives_have_a_past_too() {
     let edac = |corrected: u32| format!("/sys/devices/system/edac/mc/mc0/dimm2/dimm_ce_count:{corrected}\n");
+    let both = format!("{}{}", edac(40), edac(50).replace("dimm2", "dimm3"));
+    let parts: Vec<String> = sheets(&[told("edac", "mc0", &both)]).into_iter().map(|sheet| sheet.component).collect();
+    assert_eq!(parts, ["memory mc0/dimm2", "memory mc0/dimm3"], "each is a part of its own");
     let found = named(sheets(&[told("edac", "mc0", &edac(40))]), "memory mc0/dimm2").unwrap();
     assert_eq!((found.evidence.clone(), found.outcome.as_str()), (("edac".into(), "mc0".into()), "read"));
     let at = |day: i64| Timestamp::from_ms(day * DAY_MS);

@@ -18,13 +18,16 @@ use crate::hardware::prove::Proofs;
 use crate::hardware::running::{BATCHES_MAX, Running};
 use crate::hardware::told::Told;
 use crate::host::Host;
+use crate::inventory::tell::Order;
 use crate::spool::{Limits, RealFiles, Spool};
 use crate::state::{StateDir, StateError};
 use crate::telemetry;
-use crate::uplink::{Pace, Parts, READINGS_MAX, Uplink, UplinkError, Watch};
+use crate::uplink::{Pace, Parts, Plan, READINGS_MAX, Uplink, UplinkError, Watch};
 
 /// A collection that takes longer than this says which source is late; the rest is on time.
 const COLLECT_DEADLINE: Duration = Duration::from_secs(1);
+/// Milliseconds in which the inventory is taken: more than all budgets of sections that hang one after the other.
+const TAKE_MS: u64 = 600_000;
 /// `Goodbye.why`.
 const SHUTDOWN: u32 = 1;
 const REBOOT: u32 = 2;
@@ -41,11 +44,11 @@ pub enum AppError {
     Uplink(#[from] UplinkError),
 }
 
-/// Runs the agent until `shutdown`, then says goodbye.
+/// Runs the agent until `shutdown`, then says goodbye. `again` is how another one looks at the same machine.
 ///
 /// # Errors
 /// When the state directory cannot be used or holds no usable identity. An absent collector is no error.
-pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
+pub async fn run(config: Config, host: Host, again: Again, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
     let local = config.local();
     let some_may_come = local.remote_checks != RemoteChecks::None;
     let board = (some_may_come || !config.checks.is_empty()).then(|| Arc::new(Board::new(config.checks)));
@@ -70,6 +73,7 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
         spool,
         readings,
         hardware: config.hardware.map(|_| hardware),
+        inventory: config.inventory.map(|interval| plan(interval, &host, again)),
         report_every,
         now: clock::now,
         pace: Pace::default(),
@@ -109,6 +113,30 @@ pub async fn run(config: Config, host: Host, shutdown: impl Future<Output = ()>)
     host.kill_running();
     tracing::info!("the agent has stopped");
     Ok(())
+}
+
+/// Arguments with which another one looks at the same machine and has the same state: those before the command and those
+/// behind it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Configuration and state.
+    pub before: Vec<String>,
+    /// The machine.
+    pub after: Vec<String>,
+}
+
+/// The inventory is taken by a process that ends with it, so that its memory is not this one's.
+fn plan(interval: Duration, host: &Host, again: Again) -> Plan {
+    let host = host.clone();
+    let take = move |order: &Order| {
+        let arguments = [&again.before[..], &order.arguments(), &again.after].concat();
+        match host.run_self(&arguments, TAKE_MS) {
+            Ok(output) if output.code == Some(0) => {}
+            Ok(output) => tracing::warn!(code = output.code, "the inventory was not taken whole"),
+            Err(error) => tracing::warn!(%error, "the inventory was not taken whole"),
+        }
+    };
+    Plan { interval, take: Arc::new(take) }
 }
 
 /// Whether only the agent stops or the machine with it: systemd's queue of jobs names the target it is on the way to.

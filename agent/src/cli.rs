@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the edge where the program speaks to a person")]
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use muster_agent::config::{self, Config, ConfigError};
 use muster_agent::host::Host;
 use muster_agent::identity::{self, Enrolment, Outcome, Token, TokenError};
+use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::state::StateDir;
 use muster_agent::{app, clock, doctor, hardware, once, report, telemetry};
@@ -65,6 +66,11 @@ Examples:
     Once(OnceArgs),
     /// Prints what drives, RAID, memory and the kernel's log say, as JSON, and what of the hardware cannot be seen
     Evidence(MachineArgs),
+    /// Prints what this machine is made of, runs and lets in
+    Inventory(InventoryArgs),
+    /// Takes the inventory for a running agent, which calls it
+    #[command(hide = true)]
+    TellInventory(TellArgs),
     /// Says what can be read, what cannot, and the exact remedy
     Doctor(MachineArgs),
     /// Checks the configuration file and reports every mistake
@@ -117,6 +123,41 @@ struct OnceArgs {
 }
 
 #[derive(Debug, Args)]
+struct InventoryArgs {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "json")]
+    format: InventoryFormat,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum InventoryFormat {
+    /// By section, with status, reason and source
+    Json,
+    /// GLPI's inventory format
+    Glpi,
+}
+
+#[derive(Debug, Args)]
+struct TellArgs {
+    #[arg(long, value_name = "SECTION=HASH", value_parser = known)]
+    known: Vec<(String, u128)>,
+    #[arg(long, value_name = "SECTION")]
+    full: Vec<String>,
+    #[arg(long)]
+    only: bool,
+    #[arg(long)]
+    compare: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+fn known(text: &str) -> Result<(String, u128), String> {
+    tell::known_in(text).ok_or_else(|| "expected SECTION=HASH".to_owned())
+}
+
+#[derive(Debug, Args)]
 struct MachineArgs {
     /// Look at a captured machine: its `/` below this directory
     #[arg(long, value_name = "DIR")]
@@ -148,10 +189,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
         Command::Run(machine) => {
+            let arguments = again(cli.config.as_deref(), &config.state, &machine);
             let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let runtime = runtime()?;
-            let outcome =
-                runtime.block_on(async { app::run(config, host, asked_to_stop()?).await.map_err(anyhow::Error::from) });
+            let outcome = runtime.block_on(async {
+                app::run(config, host, arguments, asked_to_stop()?).await.map_err(anyhow::Error::from)
+            });
             // A name that is being looked up somewhere is not waited for.
             runtime.shutdown_background();
             outcome?;
@@ -166,6 +209,19 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             print!("{}", runtime()?.block_on(once::once(host, config.checks, format)));
         }
         Command::Evidence(machine) => print!("{}", hardware::print::json(&hardware::print::look(&machine.host()))),
+        Command::Inventory(args) => {
+            let host = args.machine.host();
+            let sections = inventory::print::look(&host, &config.wanted);
+            // A section that was cut has left a thread behind, which nobody waits for.
+            match args.format {
+                InventoryFormat::Json => print!("{}", inventory::print::json(&host, &sections)),
+                InventoryFormat::Glpi => print!("{}", inventory::glpi::json(&host, &sections)),
+            }
+        }
+        Command::TellInventory(TellArgs { known, full, only, compare, machine }) => {
+            let order = tell::Order { known: known.into_iter().collect(), full, only, compare };
+            tell::tell(&machine.host(), &config.wanted, &order, &StateDir::open(&config.state)?)?;
+        }
         Command::Doctor(machine) => {
             let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             let mut findings = doctor::examine(&host, &config.state);
@@ -180,6 +236,15 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Arguments with which another one looks at the same machine and has the same state; behind them comes the command.
+fn again(config: Option<&Path>, state: &Path, machine: &MachineArgs) -> app::Again {
+    let named = |name: &str, path: Option<&Path>| path.map(|path| [name.to_owned(), path.display().to_string()]);
+    let before = [named("--config", config), named("--state", Some(state))];
+    let after = [named("--root", machine.root.as_deref()), named("--commands", machine.commands.as_deref())];
+    let flat = |all: [Option<[String; 2]>; 2]| all.into_iter().flatten().flatten().collect();
+    app::Again { before: flat(before), after: flat(after) }
 }
 
 /// Prints an error with its causes; the exit code says whose mistake it is.

@@ -5,6 +5,7 @@
 
 mod collect;
 mod files;
+mod inventory;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::check::define::{self, Plugins, Table};
 use crate::check::remote::Local;
 use crate::hardware;
 use crate::host::Crowding;
+use crate::inventory::tell::Wanted;
 
 /// Where the file is looked for.
 pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
@@ -81,6 +83,9 @@ pub struct RawConfig {
     /// Tests that are begun by night. Default: none.
     #[serde(default)]
     prove: collect::RawProve,
+    /// What the machine is made of, runs and lets in.
+    #[serde(default)]
+    inventory: inventory::RawInventory,
 }
 
 /// `[collector]`.
@@ -166,6 +171,10 @@ pub struct Config {
     pub hardware: Option<Duration>,
     /// Tests of the hardware that are begun by night.
     pub prove: Option<hardware::prove::Plan>,
+    /// How often the inventory is taken; `None`: it is not sent.
+    pub inventory: Option<Duration>,
+    /// What is looked at for it.
+    pub wanted: Wanted,
     /// Service checks.
     pub checks: Vec<Definition>,
     /// Plugins that checks may name.
@@ -186,6 +195,8 @@ impl Default for Config {
             limits: Crowding::default(),
             hardware: Some(hardware::INTERVAL),
             prove: None,
+            inventory: Some(crate::inventory::INTERVAL),
+            wanted: Wanted::default(),
             checks: Vec::new(),
             plugins: Plugins::new(),
         }
@@ -412,6 +423,7 @@ impl<'a> Inspection<'a> {
         config.limits = self.limits(&raw.limits);
         config.hardware = raw.collect.interval(self);
         config.prove = raw.prove.plan(self);
+        (config.inventory, config.wanted) = self.inventory(raw.inventory);
         config
     }
 

@@ -3,8 +3,8 @@
 //! Reading order: [`host`] is the only way to the machine; [`probe`] turns what it says into readings; [`schedule`]
 //! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`collecting`] says
 //! when; [`check`] runs service checks; [`evidence`] looks at what is dear, when asked; [`hardware`] at drives,
-//! arrays, memory and the kernel's log, seldom; [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a
-//! page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
+//! arrays, memory and the kernel's log, seldom; [`inventory`] says what the machine is made of, in a process of its own;
+//! [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
 //! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
 //! stream; [`maintenance`] asks for a window beside it; [`app`] wires them.
 //!
@@ -25,6 +25,7 @@ pub mod gather;
 pub mod hardware;
 pub mod host;
 pub mod identity;
+pub mod inventory;
 pub mod maintenance;
 pub mod once;
 pub mod probe;

@@ -8,6 +8,7 @@ mod checks;
 mod evidence;
 mod facts;
 mod hardware;
+mod inventory;
 mod rollup;
 mod unit;
 
@@ -28,6 +29,7 @@ pub use checks::check_records;
 pub use evidence::evidence_record;
 pub use facts::{fingerprint, host_facts};
 pub use hardware::hardware_record;
+pub use inventory::{inventory_messages, inventory_record};
 pub use rollup::{Minute, Reading, RollupMinute};
 
 /// Longest text on the wire, in bytes (muster.proto).

@@ -133,14 +133,32 @@ impl StateDir {
     /// # Errors
     /// When the disk refuses; the old content is then still there.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        self.write_with(name, bytes, File::sync_all)?;
+        self.sync().map_err(|source| StateError::File { path: self.file(name), did: "written", source })
+    }
+
+    /// The same of what can be made anew: when the power fails it may be gone, or not whole.
+    ///
+    /// # Errors
+    /// As [`StateDir::write`].
+    pub fn write_unsynced(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        self.write_with(name, bytes, |_| Ok(()))
+    }
+
+    fn write_with(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        sync: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<(), StateError> {
         let path = self.file(name);
         let neighbour = self.file(&format!("{name}.new"));
         let failed = |source| StateError::File { path: path.clone(), did: "written", source };
         let _ = fs::remove_file(&neighbour);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&neighbour).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+        file.write_all(bytes).and_then(|()| sync(&file)).map_err(failed)?;
         self.give(&neighbour);
-        fs::rename(&neighbour, &path).and_then(|()| self.sync()).map_err(failed)
+        fs::rename(&neighbour, &path).map_err(failed)
     }
 
     /// Reads `name`, or nothing when it is not there.
@@ -148,6 +166,14 @@ impl StateDir {
     /// # Errors
     /// When it is there but cannot be read.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.read_long(name, FILE_BYTES_MAX)
+    }
+
+    /// The same of a file that may be longer; at most so many bytes of it.
+    ///
+    /// # Errors
+    /// As [`StateDir::read`].
+    pub fn read_long(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, StateError> {
         let path = self.file(name);
         let failed = |source| StateError::File { path: path.clone(), did: "read", source };
         let file = match File::open(&path) {
@@ -156,7 +182,7 @@ impl StateDir {
             Err(error) => return Err(failed(error)),
         };
         let mut bytes = Vec::new();
-        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        file.take(bytes_max).read_to_end(&mut bytes).map_err(failed)?;
         Ok(Some(bytes))
     }
 
@@ -219,6 +245,15 @@ impl StateDir {
         })
     }
 
+    /// Moves `from` over `to`; when the power fails either may be there.
+    ///
+    /// # Errors
+    /// When the rename fails.
+    pub fn promote_unsynced(&self, from: &str, to: &str) -> Result<(), StateError> {
+        let (from, path) = (self.file(from), self.file(to));
+        fs::rename(from, &path).map_err(|source| StateError::File { path, did: "replaced", source })
+    }
+
     /// Removes `name` if it is there.
     ///
     /// # Errors
@@ -230,6 +265,15 @@ impl StateDir {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The names of all that is in it, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort_unstable();
+        names
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -126,8 +126,11 @@ impl Agent {
     /// # Panics
     /// When it cannot be written.
     pub fn configure(&self, lines: &str) {
-        let own = if self.captured || lines.contains("[collect]") { "" } else { "\n[collect]\nhardware = false\n" };
-        let text = format!("state = \"{}\"\n{lines}\n{own}", self.state().display());
+        let looks = self.captured || lines.contains("[collect]");
+        let own = if looks { "" } else { "\n[collect]\nhardware = false\n" };
+        // Only stories about the inventory tell it.
+        let inventory = if lines.contains("[inventory]") { "" } else { "\n[inventory]\nenabled = false\n" };
+        let text = format!("state = \"{}\"\n{lines}\n{own}{inventory}", self.state().display());
         std::fs::write(self.home.path().join("agent.toml"), text).expect("a file in a directory of our own");
     }
 

@@ -133,3 +133,16 @@ fn addresses_are_host_and_port() {
         assert!(!is_address(wrong), "{wrong}");
     }
 }
+
+#[test]
+fn the_inventory_has_an_interval_and_sections_that_are_off_or_is_not_sent() {
+    let config = |lines: &str| Config::parse(Path::new("agent.toml"), &format!("[inventory]\n{lines}\n")).unwrap();
+    assert_eq!(config("").inventory, Some(Duration::from_secs(3_600)));
+    assert_eq!(config("interval = \"1m\"").inventory, Some(Duration::from_secs(60)));
+    assert_eq!(config("enabled = false").inventory, None);
+    assert_eq!(config("off = [\"packages\"]").wanted.off, ["packages"]);
+    let told = mistakes("[inventory]\ninterval = \"59s\"\noff = [\"system\",\n\"sistem\"]\n");
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_eq!(told[0], "agent.toml:2: inventory.interval = \"59s\": expected a time from \"1m\" to \"24h\"");
+    assert!(told[1].starts_with("agent.toml:4: inventory.off = \"sistem\": expected names of sections: system, "));
+}

@@ -119,6 +119,15 @@ impl Host {
         self.run_as(&format!("{tool} ({thing})"), tool, arguments, output_max, deadline_ms)
     }
 
+    /// Runs this very program, whatever stands now where it was started from; otherwise as [`Host::run`].
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub fn run_self(&self, arguments: &[String], deadline_ms: u64) -> Result<Output, CommandError> {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.tools.run("muster-agent", Path::new("/proc/self/exe"), &arguments, OUTPUT_MAX, deadline_ms)
+    }
+
     fn run_as(
         &self,
         name: &str,

@@ -1,5 +1,7 @@
 //! What the kernel says over netlink: one question, one answer in pieces. Interfaces with their counters, TCP sockets.
 
+mod addresses;
+
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
@@ -8,6 +10,8 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
+
+pub use addresses::Address;
 
 use super::rolled::Crowded;
 use super::{Host, HostError, lock};
@@ -247,6 +251,17 @@ impl Host {
             visit(&link);
         }
         Ok(())
+    }
+
+    /// The addresses of this machine's interfaces. Not of a captured machine.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn addresses(&self) -> Result<Vec<Address>, HostError> {
+        if !self.is_live() {
+            return Err(HostError::NotPresent("rtnetlink".to_owned()));
+        }
+        addresses::ask().map_err(|errno| HostError::from_errno("rtnetlink", errno))
     }
 
     /// Calls `visit` with each TCP socket of this network namespace, IPv4 and IPv6. Not on a captured machine.

@@ -55,6 +55,8 @@ impl Uplink {
             Event::Checked => self.tell_checks(self.now()),
             Event::Looked(evidence) => self.looked(&evidence),
             Event::Found(batch) => self.found(batch),
+            Event::InventoryDue => self.begin_inventory(),
+            Event::InventoryTaken => self.inventory_taken(),
             Event::BeatDue => {
                 if let Some(session) = &mut self.session {
                     session.beat();
@@ -109,6 +111,7 @@ impl Uplink {
         }
         self.tell_checks(now);
         self.note_alive(now, true);
+        self.inventory_welcomed(&welcome.sections);
         if let Some(settings) = welcome.settings {
             self.settings(&settings);
         }
@@ -177,6 +180,7 @@ impl Uplink {
                 let through = self.session.as_mut().and_then(|session| session.acknowledged(&ack, epoch, now));
                 if let Some(through) = through {
                     self.parts.spool.acknowledge(through);
+                    self.inventory_acknowledged();
                 }
             }
             Some(Told::Settings(settings)) => self.settings(&settings),
@@ -195,7 +199,8 @@ impl Uplink {
                 String::new()
             }
             Some(What::EvidenceSource(name)) => self.begin_looking(&name),
-            Some(What::Section(_)) | None => "not known to this agent".to_owned(),
+            Some(What::Section(name)) => self.inventory_asked(&name),
+            None => "not known to this agent".to_owned(),
         };
         self.say(Body::Answer(v1::Answer { id: ask.id, error }));
     }

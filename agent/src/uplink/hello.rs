@@ -50,6 +50,7 @@ impl Uplink {
             last_record: spool.last(),
             fingerprint: Some(self.fingerprint.clone()),
             facts: Some(report::host_facts(&self.parts.host, &self.parts.labels)),
+            inventory_hash: self.telling.hash(),
             settings_version: self.memory.settings_version,
             dictionary_hash: self.described.as_ref().map_or_else(Vec::new, |said| said.dictionary_hash().to_vec()),
             ..v1::Hello::default()

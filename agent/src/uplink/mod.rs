@@ -13,6 +13,7 @@ mod checks;
 mod evidence;
 mod hardware;
 mod hello;
+mod inventory;
 mod open;
 mod session;
 mod settings;
@@ -21,6 +22,7 @@ mod tests;
 
 #[doc(hidden)]
 pub use central::settings_in;
+pub use inventory::Plan;
 pub use settings::{Settings, Watch};
 
 use std::future::Future;
@@ -119,6 +121,8 @@ pub struct Parts {
     pub readings: mpsc::Receiver<Gathered>,
     /// What is found of the hardware, unless it is not looked at.
     pub hardware: Option<mpsc::Receiver<Batch>>,
+    /// How the inventory is taken, unless it is not.
+    pub inventory: Option<Plan>,
     /// Told how often to collect, when the collector says so; whatever it is told, it collects at once.
     pub report_every: watch::Sender<Duration>,
     /// Both clocks.
@@ -160,6 +164,8 @@ pub struct Uplink {
     looking: Option<evidence::Looking>,
     /// What the collector was told of the hardware.
     told: Told,
+    /// The inventory on its way.
+    telling: inventory::Telling,
     /// What becomes of the readings while nobody listens.
     lull: Option<RollupMinute>,
     known_checks: checks::Known,
@@ -185,6 +191,8 @@ enum Event {
     Checked,
     Looked(Evidence),
     Found(Batch),
+    InventoryDue,
+    InventoryTaken,
     Tick,
 }
 
@@ -193,7 +201,7 @@ impl Uplink {
     ///
     /// # Errors
     /// When there is no usable identity, or it is another machine's.
-    pub fn new(parts: Parts) -> Result<Self, UplinkError> {
+    pub fn new(mut parts: Parts) -> Result<Self, UplinkError> {
         let now = (parts.now)();
         let identity = Identity::load(&parts.state, identity::CURRENT)?.ok_or(UplinkError::NotEnrolled)?;
         let fingerprint = report::fingerprint(&parts.host);
@@ -230,6 +238,7 @@ impl Uplink {
             renewal_tried_ms: None,
             looking: None,
             told: Told::load(&parts.state),
+            telling: inventory::Telling::new(parts.inventory.take(), &parts.state),
             lull: None,
             known_checks: checks::Known::load(&parts.state),
             last_tick: now,
@@ -268,6 +277,7 @@ impl Uplink {
     async fn next_event(&mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Event {
         let beat_at = self.session.as_ref().map(|session| session.beat_at(self.settings.beat));
         let tick_at = self.ticked_at + self.tick();
+        let inventory_at = self.session.as_ref().and_then(|_| self.telling.due());
         tokio::select! {
             () = shutdown => Event::Stop,
             Some(gathered) = self.parts.readings.recv() => Event::Gathered(gathered),
@@ -279,6 +289,8 @@ impl Uplink {
             () = checked(&self.parts.host) => Event::Checked,
             evidence = finished(&mut self.looking) => Event::Looked(evidence),
             Some(batch) = hardware::next(&mut self.parts.hardware) => Event::Found(batch),
+            () = until(inventory_at) => Event::InventoryDue,
+            () = finished(&mut self.telling.taking) => Event::InventoryTaken,
             () = tokio::time::sleep_until(tick_at) => Event::Tick,
         }
     }

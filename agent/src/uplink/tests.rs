@@ -1,5 +1,6 @@
 mod away;
 mod hardware;
+mod inventory;
 
 use muster_proto::v1::agent_message::Body;
 use muster_proto::v1::collector_message::Body as Told;
@@ -106,6 +107,7 @@ async fn world_at(records: u64, limits: Limits, now: fn() -> Moment) -> (World, 
         spool,
         readings,
         hardware: None,
+        inventory: None,
         report_every: sender,
         now,
         pace,

@@ -33,6 +33,8 @@ mod hostile;
 mod icmp;
 mod identities;
 mod inventory;
+mod inventory_agent;
+mod inventory_smbios;
 mod labels;
 mod ledger;
 mod liveness;

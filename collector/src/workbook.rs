@@ -29,10 +29,10 @@ fn written(book: &Book) -> Result<Vec<u8>, XlsxError> {
 }
 
 fn fill(page: &mut Worksheet, sheet: &Sheet) -> Result<(), XlsxError> {
-    page.set_name(sheet.name)?;
+    page.set_name(&sheet.name)?;
     let bold = Format::new().set_bold();
     for (column, heading) in (0_u16..).zip(&sheet.heading) {
-        page.write_string_with_format(0, column, *heading, &bold)?;
+        page.write_string_with_format(0, column, heading, &bold)?;
     }
     let last_row = u32::try_from(sheet.rows.len()).map_err(|_| XlsxError::RowColumnLimitError)?;
     for (row, cells) in (1_u32..).zip(&sheet.rows) {

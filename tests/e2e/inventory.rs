@@ -10,6 +10,7 @@ use muster_tests::raw::{Raw, Talk, facts, hello, now};
 use muster_tests::{Collector, eventually};
 use serde_json::Value;
 
+use crate::report_delivery::read_workbook;
 use crate::s;
 
 /// Rows of a section: key, and names and values.
@@ -132,6 +133,16 @@ async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothi
     assert_eq!(versions, ["3.0.9", "3.0.11"]);
     let csv = collector.cli(&["inventory", "export", "--format", "csv", "--section", "packages"]).await;
     assert!(csv.contains(",bash,") && csv.contains("3.0.11"), "{csv}");
+    let file = collector.home().join("fleet.xlsx");
+    let (to, book) = (file.to_str().expect("a path of letters"), ["inventory", "export", "--format", "xlsx"]);
+    collector.cli(&[&book[..], &["--output", to]].concat()).await;
+    let book = read_workbook(&file).await;
+    let heading = book["packages"][0].to_string();
+    assert!(heading.starts_with("[\"host\",\"collected_at\",\"name\""), "{heading}");
+    assert!(book["packages"].to_string().contains("3.0.11") && book["users"].to_string().contains("ann"), "{book}");
+    let hosts = collector.cli(&["inventory", "export", "--format", "ansible"]).await;
+    assert!(hosts.contains("    \"web-1\":\n      ansible_host: !unsafe \"127.0.0.1\"\n"), "{hosts}");
+    assert!(hosts.contains("    class_server:\n      hosts:\n        \"web-1\":\n"), "{hosts}");
     for (path, expected) in [
         (format!("/hosts/{}", host.host), "user ann gained sudo"),
         (format!("/hosts/{}/inventory", host.host), "openssl upgraded"),

@@ -74,7 +74,7 @@ async fn listed(collector: &Collector) -> Vec<(String, String, String)> {
 }
 
 /// All cells of all sheets, as a reader of other people finds them.
-async fn read_workbook(file: &Path) -> Value {
+pub(crate) async fn read_workbook(file: &Path) -> Value {
     let script = "import json, sys, openpyxl\nbook = openpyxl.load_workbook(sys.argv[1])\n\
                   print(json.dumps({sheet.title: [[cell.value for cell in row] for row in sheet.rows] for sheet in book}))";
     let mut command = Command::new(installed("python3", "python3-openpyxl"));

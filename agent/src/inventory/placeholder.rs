@@ -61,7 +61,8 @@ const UUIDS: [&str; 3] = [
 pub(super) fn is_placeholder(value: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
     let one_of = |what: fn(char) -> bool| value.chars().all(what);
-    let counted = value.len() >= 5 && ("0123456789".contains(&*value) || "1234567890".contains(&*value));
+    let digits: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    let counted = digits.len() >= 5 && ("0123456789".contains(&*digits) || "1234567890".contains(&*digits));
     value.is_empty()
         || WORDS.contains(&&*value)
         || UUIDS.contains(&&*value)
@@ -105,6 +106,7 @@ mod tests {
             "Type1Family",
             "0123456789",
             "123456789",
+            "1234567890.",
             "INVALID",
             "0000000000",
             "00000000-0000-0000-0000-000000000000",

@@ -1,6 +1,8 @@
 //! `inventory ...`: what hosts consist of, which have something, what changed, and why.
 
-use std::collections::BTreeSet;
+mod export;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -11,7 +13,7 @@ use super::{
     commands::{Desk, encode, query},
     print::{self, Column},
 };
-use crate::domain::csv::safe_cell;
+use crate::workbook;
 
 const HITS: [Column; 6] =
     [("host", "host"), ("key", "key"), ("version", "version"), ("fields", "said"), ("from", "from"), ("to", "to")];
@@ -24,24 +26,28 @@ const CHANGES: [Column; 7] = [
     ("what", "title"),
     ("reason", "said"),
 ];
-/// Columns of a table before the fields of its rows.
-const FIXED: [&str; 3] = ["host", "section", "collected_at"];
 
 /// `inventory ...`
 #[derive(Debug, Subcommand)]
 pub(super) enum InventoryTask {
-    /// Everything that hosts consist of, as JSON or as a table (CSV)
+    /// Everything that hosts consist of, as JSON, as a table (CSV) or as a workbook; or the hosts alone, for Ansible
     #[command(after_help = "\
 Examples:
   muster-collector inventory export --format json --host web-3 > web-3.json
   muster-collector inventory export --format csv --section packages > packages.csv
   muster-collector inventory export --format csv --host web-3 --at 2026-10-31    as it was then
+  muster-collector inventory export --format xlsx --output fleet.xlsx            a sheet for each section
+  muster-collector inventory export --format ansible > hosts.yml                 in groups by class, site and labels
 
-A cell of the table that a spreadsheet would take for a formula begins with an apostrophe.")]
+A cell of the table that a spreadsheet would take for a formula begins with an apostrophe; in a workbook it is a text, and for
+Ansible all that hosts say is marked !unsafe.")]
     Export {
-        /// json: one object with all hosts; csv: one line for each row
-        #[arg(long, value_parser = ["json", "csv"])]
+        /// json: one object with all hosts; csv: one line for each row; xlsx: a sheet for each section; ansible: hosts.yml
+        #[arg(long, value_parser = ["json", "csv", "xlsx", "ansible"])]
         format: String,
+        /// Into this file instead of to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
         /// Only this host, by name or id
         #[arg(long)]
         host: Option<String>,
@@ -127,7 +133,18 @@ pub(super) struct ChangesOf {
 impl Desk {
     pub(super) async fn inventory(&self, task: InventoryTask) -> Result<(), CliError> {
         match task {
-            InventoryTask::Export { format, host, section, at } => self.export(&format, host, section, at).await,
+            InventoryTask::Export { format, output, host, section, at } => {
+                if format == "xlsx" && output.is_none() {
+                    let why = "a workbook is no text: say where it goes with --output FILE.xlsx";
+                    return Err(CliError::Usage(why.into()));
+                }
+                if format == "ansible" && (section.is_some() || at.is_some()) {
+                    let why = "for Ansible hosts are listed as they are now: leave --section and --at out";
+                    return Err(CliError::Usage(why.into()));
+                }
+                let bytes = self.export(&format, host, section, at).await?;
+                written(output.as_deref(), &bytes)
+            }
             InventoryTask::Search(search) => self.search(search).await,
             InventoryTask::Changes(of) => {
                 let asked = query(&[
@@ -169,7 +186,14 @@ impl Desk {
         host: Option<String>,
         section: Option<String>,
         at: Option<String>,
-    ) -> Result<(), CliError> {
+    ) -> Result<Vec<u8>, CliError> {
+        if format == "ansible" {
+            let hosts = match host {
+                Some(host) => vec![self.client.get(&format!("/hosts/{}", encode(&host))).await?],
+                None => self.client.all("/hosts", "").await?.as_array().cloned().unwrap_or_default(),
+            };
+            return Ok(export::ansible(&hosts).into_bytes());
+        }
         let hosts = match host {
             Some(host) => vec![host],
             None => {
@@ -187,10 +211,19 @@ impl Desk {
             }
             documents.push(document);
         }
-        match format {
-            "csv" => print::text(&table(&documents)),
-            _ => print::json(&json!({ "schema": 1, "hosts": documents })),
-        }
+        Ok(match format {
+            "csv" => export::csv(&documents).into_bytes(),
+            "xlsx" => workbook::xlsx(&export::book(&documents)).map_err(CliError::Failed)?,
+            _ => format!("{:#}\n", json!({ "schema": 1, "hosts": documents })).into_bytes(),
+        })
+    }
+}
+
+fn written(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
+    match file {
+        None => print::text(&String::from_utf8_lossy(bytes)),
+        Some(file) => std::fs::write(file, bytes)
+            .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display()))),
     }
 }
 
@@ -215,54 +248,4 @@ fn with_fields(hit: &Value) -> Value {
         .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()));
     row["said"] = said.collect::<Vec<_>>().join(" ").into();
     row
-}
-
-/// All rows of all hosts, with a column for each field that any of them has.
-fn table(documents: &[Value]) -> String {
-    let rows = || {
-        documents.iter().flat_map(|document| {
-            let sections = document["sections"].as_object().into_iter().flatten();
-            sections.flat_map(move |(name, section)| {
-                let rows = section["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
-                rows.iter().map(move |row| (&document["host"], name, &section["collected_at"], row))
-            })
-        })
-    };
-    let names: BTreeSet<&String> =
-        rows().filter_map(|(_, _, _, row)| row.as_object()).flat_map(serde_json::Map::keys).collect();
-    let cell = |value: &Value| safe_cell(value.as_str().unwrap_or_default());
-    let mut text = FIXED.join(",");
-    for name in &names {
-        text.push(',');
-        text.push_str(&safe_cell(name));
-    }
-    text.push('\n');
-    for (host, section, collected, row) in rows() {
-        let fixed = [cell(host), safe_cell(section), cell(collected)];
-        let fields = names.iter().map(|name| cell(&row[name.as_str()]));
-        text.push_str(&fixed.into_iter().chain(fields).collect::<Vec<_>>().join(","));
-        text.push('\n');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_has_a_line_for_each_row_and_no_formula() {
-        let document = |host: &str, name: &str| {
-            json!({ "host": host, "sections": {
-                "packages": { "collected_at": "2026-11-30T12:00:00Z", "rows": [{ "name": name, "version": "1, 2" }] },
-                "users": { "collected_at": "2026-11-30T12:00:00Z", "rows": [{ "name": "ann", "uid": "1000" }] } } })
-        };
-        let text = table(&[document("web-1", "=cmd()"), document("web-2", "@x\n\"y\"")]);
-        let expected = "host,section,collected_at,name,uid,version\n\
-            web-1,packages,2026-11-30T12:00:00Z,'=cmd(),,\"1, 2\"\n\
-            web-1,users,2026-11-30T12:00:00Z,ann,1000,\n\
-            web-2,packages,2026-11-30T12:00:00Z,\"'@x\n\"\"y\"\"\",,\"1, 2\"\n\
-            web-2,users,2026-11-30T12:00:00Z,ann,1000,\n";
-        assert_eq!(text, expected);
-    }
 }

@@ -28,9 +28,9 @@ pub enum Cell {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sheet {
     /// Its name: at most 31 characters, none of `[]:*?/\`.
-    pub name: &'static str,
+    pub name: String,
     /// Over its columns.
-    pub heading: Vec<&'static str>,
+    pub heading: Vec<String>,
     /// Below.
     pub rows: Vec<Vec<Cell>>,
 }

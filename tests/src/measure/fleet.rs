@@ -334,6 +334,7 @@ async fn run_host(
         spool,
         readings,
         hardware: None,
+        inventory: None,
         report_every,
         now,
         pace: Pace::default(),

@@ -101,8 +101,8 @@ pub fn book(report: &Value) -> Book {
     let digest = vec![Cell::Text("digest".to_owned()), cell(&report["digest"])];
     let subjects = rows(report).into_iter().map(|row| COLUMNS.map(|(_, field)| cell(&row[field])).to_vec());
     let sheets = [
-        Sheet { name: "Summary", heading: vec!["figure", "value"], rows: figures.chain([digest]).collect() },
-        Sheet { name: "Subjects", heading: COLUMNS.map(|(heading, _)| heading).to_vec(), rows: subjects.collect() },
+        sheet("Summary", ["figure", "value"], figures.chain([digest]).collect()),
+        sheet("Subjects", COLUMNS.map(|(heading, _)| heading), subjects.collect()),
         of_subjects("Outages", "outages", &OUTAGES, report),
         of_subjects("Planned work", "maintenance", &WORK, report),
     ];
@@ -114,7 +114,7 @@ pub fn book(report: &Value) -> Book {
 }
 
 /// What each subject has a list of, with the subject before it.
-fn of_subjects(name: &'static str, list: &str, columns: &[(&'static str, &str)], report: &Value) -> Sheet {
+fn of_subjects(name: &str, list: &str, columns: &[(&str, &str)], report: &Value) -> Sheet {
     let subjects = report["subjects"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
     let row = |subject: &Value, one: &Value| {
         let value = |field: &str| match (field, one[field].as_i64()) {
@@ -128,8 +128,11 @@ fn of_subjects(name: &'static str, list: &str, columns: &[(&'static str, &str)],
         let of = subject[list].as_array().map(Vec::as_slice).unwrap_or_default().iter();
         of.map(|one| row(subject, one)).collect::<Vec<_>>()
     });
-    let heading = std::iter::once("subject").chain(columns.iter().map(|(heading, _)| *heading)).collect();
-    Sheet { name, heading, rows: rows.collect() }
+    sheet(name, std::iter::once("subject").chain(columns.iter().map(|(heading, _)| *heading)), rows.collect())
+}
+
+fn sheet<'a>(name: &str, heading: impl IntoIterator<Item = &'a str>, rows: Vec<Vec<Cell>>) -> Sheet {
+    Sheet { name: name.to_owned(), heading: heading.into_iter().map(str::to_owned).collect(), rows }
 }
 
 /// Percentages, which are texts with decimals, are numbers there.

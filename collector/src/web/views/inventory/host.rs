@@ -249,13 +249,14 @@ fn cell(row: &HeldRow, column: &str) -> String {
     field(&row.durable, column).or_else(|| field(&row.latest, column)).unwrap_or_default().to_owned()
 }
 
-/// The fields that are columns: the name first, then those that most rows have.
+/// The fields that are columns: the name and the version first, then those that most rows have.
 fn columns(rows: &[HeldRow]) -> Vec<String> {
     let names: BTreeSet<&String> =
         rows.iter().flat_map(|row| row.durable.iter().chain(&row.latest)).map(|(name, _)| name).collect();
     let count = |name: &String| rows.iter().filter(|row| !cell(row, name).is_empty()).count();
-    let mut counted: Vec<(bool, usize, String)> =
-        names.into_iter().map(|name| (name == "name", count(name), name.clone())).collect();
+    let first = |name: &str| ["version", "name"].iter().position(|known| *known == name);
+    let mut counted: Vec<(Option<usize>, usize, String)> =
+        names.into_iter().map(|name| (first(name), count(name), name.clone())).collect();
     counted.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then_with(|| a.2.cmp(&b.2)));
     counted.into_iter().take(COLUMNS).map(|(_, _, name)| name).collect()
 }

@@ -124,7 +124,7 @@ fn one(judging: &mut Judging<'_>, sensor: &Sensor) {
     let is_alarmed = ALARMS.into_iter().any(|n| value(sensor.more[n]) > 0.0);
     let (low, high) = limits(inputs, sensor);
     // Nearly always all is well, and nothing stands.
-    let is_well = if is.is_nan() { !is_alarmed } else { !(is < low || is > high) && !sensor.is_battery };
+    let is_well = if is.is_nan() { !is_alarmed } else { !(is < low || is > high || sensor.is_battery) };
     if is_well && !was && judging.previous(&OUT, &sensor.part).is_none() {
         return;
     }

@@ -7,7 +7,7 @@ use muster_collector::domain::inventory::{
 };
 use muster_proto::v1::{self, agent_message, collector_message::Body};
 use muster_tests::raw::{Raw, Talk, facts, hello, now};
-use muster_tests::{Collector, eventually};
+use muster_tests::{Agent, Collector, eventually};
 use serde_json::Value;
 
 use crate::report_delivery::read_workbook;
@@ -86,7 +86,7 @@ async fn changes(collector: &Collector, count: usize) -> Vec<Value> {
         items.reverse();
         (items.len() == count && items.iter().all(|change| change["kind"] != "new")).then_some(items)
     };
-    eventually("all changes are judged", s(30), judged).await
+    eventually("all changes are judged", s(90), judged).await
 }
 
 #[tokio::test]
@@ -208,4 +208,61 @@ async fn a_change_within_a_maintenance_window_of_its_host_is_expected() {
     assert_eq!((&seen[0]["kind"], &seen[0]["change"]), (&Value::from("expected"), &Value::from("CHG9")));
     let unplanned = collector.get("/api/v1/inventory/changes?kind=unplanned").await;
     assert_eq!(unplanned.json()["items"], Value::Array(Vec::new()));
+}
+
+/// A captured machine with these packages, accounts, members of sudo and listening ports.
+fn lay_whole(agent: &Agent, packages: &[(&str, &str)], sudo: &str, ports: &[u16]) {
+    let root = agent.home().join("root");
+    let file = |path: &str, content: String| {
+        let path = root.join(path);
+        // What is as it was keeps its time, too: that of some files tells when a system was installed.
+        if std::fs::read_to_string(&path).is_ok_and(|known| known == content) {
+            return;
+        }
+        std::fs::create_dir_all(path.parent().expect("it has a directory")).expect("a directory of our own");
+        std::fs::write(path, content).expect("a file of our own");
+    };
+    let package = |(name, version): &(&str, &str)| {
+        format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n")
+    };
+    // As in proc_net_tcp(5): the local address and port in hexadecimal, state 0A listens.
+    let port = |port: &u16| {
+        format!(
+            "   0: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {port} 1 0 100 0 0 10 0\n"
+        )
+    };
+    file("etc/machine-id", "0123456789abcdef0123456789abcdef\n".to_owned());
+    file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n".to_owned());
+    file("proc/sys/kernel/random/boot_id", "01234567-89ab-4def-8123-456789abcdef\n".to_owned());
+    file("proc/sys/kernel/hostname", "alpha\n".to_owned());
+    file("var/lib/dpkg/status", packages.iter().map(package).collect());
+    let passwd = "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000:Ann:/home/ann:/bin/bash\n";
+    file("etc/passwd", passwd.to_owned());
+    file("etc/group", format!("root:x:0:\nann:x:1000:\nsudo:x:27:{sudo}\n"));
+    file("etc/sudoers", "%sudo ALL=(ALL:ALL) ALL\n".to_owned());
+    let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+    file("proc/net/tcp", std::iter::once(head.to_owned()).chain(ports.iter().map(port)).collect());
+}
+
+#[tokio::test]
+async fn an_agent_tells_a_package_a_user_with_sudo_and_a_port_as_three_changes_and_nothing_else() {
+    let collector = Collector::start("").await;
+    let mut agent = Agent::of_captured_machine();
+    agent.configure("[inventory]\ninterval = \"1m\"\n[collect]\nhardware = false\n");
+    lay_whole(&agent, &[("bash", "5.2.15-2")], "", &[22]);
+    agent.enrol_at(&collector, "fast", None).await;
+    agent.run();
+    let path = format!("/api/v1/hosts/{}/inventory", agent.host);
+    let told = || async {
+        let all = collector.get(&path).await.json();
+        (all["sections"]["volumes"].is_object() && all["sections"]["users"]["rows"][0].is_object()).then_some(())
+    };
+    eventually("every section is told", s(60), told).await;
+    assert_eq!(agent.stop().await, 0);
+    lay_whole(&agent, &[("bash", "5.2.15-2"), ("nginx", "1.22.1-9")], "ann", &[22, 80]);
+    agent.run();
+    let seen = changes(&collector, 3).await;
+    let mut said: Vec<&str> = seen.iter().filter_map(|change| change["class"].as_str()).collect();
+    said.sort_unstable();
+    assert_eq!(said, ["new_listener", "package_installed", "user_gained_sudo"], "{seen:?}\n{}", agent.log());
 }

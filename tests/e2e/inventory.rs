@@ -60,7 +60,9 @@ fn record(sequence: u64, delta: v1::InventoryDelta) -> agent_message::Body {
 /// The section that the collector asks for.
 async fn asked(talk: &mut Talk) -> String {
     loop {
-        if let Body::Ask(v1::Ask { what: Some(v1::ask::What::Section(section)), .. }) = talk.next().await.unwrap() {
+        if let Body::Ask(v1::Ask { what: Some(v1::ask::What::Section(section)), .. }) =
+            talk.next().await.expect("a message")
+        {
             return section;
         }
     }
@@ -93,22 +95,24 @@ async fn changes(collector: &Collector, count: usize) -> Vec<Value> {
 async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothing_else_is() {
     let collector = Collector::start("").await;
     let host = Raw::enrolled(&collector, facts("web-1")).await;
-    let mut talk = host.session(hello(1), false).await.unwrap();
+    let mut talk = host.session(hello(1), false).await.expect("a session");
     talk.send(record(1, told("packages", None, &[BASH, OLD_SSL]))).await;
     talk.send(record(2, told("users", None, &[ANN]))).await;
     talk.send(record(3, told("listeners", None, &[SSH]))).await;
-    talk.acknowledged(3).await.unwrap();
+    talk.acknowledged(3).await.expect("an acknowledgement");
 
     talk.send(record(4, told("packages", Some(&[BASH, OLD_SSL]), &[BASH, NEW_SSL]))).await;
     talk.send(record(5, told("users", Some(&[ANN]), &[ANN_MAY]))).await;
     talk.send(record(6, told("listeners", Some(&[SSH]), &[SSH, WEB]))).await;
     // All of it once more, whole and in another order.
     talk.send(record(7, told("packages", None, &[NEW_SSL, BASH]))).await;
-    talk.acknowledged(7).await.unwrap();
+    talk.acknowledged(7).await.expect("an acknowledgement");
 
     let seen = changes(&collector, 3).await;
-    let said: Vec<_> =
-        seen.iter().map(|change| (change["title"].as_str().unwrap(), change["kind"].as_str().unwrap())).collect();
+    let said: Vec<_> = seen
+        .iter()
+        .map(|change| (change["title"].as_str().expect("a text"), change["kind"].as_str().expect("a text")))
+        .collect();
     assert_eq!(
         said,
         [
@@ -118,7 +122,7 @@ async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothi
         ]
     );
 
-    let id = seen[1]["id"].as_str().unwrap();
+    let id = seen[1]["id"].as_str().expect("a text");
     collector.cli(&["inventory", "explain", id, "CHG7, the new administrator"]).await;
     let listed = collector.cli(&["inventory", "changes", "--explained", "yes"]).await;
     assert!(listed.contains("CHG7, the new administrator") && !listed.contains("openssl"), "{listed}");
@@ -128,8 +132,9 @@ async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothi
     let found = collector.cli(&["inventory", "search", "--name", "openssl", "--version", "3.0.11*"]).await;
     assert!(found.contains("web-1"), "{found}");
     let past = collector.cli(&["--json", "inventory", "search", "--name", "openssl", "--from", "2026-01-01"]).await;
-    let past: Value = serde_json::from_str(&past).unwrap();
-    let versions: Vec<_> = past.as_array().unwrap().iter().map(|hit| hit["fields"]["version"].clone()).collect();
+    let past: Value = serde_json::from_str(&past).expect("JSON");
+    let versions: Vec<_> =
+        past.as_array().expect("a list").iter().map(|hit| hit["fields"]["version"].clone()).collect();
     assert_eq!(versions, ["3.0.9", "3.0.11"]);
     let csv = collector.cli(&["inventory", "export", "--format", "csv", "--section", "packages"]).await;
     assert!(csv.contains(",bash,") && csv.contains("3.0.11"), "{csv}");
@@ -162,20 +167,20 @@ async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothi
 async fn what_does_not_fit_is_asked_for_and_a_restart_forgets_nothing() {
     let mut collector = Collector::start("").await;
     let host = Raw::enrolled(&collector, facts("web-1")).await;
-    let mut talk = host.session(hello(1), false).await.unwrap();
+    let mut talk = host.session(hello(1), false).await.expect("a session");
     talk.send(record(1, told("packages", Some(&[BASH]), &[BASH, OLD_SSL]))).await;
     assert_eq!(asked(&mut talk).await, "packages", "a difference to nothing");
     talk.send(record(2, told("packages", None, &[BASH, OLD_SSL]))).await;
-    talk.acknowledged(2).await.unwrap();
+    talk.acknowledged(2).await.expect("an acknowledgement");
     collector.kill().await;
     collector.run().await;
 
-    let mut again = Talk::open(host.connect().await, false, Some(hello(1))).await.unwrap();
-    let Body::Welcome(welcome) = again.next().await.unwrap() else { panic!("not a welcome") };
+    let mut again = Talk::open(host.connect().await, false, Some(hello(1))).await.expect("a session");
+    let Body::Welcome(welcome) = again.next().await.expect("a message") else { panic!("not a welcome") };
     let known = v1::SectionHash { section: "packages".into(), hash: total(&[BASH, OLD_SSL]).to_vec() };
     assert_eq!(welcome.sections, [known]);
     again.send(record(3, told("packages", Some(&[BASH, OLD_SSL]), &[BASH]))).await;
-    again.acknowledged(3).await.unwrap();
+    again.acknowledged(3).await.expect("an acknowledgement");
     let seen = changes(&collector, 1).await;
     assert_eq!(seen[0]["title"], "openssl 3.0.9 removed");
 }
@@ -184,9 +189,9 @@ async fn what_does_not_fit_is_asked_for_and_a_restart_forgets_nothing() {
 async fn a_change_within_a_maintenance_window_of_its_host_is_expected() {
     let collector = Collector::start("").await;
     let host = Raw::enrolled(&collector, facts("web-1")).await;
-    let mut talk = host.session(hello(1), false).await.unwrap();
+    let mut talk = host.session(hello(1), false).await.expect("a session");
     talk.send(record(1, told("packages", None, &[OLD_SSL]))).await;
-    talk.acknowledged(1).await.unwrap();
+    talk.acknowledged(1).await.expect("an acknowledgement");
     collector
         .cli(&[
             "maintenance",
@@ -203,7 +208,7 @@ async fn a_change_within_a_maintenance_window_of_its_host_is_expected() {
         ])
         .await;
     talk.send(record(2, told("packages", Some(&[OLD_SSL]), &[NEW_SSL]))).await;
-    talk.acknowledged(2).await.unwrap();
+    talk.acknowledged(2).await.expect("an acknowledgement");
     let seen = changes(&collector, 1).await;
     assert_eq!((&seen[0]["kind"], &seen[0]["change"]), (&Value::from("expected"), &Value::from("CHG9")));
     let unplanned = collector.get("/api/v1/inventory/changes?kind=unplanned").await;

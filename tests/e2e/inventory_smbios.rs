@@ -96,8 +96,11 @@ fn bytes(text: &str) -> Option<u64> {
     Some(number.parse::<u64>().ok()? << shift)
 }
 
-/// Each kind of structure that the inventory shows: section, its rows, and fields as both call them.
-const SHOWN: [(&str, u8, &[(&str, &str)]); 5] = [
+/// A kind of structure that the inventory shows: section, its number, and fields as both call them.
+type Kind = (&'static str, u8, &'static [(&'static str, &'static str)]);
+
+/// All that are shown.
+const SHOWN: [Kind; 5] = [
     (
         "memory_modules",
         17,

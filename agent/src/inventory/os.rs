@@ -29,6 +29,9 @@ pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
             for (field, key) in KEYS {
                 row = row.known(field, value(&text, key));
             }
+            // What a derivative was made from.
+            let base = ["UBUNTU_CODENAME", "DEBIAN_CODENAME"].into_iter().find_map(|key| value(&text, key));
+            row = row.known("base_codename", base);
         }
         None => sheet.lacks("there is no os-release"),
     }
@@ -72,7 +75,7 @@ mod tests {
         let machine = Machine::new();
         machine.file(
             "etc/os-release",
-            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID='12'\nVERSION_CODENAME=bookworm\n",
+            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID='12'\nVERSION_CODENAME=bookworm\nDEBIAN_CODENAME=bookworm\n",
         );
         machine.file("proc/sys/kernel/osrelease", "6.1.0-13-amd64\n");
         machine.file("proc/stat", "cpu 1\nbtime 1764504031\n");
@@ -81,9 +84,11 @@ mod tests {
         written.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000)).unwrap();
         assert_eq!(
             machine.lines("os"),
-            ["os: codename=bookworm id=debian installed_at=2023-11-14T22:13:20Z installed_by=/etc/machine-id \
+            [
+                "os: base_codename=bookworm codename=bookworm id=debian installed_at=2023-11-14T22:13:20Z installed_by=/etc/machine-id \
               kernel=6.1.0-13-amd64 pretty_name=Debian GNU/Linux 12 (bookworm) version_id=12 \
-              | booted_at=2025-11-30T12:01:00Z"]
+              | booted_at=2025-11-30T12:01:00Z"
+            ]
         );
     }
 }

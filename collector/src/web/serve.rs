@@ -291,13 +291,15 @@ mod tests {
         let mut asked = tokio::net::UnixStream::connect(&path).await.expect("it is there");
         asked.write_all(b"GET / HTTP/1.1\r\nhost: muster\r\nconnection: close\r\n\r\n").await.expect("written");
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve_unix(door, Router::new().route("/", get(|| async { "here" })), stopped));
+        let router = Router::new().route("/", get(|| async { "here" }));
         let mut answer = String::new();
-        asked.read_to_string(&mut answer).await.expect("an answer");
+        let read = async {
+            asked.read_to_string(&mut answer).await.expect("an answer");
+            assert!(matches!(offer_unix(&path), Err(SocketError::InUse(_))));
+            stop.send_replace(true);
+        };
+        tokio::join!(serve_unix(door, router, stopped), read);
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
-        assert!(matches!(offer_unix(&path), Err(SocketError::InUse(_))));
-        stop.send_replace(true);
-        serving.await.expect("it ends");
         assert!(!path.exists());
     }
 }

@@ -65,7 +65,9 @@ pub(super) fn book(documents: &[Value]) -> Book {
     let latest = all.iter().filter_map(|line| line.collected.as_str()?.parse::<jiff::Timestamp>().ok()).max();
     let mut taken = BTreeSet::new();
     let sheets = sections.into_iter().map(|(section, lines)| {
-        let names = fields(lines.iter().copied());
+        let mut names: Vec<&str> = fields(lines.iter().copied()).into_iter().collect();
+        // What people look for first.
+        names.sort_by_key(|name| (*name != "name", *name != "version"));
         let cell = |value: &Value| value.as_str().map_or(Cell::Empty, |text| Cell::Text(text.to_owned()));
         let row = |line: &&Line<'_>| {
             let fixed = [cell(line.host), cell(line.collected)];

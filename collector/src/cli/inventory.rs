@@ -2,7 +2,7 @@
 
 mod export;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -143,7 +143,10 @@ impl Desk {
                     return Err(CliError::Usage(why.into()));
                 }
                 let bytes = self.export(&format, host, section, at).await?;
-                written(output.as_deref(), &bytes)
+                match output {
+                    None => print::text(&String::from_utf8_lossy(&bytes)),
+                    Some(file) => print::file(&file, &bytes),
+                }
             }
             InventoryTask::Search(search) => self.search(search).await,
             InventoryTask::Changes(of) => {
@@ -216,14 +219,6 @@ impl Desk {
             "xlsx" => workbook::xlsx(&export::book(&documents)).map_err(CliError::Failed)?,
             _ => format!("{:#}\n", json!({ "schema": 1, "hosts": documents })).into_bytes(),
         })
-    }
-}
-
-fn written(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
-    match file {
-        None => print::text(&String::from_utf8_lossy(bytes)),
-        Some(file) => std::fs::write(file, bytes)
-            .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display()))),
     }
 }
 

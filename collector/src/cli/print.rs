@@ -1,6 +1,9 @@
 //! Tables for people, JSON for programs. The only place that writes to standard output.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+};
 
 use serde_json::{Map, Value};
 
@@ -50,6 +53,12 @@ const READ_FIRST: [&str; 26] = [
 pub(super) fn line(text: &str) -> Result<(), CliError> {
     writeln!(std::io::stdout().lock(), "{text}")
         .map_err(|error| CliError::Failed(format!("nothing can be written: {error}")))
+}
+
+/// Into a file.
+pub(super) fn file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    std::fs::write(path, bytes)
+        .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", path.display())))
 }
 
 /// A whole text as it is.

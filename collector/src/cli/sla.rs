@@ -178,7 +178,7 @@ impl Desk {
             ("xlsx", Some(file)) => {
                 let report = self.client.get(&format!("{path}{period}")).await?;
                 let workbook = workbook::xlsx(&table::book(&report)).map_err(CliError::Failed)?;
-                return written(file, &workbook);
+                return print::file(file, &workbook);
             }
             (_, Some(_)) => {
                 return Err(CliError::Usage("--output takes csv, xlsx, json or html: say which with --format".into()));
@@ -187,14 +187,9 @@ impl Desk {
         };
         match &asked.output {
             None => print::text(&text),
-            Some(file) => written(file, text.as_bytes()),
+            Some(file) => print::file(file, text.as_bytes()),
         }
     }
-}
-
-fn written(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    std::fs::write(file, bytes)
-        .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display())))
 }
 
 /// Which report, and where it goes.

@@ -10,6 +10,8 @@ pub struct Attribute {
     pub id: u64,
     /// Its name by the drive database.
     pub name: String,
+    /// What it means, by number and name ([`Meaning::of`]).
+    pub meaning: Meaning,
     /// Normalised value: higher is better.
     pub value: u64,
     /// The lowest value ever.
@@ -37,7 +39,7 @@ pub enum WhenFailed {
 }
 
 /// What an attribute means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Meaning {
     /// Sectors or blocks that were replaced by spare ones.
     Reallocated,
@@ -70,37 +72,38 @@ pub enum Meaning {
     /// A rate that packs errors and operations in one number (Seagate 1, 7, 195): its raw value is no count.
     PackedRate,
     /// Anything else.
+    #[default]
     Other,
 }
 
-impl Attribute {
-    /// What it means, by its name where the number alone does not say.
+impl Meaning {
+    /// What an attribute of this number means, by its name where the number alone does not say.
     #[must_use]
-    pub fn meaning(&self) -> Meaning {
-        let name = self.name.to_ascii_lowercase();
+    pub fn of(id: u64, name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
         let unnamed = name.is_empty() || name.starts_with("unknown");
-        match self.id {
-            _ if has(&["temperature", "airflow"]) && self.id != 231 => Meaning::Temperature,
-            1 | 7 | 195 | 201 | 204 => Meaning::PackedRate,
-            5 if unnamed || has(&["realloc", "retired", "remap", "bad_block"]) => Meaning::Reallocated,
-            10 if unnamed || has(&["spin_retry"]) => Meaning::SpinRetry,
-            22 if unnamed || has(&["helium"]) => Meaning::Helium,
-            184 if unnamed || has(&["end-to-end", "end_to_end", "e2e"]) => Meaning::EndToEnd,
-            187 if unnamed || has(&["uncorrect", "unc_"]) => Meaning::ReportedUncorrectable,
-            188 if unnamed || has(&["timeout"]) => Meaning::CommandTimeout,
-            196 if has(&["realloc"]) => Meaning::ReallocationEvents,
-            197 if unnamed || has(&["pending"]) => Meaning::Pending,
-            198 if unnamed || has(&["offline", "uncorrect"]) => Meaning::OfflineUncorrectable,
-            199 if unnamed || has(&["crc"]) => Meaning::InterfaceErrors,
+        match id {
+            _ if has(&["temperature", "airflow"]) && id != 231 => Self::Temperature,
+            1 | 7 | 195 | 201 | 204 => Self::PackedRate,
+            5 if unnamed || has(&["realloc", "retired", "remap", "bad_block"]) => Self::Reallocated,
+            10 if unnamed || has(&["spin_retry"]) => Self::SpinRetry,
+            22 if unnamed || has(&["helium"]) => Self::Helium,
+            184 if unnamed || has(&["end-to-end", "end_to_end", "e2e"]) => Self::EndToEnd,
+            187 if unnamed || has(&["uncorrect", "unc_"]) => Self::ReportedUncorrectable,
+            188 if unnamed || has(&["timeout"]) => Self::CommandTimeout,
+            196 if has(&["realloc"]) => Self::ReallocationEvents,
+            197 if unnamed || has(&["pending"]) => Self::Pending,
+            198 if unnamed || has(&["offline", "uncorrect"]) => Self::OfflineUncorrectable,
+            199 if unnamed || has(&["crc"]) => Self::InterfaceErrors,
             // Solid state drives number their wear in many ways; all say "life", "wear" or "lifetime" where known, and
             // SF-2281 drives are known to the database by the number's older name, Temperature_Celsius.
-            231 if unnamed || has(&["life", "wear", "temperature"]) => Meaning::Wear,
-            173 | 177 | 202 | 233 if unnamed || has(&["life", "wear", "erase", "percent"]) => Meaning::Wear,
-            _ if has(&["wearout", "wear_level", "life_left", "lifetime", "life_remain", "ssd_life"]) => Meaning::Wear,
-            _ if has(&["available_res", "avail_res", "reserve"]) => Meaning::Reserve,
-            _ if has(&["power_loss_cap", "plp_fail", "capacitor"]) => Meaning::PowerLossProtection,
-            _ => Meaning::Other,
+            231 if unnamed || has(&["life", "wear", "temperature"]) => Self::Wear,
+            173 | 177 | 202 | 233 if unnamed || has(&["life", "wear", "erase", "percent"]) => Self::Wear,
+            _ if has(&["wearout", "wear_level", "life_left", "lifetime", "life_remain", "ssd_life"]) => Self::Wear,
+            _ if has(&["available_res", "avail_res", "reserve"]) => Self::Reserve,
+            _ if has(&["power_loss_cap", "plp_fail", "capacitor"]) => Self::PowerLossProtection,
+            _ => Self::Other,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    attribute::{Attribute, WhenFailed},
+    attribute::{Attribute, Meaning, WhenFailed},
     drive::{
         Drive, ErrorLog, Identity, Medium, NvmeHealth, Protocol, ScsiHealth, SelfTest, SelfVerdict, Statistics,
         TestOutcome,
@@ -98,9 +98,11 @@ fn self_verdict(document: &Value, exit_status: Option<u64>) -> SelfVerdict {
 
 fn attribute(row: &Value) -> Option<Attribute> {
     let raw = &row["raw"];
+    let (id, name) = (whole(&row["id"])?, string(&row["name"]));
     Some(Attribute {
-        id: whole(&row["id"])?,
-        name: string(&row["name"]),
+        id,
+        meaning: Meaning::of(id, &name),
+        name,
         value: whole(&row["value"]).unwrap_or(0),
         worst: whole(&row["worst"]).unwrap_or(0),
         threshold: whole(&row["thresh"]).unwrap_or(0),

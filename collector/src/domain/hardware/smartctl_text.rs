@@ -4,7 +4,7 @@
 //! issue threads and mails fold it further.
 
 use super::{
-    attribute::{Attribute, WhenFailed},
+    attribute::{Attribute, Meaning, WhenFailed},
     drive::{Drive, Medium, NvmeHealth, Protocol, ScsiHealth, SelfTest, SelfVerdict, TestOutcome},
     text::{digits, number, number_in, pair, short},
     volume,
@@ -82,7 +82,9 @@ fn attribute(words: &[&str]) -> Option<Attribute> {
         "past" | "in_the_past" => WhenFailed::Past,
         _ => WhenFailed::Never,
     };
-    Some(Attribute { id, name: short(name), value, worst, threshold, raw: digits(raw), is_prefailure, when_failed })
+    let (name, raw) = (short(name), digits(raw));
+    let meaning = Meaning::of(id, &name);
+    Some(Attribute { id, name, meaning, value, worst, threshold, raw, is_prefailure, when_failed })
 }
 
 /// A row of the self-test log: `# 1  Short offline  Completed without error  00%  17763  -`; NVMe drives have no `#`.

@@ -92,7 +92,7 @@ fn drive(drive: &Drive) -> Vec<Counted> {
         let (attribute, count) = plausible::count(drive, meaning)?;
         Some((format!("{} {}", attribute.id, attribute.name), "", count))
     });
-    let wear = drive.attributes.iter().filter(|attribute| attribute.meaning() == Meaning::Wear);
+    let wear = drive.attributes.iter().filter(|attribute| attribute.meaning == Meaning::Wear);
     let wear = wear.map(|attribute| (format!("{} {}, normalised", attribute.id, attribute.name), "", attribute.value));
     let nvme = drive.nvme.unwrap_or_default();
     let scsi = drive.scsi.unwrap_or_default();

@@ -84,7 +84,7 @@ fn declared(drive: &Drive, findings: &mut Vec<Finding>) {
         finding
     };
     let only = |meaning: Meaning| {
-        failing_now(drive).next().is_some() && failing_now(drive).all(|attribute| attribute.meaning() == meaning)
+        failing_now(drive).next().is_some() && failing_now(drive).all(|attribute| attribute.meaning == meaning)
     };
     let fails = drive.self_verdict == SelfVerdict::Failed;
     let nvme_says_why = drive.nvme.is_some_and(|log| log.critical_warning != 0);
@@ -117,7 +117,7 @@ fn declared(drive: &Drive, findings: &mut Vec<Finding>) {
 /// Failed once and not now: most often too hot, as 767 of 66 776 drives were and nothing else (linuxhw).
 fn failed_in_the_past(drive: &Drive, findings: &mut Vec<Finding>) {
     for attribute in drive.attributes.iter().filter(|attribute| attribute.when_failed == WhenFailed::Past) {
-        let (rule, summary) = match attribute.meaning() {
+        let (rule, summary) = match attribute.meaning {
             Meaning::Temperature => ("drive-was-too-hot", "it was hotter than it may be, once"),
             _ => ("drive-attribute-failed-once", "an attribute was at its threshold once and is not now"),
         };
@@ -195,7 +195,7 @@ fn foretold(found: &mut [Sign]) {
 /// The drive's own statistics say the same things in words of the standard; they count where it has no attribute for it.
 fn statistics(drive: &Drive, found: &mut Vec<Sign>) {
     let mut sign = |value: Option<u64>, meaning, least, enough, rule, summary, name: &str| {
-        let has_attribute = drive.attributes.iter().any(|attribute| attribute.meaning() == meaning);
+        let has_attribute = drive.attributes.iter().any(|attribute| attribute.meaning == meaning);
         let Some(value) = value.filter(|value| *value >= least && !has_attribute) else { return };
         let name = name.to_owned();
         found.push(Sign { rule, summary, name, value, limit: least, is_enough: value >= enough, confidence: None });
@@ -251,7 +251,7 @@ fn alone(drive: &Drive, findings: &mut Vec<Finding>) {
         doubt("drive-spin-retries", summary, Meaning::SpinRetry, 1, SPIN_RETRIES_MOST);
         let summary = "data changed on its way through the drive";
         doubt("drive-end-to-end-errors", summary, Meaning::EndToEnd, 1, u64::MAX);
-        if let Some(helium) = drive.attributes.iter().find(|one| one.meaning() == Meaning::Helium && one.value < FULL) {
+        if let Some(helium) = drive.attributes.iter().find(|one| one.meaning == Meaning::Helium && one.value < FULL) {
             let summary = "it loses helium";
             let finding = Finding::new(part(drive), "drive-helium", Severity::Info, Weight::Doubt, summary);
             let name = format!("{} {}", helium.id, helium.name);
@@ -280,7 +280,7 @@ fn worn(drive: &Drive, findings: &mut Vec<Finding>) {
         return;
     }
     let is_low = |one: &&Attribute| {
-        one.meaning() == Meaning::Wear && one.when_failed == WhenFailed::Never && (1..=LIFE_LEFT).contains(&one.value)
+        one.meaning == Meaning::Wear && one.when_failed == WhenFailed::Never && (1..=LIFE_LEFT).contains(&one.value)
     };
     // 230 of some makers counts up.
     if let Some(low) = drive.attributes.iter().find(|one| one.id != 230 && is_low(one)) {

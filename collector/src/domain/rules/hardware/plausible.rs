@@ -11,7 +11,7 @@ const MOST_SECTORS: u64 = 1 << 24;
 
 /// The count of sectors or errors with this meaning, if the drive keeps one that can be believed.
 pub(super) fn count(drive: &Drive, meaning: Meaning) -> Option<(&Attribute, u64)> {
-    let attribute = drive.attributes.iter().find(|attribute| attribute.meaning() == meaning)?;
+    let attribute = drive.attributes.iter().find(|attribute| attribute.meaning == meaning)?;
     let raw = attribute.raw?;
     let raw = match meaning {
         // Seagate packs three 16-bit counters: total, slower than 5 s, slower than 7.5 s (smartmontools, raw16).
@@ -32,9 +32,10 @@ pub(super) const fn since(now: u64, then: u64) -> u64 {
 pub(super) fn absurd(drive: &Drive) -> impl Iterator<Item = &Attribute> {
     const COUNTS: [Meaning; 4] =
         [Meaning::Reallocated, Meaning::Pending, Meaning::OfflineUncorrectable, Meaning::ReportedUncorrectable];
-    drive.attributes.iter().filter(|attribute| {
-        COUNTS.contains(&attribute.meaning()) && attribute.raw.is_some_and(|raw| raw >= MOST_SECTORS)
-    })
+    drive
+        .attributes
+        .iter()
+        .filter(|attribute| COUNTS.contains(&attribute.meaning) && attribute.raw.is_some_and(|raw| raw >= MOST_SECTORS))
 }
 
 /// Rotating, unless the drive says otherwise or has what only flash has: drives before ATA8-ACS do not say.
@@ -44,7 +45,7 @@ pub(super) fn is_rotating(drive: &Drive) -> bool {
         Medium::Rotating => true,
         Medium::Flash => false,
         Medium::Unsaid => {
-            !name.contains("SSD") && !drive.attributes.iter().any(|attribute| attribute.meaning() == Meaning::Wear)
+            !name.contains("SSD") && !drive.attributes.iter().any(|attribute| attribute.meaning == Meaning::Wear)
         }
     }
 }

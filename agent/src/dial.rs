@@ -133,29 +133,48 @@ pub fn watch_path(socket: &OwnedFd, path: PathWatch) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether an error says that the other side refused our certificate because it has ended.
+#[must_use]
+pub fn is_expiry(error: &(dyn std::error::Error + 'static)) -> bool {
+    alert(error) == Some(AlertDescription::CertificateExpired)
+}
+
 /// Whether an error says that the other side refused our certificate.
 #[must_use]
 pub fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
+    alert(error).is_some_and(|alert| REFUSALS.contains(&alert))
+}
+
+/// What TLS says on the other side when it does not take our certificate.
+const REFUSALS: [AlertDescription; 7] = [
+    AlertDescription::BadCertificate,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateRequired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+];
+
+/// What TLS on the other side said when it broke off. In TLS 1.3 it does so after our part of the handshake, and of an error of
+/// its connection h2 keeps nothing but the text.
+fn alert(error: &(dyn std::error::Error + 'static)) -> Option<AlertDescription> {
     let mut next = Some(error);
     while let Some(error) = next {
         let tls = error
             .downcast_ref::<rustls::Error>()
             .or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::AlertReceived(alert)) = tls {
-            return matches!(
-                alert,
-                AlertDescription::BadCertificate
-                    | AlertDescription::CertificateExpired
-                    | AlertDescription::CertificateRevoked
-                    | AlertDescription::CertificateRequired
-                    | AlertDescription::CertificateUnknown
-                    | AlertDescription::UnknownCA
-                    | AlertDescription::AccessDenied
-            );
+            return Some(*alert);
+        }
+        let text = error.to_string();
+        let says = |alert: &AlertDescription| text.ends_with(&rustls::Error::AlertReceived(*alert).to_string());
+        if let Some(alert) = REFUSALS.into_iter().find(says) {
+            return Some(alert);
         }
         next = error.source();
     }
-    false
+    None
 }
 
 async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport::Error> {

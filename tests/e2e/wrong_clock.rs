@@ -116,3 +116,32 @@ async fn a_clock_set_back_an_hour_and_forward_a_day_while_it_runs_is_recorded_an
     assert_eq!(collector.facts("clock_step").len(), 2);
     assert!(collector.facts("gap").is_empty(), "nothing was missed: {:?}", collector.facts("gap"));
 }
+
+#[tokio::test]
+async fn a_machine_that_was_away_for_a_hundred_days_is_back_by_its_key_without_a_person() {
+    let mut collector = Collector::prepare("");
+    collector.clock = Some("-100d".into());
+    collector.run().await;
+    let mut agent = Agent::new(None);
+    let said = enrol(&agent, &collector, "-100d").await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    let host = said.out.split("(host ").nth(1).and_then(|rest| rest.split(')').next()).expect("its id").to_owned();
+    let then = start(&agent, "-100d", &agent.home().join("then.log"));
+    collector.host_is(&host, "up", s(20)).await;
+    assert_eq!((then.stop().await, collector.stop().await), (0, 0));
+    let before = std::fs::read(agent.state().join("identity.json")).expect("an identity");
+
+    // Its certificate ended seventy days ago.
+    collector.clock = None;
+    collector.run().await;
+    agent.run();
+    collector.host_is(&host, "up", s(30)).await;
+    assert!(agent.log().contains("certificate has ended while it was away"), "{}", agent.log());
+    assert_eq!(collector.metric("muster_enrolments_total{outcome=\"recovered\"}").await, Some(1.0));
+    assert_eq!(collector.hosts().await.len(), 1, "it is the host that it was");
+    let in_use = || async {
+        let now = std::fs::read(agent.state().join("identity.json")).ok()?;
+        (now != before && !agent.state().join("identity.next.json").exists()).then_some(())
+    };
+    eventually("the new certificate is in use", s(10), in_use).await;
+}

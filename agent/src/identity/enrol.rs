@@ -16,8 +16,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::{
-    CURRENT, Identity, IdentityError, NEXT, PinVerifier, Token, config_believing, copied, hex, pin_of, random,
-    speaking_h2, split_chain, unhex,
+    CURRENT, CollectorVerifier, Identity, IdentityError, NEXT, PinVerifier, Token, config_believing, copied, hex,
+    pin_of, random, speaking_h2, split_chain, unhex,
 };
 use crate::clock::Moment;
 use crate::dial::{DialError, PathWatch, dial};
@@ -165,13 +165,64 @@ pub async fn renew(channel: Channel, current: Identity) -> Result<Identity, Enro
     let mut request = tonic::Request::new(v1::RenewRequest { csr: signing_request(&key)? });
     request.set_timeout(REPLY_TIMEOUT);
     let reply = EnrolmentClient::new(channel).renew(request).await.map_err(|status| refusal(&status))?.into_inner();
-    let chain = fitting_chain(&reply.certificate_chain, &key)?;
-    if chain.last() != current.chain.last() {
-        return Err(EnrolError::Reply("it names another root"));
+    current.with_next(&reply.certificate_chain, &key)
+}
+
+impl Identity {
+    /// The same host with the next key and the certificate for it that a reply brought.
+    fn with_next(self, chain: &[u8], key: &rcgen::KeyPair) -> Result<Self, EnrolError> {
+        let chain = fitting_chain(chain, key)?;
+        if chain.last() != self.chain.last() {
+            return Err(EnrolError::Reply("it names another root"));
+        }
+        let next = Self { key_pem: key.serialize_pem(), chain, ..self };
+        next.client_config()?;
+        Ok(next)
     }
-    let renewed = Identity { key_pem: key.serialize_pem(), chain, ..current };
-    renewed.client_config()?;
-    Ok(renewed)
+}
+
+/// What the key of a certificate that has ended signs to get the next one: for what it is, at which collector, of which host,
+/// this one try, and SHA-256 of the request.
+const RECOVERY: &[u8] = b"muster recover v1";
+
+/// Asks for the next certificate when the present one has ended, as after months in a cupboard: proves at one of `addresses`
+/// that this machine still has the key, to a collector that it knows by its root.
+///
+/// # Errors
+/// [`EnrolError`]; the identity in use is untouched either way.
+pub async fn recover(addresses: Vec<String>, current: Identity) -> Result<Identity, EnrolError> {
+    let key = rcgen::KeyPair::generate().map_err(IdentityError::from)?;
+    let (csr, nonce) = (signing_request(&key)?, random::<16>());
+    let digest = ring::digest::digest(&ring::digest::SHA256, &csr);
+    let text = [RECOVERY, &current.collector_id, &current.host_id, &nonce, digest.as_ref()].concat();
+    let request = v1::RecoverRequest {
+        host_id: current.host_id.to_vec(),
+        csr,
+        nonce: nonce.to_vec(),
+        signature: current.sign(&text)?,
+        certificate: current.chain.first().map(|leaf| leaf.to_vec()).unwrap_or_default(),
+    };
+    let mut last = EnrolError::NoAddress;
+    for address in addresses {
+        match ask_late(&address, &current, request.clone()).await {
+            Ok(reply) => return current.with_next(&reply.certificate_chain, &key),
+            Err(error @ EnrolError::Refused { .. }) => return Err(error),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Without a certificate of our own: the one we have is what TLS refuses.
+async fn ask_late(address: &str, current: &Identity, request: v1::RecoverRequest) -> Result<v1::Enrolled, EnrolError> {
+    let root = current.chain.last().ok_or(EnrolError::Reply("there is no root to know the collector by"))?;
+    let verifier = CollectorVerifier::new(root).map_err(IdentityError::from)?;
+    let tls = speaking_h2(config_believing(std::sync::Arc::new(verifier)).with_no_client_auth());
+    let dialled = dial(address, tls, current.server_name(), PATH).await?;
+    let mut request = tonic::Request::new(request);
+    request.set_timeout(REPLY_TIMEOUT);
+    let reply = EnrolmentClient::new(dialled.channel).recover(request).await.map_err(|status| refusal(&status))?;
+    Ok(reply.into_inner())
 }
 
 /// The nonce and key of the enrolment under way: those on disk, or new ones put there.

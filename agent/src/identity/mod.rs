@@ -13,7 +13,7 @@ mod token;
 mod verify;
 
 pub use copy::{Copied, copied};
-pub use enrol::{EnrolError, Enrolment, Outcome, enrol, renew};
+pub use enrol::{EnrolError, Enrolment, Outcome, enrol, recover, renew};
 pub use renewal::next_attempt_ms;
 pub use token::{PIN_BYTES, Token, TokenError};
 pub use verify::{CollectorVerifier, PinVerifier, is_about_time, pin_of};
@@ -177,6 +177,12 @@ impl Identity {
         let config =
             config_believing(Arc::new(CollectorVerifier::new(root)?)).with_client_auth_cert(chain.to_vec(), key)?;
         Ok(speaking_h2(config))
+    }
+
+    /// A signature by its key.
+    fn sign(&self, text: &[u8]) -> Result<Vec<u8>, IdentityError> {
+        let key = rcgen::KeyPair::from_pem(&self.key_pem).map_err(|_| self.wrong("has an unreadable key"))?;
+        Ok(rcgen::SigningKey::sign(&key, text)?)
     }
 
     /// When the host's certificate is valid.

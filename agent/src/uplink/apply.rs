@@ -145,7 +145,10 @@ impl Uplink {
     }
 
     fn not_opened(&mut self, error: &OpenError) {
-        let refused = matches!(error, OpenError::Refused { .. });
+        if matches!(error, OpenError::Expired { .. }) {
+            self.begin_recovery();
+        }
+        let refused = matches!(error, OpenError::Refused { .. } | OpenError::Expired { .. });
         let mut text = error.to_string();
         if let Some(cause) = std::error::Error::source(error) {
             text = format!("{text}: {cause}");
@@ -342,6 +345,16 @@ impl Uplink {
         if self.renewing.is_none() {
             self.renewal_tried_ms = Some(self.now().wall_ms);
             self.renewing = Some(Box::pin(identity::renew(session.channel.clone(), self.identity.clone())));
+        }
+    }
+
+    /// The certificate has ended while this machine was away: its key is proven instead, at every address that is known. Asked
+    /// again at each refusal, that is about once an hour.
+    fn begin_recovery(&mut self) {
+        if self.renewing.is_none() {
+            let own = &self.parts.addresses;
+            let known = if own.is_empty() { &self.identity.addresses } else { own };
+            self.renewing = Some(Box::pin(identity::recover(known.clone(), self.identity.clone())));
         }
     }
 

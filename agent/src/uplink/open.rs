@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
 use super::hello::Hello;
-use crate::dial::{DialError, PathWatch, dial, is_refusal};
+use crate::dial::{DialError, PathWatch, dial, is_expiry, is_refusal};
 
 /// Messages between the agent and the transport; more wait in the session's own backlog.
 const OUTBOUND_MAX: usize = 8;
@@ -46,6 +46,8 @@ pub(super) enum OpenError {
     Dial(#[from] DialError),
     #[error("{address}: the collector refuses this host: {message}")]
     Refused { address: String, message: String },
+    #[error("{address}: this host's certificate has ended while it was away")]
+    Expired { address: String },
     #[error("{address}: the session did not begin: {message}")]
     Ended { address: String, message: String },
     #[error("{address}: the collector accepted the connection but does not answer")]
@@ -55,7 +57,10 @@ pub(super) enum OpenError {
 /// Opens a session.
 pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
     let Ticket { address, tls, name, path, hello, welcome_timeout } = ticket;
-    let dialled = dial(&address, tls, name, path).await?;
+    let dialled = match dial(&address, tls, name, path).await {
+        Err(error) if is_expiry(&error) => return Err(OpenError::Expired { address }),
+        dialled => dialled?,
+    };
     let (outbound, messages) = mpsc::channel(OUTBOUND_MAX);
     // Queued before the call: the collector answers only once it has heard who is there.
     let _ = outbound.try_send(v1::AgentMessage { body: Some(Body::Hello(hello.said())) });
@@ -67,6 +72,7 @@ pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
     });
     let (inbound, first) = match begun.await {
         Err(_) => return Err(OpenError::Silent { address }),
+        Ok(Err(status)) if is_expiry(&status) => return Err(OpenError::Expired { address }),
         Ok(Err(status)) if refuses(&status) => {
             return Err(OpenError::Refused { address, message: status.message().to_owned() });
         }

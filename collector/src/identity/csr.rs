@@ -44,7 +44,8 @@ pub(super) fn accept(der: &[u8]) -> Result<RequestedKey, Denied> {
     Ok(RequestedKey { key: parsed.public_key, hash: sha256(info.raw) })
 }
 
-fn known_algorithm(info: &SubjectPublicKeyInfo<'_>) -> Option<&'static rcgen::SignatureAlgorithm> {
+/// How a key of this kind signs; `None` for kinds that are not certified.
+pub(super) fn known_algorithm(info: &SubjectPublicKeyInfo<'_>) -> Option<&'static rcgen::SignatureAlgorithm> {
     let algorithm = info.algorithm.algorithm.to_id_string();
     let curve = || info.algorithm.parameters.as_ref()?.as_oid().ok().map(|oid| oid.to_id_string());
     match algorithm.as_str() {

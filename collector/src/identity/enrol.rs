@@ -82,11 +82,12 @@ impl Identity {
             )
             .await??;
         // The agent hears of it only when this is written too; until then it asks again with the same nonce.
-        let (token, void) = (enrolled.token, enrolled.void);
+        let (token, void, host) = (enrolled.token, enrolled.void, enrolled.enrolment.profile.id);
         self.core
             .change_ledger(move |ledger| {
                 let token_changed = ledger.set_token(token);
-                ledger.set_void(&void) || token_changed
+                let recoveries_changed = ledger.forget_recoveries(host);
+                ledger.set_void(&void) || token_changed || recoveries_changed
             })
             .await?;
         Ok(enrolled.enrolment)

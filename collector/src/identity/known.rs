@@ -30,15 +30,15 @@ use crate::{
 const MOST_UNUSED: usize = 4;
 
 /// What a certificate of our root says.
-struct Shown {
-    serial: Vec<u8>,
-    host: HostId,
-    from: Timestamp,
-    until: Timestamp,
+pub(super) struct Shown {
+    pub(super) serial: Vec<u8>,
+    pub(super) host: HostId,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// The certificates that a renewal wrote, and the chain to send.
-type Renewal = (Vec<CertificateRecord>, Vec<u8>);
+pub(super) type Renewal = (Vec<CertificateRecord>, Vec<u8>);
 
 impl Identity {
     /// Who this client certificate (DER, chain already verified by TLS) belongs to, if it may speak.
@@ -83,7 +83,7 @@ impl Identity {
         let (_, chain) = self
             .store
             .write(
-                move |connection| core.write_renewal(connection, &host, &serial, &key, now),
+                move |connection| core.write_renewal(connection, &host, &serial, &key, now, now),
                 move |outcome: &Result<Renewal, Denied>| {
                     if let Ok((certificates, _)) = outcome {
                         certificates.iter().cloned().for_each(|record| committed_core.remember_certificate(record));
@@ -145,7 +145,7 @@ impl Identity {
 
 impl Core {
     /// Reads a certificate that claims to be of our root; TLS has verified its signature.
-    fn read_certificate(&self, der: &[u8]) -> Option<Shown> {
+    pub(super) fn read_certificate(&self, der: &[u8]) -> Option<Shown> {
         let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
         let (_, root) = x509_parser::parse_x509_certificate(self.authority.root()).ok()?;
         if certificate.issuer().as_raw() != root.subject().as_raw() || certificate.is_ca() {
@@ -160,16 +160,17 @@ impl Core {
         })
     }
 
-    /// Adds a certificate that is not used yet; too many of them void the oldest.
-    fn write_renewal(
+    /// Adds a certificate that is not used yet; too many of them void the oldest. The present one ends after `since`.
+    pub(super) fn write_renewal(
         &self,
         connection: &Connection,
         profile: &Profile,
         present: &[u8],
         key: &RequestedKey,
         now: Timestamp,
+        since: Timestamp,
     ) -> Result<Result<Renewal, Denied>, StoreError> {
-        let of_host: Vec<_> = identity_rows::certificates(connection, now)?
+        let of_host: Vec<_> = identity_rows::certificates(connection, since)?
             .into_iter()
             .filter(|record| record.host == profile.no)
             .collect();
@@ -201,7 +202,7 @@ impl Core {
     }
 }
 
-fn check_admitted(profile: &Profile) -> Result<(), Denied> {
+pub(super) fn check_admitted(profile: &Profile) -> Result<(), Denied> {
     match profile.admission {
         Admission::Active => Ok(()),
         admission => Err(Denied::NotAdmitted { name: profile.name.clone(), admission }),

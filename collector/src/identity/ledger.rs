@@ -2,7 +2,7 @@
 //! (set aside as damaged, restored from a backup): revocations, tokens and their uses, certificates that are void.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -18,6 +18,7 @@ use super::{
     authority::{sync_directory, write_new},
     hex,
     labels::numbered,
+    late::GRACE_MS,
 };
 use crate::{
     domain::{
@@ -38,8 +39,8 @@ const LONGEST_BYTES: u64 = 64 * 1024 * 1024;
 /// What ended longer ago than this is forgotten at start: nobody can ask for it any more.
 const KEPT_MS: i64 = 30 * 86_400_000;
 
-/// Replaced certificates kept per host; a host renews once in 20 days, so that two run at a time. Of more, those that
-/// end first are forgotten.
+/// Replaced certificates kept per host; a host renews once in 15 days and each is of use for up to 120, so that there are eight
+/// at a time. Of more, those that end first are forgotten.
 const MOST_REPLACED: usize = 16;
 
 /// What the file says.
@@ -52,6 +53,9 @@ pub(super) struct Ledger {
     /// Serials (hex) of certificates that renewals replaced, with their end, by host.
     #[serde(default)]
     replaced: BTreeMap<HostId, BTreeMap<String, Timestamp>>,
+    /// Serials (hex) of certificates that had ended and were recovered from, by host.
+    #[serde(default)]
+    recovered: BTreeMap<HostId, BTreeSet<String>>,
 }
 
 /// A revoked host with all that it takes to know it again.
@@ -89,7 +93,7 @@ impl Ledger {
         let before = self.replaced.remove(&host).unwrap_or_default();
         let mut all = before.clone();
         all.extend(others.iter().map(|(serial, until)| (hex(serial), *until)));
-        let mut kept: Vec<_> = all.into_iter().filter(|(_, until)| *until > now).collect();
+        let mut kept: Vec<_> = all.into_iter().filter(|(_, until)| is_of_use(*until, now)).collect();
         kept.sort_by_key(|(_, until)| std::cmp::Reverse(*until));
         kept.truncate(MOST_REPLACED);
         let kept: BTreeMap<_, _> = kept.into_iter().collect();
@@ -105,6 +109,26 @@ impl Ledger {
         self.void.iter().chain(self.replaced.values().flatten())
     }
 
+    /// Whether this certificate was voided or replaced before its end.
+    pub(super) fn is_void(&self, serial: &str) -> bool {
+        self.voided().any(|(void, _)| void == serial)
+    }
+
+    /// From how many certificates of a host, `serial` aside, others were recovered.
+    pub(super) fn recoveries(&self, host: HostId, serial: &str) -> usize {
+        self.recovered.get(&host).map_or(0, |serials| serials.iter().filter(|known| *known != serial).count())
+    }
+
+    /// The next certificate was issued for one that had ended.
+    pub(super) fn add_recovery(&mut self, host: HostId, serial: String) -> bool {
+        self.recovered.entry(host).or_default().insert(serial)
+    }
+
+    /// A person has said that this is the host.
+    pub(super) fn forget_recoveries(&mut self, host: HostId) -> bool {
+        self.recovered.remove(&host).is_some()
+    }
+
     /// Whether this host is revoked.
     pub(super) fn is_revoked(&self, host: HostId) -> bool {
         self.revoked.contains_key(&host)
@@ -112,10 +136,15 @@ impl Ledger {
 
     fn forget_ended(&mut self, now: Timestamp) {
         self.tokens.retain(|_, token| token.expires > now.plus_ms(-KEPT_MS));
-        self.void.retain(|_, until| *until > now);
-        self.replaced.values_mut().for_each(|of_host| of_host.retain(|_, until| *until > now));
+        self.void.retain(|_, until| is_of_use(*until, now));
+        self.replaced.values_mut().for_each(|of_host| of_host.retain(|_, until| is_of_use(*until, now)));
         self.replaced.retain(|_, of_host| !of_host.is_empty());
     }
+}
+
+/// Whether a certificate that ends then is good for anything: for a while it can still be recovered from.
+fn is_of_use(until: Timestamp, now: Timestamp) -> bool {
+    until > now.plus_ms(-GRACE_MS)
 }
 
 /// The file and what it holds.
@@ -164,7 +193,7 @@ impl LedgerFile {
         kept.forget_ended(now);
         let given = kept.clone();
         let (agreed, certificates, revoked) = store.write_blocking(move |connection| {
-            identity_rows::forget_ended(connection, now.plus_ms(-KEPT_MS))?;
+            identity_rows::forget_ended(connection, now.plus_ms(-KEPT_MS), now.plus_ms(-GRACE_MS))?;
             let mut ledger = given.clone();
             let revoked = restore_revoked(connection, &mut ledger)?;
             restore_tokens(connection, &mut ledger)?;

@@ -11,6 +11,7 @@ mod enrol;
 mod fingerprint;
 mod known;
 mod labels;
+mod late;
 mod ledger;
 mod sessions;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
+pub use self::late::LateRequest;
 pub use self::types::{Denied, EnrolFacts, Enrolment, Known, Presented, Standing, TokenKind, TokenRow, TokenSpec};
 use self::{authority::Authority, ledger::LedgerFile, tls::ServerCertificate};
 use crate::{

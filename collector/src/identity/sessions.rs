@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use rusqlite::Connection;
 
-use super::{Core, Denied, Identity, Known, Presented, Standing, fingerprint::Fingerprint};
+use super::{Core, Denied, Identity, Known, Presented, Standing, fingerprint::Fingerprint, late::GRACE_MS};
 use crate::{
     domain::{ids::HostNo, time::Timestamp},
     store::{
@@ -46,7 +46,8 @@ impl Identity {
                 };
                 identity_rows::put_session(connection, host, &next)?;
                 if state == Some(CertificateState::Next) {
-                    replaced = Some(identity_rows::other_certificates(connection, host, &serial, now)?);
+                    let since = now.plus_ms(-GRACE_MS);
+                    replaced = Some(identity_rows::other_certificates(connection, host, &serial, since)?);
                     identity_rows::promote_certificate(connection, host, &serial)?;
                 }
             }

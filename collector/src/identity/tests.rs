@@ -1,5 +1,6 @@
 //! Enrolment, renewal and revocation as an attacker and a bad network would have them.
 
+mod late;
 mod renewal;
 
 use std::{fs, net::IpAddr, os::unix::fs::PermissionsExt, path::Path};
@@ -36,8 +37,12 @@ impl World {
     }
 
     fn at(directory: tempfile::TempDir) -> Self {
-        let store = Store::open(directory.path(), NOW).unwrap();
-        let identity = Identity::open(directory.path(), store.clone(), NOW).unwrap();
+        Self::starting(directory, NOW)
+    }
+
+    fn starting(directory: tempfile::TempDir, now: Timestamp) -> Self {
+        let store = Store::open(directory.path(), now).unwrap();
+        let identity = Identity::open(directory.path(), store.clone(), now).unwrap();
         Self { directory, identity, store }
     }
 

@@ -30,6 +30,18 @@ pub enum Denied {
     /// The certificate is not of this collector, or not known.
     #[error("the client certificate is not known here: enrol this host again")]
     UnknownCertificate,
+    /// The certificate ended too long ago.
+    #[error(
+        "the certificate ended at {0}, more than 90 days ago: enrol this host again with a replace token \
+         (muster-collector token create --kind replace --host NAME), so that it keeps its history"
+    )]
+    Lapsed(Timestamp),
+    /// The host was late so often that a person must look at it.
+    #[error(
+        "{0} certificates of this host ended while it was away, which is as often as is let pass: see whether it is this \
+         machine and give it a replace token (muster-collector token create --kind replace --host NAME)"
+    )]
+    LateTooOften(usize),
     /// The host may not speak.
     #[error("host {name} is {admission:?}")]
     NotAdmitted {

@@ -22,7 +22,7 @@ use crate::{
         ids::HostNo,
         labels::Facts,
     },
-    identity::EnrolFacts,
+    identity::{EnrolFacts, LateRequest},
 };
 
 /// Strings of the wire, in bytes, unless said otherwise.
@@ -43,6 +43,10 @@ pub const ALIVE_SPANS: usize = 1_024;
 pub const MACS: usize = 16;
 /// Keys in one answer to settings: one for each check that may be defined, and a few.
 pub const SETTINGS_KEYS: usize = 300;
+/// A certificate or a request for one, in bytes; those of P-256 have some 250 to 600.
+pub const CERTIFICATE_BYTES: usize = 4_096;
+/// A signature in ASN.1, in bytes; those of P-256 have at most 72.
+pub const SIGNATURE_BYTES: usize = 128;
 /// Highest sequence: keeps every sum and every store's integer whole.
 pub const SEQUENCE_MAX: u64 = 1 << 53;
 
@@ -212,7 +216,7 @@ pub fn message(envelope: v1::AgentMessage) -> Result<Heard, DecodeError> {
 /// [`DecodeError`].
 pub fn enrolment(request: v1::EnrolRequest, peer: IpAddr) -> Result<EnrolFacts, DecodeError> {
     limit("token", request.token.len(), STRING_BYTES)?;
-    limit("csr", request.csr.len(), 4_096)?;
+    limit("csr", request.csr.len(), CERTIFICATE_BYTES)?;
     bytes16(&request.nonce, "nonce must be 16 bytes")?;
     let facts = request.facts.unwrap_or_default();
     let labels = pairs(&facts.labels)?;
@@ -224,6 +228,23 @@ pub fn enrolment(request: v1::EnrolRequest, peer: IpAddr) -> Result<EnrolFacts, 
         facts: host_facts(facts, String::new())?,
         labels,
         peer,
+    })
+}
+
+/// Reads the request of a host whose certificate has ended.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn late(request: v1::RecoverRequest) -> Result<LateRequest, DecodeError> {
+    limit("csr", request.csr.len(), CERTIFICATE_BYTES)?;
+    limit("certificate", request.certificate.len(), CERTIFICATE_BYTES)?;
+    limit("signature", request.signature.len(), SIGNATURE_BYTES)?;
+    Ok(LateRequest {
+        host: bytes16(&request.host_id, "host_id must be 16 bytes")?,
+        certificate: request.certificate,
+        csr: request.csr,
+        nonce: bytes16(&request.nonce, "nonce must be 16 bytes")?,
+        signature: request.signature,
     })
 }
 

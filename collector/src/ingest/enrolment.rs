@@ -1,4 +1,4 @@
-//! EDGE. The enrolment service: join with a token, renew with a certificate.
+//! EDGE. The enrolment service: join with a token, renew with a certificate, come back with one that has ended.
 
 use std::sync::{Arc, PoisonError};
 
@@ -11,8 +11,6 @@ use crate::{
     identity::{Denied, Enrolment},
 };
 
-/// A request for a certificate, in bytes.
-const CSR_BYTES: usize = 4_096;
 /// A busy door asks callers to come back after this long, in milliseconds.
 const BUSY_MS: i64 = 1_000;
 
@@ -99,12 +97,21 @@ impl v1::enrolment_server::Enrolment for EnrolmentDoor {
         Ok(self.enrolled(enrolment))
     }
 
-    async fn recover(&self, _request: Request<v1::RecoverRequest>) -> Result<Response<v1::Enrolled>, Status> {
-        self.count("unimplemented");
-        Err(Status::unimplemented(
-            "a certificate that ran out cannot be recovered yet: enrol this host again with a replace token \
-             (muster-collector token create --kind replace --host NAME)",
-        ))
+    async fn recover(&self, request: Request<v1::RecoverRequest>) -> Result<Response<v1::Enrolled>, Status> {
+        let info = connect_info(&request)?;
+        self.admit(&info)?;
+        let _place = self.place()?;
+        let late = decode::late(request.into_inner()).map_err(|error| {
+            self.count("bad_request");
+            refusal::unreadable(&error)
+        })?;
+        let result = self.context.rooms.identity.recover_late(&late, self.context.now()).await;
+        let enrolment = result.map_err(|denied| self.refused(&info, &denied))?;
+        self.count("recovered");
+        let (id, name) = (enrolment.profile.id, &enrolment.profile.name);
+        tracing::info!(host.id = %id, host.name = ?name, network.peer.address = %info.address(),
+            "host {name:?} was away for longer than its certificate and has a new one");
+        Ok(self.enrolled(enrolment))
     }
 
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::Enrolled>, Status> {
@@ -116,9 +123,13 @@ impl v1::enrolment_server::Enrolment for EnrolmentDoor {
         self.admit(&info)?;
         let _place = self.place()?;
         let csr = request.into_inner().csr;
-        if csr.len() > CSR_BYTES {
+        if csr.len() > decode::CERTIFICATE_BYTES {
             self.count("bad_request");
-            return Err(Status::invalid_argument(format!("csr is {} bytes, the limit is {CSR_BYTES}", csr.len())));
+            return Err(Status::invalid_argument(format!(
+                "csr is {} bytes, the limit is {}",
+                csr.len(),
+                decode::CERTIFICATE_BYTES
+            )));
         }
         let (identity, now) = (&self.context.rooms.identity, self.context.now());
         let (known, _) = identity.known(&certificate, now).await.map_err(|denied| self.refused(&info, &denied))?;

@@ -15,6 +15,8 @@ pub(crate) fn denied(denied: &Denied) -> (&'static str, Status) {
         Denied::UsedToken => ("used_token", Code::PermissionDenied),
         Denied::BadRequest(_) => ("bad_request", Code::InvalidArgument),
         Denied::UnknownCertificate => ("unknown_certificate", Code::Unauthenticated),
+        Denied::Lapsed(_) => ("lapsed_certificate", Code::PermissionDenied),
+        Denied::LateTooOften(_) => ("late_too_often", Code::PermissionDenied),
         Denied::NotAdmitted { .. } => ("not_admitted", Code::PermissionDenied),
         Denied::Clone(_) => ("clone", Code::PermissionDenied),
         Denied::Store(_) => ("store", Code::Unavailable),

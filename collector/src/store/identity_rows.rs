@@ -335,9 +335,14 @@ pub(crate) fn put_enrolment(connection: &Connection, enrolment: &EnrolmentRecord
     )
 }
 
-/// Forgets what ended before `before`: certificates and tokens that ended, enrolments that nobody asks for again.
-pub(crate) fn forget_ended(connection: &Connection, before: Timestamp) -> Result<(), StoreError> {
-    execute(connection, "DELETE FROM certificate WHERE until_ms < ?1", params![before.ms()])?;
+/// Forgets tokens that ended before `before`, enrolments that nobody asks for again, and certificates that ended before
+/// `certificates_before`.
+pub(crate) fn forget_ended(
+    connection: &Connection,
+    before: Timestamp,
+    certificates_before: Timestamp,
+) -> Result<(), StoreError> {
+    execute(connection, "DELETE FROM certificate WHERE until_ms < ?1", params![certificates_before.ms()])?;
     execute(connection, "DELETE FROM token WHERE expires_ms < ?1", params![before.ms()])?;
     execute(connection, "DELETE FROM enrolment WHERE at_ms < ?1", params![before.ms()])
 }

@@ -3,6 +3,7 @@
 //! Each rule looks at one source and complains with file, line and what to do. The rules are tried on small wrong
 //! sources too, so that a rule that has gone blind is noticed.
 
+mod faults;
 mod house;
 mod proofs;
 mod shape;
@@ -92,6 +93,20 @@ fn every_proof_applies_and_names_tests_that_exist() {
         all.iter().filter(|file| file.path.ends_with(".patch")).count() > 20,
         "the patches are not where they were"
     );
+}
+
+#[test]
+fn every_fault_has_its_state_and_names_tests_that_exist() {
+    let (all, sources) = (all_files(), rust_files());
+    check(&all, |file| faults::named(file, &sources));
+    let list = all.iter().find(|file| file.path == "tests/faults.md").expect("the list of faults");
+    let changed = |from: &str, to: &str| {
+        let list = Source::new(list.path.clone(), list.text.replacen(from, to, 1));
+        faults::named(&list, &sources).len()
+    };
+    assert_eq!(changed("`ten_retries_after_a_lost_reply_make_one_host`", "`ten_retries_make_ten_hosts`"), 1);
+    assert_eq!(changed("| 41 |", "| 42 |"), 2);
+    assert_eq!(changed("| held |", "| well |"), 1);
 }
 
 #[test]

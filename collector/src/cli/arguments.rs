@@ -172,14 +172,18 @@ pub(super) enum TokenTask {
     /// Make a token; its text is shown once
     #[command(after_help = "Examples:\n  muster-collector token create --kind single\n  \
         muster-collector token create --kind batch --uses 40 --ttl 2d --site Berlin --label owner=web\n  \
+        muster-collector token create --kind batch --uses 500 --ttl 90d --from 10.20.0.0/16 --from 10.21.0.0/16\n  \
         muster-collector token create --kind replace --host web-3")]
     Create {
         /// single: one machine; batch: many; replace: a known host installed anew
         #[arg(long, value_parser = ["single", "batch", "replace"])]
         kind: String,
-        /// How long it works: 30m, 12h, 7d
+        /// How long it works: 30m, 12h, 7d; a batch token with --from up to 90d
         #[arg(long, value_parser = seconds)]
         ttl: Option<i64>,
+        /// Only for machines with an address in this range, such as 10.20.0.0/16; may be repeated
+        #[arg(long, value_name = "RANGE")]
+        from: Vec<String>,
         /// How many machines may use it (batch: at most 500)
         #[arg(long)]
         uses: Option<u32>,

@@ -125,9 +125,9 @@ impl Desk {
 
     async fn token(&self, task: TokenTask) -> Result<(), CliError> {
         match task {
-            TokenTask::Create { kind, ttl, uses, labels, host, class, site, watch } => {
+            TokenTask::Create { kind, ttl, from, uses, labels, host, class, site, watch } => {
                 let body = json!({
-                    "kind": kind, "ttl_seconds": ttl, "uses": uses, "labels": object(labels), "host": host,
+                    "kind": kind, "ttl_seconds": ttl, "from": from, "uses": uses, "labels": object(labels), "host": host,
                     "class": class, "site": site, "watch": watch,
                 });
                 self.secret("/tokens", body, "token").await

@@ -32,6 +32,12 @@ impl fmt::Display for Network {
 }
 
 impl Network {
+    /// Whether it is no limit at all: every address of its kind is in it.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Whether `ip` is in this range.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {

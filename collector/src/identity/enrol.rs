@@ -108,6 +108,10 @@ impl Core {
         if let Err(denied) = check_usable(&token, request.now) {
             return Ok(Err(denied));
         }
+        let gives: Gives = from_json(&token.gives)?;
+        if !gives.is_for(request.facts.peer) {
+            return Ok(Err(Denied::OtherPlace(request.facts.peer, gives.from.join(", "))));
+        }
         if token.kind == "batch"
             && let Some(banned) = banned(connection, &request.fingerprint)?
         {

@@ -10,18 +10,22 @@ use crate::domain::{
     label_rule::HostRule,
     labels::{Admission, Class, Facts, Profile},
     layers::{Layer, Layers, Says, measured},
+    network::Network,
     watch::Watch,
 };
 
 /// Longest display name in characters.
 pub(super) const LONGEST_NAME: usize = 128;
-/// What a token gives to the hosts that enrol with it.
+/// What a token gives to the hosts that enrol with it, and which hosts these may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Gives {
     pub(super) labels: Vec<(String, String)>,
     pub(super) class: Option<Class>,
     pub(super) site: Option<String>,
     pub(super) watch: Option<Watch>,
+    /// Ranges that it may be used from; empty: anywhere.
+    #[serde(default)]
+    pub(super) from: Vec<String>,
 }
 
 impl Gives {
@@ -31,11 +35,18 @@ impl Gives {
         let site = self.site.as_ref().map(|site| format!("site={site}"));
         let watch = self.watch.map(|watch| format!("watch={}", watch.word()));
         let labels = self.labels.iter().map(|(name, value)| format!("{name}={value}"));
-        [class, site, watch].into_iter().flatten().chain(labels).collect::<Vec<_>>().join(" ")
+        let from = self.from.iter().map(|range| format!("from={range}"));
+        [class, site, watch].into_iter().flatten().chain(labels).chain(from).collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Gives {
+    /// Whether a machine with this address may use it; a range that cannot be read lets nobody in.
+    pub(super) fn is_for(&self, address: IpAddr) -> bool {
+        let holds = |range: &String| range.parse().is_ok_and(|range: Network| range.contains(address.to_canonical()));
+        self.from.is_empty() || self.from.iter().any(holds)
+    }
+
     /// As a layer of labels; what is not acceptable is left out.
     pub(super) fn says(&self) -> Says {
         let fixed = [

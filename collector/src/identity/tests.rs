@@ -1,6 +1,7 @@
 //! Enrolment, renewal and revocation as an attacker and a bad network would have them.
 
 mod late;
+mod places;
 mod renewal;
 
 use std::{fs, net::IpAddr, os::unix::fs::PermissionsExt, path::Path};
@@ -92,7 +93,17 @@ fn by() -> AuditRow {
 }
 
 fn spec(kind: TokenKind, uses: u32) -> TokenSpec {
-    TokenSpec { kind, ttl_ms: 0, uses, host: None, labels: Vec::new(), class: None, site: None, watch: None }
+    TokenSpec {
+        kind,
+        ttl_ms: 0,
+        uses,
+        from: Vec::new(),
+        host: None,
+        labels: Vec::new(),
+        class: None,
+        site: None,
+        watch: None,
+    }
 }
 
 fn key() -> KeyPair {

@@ -22,6 +22,8 @@ const ID_CHARACTERS: usize = 8;
 const SECRET_CHARACTERS: usize = 43;
 const PIN_CHARACTERS: usize = 32;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Ranges of addresses of one token: networks of one roll-out.
+const MOST_RANGES: usize = 16;
 /// A site's name is shown like a label's value.
 const LONGEST_SITE: usize = 256;
 
@@ -78,7 +80,8 @@ impl Identity {
         check_spec(&spec).map_err(Denied::BadRequest)?;
         let (id, secret) = (base62(ID_CHARACTERS)?, base62(SECRET_CHARACTERS)?);
         let ttl_ms = if spec.ttl_ms == 0 { spec.kind.default_ttl_ms() } else { spec.ttl_ms };
-        let gives = Gives { labels: spec.labels, class: spec.class, site: spec.site, watch: spec.watch };
+        let from = spec.from.iter().map(ToString::to_string).collect();
+        let gives = Gives { labels: spec.labels, class: spec.class, site: spec.site, watch: spec.watch, from };
         let record = TokenRecord {
             id: id.clone(),
             kind: spec.kind.word().to_owned(),
@@ -142,9 +145,15 @@ impl Identity {
 }
 
 fn check_spec(spec: &TokenSpec) -> Result<(), String> {
-    let (kind, hours) = (spec.kind.word(), spec.kind.longest_ttl_ms() / 3_600_000);
-    if spec.ttl_ms < 0 || spec.ttl_ms > spec.kind.longest_ttl_ms() {
-        return Err(format!("a {kind} token lives for at most {hours} h"));
+    let (kind, longest_ms) = (spec.kind.word(), spec.kind.longest_ttl_ms(!spec.from.is_empty()));
+    if spec.ttl_ms < 0 || spec.ttl_ms > longest_ms {
+        return Err(format!("a {kind} token lives for at most {} h", longest_ms / 3_600_000));
+    }
+    if spec.from.len() > MOST_RANGES {
+        return Err(format!("a token names at most {MOST_RANGES} ranges of addresses, {} were given", spec.from.len()));
+    }
+    if let Some(range) = spec.from.iter().find(|range| range.is_everything()) {
+        return Err(format!("{range} is no limit: name the ranges of your own networks, or none"));
     }
     if spec.uses > spec.kind.most_uses() {
         return Err(format!("a {kind} token has at most {} uses, {} were asked for", spec.kind.most_uses(), spec.uses));

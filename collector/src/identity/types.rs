@@ -6,6 +6,7 @@ use crate::{
     domain::{
         ids::{HostId, HostNo},
         labels::{Admission, Class, Facts, Profile},
+        network::Network,
         time::Timestamp,
         watch::Watch,
     },
@@ -24,6 +25,12 @@ pub enum Denied {
     /// The token has no uses left.
     #[error("this token has no uses left: ask for a new one (muster-collector token create)")]
     UsedToken,
+    /// The token is not for machines with this address.
+    #[error(
+        "this token is for machines in {1}, this one comes from {0}: use it there, or ask for one of your own \
+         (muster-collector token create)"
+    )]
+    OtherPlace(IpAddr, String),
     /// The request for a certificate is not acceptable.
     #[error("the certificate request is refused: {0}")]
     BadRequest(String),
@@ -134,6 +141,8 @@ pub struct TokenSpec {
     pub ttl_ms: i64,
     /// How many hosts may use it (1 for single and replace, <= 500 for batch; 0 means 1).
     pub uses: u32,
+    /// Where machines that use it must come from; empty: anywhere. A batch token that names ranges may live for longer.
+    pub from: Vec<Network>,
     /// The host that a replace token is bound to.
     pub host: Option<HostId>,
     /// Labels it gives.
@@ -153,7 +162,7 @@ const HOUR_MS: i64 = 3_600_000;
 pub enum TokenKind {
     /// One machine, by hand: 1 h by default, at most 24 h.
     Single,
-    /// Roll-out by script: 24 h by default, at most 7 d and 500 uses.
+    /// Roll-out by script: 24 h by default, at most 7 d (90 d for named address ranges) and 500 uses.
     Batch,
     /// Re-install of one known host that keeps its record: 1 h.
     Replace,
@@ -185,11 +194,12 @@ impl TokenKind {
         }
     }
 
-    /// Longest life in milliseconds.
+    /// Longest life in milliseconds; a roll-out that is bound to address ranges may take a quarter.
     #[must_use]
-    pub const fn longest_ttl_ms(self) -> i64 {
+    pub const fn longest_ttl_ms(self, has_ranges: bool) -> i64 {
         match self {
             Self::Single => 24 * HOUR_MS,
+            Self::Batch if has_ranges => 90 * 24 * HOUR_MS,
             Self::Batch => 7 * 24 * HOUR_MS,
             Self::Replace => HOUR_MS,
         }

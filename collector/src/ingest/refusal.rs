@@ -13,6 +13,7 @@ pub(crate) fn denied(denied: &Denied) -> (&'static str, Status) {
         Denied::UnknownToken => ("unknown_token", Code::PermissionDenied),
         Denied::ExpiredToken(_) => ("expired_token", Code::PermissionDenied),
         Denied::UsedToken => ("used_token", Code::PermissionDenied),
+        Denied::OtherPlace(..) => ("other_place", Code::PermissionDenied),
         Denied::BadRequest(_) => ("bad_request", Code::InvalidArgument),
         Denied::UnknownCertificate => ("unknown_certificate", Code::Unauthenticated),
         Denied::Lapsed(_) => ("lapsed_certificate", Code::PermissionDenied),

@@ -102,6 +102,7 @@ impl World {
             kind: TokenKind::Single,
             ttl_ms: 3_600_000,
             uses: 1,
+            from: Vec::new(),
             host: None,
             labels: Vec::new(),
             class: None,

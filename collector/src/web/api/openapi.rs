@@ -385,6 +385,7 @@ fn questions() -> Map<String, Value> {
             "note": { "type": "string", "maxLength": 2000 }, "for_seconds": { "type": "integer", "minimum": 1, "maximum": 604_800 } })),
         "NewToken": closed(&["kind"], json!({
             "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,
+            "from": { "type": "array", "maxItems": 16, "items": { "type": "string" } },
             "uses": { "type": "integer", "minimum": 1, "maximum": 500 }, "host": text, "class": class, "site": text,
             "watch": watch, "labels": words })),
         "NewApiToken": closed(&["role"], json!({ "role": token_role, "ttl_seconds": ttl, "note": { "type": "string", "maxLength": 200 } })),

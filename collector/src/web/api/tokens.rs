@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Answered, done, hosts, list as page_of, ttl_ms};
 use crate::{
+    domain::network::Network,
     identity::{TokenKind, TokenRow, TokenSpec},
     web::{
         Shared, Web,
@@ -19,23 +20,12 @@ use crate::{
     },
 };
 
-const HOUR_S: i64 = 3600;
-
 /// The kind's word at the faces.
 pub(in crate::web) const fn kind_word(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Single => "single",
         TokenKind::Batch => "batch",
         TokenKind::Replace => "replace",
-    }
-}
-
-/// Seconds of life: by default, and at most; uses at most.
-const fn limits(kind: TokenKind) -> (i64, i64, u32) {
-    match kind {
-        TokenKind::Single => (HOUR_S, 24 * HOUR_S, 1),
-        TokenKind::Batch => (24 * HOUR_S, 7 * 24 * HOUR_S, 500),
-        TokenKind::Replace => (HOUR_S, HOUR_S, 1),
     }
 }
 
@@ -57,6 +47,8 @@ pub(in crate::web) struct NewToken {
     pub(in crate::web) kind: String,
     pub(in crate::web) ttl_seconds: Option<i64>,
     pub(in crate::web) uses: Option<u32>,
+    #[serde(default)]
+    pub(in crate::web) from: Vec<String>,
     pub(in crate::web) host: Option<String>,
     pub(in crate::web) class: Option<String>,
     pub(in crate::web) site: Option<String>,
@@ -71,7 +63,13 @@ pub(in crate::web) async fn make(web: &Web, caller: &Caller, asked: NewToken) ->
         .into_iter()
         .find(|kind| kind_word(*kind) == asked.kind)
         .ok_or_else(|| Problem::invalid("kind", &asked.kind, "single, batch or replace"))?;
-    let (default_s, max_s, max_uses) = limits(kind);
+    let from = asked
+        .from
+        .iter()
+        .map(|range| range.parse::<Network>().map_err(|error| Problem::invalid("from", range, &error.to_string())));
+    let from = from.collect::<Result<Vec<_>, _>>()?;
+    let (default_s, max_s) = (kind.default_ttl_ms() / 1_000, kind.longest_ttl_ms(!from.is_empty()) / 1_000);
+    let max_uses = kind.most_uses();
     let uses = asked.uses.unwrap_or(max_uses);
     if uses == 0 || uses > max_uses {
         return Err(Problem::invalid(
@@ -93,6 +91,7 @@ pub(in crate::web) async fn make(web: &Web, caller: &Caller, asked: NewToken) ->
         kind,
         ttl_ms: ttl_ms(asked.ttl_seconds.unwrap_or(default_s), max_s)?,
         uses,
+        from,
         host,
         labels: asked.labels.into_iter().collect(),
         class: hosts::class_of(asked.class.as_deref())?,

@@ -18,9 +18,10 @@ use crate::hardware::prove::Proofs;
 use crate::hardware::running::{BATCHES_MAX, Running};
 use crate::hardware::told::Told;
 use crate::host::Host;
+use crate::identity::CURRENT;
 use crate::inventory::tell::Order;
 use crate::spool::{Limits, RealFiles, Spool};
-use crate::state::{StateDir, StateError};
+use crate::state::{Lock, StateDir, StateError};
 use crate::telemetry;
 use crate::uplink::{Pace, Parts, Plan, READINGS_MAX, Uplink, UplinkError, Watch};
 
@@ -28,10 +29,13 @@ use crate::uplink::{Pace, Parts, Plan, READINGS_MAX, Uplink, UplinkError, Watch}
 const COLLECT_DEADLINE: Duration = Duration::from_secs(1);
 /// Milliseconds in which the inventory is taken: more than all budgets of sections that hang one after the other.
 const TAKE_MS: u64 = 600_000;
+/// For the answer to a farewell that somebody waits for.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// `Goodbye.why`.
 const SHUTDOWN: u32 = 1;
 const REBOOT: u32 = 2;
 const AGENT_STOP: u32 = 4;
+const UNINSTALL: u32 = 6;
 
 /// Why the agent cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +117,44 @@ pub async fn run(config: Config, host: Host, again: Again, shutdown: impl Future
     host.kill_running();
     tracing::info!("the agent has stopped");
     Ok(())
+}
+
+/// Tells the collector that this machine's agent, which must not run any more, goes for good. Nothing where the machine is not
+/// enrolled; otherwise why nobody heard it.
+pub async fn farewell(config: Config, host: Host) -> Option<Result<(), String>> {
+    // Looking for an identity makes no directory.
+    if !config.state.join(CURRENT).exists() {
+        return None;
+    }
+    Some(match to_say_farewell(config, host) {
+        Ok((uplink, _lock)) => uplink.farewell(UNINSTALL).await,
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// An uplink that has nothing to report.
+fn to_say_farewell(config: Config, host: Host) -> Result<(Uplink, Lock), AppError> {
+    let local = config.local();
+    let state = StateDir::open(&config.state)?;
+    let lock = state.lock()?;
+    let spool = Spool::open(&state.file("spool"), Limits::default(), Box::new(RealFiles), clock::now());
+    let (_, readings) = mpsc::channel(READINGS_MAX);
+    let (report_every, _) = watch::channel(Watch::default().settings().report);
+    let uplink = Uplink::new(Parts {
+        state,
+        host,
+        labels: config.labels,
+        local,
+        addresses: config.addresses,
+        spool,
+        readings,
+        hardware: None,
+        inventory: None,
+        report_every,
+        now: clock::now,
+        pace: Pace { farewell: FAREWELL, ..Pace::default() },
+    })?;
+    Ok((uplink, lock))
 }
 
 /// Arguments with which another one looks at the same machine and has the same state: those before the command and those

@@ -1,6 +1,8 @@
 //! The commands: flags in, exit codes out. 0 done, 1 failed, 64 usage or configuration.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the edge where the program speaks to a person")]
 
+mod install;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use muster_agent::host::Host;
 use muster_agent::identity::{self, Enrolment, Outcome, Token, TokenError};
 use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
+use muster_agent::service::ServiceError;
 use muster_agent::state::StateDir;
 use muster_agent::{app, clock, doctor, hardware, once, report, telemetry};
 
@@ -31,6 +34,8 @@ const OFFSET_TOLD_MS: i64 = 30_000;
     after_help = "First steps:\n  \
         muster-agent once                    shows what would be reported, without any collector\n  \
         muster-agent doctor                  says what cannot be read here, and the remedy\n  \
+        muster-agent install --collector HOST:7460 --token-file FILE\n\n\
+        Where another supervisor than systemd runs it:\n  \
         muster-agent enrol --collector HOST:7460 --token-file FILE\n  \
         muster-agent run\n\n\
         A token comes from `muster-collector token create --kind single`."
@@ -48,6 +53,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Installs this program as a service, joins the machine to a collector and starts it; safe to repeat
+    #[command(after_help = install::INSTALL_HELP)]
+    Install(install::InstallArgs),
+    /// Says goodbye to the collector and removes the service
+    #[command(after_help = install::UNINSTALL_HELP)]
+    Uninstall(install::UninstallArgs),
+    /// Tells the collector that the stopped agent goes for good; what packages call
+    #[command(hide = true)]
+    Farewell,
     /// Joins this machine to a collector; safe to repeat
     Enrol(EnrolArgs),
     /// Reports until stopped (what the service runs)
@@ -187,6 +201,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     match cli.command {
         Command::CheckConfig => println!("the configuration is fine"),
+        Command::Install(args) => return install::install(cli.config.as_deref(), config, args),
+        Command::Uninstall(args) => return install::uninstall(cli.config.as_deref(), config, args),
+        Command::Farewell => match runtime()?.block_on(app::farewell(config, Host::live())) {
+            Some(Ok(())) => println!("the collector knows that this agent goes"),
+            Some(Err(reason)) => anyhow::bail!("the collector was not told: {reason}"),
+            None => println!("this machine is not enrolled; nobody has to be told"),
+        },
         Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
         Command::Run(machine) => {
             let arguments = again(cli.config.as_deref(), &config.state, &machine);
@@ -249,13 +270,16 @@ fn again(config: Option<&Path>, state: &Path, machine: &MachineArgs) -> app::Aga
 
 /// Prints an error with its causes; the exit code says whose mistake it is.
 pub(crate) fn complain(error: &anyhow::Error) -> ExitCode {
-    if let Some(mistakes) = error.downcast_ref::<ConfigError>() {
+    let of_service =
+        || if let Some(ServiceError::Config(mistakes)) = error.downcast_ref() { Some(mistakes) } else { None };
+    if let Some(mistakes) = error.downcast_ref::<ConfigError>().or_else(of_service) {
         eprintln!("{mistakes}");
         return USAGE.into();
     }
     // One line: a cause that carries a stranger's words cannot forge a second.
     eprintln!("muster-agent: {}", format!("{error:#}").replace(|c: char| c.is_control(), " "));
-    if error.is::<TokenError>() || error.is::<UsageError>() { USAGE.into() } else { ExitCode::FAILURE }
+    let is_usage = matches!(error.downcast_ref(), Some(ServiceError::Usage(_) | ServiceError::Packaged(_)));
+    if is_usage || error.is::<TokenError>() || error.is::<UsageError>() { USAGE.into() } else { ExitCode::FAILURE }
 }
 
 /// What was asked for cannot be meant.
@@ -282,10 +306,7 @@ fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
 
 async fn enrol(config: Config, args: EnrolArgs) -> anyhow::Result<()> {
     let addresses = if args.collector.is_empty() { config.addresses } else { args.collector };
-    if let Some(wrong) = addresses.iter().find(|address| !config::is_address(address)) {
-        let text = format!("--collector {wrong:?}: expected HOST:PORT, for example muster.example.org:7460");
-        return Err(UsageError(text).into());
-    }
+    usable_addresses(&addresses)?;
     let state = StateDir::open(&config.state)?;
     let _lock = state.lock()?;
     let host = args.machine.host();
@@ -314,6 +335,16 @@ async fn enrol(config: Config, args: EnrolArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn usable_addresses(addresses: &[String]) -> Result<(), UsageError> {
+    match addresses.iter().find(|address| !config::is_address(address)) {
+        Some(wrong) => {
+            let text = format!("--collector {wrong:?}: expected HOST:PORT, for example muster.example.org:7460");
+            Err(UsageError(text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What became of it, in a line.

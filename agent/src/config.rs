@@ -244,7 +244,7 @@ impl Config {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
         match std::fs::read(file) {
             Ok(bytes) if bytes.len() <= FILE_BYTES_MAX => match String::from_utf8(bytes) {
-                Ok(text) => Self::parse_with(file, &text, files::plugins(&define::plugins_beside(file))),
+                Ok(text) => Self::parse_beside(file, &text),
                 Err(_) => Err(Self::unreadable(file, "is not UTF-8 text")),
             },
             Ok(_) => Err(Self::unreadable(file, &format!("is longer than {FILE_BYTES_MAX} bytes"))),

@@ -39,8 +39,8 @@ async fn the_examples_commented_settings_are_known_settings() {
 #[tokio::test]
 async fn the_units_name_the_programs_users_and_directories_that_exist() {
     let read = |file: &str| std::fs::read_to_string(root().join("deploy/systemd").join(file)).expect("a shipped file");
-    let users = read("muster.sysusers");
     for name in ["muster-agent", "muster-collector"] {
+        let users = read(&format!("{name}.sysusers"));
         let unit = read(&format!("{name}.service"));
         assert!(unit.contains("Type=notify") && unit.contains("WatchdogSec="), "{name}");
         assert!(

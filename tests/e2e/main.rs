@@ -32,6 +32,7 @@ mod heartbeats;
 mod hostile;
 mod icmp;
 mod identities;
+mod installing;
 mod inventory;
 mod inventory_agent;
 mod inventory_smbios;

@@ -2,8 +2,18 @@
 
 use std::path::Path;
 
-use super::{FILE_BYTES_MAX, Inspection, Mistake};
+use super::{Config, ConfigError, FILE_BYTES_MAX, Inspection, Mistake};
 use crate::check::define::{self, Plugins, Table};
+
+impl Config {
+    /// Reads a configuration from text as it would stand in `file`, with the plugins that have files beside it.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn parse_beside(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::parse_with(file, text, plugins(&define::plugins_beside(file)))
+    }
+}
 
 /// Plugins of one machine.
 const PLUGINS_MAX: usize = 1000;

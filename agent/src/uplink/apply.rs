@@ -78,7 +78,7 @@ impl Uplink {
         }
     }
 
-    fn opened(&mut self, opened: Opened) {
+    pub(super) fn opened(&mut self, opened: Opened) {
         let now = self.now();
         if self.opening_with_next
             && let Some(next) = self.next_identity.take()

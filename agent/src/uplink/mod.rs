@@ -11,6 +11,7 @@ mod backoff;
 mod central;
 mod checks;
 mod evidence;
+mod farewell;
 mod hardware;
 mod hello;
 mod inventory;
@@ -381,18 +382,20 @@ impl Uplink {
         }
     }
 
-    /// Says goodbye and waits a moment for the answer.
-    async fn leave(mut self, why: u32) {
+    /// Says goodbye and waits a moment for the answer; whether there was one.
+    async fn leave(mut self, why: u32) -> bool {
         let now = self.now();
         let line = self.alive.finish(self.parts.host.boot_id(), now);
         alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &line);
         self.finish_lull(now);
         self.tell_losses(now);
         self.parts.spool.sync(now);
-        let Some(mut session) = self.session.take() else { return };
-        if tokio::time::timeout(self.parts.pace.farewell, session.leave(why)).await.is_err() {
+        let Some(mut session) = self.session.take() else { return false };
+        let answered = tokio::time::timeout(self.parts.pace.farewell, session.leave(why)).await.is_ok();
+        if !answered {
             tracing::debug!("the collector did not answer the farewell in time");
         }
+        answered
     }
 }
 

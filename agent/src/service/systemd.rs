@@ -1,0 +1,120 @@
+//! What is asked of systemd, by its own tools.
+
+use super::{ServiceError, files};
+use crate::host::{CommandError, Host};
+
+/// The agent's unit.
+pub(super) const UNIT: &str = "muster-agent.service";
+/// The user of the unit.
+pub(super) const USER: &str = "muster-agent";
+/// A start waits until the agent says that it runs, at most 90 s (`DefaultTimeoutStartSec`), a stop 10 s
+/// (`TimeoutStopSec` of the unit).
+const JOB_MS: u64 = 120_000;
+/// The other questions.
+const ASK_MS: u64 = 30_000;
+
+/// The services of this machine.
+pub(super) struct Services<'a>(pub(super) &'a Host);
+
+impl Services<'_> {
+    /// Makes the user and its directory; whether the user is new.
+    pub(super) fn make_user(&self) -> Result<bool, ServiceError> {
+        let is_new = !self.has_user();
+        if is_new {
+            self.must("systemd-sysusers", &[files::USERS[0].0], "journalctl -t systemd-sysusers")?;
+        }
+        // Also gives the directory back to the user where it is not.
+        self.must("systemd-tmpfiles", &["--create", files::USERS[1].0], "journalctl -t systemd-tmpfiles")?;
+        Ok(is_new)
+    }
+
+    /// Whether the user is there.
+    pub(super) fn has_user(&self) -> bool {
+        let is = |line: &str| line.split(':').next() == Some(USER);
+        self.0.read_text("/etc/passwd").is_ok_and(|users| users.lines().any(is))
+    }
+
+    /// Removes the user; whether it was there.
+    pub(super) fn remove_user(&self) -> Result<bool, ServiceError> {
+        let is_there = self.has_user();
+        if is_there {
+            self.must("userdel", &[USER], "userdel muster-agent")?;
+        }
+        Ok(is_there)
+    }
+
+    /// Lets the agent be started at boot, and run now: anew where something `changed`. What had to be done for it.
+    pub(super) fn run(&self, changed: bool) -> Result<Vec<&'static str>, ServiceError> {
+        let mut did = Vec::new();
+        if changed || self.property("NeedDaemonReload")? == "yes" {
+            self.control(&["daemon-reload"])?;
+        }
+        if self.property("UnitFileState")? != "enabled" {
+            self.control(&["enable", UNIT])?;
+            did.push("enabled");
+        }
+        if self.property("ActiveState")? != "active" {
+            self.control(&["start", UNIT])?;
+            did.push("started");
+        } else if changed {
+            self.control(&["restart", UNIT])?;
+            did.push("restarted");
+        }
+        // A start whose condition does not hold is no failed one.
+        let state = self.property("ActiveState")?;
+        if state == "active" {
+            Ok(did)
+        } else {
+            Err(ServiceError::Tool(format!("{UNIT} was started and is {state}; see: journalctl -u {UNIT}")))
+        }
+    }
+
+    /// Stops the agent; whether it ran.
+    pub(super) fn stop(&self) -> Result<bool, ServiceError> {
+        let ran = ["active", "activating", "reloading"].contains(&self.property("ActiveState")?.as_str());
+        if ran {
+            self.control(&["stop", UNIT])?;
+        }
+        Ok(ran)
+    }
+
+    /// Lets the agent not be started at boot; whether it would have been.
+    pub(super) fn disable(&self) -> Result<bool, ServiceError> {
+        let is_enabled = self.property("UnitFileState")? == "enabled";
+        if is_enabled {
+            self.control(&["disable", UNIT])?;
+        }
+        Ok(is_enabled)
+    }
+
+    /// Forgets what the unit was.
+    pub(super) fn forget(&self) -> Result<(), ServiceError> {
+        self.control(&["daemon-reload"])?;
+        // It says no where there is nothing to forget.
+        let _ = self.0.run("systemctl", &["reset-failed", UNIT], ASK_MS);
+        Ok(())
+    }
+
+    fn property(&self, name: &str) -> Result<String, ServiceError> {
+        let words = ["show", "--value", "--property", name, UNIT];
+        let output = self.0.run("systemctl", &words, ASK_MS).map_err(|error| broken(&error))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    fn control(&self, words: &[&str]) -> Result<(), ServiceError> {
+        self.must("systemctl", words, "journalctl -u muster-agent")
+    }
+
+    fn must(&self, tool: &str, words: &[&str], look: &str) -> Result<(), ServiceError> {
+        let output = self.0.run(tool, words, JOB_MS).map_err(|error| broken(&error))?;
+        if output.code == Some(0) {
+            return Ok(());
+        }
+        let code = output.code.map_or("a signal".to_owned(), |code| code.to_string());
+        Err(ServiceError::Tool(format!("{tool} {} ended with {code}; see: {look}", words.join(" "))))
+    }
+}
+
+fn broken(error: &CommandError) -> ServiceError {
+    ServiceError::Tool(error.to_string())
+}

@@ -46,6 +46,7 @@ mod node_exporter;
 mod on_call;
 mod oom;
 mod os_support;
+mod packages;
 mod parity;
 mod prometheus;
 mod promised;

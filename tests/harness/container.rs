@@ -3,6 +3,7 @@
 //! The tree is made by debootstrap once, kept under `MUSTER_TEST_CACHE`, and copied for each container.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -18,6 +19,9 @@ const TREE: &str = "bookworm-systemd-1";
 /// It boots within a second on an idle machine.
 const BOOT: Duration = Duration::from_secs(60);
 
+/// Held while a tree is made.
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// A booted container; killed, and its tree removed, when dropped.
 #[derive(Debug)]
 pub struct Container {
@@ -32,6 +36,18 @@ impl Container {
     /// # Panics
     /// When it does not boot.
     pub async fn boot(name: &str, tree: &Path, install: impl FnOnce(&Path)) -> Self {
+        Self::boot_with(name, tree, &[], install).await
+    }
+
+    /// The same in a network of its own, which has `lo` alone: the shipped ports are free there.
+    ///
+    /// # Panics
+    /// When it does not boot.
+    pub async fn boot_alone(name: &str, tree: &Path, install: impl FnOnce(&Path)) -> Self {
+        Self::boot_with(name, tree, &["--private-network"], install).await
+    }
+
+    async fn boot_with(name: &str, tree: &Path, options: &[&str], install: impl FnOnce(&Path)) -> Self {
         let home = TempDir::new_in(tree.parent().expect("the tree lies in the cache")).expect("a directory");
         let root = home.path().join("root");
         let copied = run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(tree).arg(&root)).await;
@@ -49,6 +65,7 @@ impl Container {
             .arg("--system-call-filter=adjtimex clock_adjtime")
             // Rights that a unit may be given; a container has no hardware that they would open.
             .arg("--capability=CAP_SYS_RAWIO,CAP_SYSLOG")
+            .args(options)
             .args([format!("--machine={name}"), format!("--directory={}", root.display())])
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
         let mut process = Process::start(name, &mut command, &home.path().join("log"));
@@ -152,6 +169,8 @@ pub fn debootstrapped(
 ) -> Result<PathBuf, String> {
     let cache = std::env::var_os("MUSTER_TEST_CACHE").map_or_else(|| "/var/cache/muster-tests".into(), PathBuf::from);
     let kept = cache.join(name);
+    // Of two stories that need it at once one makes it.
+    let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     if kept.exists() {
         return Ok(kept);
     }
@@ -166,8 +185,11 @@ pub fn debootstrapped(
         let _ = std::fs::remove_file(package.path());
     }
     let made = finish(&root)?;
-    std::fs::rename(&made, &kept).map_err(|error| format!("{}: {error}", kept.display()))?;
-    Ok(kept)
+    match std::fs::rename(&made, &kept) {
+        // Another run has made it meanwhile.
+        Err(error) if !kept.exists() => Err(format!("{}: {error}", kept.display())),
+        _ => Ok(kept),
+    }
 }
 
 /// Runs a program to its end, however long it takes.

@@ -7,6 +7,7 @@ mod agent;
 mod alertmanager;
 mod alerts;
 mod answers;
+mod backup;
 mod bad_input;
 mod browser;
 mod burn;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::{IntGaugeVec, Opts, Registry};
 use tokio::sync::watch;
 
 use crate::{
@@ -18,18 +19,33 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const DISK_EVERY: u32 = 2;
 /// Certificates and what is kept too long are looked at every so many heartbeats.
 const HOURLY: u32 = 720;
+/// What records take on disk is looked at every so many heartbeats, for that reads both files whole,
+const DAILY: u32 = 24 * HOURLY;
+/// the first time so many after the start, when everybody is back.
+const SOON: u32 = 12;
 /// The authority's end is announced this long before, in milliseconds: 90 days.
 const AUTHORITY_WARNS_MS: i64 = 90 * 86_400_000;
 
 /// What housekeeping needs.
 pub(super) struct Housekeeping {
-    pub(super) store: Store,
-    pub(super) identity: Identity,
-    pub(super) mailbox: Mailbox,
-    pub(super) clock: Clock,
+    store: Store,
+    identity: Identity,
+    mailbox: Mailbox,
+    clock: Clock,
+    sizes: IntGaugeVec,
 }
 
 impl Housekeeping {
+    pub(super) fn new(
+        (store, identity, mailbox, clock): (Store, Identity, Mailbox, Clock),
+        registry: &Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let help = "What each kind of record takes on disk, looked at once a day.";
+        let sizes = IntGaugeVec::new(Opts::new("muster_store_bytes", help), &["file", "kind"])?;
+        registry.register(Box::new(sizes.clone()))?;
+        Ok(Self { store, identity, mailbox, clock, sizes })
+    }
+
     /// Keeps house until `stop` turns true.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
         self.report_start().await;
@@ -41,6 +57,9 @@ impl Housekeeping {
             if turn % HOURLY == 0 {
                 self.certificates().await;
                 self.prune().await;
+            }
+            if turn % DAILY == SOON {
+                self.sizes().await;
             }
             tokio::select! {
                 () = tokio::time::sleep(HEARTBEAT) => {}
@@ -88,6 +107,16 @@ impl Housekeeping {
         match self.store.prune(self.clock.now()).await {
             Ok(pruned) => tracing::debug!(?pruned, "what was kept long enough is gone"),
             Err(error) => tracing::warn!(error.type = error.kind(), "old facts cannot be removed: {error}"),
+        }
+    }
+
+    async fn sizes(&self) {
+        match self.store.sizes().await {
+            Ok(sizes) => sizes.iter().for_each(|size| {
+                let bytes = i64::try_from(size.bytes).unwrap_or(i64::MAX);
+                self.sizes.with_label_values(&[size.file, size.kind]).set(bytes);
+            }),
+            Err(error) => tracing::warn!(error.type = error.kind(), "the size of the records cannot be read: {error}"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod agreements;
 mod backlog;
+mod backup;
 mod burn;
 mod deciding;
 mod devices;
@@ -84,6 +85,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let pager = config.pager();
     let missing = config.reports.iter().filter_map(crate::config::directory_trouble);
+    let missing = missing.chain(config.backup.as_ref().and_then(crate::config::backup_trouble));
     config.warnings.iter().cloned().chain(missing).for_each(|warning| tracing::warn!("{warning}"));
     run(config, shutdown, |ports| {
         tracing::info!("agents connect to {}, people to {}", ports.grpc, ports.url);
@@ -158,10 +160,11 @@ impl House {
         let (clock, registry) = (Clock::start(), registry()?);
         let store = open_store(&config, &registry, clock.now())?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
+        let restored = backup::note_restored(&store, clock.now()).await?;
         let loaded = devices::load(&config, &identity, &store, clock.now()).await?;
         let promised = agreements::keep(&config, &store, clock.now()).await?;
         let agreements = Arc::new(watch::Sender::new(Arc::new(promised)));
-        let (engine, first) = engine(&config, &loaded, clock.now());
+        let (engine, first) = engine(&config, &loaded, restored, clock.now());
         let (slots, settings) = (slots(&config, &store, &loaded).await?, settings::shelf(&config, &store).await?);
         let (published, snapshot) = watch::channel(Arc::new(engine.snapshot()));
         let ((mailbox, events), sessions) = (Mailbox::new(), Sessions::default());
@@ -237,11 +240,14 @@ impl House {
         let delivering = reports::Delivering::new(&self.config, self.agreements.subscribe(), reports, rooms, bell)?;
         let (trends, watched) = (self.trends()?, watchdog::all(&self, &ports.url)?);
         let (judging, noting) = (hardware::Judging::of(&self), inventory::Noting::of(&self));
+        let rooms = (self.store.clone(), self.mailbox.clone(), self.clock.clone());
+        let backups = backup::Backups::new(&self.config, rooms, &self.registry)?;
         let (mut engine, mut tasks) = (JoinSet::new(), JoinSet::new());
         engine.spawn(self.deciding.run(engine_stopped));
         let (store, identity, mailbox, clock) = (self.store.clone(), self.identity, self.mailbox, self.clock.clone());
-        let housekeeping = housekeeping::Housekeeping { store, identity, mailbox, clock };
+        let housekeeping = housekeeping::Housekeeping::new((store, identity, mailbox, clock), &self.registry)?;
         tasks.spawn(housekeeping.run(stopped.clone()));
+        tasks.spawn(backups.run(stopped.clone()));
         tasks.spawn(trends.run(stopped.clone()));
         tasks.spawn(judging.run(stopped.clone()));
         tasks.spawn(noting.run(stopped.clone()));
@@ -410,6 +416,7 @@ fn is_near(request: &axum::http::Extensions) -> bool {
 
 fn open_store(config: &Config, registry: &Registry, now: Timestamp) -> anyhow::Result<Store> {
     let store = Store::open(&config.state, now)?;
+    store.keep(config.retention);
     registry.register(Box::new(store.commit_seconds()))?;
     store.reports().iter().for_each(|report| tracing::warn!("{report}"));
     Ok(store)
@@ -429,10 +436,10 @@ fn queued(loaded: &Loaded) -> Vec<Page> {
     loaded.pages.iter().filter(|page| page.delivery == Delivery::Queued).cloned().collect()
 }
 
-/// The engine as loaded, with the configuration's devices and its hosts labelled by the configuration's rules, both as
-/// they are now.
-fn engine(config: &Config, loaded: &Loaded, now: Timestamp) -> (Engine, Vec<Effect>) {
+/// The engine as loaded, with devices and labels as the configuration has them now.
+fn engine(config: &Config, loaded: &Loaded, restored: bool, now: Timestamp) -> (Engine, Vec<Effect>) {
     let (mut engine, mut first) = Engine::new(loaded, config.roster.clone(), now);
+    engine.await_longer(restored, now);
     first.extend(devices::declare(config, &mut engine, now));
     first.extend(engine.rule(config.host_rules.clone(), now));
     first.extend(engine.expect(config.heartbeats.clone(), loaded.last_ran, now));

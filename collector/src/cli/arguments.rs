@@ -16,6 +16,7 @@ pub(super) use self::{
 use clap::{Args, Parser, Subcommand};
 
 use super::{
+    backup::{NewBackup, Restore},
     devices::DeviceTask, hardware::HardwareTask, heartbeats::HeartbeatTask, inventory::InventoryTask,
     settings::SettingsTask, sla::SlaTask,
 };
@@ -33,9 +34,9 @@ Examples:
   muster-collector person add ann --role operator < password.txt
   muster-collector --url https://muster.example:7461 --token-file token --ca root.der incident list
   muster-collector hardware judge sda.json             what a captured output of smartctl says of the drive
-  muster-collector backup /var/backups/muster-2026-11-21
+  muster-collector backup /srv/muster-2026-11-21.tar.gz.age --passphrase-file /root/muster-backup
 
-Commands other than serve, check-config, openapi and hardware ask the running collector over the unix socket in its state
+Commands other than serve, check-config, openapi, hardware and restore ask the running collector over the unix socket in its state
 directory (root, its owner and group muster may), or over --url with an API token."
 )]
 pub(super) struct Arguments {
@@ -137,6 +138,8 @@ of reports have to be there and writable for whoever checks; a collector that st
     Hardware(HardwareTask),
     /// How the collector and the fleet do
     Status,
+    /// What each kind of record takes on disk, and how long it is kept
+    Store,
     /// Who did what, from where, newest first; nothing in it is ever changed
     #[command(after_help = "Examples:\n  muster-collector audit --who ana\n  \
         muster-collector audit --subject '#1042'\n  muster-collector audit --action incident.not_a_problem --last 1000")]
@@ -154,14 +157,16 @@ of reports have to be there and writable for whoever checks; a collector that st
         #[arg(long, value_name = "N")]
         last: Option<u32>,
     },
-    /// Copy all records and the authority while the collector runs
-    #[command(after_help = "Example:\n  muster-collector backup /var/backups/muster-2026-11-21\n\n\
-        The copy holds the key of the authority: keep it where only you may read. To restore, stop the collector and put\n\
-        the directory in the place of its state directory.")]
-    Backup {
-        /// A directory on the collector's machine that is not there yet; its user must be able to make it
-        directory: PathBuf,
-    },
+    /// Copy everything into one sealed file while the collector runs
+    #[command(after_help = "Example:\n  muster-collector backup /srv/muster.tar.gz.age --passphrase-file /root/muster-backup\n\n\
+        Records, authority, keys, and the configuration with the files that it names. Without --passphrase-file the one of\n\
+        [backup] in the configuration is used. The file is an age file of a gzip of a tar: age --decrypt opens it too.")]
+    Backup(NewBackup),
+    /// Put a backup in the place of a state directory that is empty or not there
+    #[command(after_help = "Example:\n  muster-collector restore /srv/muster.tar.gz.age --passphrase-file /root/muster-backup\n\n\
+        --state and --config say where to, otherwise it goes where it was. What is there of the configuration already is\n\
+        left alone. Nothing is changed before the whole file was read and its seal fits.")]
+    Restore(Restore),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
 }

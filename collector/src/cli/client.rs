@@ -1,6 +1,9 @@
 //! Asks the collector: over the unix socket in its state directory, or over HTTPS with an API token.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -36,11 +39,7 @@ impl Client {
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self { http: built(builder)?, place: base.clone(), base, token: Some(token) });
         }
-        let state = match &place.state {
-            Some(state) => state.clone(),
-            None => super::load(place)?.state,
-        };
-        let socket = state.join(SOCKET);
+        let socket = state(place)?.join(SOCKET);
         let shown = socket.display().to_string();
         Ok(Self {
             // No TLS here: a machine without certificates to trust (ca-certificates) has its command line all the same.
@@ -73,9 +72,13 @@ impl Client {
         self.answer(self.http.request(method, self.address(path)), body).await
     }
 
-    /// The same for what may take an hour.
-    pub(super) async fn wait_for(&self, path: &str, body: Value) -> Result<Value, CliError> {
-        self.answer(self.http.post(self.address(path)).timeout(BACKUP_WITHIN), Some(body)).await
+    /// An answer that is taken piece by piece, within an hour.
+    pub(super) async fn stream(&self, path: &str, body: Value) -> Result<reqwest::Response, CliError> {
+        let response = self.send(self.http.post(self.address(path)).timeout(BACKUP_WITHIN), Some(body)).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.taken(response).await.err().unwrap_or_else(|| CliError::Refused("no backup".into())))
     }
 
     fn address(&self, path: &str) -> String {
@@ -145,6 +148,14 @@ impl Client {
             "is it running, and may you use its socket (root, its owner, group muster)? --config or --state says where"
         };
         CliError::Unreachable { place: self.place.clone(), why: format!("{why}; {remedy}") }
+    }
+}
+
+/// The state directory of the collector on this machine.
+pub(super) fn state(place: &Place) -> Result<PathBuf, CliError> {
+    match &place.state {
+        Some(state) => Ok(state.clone()),
+        None => super::load(place).map(|config| config.state),
     }
 }
 

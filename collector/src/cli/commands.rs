@@ -46,6 +46,7 @@ const RULES: [Column; 3] = [("rule", "rule"), ("part", "part"), ("says", "says")
 const RULE_VALUES: [Column; 5] =
     [("rule", "rule"), ("part", "part"), ("key", "key"), ("value", "value"), ("from", "from")];
 const OVERRIDES: [Column; 4] = [("name", "name"), ("by", "by"), ("at", "at"), ("line", "line")];
+const STORE: [Column; 4] = [("kind", "kind"), ("file", "file"), ("bytes", "bytes"), ("kept", "kept")];
 /// More than any password we take.
 const MAX_PASSWORD_BYTES: u64 = 4096;
 
@@ -75,13 +76,14 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Inventory(task) => desk.inventory(task).await,
         Task::Route(RouteTask::Test(tried)) => desk.route_test(tried).await,
         Task::Status => desk.one("/status").await,
+        Task::Store => desk.lines("/store", &STORE).await,
         Task::Audit { who, action, subject, last } => {
             let asked = query(&[("who", who), ("action", action), ("subject", subject)]);
             desk.lines(&format!("/audit?limit={}{asked}", last.unwrap_or(100)), &AUDIT).await
         }
-        Task::Backup { directory } => desk.backup(&directory).await,
+        Task::Backup(asked) => desk.backup(asked, place).await,
         // Done without the collector, before this is reached.
-        Task::Serve | Task::CheckConfig { .. } | Task::Openapi | Task::Hardware(_) => Ok(()),
+        Task::Serve | Task::CheckConfig { .. } | Task::Openapi | Task::Hardware(_) | Task::Restore(_) => Ok(()),
         Task::Sla(task) => desk.sla(task).await,
     }
 }
@@ -112,15 +114,6 @@ impl Desk {
     pub(super) async fn secret(&self, path: &str, body: Value, field: &str) -> Result<(), CliError> {
         let answer = self.client.post(path, body).await?;
         if self.json { print::json(&answer) } else { print::line(answer[field].as_str().unwrap_or_default()) }
-    }
-
-    /// The collector writes the copy itself, so the path is made absolute here, where it was typed.
-    async fn backup(&self, directory: &Path) -> Result<(), CliError> {
-        let unusable = |why: &str| CliError::Usage(format!("{} cannot take a backup: {why}", directory.display()));
-        let path = std::path::absolute(directory).map_err(|error| unusable(&error.to_string()))?;
-        let path = path.to_str().ok_or_else(|| unusable("its name is not UTF-8"))?;
-        let answer = self.client.wait_for("/backup", json!({ "directory": path })).await?;
-        if self.json { print::json(&answer) } else { print::line(&format!("everything is copied to {path}")) }
     }
 
     async fn token(&self, task: TokenTask) -> Result<(), CliError> {
@@ -219,7 +212,7 @@ pub(super) fn query(fields: &[(&str, Option<String>)]) -> String {
 }
 
 /// The first line of the file or of standard input; never an argument, which everybody on the machine could read.
-fn password(file: Option<&Path>) -> Result<String, CliError> {
+pub(super) fn password(file: Option<&Path>) -> Result<String, CliError> {
     if let Some(file) = file {
         return read_line(file);
     }

@@ -4,6 +4,7 @@
 
 mod amendments;
 mod arguments;
+mod backup;
 mod beside;
 mod client;
 mod commands;
@@ -112,6 +113,7 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             sla::compute(&spans, &definition, &from, &to)
         }
         Task::Hardware(task) => hardware::run(task, arguments.json),
+        Task::Restore(asked) => backup::restore(asked, &arguments.place, arguments.json),
         task => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| CliError::Failed(format!("no runtime: {error}")))?;
@@ -147,7 +149,9 @@ fn check(place: &arguments::Place, file_only: bool) -> Result<crate::config::Con
 
 /// Whether what the configuration names on this machine is there.
 fn places(config: &crate::config::Config) -> Result<(), CliError> {
-    let troubles: Vec<String> = config.reports.iter().filter_map(crate::config::directory_trouble).collect();
+    let backup = config.backup.as_ref().and_then(crate::config::backup_trouble);
+    let troubles = config.reports.iter().filter_map(crate::config::directory_trouble).chain(backup);
+    let troubles: Vec<String> = troubles.collect();
     if troubles.is_empty() { Ok(()) } else { Err(CliError::Usage(troubles.join("\n"))) }
 }
 

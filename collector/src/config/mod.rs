@@ -6,6 +6,7 @@
 mod agreement_terms;
 mod agreement_text;
 mod agreements;
+mod backup;
 mod checks;
 mod devices;
 mod heartbeats;
@@ -18,6 +19,7 @@ mod receiver_services;
 mod receivers;
 mod redundancy;
 mod reports;
+mod retention;
 mod rules;
 mod runbooks;
 mod section;
@@ -30,6 +32,7 @@ mod watchdogs;
 pub use self::{
     agreement_text::{agreement_text, parse_agreements},
     agreements::{MOST as MOST_AGREEMENTS, parse_agreement, parse_declaration},
+    backup::{Backup, backup_trouble},
     reports::directory_trouble,
     rules::{parse_override, toml_key, toml_text, with_overrides},
     settings::parse_settings,
@@ -51,6 +54,12 @@ const FILE_BYTES: u64 = 1 << 20;
 /// The checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where it stands; there may be no such file.
+    pub file: PathBuf,
+    /// Every file that it names by a key that ends with `_file`: secrets, certificates.
+    pub named: Vec<PathBuf>,
+    /// Where copies of the records go, and when; default: nowhere.
+    pub backup: Option<Backup>,
     /// Where everything lives; default `/var/lib/muster/collector`.
     pub state: PathBuf,
     /// The door for agents.
@@ -79,6 +88,8 @@ pub struct Config {
     pub rules: crate::domain::rules::Settings,
     /// What agents are told, for all hosts and for some.
     pub settings: Vec<crate::domain::settings::Part>,
+    /// How long what is over is kept.
+    pub retention: crate::domain::retention::Retention,
     /// What trends may take on disk, in bytes: 13 months of 10 000 hosts with 20 readings are some 1.5 GB. Default 2 GiB.
     pub trends_quota: u64,
     /// How long within 24 hours a machine may be in maintenance by its own word, in milliseconds; 0: never. Default 4 h.
@@ -102,6 +113,13 @@ pub enum Paging {
 }
 
 impl Config {
+    /// What a backup copies besides the state.
+    #[must_use]
+    pub fn besides(&self) -> crate::store::backup::Besides {
+        let configuration = Some(self.file.clone()).filter(|file| file.exists());
+        crate::store::backup::Besides { configuration, named: self.named.clone() }
+    }
+
     /// Who pages, in words.
     #[must_use]
     pub fn pager(&self) -> String {

@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::{
-    Config, ConfigErrors, Grpc, Http, Paging, agreements, devices, heartbeats, host_rules, incidents, inventory,
-    oncall, receivers, redundancy, reports, rules, runbooks,
+    Config, ConfigErrors, Grpc, Http, Paging, agreements, backup, devices, heartbeats, host_rules, incidents,
+    inventory, oncall, receivers, redundancy, reports, retention, rules, runbooks,
     section::{Section, Source},
     services, settings, watchdogs,
 };
@@ -34,8 +34,31 @@ pub(super) fn document(
     for error in errors {
         source.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
-    let config = top(Section::new(&source, String::new(), 0, table.into_inner()), fleet);
-    source.finish().map(|warnings| Config { warnings, ..config })
+    let table = table.into_inner();
+    let mut named = Vec::new();
+    named_files(&table, &mut named);
+    let config = top(Section::new(&source, String::new(), 0, table), fleet);
+    source.finish().map(|warnings| Config { file: file.to_owned(), named, warnings, ..config })
+}
+
+/// What every key names that ends with `_file`, in every table.
+fn named_files(table: &DeTable<'_>, named: &mut Vec<PathBuf>) {
+    let mut values: Vec<&DeValue<'_>> = Vec::new();
+    for (key, value) in table {
+        match value.get_ref() {
+            DeValue::String(path) if key.get_ref().ends_with("_file") => named.push(PathBuf::from(path.as_ref())),
+            value => values.push(value),
+        }
+    }
+    while let Some(value) = values.pop() {
+        match value {
+            DeValue::Table(table) => named_files(table, named),
+            DeValue::Array(items) => values.extend(items.iter().map(|item| item.get_ref())),
+            _ => {}
+        }
+    }
+    named.sort();
+    named.dedup();
 }
 
 fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> Config {
@@ -65,7 +88,11 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
     let services = services::read(all.tables("service", services::MOST), fleet.as_ref(), &names);
     let agreements = agreements::read_all(all.tables("agreement", agreements::MOST), &services);
     let reports = reports::read(all.tables("report", reports::MOST), &agreements, &receivers);
+    let has_backup = all.has("backup");
     let config = Config {
+        file: PathBuf::new(),
+        named: Vec::new(),
+        backup: backup::read(all.table("backup"), has_backup, &state),
         state,
         grpc,
         http,
@@ -80,6 +107,7 @@ fn top(mut all: Section<'_, '_>, fleet: impl FnOnce(&Path) -> Option<Fleet>) -> 
         devices,
         rules: rules::read(all.table("rules"), all.table("overrides")),
         settings: settings::read(all.tables("settings", settings::SCOPES)),
+        retention: retention::read(all.table("retention")),
         trends_quota: trends_quota(all.table("trends")),
         own_maintenance_ms: own_maintenance(all.table("agents")),
         os_table: inventory::read(all.table("inventory")),

@@ -2,6 +2,7 @@
 
 mod agreement_text;
 mod agreements;
+mod backup;
 mod devices;
 mod heartbeats;
 mod inventory;
@@ -9,6 +10,7 @@ mod oncall;
 mod receivers;
 mod redundancy;
 mod reports;
+mod retention;
 mod services;
 mod settings;
 mod watchdogs;
@@ -56,6 +58,7 @@ fn example_switched_on(folder: &Path) -> String {
         ("tools.token", "hunter2"),
         ("page.sh", "#!/bin/sh"),
         ("watchdog.url", "https://hc-ping.com/hunter2"),
+        ("backup.passphrase", "correct horse battery\n"),
         ("os-support.csv", "dated,2026-11-20\nubuntu,24.04,,2029-05-31,2036-05-31,Ubuntu Pro\n"),
     ] {
         std::fs::write(folder.join(name), content).unwrap();

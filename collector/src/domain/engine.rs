@@ -41,6 +41,9 @@ const SETTLE_MOST_MS: i64 = 70_000;
 /// And for so many times as long as we were away: an agent waits at random up to twice as long each time, so that what it
 /// waits next may be some times what it has waited so far. Seen: of 1 000 agents 10 came back 52 to 56 s after 20 s.
 const AWAY_TIMES: i64 = 6;
+/// After a restore elsewhere hosts may have to try what the lost collector listened at first, each try up to a minute after the
+/// one before, and a dead address takes a while to be given up.
+const SETTLE_MOVED_MS: i64 = 300_000;
 /// So many hosts a second are expected to come back.
 const BACK_PER_SECOND: i64 = 500;
 
@@ -220,10 +223,21 @@ impl Engine {
         }
         let spread_ms = i64::try_from(self.hosts.len()).unwrap_or(i64::MAX) * 1_000 / BACK_PER_SECOND;
         let until = now.plus_ms((SETTLE_MS + spread_ms).max(away_ms.saturating_mul(AWAY_TIMES)).min(SETTLE_MOST_MS));
-        self.settling_until = Some(until);
         self.waited_for = awaited;
+        self.settle_until(until);
+    }
+
+    fn settle_until(&mut self, until: Timestamp) {
+        self.settling_until = Some(until);
         self.snapshot.settling_until = Some(until);
         self.desk.hold(until);
+    }
+
+    /// Records that were `restored` from a backup, perhaps elsewhere, give hosts longer to come back. Over early when all are.
+    pub fn await_longer(&mut self, restored: bool, now: Timestamp) {
+        if restored && self.settling_until.is_some() {
+            self.settle_until(now.plus_ms(SETTLE_MOVED_MS));
+        }
     }
 
     fn settled(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {

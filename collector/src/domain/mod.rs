@@ -9,11 +9,13 @@
 //! [`label_rule`]s, [`assets`] and people; [`selection`] names hosts by their labels; [`device`] is a host without an
 //! agent. [`alert`] is what others say is wrong, [`hold`] when nobody is paged, [`dismissal`] what was no problem, [`oncall`]
 //! who is called, [`page`] what people are told, [`proof`] how far a page has come, [`calendar`] what clocks and dates of named zones come to;
-//! [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself;
+//! [`heartbeat`] is what other people's jobs say of themselves, [`watchdog`] what the collector says of itself, [`backup`]
+//! when its records are copied, [`retention`] how long they are kept;
 //! [`sla`] is what was promised of uptime, and kept.
 
 pub mod alert;
 pub mod assets;
+pub mod backup;
 pub mod calendar;
 pub mod changed;
 pub mod csv;
@@ -43,6 +45,7 @@ pub mod record;
 pub mod redundancy;
 pub mod relabelling;
 pub mod reliability;
+pub mod retention;
 pub mod rules;
 pub mod selection;
 pub mod settings;

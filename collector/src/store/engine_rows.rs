@@ -362,7 +362,7 @@ pub(crate) fn append_audit(connection: &Connection, row: &AuditRow) -> Result<()
     let (day, n, previous) = match last {
         Some((day, n, hash)) if day >= today => (day, n + 1, hash),
         Some((_, _, hash)) => (today, 1, hash),
-        None => (today, 1, chain::START.to_vec()),
+        None => (today, 1, super::retention::audit_base(connection)?),
     };
     execute(
         connection,
@@ -446,7 +446,7 @@ fn broken_audit(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut broken = Vec::new();
     let mut statement = connection.prepare(&format!("{AUDIT_COLUMNS} ORDER BY day, n")).map_err(in_state)?;
     let mut rows = statement.query([]).map_err(in_state)?;
-    let mut previous = chain::START.to_vec();
+    let mut previous = super::retention::audit_base(connection)?;
     while let Some(found) = rows.next().map_err(in_state)? {
         let row = audit_row(found).map_err(in_state)?;
         let (day, n) = (found.get(6).map_err(in_state)?, found.get(7).map_err(in_state)?);

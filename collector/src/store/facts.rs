@@ -74,3 +74,15 @@ pub(super) fn received(connection: &Connection, host: HostNo) -> Result<Option<(
         .map_err(failed)?;
     Ok(found.map(|(epoch, through)| (epoch, u64::try_from(through).unwrap_or(0))))
 }
+
+/// The highest number of a host of which anything is known here; 0 where nothing is.
+pub(super) fn highest_host(connection: &Connection) -> Result<i64, StoreError> {
+    connection
+        .query_row(
+            "SELECT coalesce(max(host), 0) FROM (SELECT max(host) AS host FROM received
+             UNION ALL SELECT max(host) FROM trend_minute UNION ALL SELECT max(host) FROM trend_hour) AS known",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(failed)
+}

@@ -105,7 +105,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[Migrati
 }
 
 /// The schema version of a file; 0 for one that has none yet.
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |row| row.get(0))?;
     if tables == 0 {

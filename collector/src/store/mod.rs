@@ -9,7 +9,7 @@ mod amendments;
 mod as_they_were;
 mod assets;
 pub mod attempts;
-mod backup;
+pub mod backup;
 pub mod calls;
 mod chain;
 pub mod check_ledger;
@@ -40,6 +40,7 @@ mod retention;
 mod service_levels;
 pub mod settings;
 mod shares;
+pub mod sizes;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -49,7 +50,7 @@ mod writer;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     thread::JoinHandle,
 };
 
@@ -66,6 +67,7 @@ use crate::domain::{
     ids::HostNo,
     labels::Profile,
     record::{AuditRow, Loaded, Row},
+    retention::Retention,
     time::Timestamp,
 };
 
@@ -152,6 +154,7 @@ struct Inner {
     threads: Vec<JoinHandle<()>>,
     lease: Lease,
     seconds: HistogramVec,
+    retention: OnceLock<Retention>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -189,6 +192,7 @@ impl Store {
     pub fn open_with(directory: &Path, now: Timestamp, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
         files::make_directory(directory)?;
         let lock = lease::lock(directory)?;
+        backup::tidy(directory)?;
         let (state_path, facts_path) = (directory.join(STATE_FILE), directory.join(FACTS_FILE));
         let mut state = files::open_for_writing(&state_path, migrations::STATE, now)?;
         let facts = files::open_for_writing(&facts_path, migrations::FACTS, now)?;
@@ -229,6 +233,7 @@ impl Store {
             threads: vec![first, second, third, fourth],
             lease,
             seconds,
+            retention: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -420,20 +425,13 @@ pub(crate) fn remember(profiles: &Profiles, profile: Profile) {
 /// the facts know, so that no host inherits another's.
 fn begin_run(
     state: &mut files::Opened,
-    facts: &Connection,
+    known: &Connection,
     lock: std::fs::File,
     now: Timestamp,
 ) -> Result<(i64, Lease, ProfilesByNo), StoreError> {
     let transaction = state.connection.transaction().map_err(in_state)?;
     if state.fresh {
-        let floor: i64 = facts
-            .query_row(
-                "SELECT coalesce(max(host), 0) FROM (SELECT max(host) AS host FROM received
-                 UNION ALL SELECT max(host) FROM trend_minute UNION ALL SELECT max(host) FROM trend_hour) AS known",
-                [],
-                |row| row.get(0),
-            )
-            .map_err(|error| storage_error(FACTS_FILE, &error))?;
+        let floor = facts::highest_host(known)?;
         transaction
             .execute(
                 "INSERT INTO meta (key, value) VALUES ('host_floor', ?1) ON CONFLICT (key) DO NOTHING",

@@ -1,12 +1,13 @@
-//! How long things are kept, and forgetting them in small slices, so that nobody waits for it.
+//! Forgetting what is older than it is kept for, in small slices, so that nobody waits for it.
 //!
-//! Keys are looked up by the readers and deleted by the writers, a few hundred in one transaction. Of what people are
-//! told, only the details of old incidents go; incidents themselves, the ledger and the audit log stay.
+//! Keys are looked up by the readers and deleted by the writers, a few hundred in one transaction. Ledgers stay: agreements are
+//! reckoned from them, and issued reports cite them. Of the audit log the oldest whole days go, and what its chain follows
+//! from then on is kept.
 
 use rusqlite::{Connection, params};
 
-use super::{FACTS_FILE, Store, StoreError, in_state, storage_error};
-use crate::domain::{ids::HostNo, time::Timestamp};
+use super::{FACTS_FILE, Store, StoreError, backup, chain, in_state, storage_error};
+use crate::domain::{ids::HostNo, retention::Retention, time::Timestamp};
 
 const DAY_MS: i64 = 86_400_000;
 /// A month and the days that people take to ask about it: facts that only fill in a past silence.
@@ -17,8 +18,12 @@ const SHORT_LIVED: [&str; 3] = ["rollup", "gap", "clock_step"];
 const KINDS: [&str; 7] = ["rollup", "gap", "clock_step", "kernel", "evidence", "checks", "inventory"];
 /// Facts of one host; beyond, the oldest go. Some 200 MB of roll-ups.
 const MOST_FACTS_PER_HOST: i64 = 200_000;
-/// Thirteen months: a year's report can still be drawn up a month after its end.
-const INCIDENTS_KEPT_MS: i64 = 396 * DAY_MS;
+/// What changed on hosts is kept for thirteen months: it is shown beside incidents.
+const CHANGES_KEPT_MS: i64 = 396 * DAY_MS;
+/// A report may cite what was up to so long before it was due: a year, and a month to draw it up.
+const CITED_MS: i64 = 396 * DAY_MS;
+/// In `meta`: the hash that the oldest entry of the audit log follows, in hex, once older ones are gone.
+pub(super) const AUDIT_BASE: &str = "audit_base";
 /// Rows in one transaction: some 5 ms of the writer.
 const SLICE: i64 = 500;
 
@@ -27,8 +32,10 @@ const SLICE: i64 = 500;
 pub struct Pruned {
     /// Facts of agents.
     pub facts: u64,
-    /// Attempts, timeline entries and pages of old incidents.
+    /// Incidents with attempts, timeline entries and pages; closed findings, changes, delivered reports.
     pub details: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
 }
 
 /// What of a host's facts has to go.
@@ -48,13 +55,33 @@ fn excess(facts: i64, now: Timestamp) -> Excess {
 /// A fact's place: epoch and sequence.
 type Place = (Vec<u8>, i64);
 
-/// What changed on hosts before `?1`, the details of incidents resolved before it, and pages about none: how to find their
-/// keys, and how to delete one. The newest page stays, since pages are numbered on from it.
-const DETAILS: [(&str, &str); 6] = [
+/// How to find keys of what is from before `?1`, and how to delete one.
+type Old = (&'static str, &'static str);
+
+const CHANGES: Old = (
+    "SELECT DISTINCT host, at_ms FROM host_change WHERE at_ms < ?1 LIMIT ?2",
+    "DELETE FROM host_change WHERE host = ?1 AND at_ms = ?2",
+);
+
+/// Which reports were delivered: of each the newest stays, since what is due follows from it, and what is still to be sent.
+const REPORTS: [Old; 2] = [
     (
-        "SELECT DISTINCT host, at_ms FROM host_change WHERE at_ms < ?1 LIMIT ?2",
-        "DELETE FROM host_change WHERE host = ?1 AND at_ms = ?2",
+        "SELECT d.issue, d.n FROM report_issue i JOIN report_delivery d ON d.issue = i.no WHERE i.due_ms < ?1
+         AND i.no NOT IN (SELECT max(no) FROM report_issue GROUP BY report, agreement, scheduled)
+         AND i.no NOT IN (SELECT issue FROM report_delivery WHERE state IN ('waiting', 'under_way')) LIMIT ?2",
+        "DELETE FROM report_delivery WHERE issue = ?1 AND n = ?2",
     ),
+    (
+        "SELECT i.no, i.due_ms FROM report_issue i WHERE i.due_ms < ?1
+         AND i.no NOT IN (SELECT max(no) FROM report_issue GROUP BY report, agreement, scheduled)
+         AND i.no NOT IN (SELECT issue FROM report_delivery) LIMIT ?2",
+        "DELETE FROM report_issue WHERE no = ?1 AND due_ms = ?2",
+    ),
+];
+
+/// Incidents resolved before `?1` with their details, closed findings, and pages about no incident. The newest incident and
+/// the newest page stay, since numbers go on from them, and so do incidents that somebody called no problem.
+const INCIDENTS: [Old; 7] = [
     (
         "SELECT a.page, a.n FROM incident i JOIN page p ON p.incident = i.no JOIN attempt a ON a.page = p.id
          WHERE i.state = 'resolved' AND i.resolved_ms < ?1 LIMIT ?2",
@@ -69,6 +96,16 @@ const DETAILS: [(&str, &str); 6] = [
         "SELECT p.id, p.incident FROM incident i JOIN page p ON p.incident = i.no
          WHERE i.state = 'resolved' AND i.resolved_ms < ?1 AND p.id < (SELECT max(id) FROM page) LIMIT ?2",
         "DELETE FROM page WHERE id = ?1 AND incident = ?2",
+    ),
+    (
+        "SELECT i.no, i.resolved_ms FROM incident i WHERE i.state = 'resolved' AND i.resolved_ms < ?1
+         AND i.no < (SELECT max(no) FROM incident) AND i.no NOT IN (SELECT incident FROM dismissal)
+         AND NOT EXISTS (SELECT 1 FROM page p WHERE p.incident = i.no) LIMIT ?2",
+        "DELETE FROM incident WHERE no = ?1 AND resolved_ms = ?2",
+    ),
+    (
+        "SELECT host, since_ms FROM finding WHERE open = 0 AND since_ms < ?1 LIMIT ?2",
+        "DELETE FROM finding WHERE host = ?1 AND since_ms = ?2 AND open = 0",
     ),
     // Tests and notices are about no incident.
     (
@@ -95,11 +132,43 @@ impl Store {
             pruned.facts += self.prune_hardware(host).await?;
             pruned.facts += self.prune_changes(host).await?;
         }
-        pruned.facts += self.prune_inventory(now).await?;
-        for (find, delete) in DETAILS {
-            pruned.details += self.prune_details(find, delete, now.plus_ms(-INCIDENTS_KEPT_MS)).await?;
+        let kept = self.retention();
+        pruned.facts += self.prune_inventory(now.plus_ms(-kept.inventory_ms)).await?;
+        pruned.details += self.prune_details(CHANGES, now.plus_ms(-CHANGES_KEPT_MS)).await?;
+        for old in REPORTS {
+            pruned.details += self.prune_details(old, now.plus_ms(-kept.reports_ms)).await?;
         }
+        let cited = self.read(oldest_report).await?.map_or(now, |due| due.plus_ms(-CITED_MS));
+        for old in INCIDENTS {
+            pruned.details += self.prune_details(old, now.plus_ms(-kept.incidents_ms).min(cited)).await?;
+        }
+        pruned.audit = self.prune_audit(now.plus_ms(-kept.audit_ms)).await?;
         Ok(pruned)
+    }
+
+    /// Sets how long things are kept, once; until then it is the default.
+    pub fn keep(&self, retention: Retention) {
+        // Said twice by nobody; the first counts.
+        let _ = self.inner.retention.set(retention);
+    }
+
+    /// How long things are kept.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        self.inner.retention.get().copied().unwrap_or_default()
+    }
+
+    /// Forgets whole days of the audit log, oldest first.
+    async fn prune_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let day = before.ms().div_euclid(DAY_MS);
+        let mut deleted = 0;
+        loop {
+            let gone = self.write(move |connection| forget_audit(connection, day), |_| {}).await?;
+            deleted += gone;
+            if gone == 0 {
+                return Ok(deleted);
+            }
+        }
     }
 
     async fn prune_facts(&self, host: HostNo, now: Timestamp) -> Result<u64, StoreError> {
@@ -147,12 +216,7 @@ impl Store {
         Ok(u64::try_from(most - left).unwrap_or(0))
     }
 
-    async fn prune_details(
-        &self,
-        find: &'static str,
-        delete: &'static str,
-        before: Timestamp,
-    ) -> Result<u64, StoreError> {
+    async fn prune_details(&self, (find, delete): Old, before: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
         loop {
             let found = self.read(move |connection| keys(connection, find, before)).await?;
@@ -215,6 +279,40 @@ fn delete_places(connection: &Connection, host: HostNo, places: &[Place]) -> Res
     places.iter().try_for_each(|(epoch, sequence)| {
         statement.execute(params![host.0, epoch, sequence]).map(drop).map_err(in_facts)
     })
+}
+
+/// When the oldest report was due that is still kept.
+fn oldest_report(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let oldest = connection.query_row("SELECT min(due_ms) FROM report_issue", [], |row| row.get::<_, Option<i64>>(0));
+    Ok(oldest.map_err(in_state)?.map(Timestamp::from_ms))
+}
+
+/// Deletes a slice of the oldest entries of days before `day`, and notes what the next one follows.
+fn forget_audit(connection: &Connection, day: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT day, n, hash FROM audit WHERE day < ?1 ORDER BY day, n LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(in_state)?;
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let found: Vec<(i64, i64, Vec<u8>)> =
+        statement.query_map(params![day, SLICE], row).and_then(Iterator::collect).map_err(in_state)?;
+    let Some((_, _, hash)) = found.last() else { return Ok(0) };
+    let base: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    backup::put_meta(connection, AUDIT_BASE, &base)?;
+    let mut statement = connection.prepare_cached("DELETE FROM audit WHERE day = ?1 AND n = ?2").map_err(in_state)?;
+    for (day, n, _) in &found {
+        statement.execute(params![day, n]).map_err(in_state)?;
+    }
+    Ok(found.len() as u64)
+}
+
+/// What the oldest entry of the audit log follows.
+pub(super) fn audit_base(connection: &Connection) -> Result<Vec<u8>, StoreError> {
+    let Some(text) = backup::get_meta(connection, AUDIT_BASE)? else { return Ok(chain::START.to_vec()) };
+    let byte = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    (0..text.len())
+        .step_by(2)
+        .map(byte)
+        .collect::<Option<Vec<u8>>>()
+        .ok_or_else(|| StoreError::Broken("state.db: what the audit log follows cannot be read".into()))
 }
 
 fn keys(connection: &Connection, find: &str, before: Timestamp) -> Result<Vec<(i64, i64)>, StoreError> {

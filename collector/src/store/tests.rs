@@ -47,12 +47,12 @@ use crate::domain::{
     watch::Watch,
 };
 
-const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
 fn at(ms: i64) -> Timestamp {
     NOW.plus_ms(ms)
 }
 
-fn host(no: i64) -> Row {
+pub(super) fn host(no: i64) -> Row {
     Row::Host(Box::new(Profile {
         no: HostNo(no),
         id: HostId(uuid::Uuid::from_u128(u128::from(no.unsigned_abs()))),
@@ -466,18 +466,4 @@ async fn a_changed_or_missing_entry_breaks_its_chain() {
     other.execute("UPDATE span SET evidence = 'none' WHERE host = 1 AND n = 1", []).unwrap();
     other.execute("DELETE FROM audit WHERE action = 'b'", []).unwrap();
     assert_eq!(store.verify_chains().await.unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn a_backup_opens_as_a_store_of_its_own() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&directory.path().join("state"), NOW).unwrap();
-    fs::create_dir(directory.path().join("state/authority")).unwrap();
-    fs::write(directory.path().join("state/authority/root.key.pem"), "key").unwrap();
-    store.commit(vec![host(1)]).await.unwrap();
-    let to = directory.path().join("copy");
-    store.backup(&to).await.unwrap();
-    assert!(store.backup(&to).await.is_err(), "never over an older one");
-    assert_eq!(fs::read_to_string(to.join("authority/root.key.pem")).unwrap(), "key");
-    assert_eq!(Store::open(&to, NOW).unwrap().load().await.unwrap().hosts.len(), 1);
 }

@@ -1,5 +1,5 @@
-//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is, then sixteen days of hours; thirteen
-//! months later it is gone. A row of several days takes a third less than as many of one.
+//! Trends in `facts.db`: an hour of minutes is a row, two days later a day of hours is, then sixteen days of hours; after what
+//! `[retention]` says it is gone. A row of several days takes a third less than as many of one.
 //!
 //! Every host's rows are tended when its hour is written, so that the work is spread over hours as the writing is; once a
 //! day also those of hosts that report no more. What would exceed the quota goes oldest first, hours before minutes.
@@ -23,8 +23,6 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = DAY as i64 * HOUR_MS;
 /// Minutes are kept this long, and to the end of the part of the day that they belong to.
 const MINUTES_KEPT_MS: i64 = 2 * DAY_MS;
-/// Hours are kept for thirteen months.
-const HOURS_KEPT_MS: i64 = 396 * DAY_MS;
 /// Days of hours that are joined to one row. It fills a page of the database (4 KiB) about once, or overflows into pages of
 /// its own, which are filled to their end: in between, a third would be wasted.
 const BLOCK: u8 = 16;
@@ -59,11 +57,12 @@ impl Store {
         quota: u64,
         now: Timestamp,
     ) -> Result<Tended, StoreError> {
+        let kept_ms = self.retention().trends_ms;
         let write = move |connection: &Connection| {
             let mut tended = Tended::default();
             for (host, minutes) in &rows {
                 put_minutes(connection, *host, minutes, Minutes::merge, now)?;
-                tended.thinned += tend(connection, *host, quota, now)?;
+                tended.thinned += tend(connection, *host, quota, now, kept_ms)?;
             }
             tended.bytes = rows::bytes(connection)?;
             Ok(tended)
@@ -76,17 +75,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; what was done until then stays.
     pub async fn tend_trends(&self, quota: u64, now: Timestamp) -> Result<Tended, StoreError> {
-        let mut all = Tended::default();
+        let (mut all, kept_ms) = (Tended::default(), self.retention().trends_ms);
         let stale = now.plus_ms(-MINUTES_KEPT_MS - 2 * DAY_MS);
         let mut hosts = self.facts_reader().read(move |connection| rows::hosts_with_older(connection, stale)).await?;
         while !hosts.is_empty() {
             let slice = hosts.split_off(hosts.len().saturating_sub(SLICE));
             let write = move |connection: &Connection| {
-                slice.iter().map(|host| tend(connection, *host, quota, now)).sum::<Result<u64, StoreError>>()
+                slice.iter().map(|host| tend(connection, *host, quota, now, kept_ms)).sum::<Result<u64, StoreError>>()
             };
             all.thinned += self.facts().write(write, |_| {}).await?;
         }
-        let before = now.plus_ms(-HOURS_KEPT_MS - 2 * BLOCK_MS);
+        let before = now.plus_ms(-kept_ms - 2 * BLOCK_MS);
         self.facts().write(move |connection| rows::forget_sets(connection, before), |()| {}).await?;
         all.bytes = self.facts_reader().read(rows::bytes).await?;
         Ok(all)
@@ -179,13 +178,13 @@ fn put_minutes(
 }
 
 /// Folds, forgets and thins one host's rows; returns how many were thinned.
-fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp) -> Result<u64, StoreError> {
+fn tend(connection: &Connection, host: HostNo, quota: u64, now: Timestamp, kept_ms: i64) -> Result<u64, StoreError> {
     for _ in 0..PARTS_AT_ONCE {
         if !fold_oldest_part(connection, host, now)? {
             break;
         }
     }
-    rows::delete_before(connection, Grain::Hour, host, now.ms() - HOURS_KEPT_MS - BLOCK_MS)?;
+    rows::delete_before(connection, Grain::Hour, host, now.ms() - kept_ms - BLOCK_MS)?;
     let mut thinned = 0;
     for grain in [Grain::Hour, Grain::Minute] {
         if thinned == 0 && rows::bytes(connection)? > quota {

@@ -260,7 +260,8 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(DELETE "/agreement-links/{number}", ADMIN, "Revoke a link at once", query [], body None, "Done", delete(api::shares::revoke)),
     api!(GET "/receivers", VIEW, "Configured receivers", query [], body None, "ReceiverList", get(api::receivers::list)),
     api!(POST "/receivers/{name}/test", OPERATE, "Send a test page", query [], body None, "Done", post(api::receivers::test)),
-    api!(POST "/backup", ADMIN, "Copy records and authority into a new directory; over the unix socket only", query [], body Some("NewBackup"), "Done", post(api::backup::create)),
+    api!(POST "/backup", ADMIN, "Everything in one file, an age file of a gzip of a tar, sealed with this passphrase or that of [backup]; over the unix socket only", query [], body Some("NewBackup"), "Backup", post(api::backup::create)),
+    api!(GET "/store", ADMIN, "What each kind of record takes on disk and how long it is kept, largest first; reads both files whole", query [], body None, "StoreSizes", get(api::sizes::sizes)),
     api!(GET "/audit", ADMIN, "Last lines of the audit log, newest first, or those of somebody, of an action or about a subject", query ["who", "action", "subject", "limit"], body None, "AuditList", get(api::status::audit)),
 ];
 

@@ -12,8 +12,6 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Two years and a month: what was so at the end of a year can be asked for all through the next.
-const KEPT_MS: i64 = 761 * 86_400_000;
 /// Events of one host: some thirty a day for all that time; of more the oldest go.
 const EVENTS_PER_HOST: i64 = 20_000;
 /// Rows in one transaction: some 5 ms of the writer.
@@ -59,9 +57,8 @@ impl Store {
         }
     }
 
-    /// Forgets what ended and what changed longer ago than it is kept for; returns how many rows.
-    pub(in crate::store) async fn prune_inventory(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let before = now.plus_ms(-KEPT_MS);
+    /// Forgets what ended and what changed before an instant; returns how many rows.
+    pub(in crate::store) async fn prune_inventory(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
         for (find, delete) in OLD {
             loop {

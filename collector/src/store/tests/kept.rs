@@ -88,7 +88,7 @@ async fn old_facts_are_forgotten_by_kind_and_their_position_is_not() {
     facts.push(fact(1_102, old, "evidence"));
     facts.push(fact(1_103, NOW.plus_ms(-35 * DAY_MS), "rollup"));
     store.commit_facts(HostNo(1), [1; 16], facts).await.unwrap();
-    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { facts: 1_101, details: 0 });
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { facts: 1_101, ..Pruned::default() });
     assert_eq!(store.prune(NOW).await.unwrap(), Pruned::default());
     assert_eq!(store.received(HostNo(1)).await.unwrap(), Some(([1; 16], 1_103)));
 }
@@ -118,19 +118,24 @@ async fn of_too_many_facts_the_oldest_are_forgotten_whatever_they_say() {
     assert_eq!(store.prune(NOW).await.unwrap(), Pruned::default());
 }
 
+/// Three years with a leap day.
+const YEARS_MS: i64 = 1_096 * DAY_MS;
+
 #[tokio::test]
-async fn details_of_incidents_are_forgotten_after_thirteen_months_and_numbers_go_on() {
+async fn incidents_are_forgotten_after_three_years_and_numbers_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path(), NOW).unwrap();
     let mut rows = vec![
-        incident(1, IncidentState::Resolved, Some(-396 * DAY_MS - 1)),
-        incident(2, IncidentState::Resolved, Some(-396 * DAY_MS)),
+        incident(1, IncidentState::Resolved, Some(-YEARS_MS - 1)),
+        incident(2, IncidentState::Resolved, Some(-YEARS_MS)),
         incident(3, IncidentState::Open, None),
+        // Old ones that the newest page belongs to.
+        incident(4, IncidentState::Resolved, Some(-YEARS_MS - 1)),
     ];
-    for no in 1..=3 {
+    for no in 1..=4 {
         rows.extend([incident_event(no, 1), page(no, no, Delivery::Accepted)]);
     }
-    rows.push(page(9, 1, Delivery::Accepted));
+    rows.push(page(9, 4, Delivery::Accepted));
     rows.push(Row::Attempt(AttemptRow {
         page: PageId(1),
         n: 1,
@@ -139,16 +144,121 @@ async fn details_of_incidents_are_forgotten_after_thirteen_months_and_numbers_go
         detail: String::new(),
     }));
     store.commit(rows).await.unwrap();
-    // Attempt, entry and page 1; page 9 is the newest and keeps the count.
-    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { facts: 0, details: 3 });
+    // Attempt, entry, page and itself of 1; entry and a page of 4, whose page 9 is the newest and keeps the count.
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { details: 6, ..Pruned::default() });
     assert_eq!(store.prune(NOW).await.unwrap(), Pruned::default());
     let back = store.load().await.unwrap();
-    assert_eq!((back.last_page, back.last_incident), (9, 3));
-    let file = Connection::open(directory.path().join("state.db")).unwrap();
-    let left = |table: &str| -> i64 {
-        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-    };
+    assert_eq!((back.last_page, back.last_incident), (9, 4));
+    let left = |table: &str| count(&directory, table);
     assert_eq!((left("incident"), left("incident_event"), left("page"), left("attempt")), (3, 2, 3, 0));
+}
+
+fn count(directory: &tempfile::TempDir, table: &str) -> i64 {
+    let file = Connection::open(directory.path().join("state.db")).unwrap();
+    file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_kept_report_may_cite_and_what_was_called_no_problem_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let over = |no: i64, days: i64| incident(no, IncidentState::Resolved, Some(-days * DAY_MS));
+    store.commit(vec![over(1, 1_500), over(2, 1_400), over(3, 1_200), over(4, 0)]).await.unwrap();
+    let file = Connection::open(directory.path().join("state.db")).unwrap();
+    let issue = |no: i64, days: i64| {
+        let sql = "INSERT INTO report_issue (no, report, agreement, period, due_ms, scheduled, body)
+                   VALUES (?1, 'monthly', 'web', 'p' || ?1, ?2, 1, '{}')";
+        file.execute(sql, rusqlite::params![no, NOW.ms() - days * DAY_MS]).unwrap();
+        file.execute("INSERT INTO report_delivery (issue, n, state, body) VALUES (?1, 1, 'done', '{}')", [no]).unwrap();
+    };
+    // One that is kept no longer, one that is and reaches back 396 days from 1 090 ago, and the newest.
+    issue(1, 1_097);
+    issue(2, 1_090);
+    issue(3, 30);
+    store.prune(NOW).await.unwrap();
+    assert_eq!((count(&directory, "report_issue"), count(&directory, "report_delivery")), (2, 2));
+    // Resolved 1 500 days ago: before all of it. 1 400 and 1 200 days ago: within the year of report 2.
+    assert_eq!(count(&directory, "incident"), 3);
+    file.execute("DELETE FROM report_issue WHERE no = 2", []).unwrap();
+    file.execute("INSERT INTO dismissal (no, version, incident, body) VALUES (1, 1, 3, '{}')", []).unwrap();
+    store.prune(NOW).await.unwrap();
+    let left: Vec<i64> = {
+        let mut statement = file.prepare("SELECT no FROM incident ORDER BY no").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(left, [3, 4]);
+}
+
+#[tokio::test]
+async fn the_newest_of_each_report_and_what_is_still_to_be_sent_stay_however_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let file = Connection::open(directory.path().join("state.db")).unwrap();
+    for (no, report, state) in [(1, "a", "waiting"), (2, "a", "done"), (3, "a", "done"), (4, "b", "done")] {
+        let sql = "INSERT INTO report_issue (no, report, agreement, period, due_ms, scheduled, body)
+                   VALUES (?1, ?2, 'web', 'p' || ?1, ?3, 1, '{}')";
+        file.execute(sql, rusqlite::params![no, report, NOW.ms() - 2 * YEARS_MS]).unwrap();
+        let sql = "INSERT INTO report_delivery (issue, n, state, body) VALUES (?1, 1, ?2, '{}')";
+        file.execute(sql, rusqlite::params![no, state]).unwrap();
+    }
+    store.prune(NOW).await.unwrap();
+    let mut statement = file.prepare("SELECT no FROM report_issue ORDER BY no").unwrap();
+    let left: Vec<i64> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!((left, count(&directory, "report_delivery")), (vec![1, 3, 4], 3));
+}
+
+#[tokio::test]
+async fn the_audit_log_loses_its_oldest_days_and_its_chain_still_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let entry =
+        |days_ago: i64, action: &str| Row::Audit(AuditRow { at: NOW.plus_ms(-days_ago * DAY_MS), ..audit(action) });
+    store.commit(vec![entry(1_098, "a"), entry(1_097, "b"), entry(1_097, "c"), entry(10, "d")]).await.unwrap();
+    assert_eq!(store.prune(NOW).await.unwrap(), Pruned { audit: 3, ..Pruned::default() });
+    assert_eq!(store.verify_chains().await.unwrap(), Vec::<String>::new());
+    store.commit(vec![entry(0, "e")]).await.unwrap();
+    assert_eq!(store.verify_chains().await.unwrap(), Vec::<String>::new());
+    // All of it gone: the next entry still follows the last that was.
+    let later = NOW.plus_ms(2 * YEARS_MS);
+    assert_eq!(store.prune(later).await.unwrap().audit, 2);
+    store.commit(vec![Row::Audit(AuditRow { at: later, ..audit("f") })]).await.unwrap();
+    assert_eq!(store.verify_chains().await.unwrap(), Vec::<String>::new());
+    // What is taken out by hand is seen as before.
+    store.commit(vec![Row::Audit(AuditRow { at: later, ..audit("g") })]).await.unwrap();
+    let file = Connection::open(directory.path().join("state.db")).unwrap();
+    file.execute("DELETE FROM audit WHERE action = 'f'", []).unwrap();
+    assert_eq!(store.verify_chains().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_configured_is_kept_and_no_longer() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    store.keep(crate::domain::retention::Retention { incidents_ms: 100 * DAY_MS, ..Default::default() });
+    let over = |no: i64, days: i64| incident(no, IncidentState::Resolved, Some(-days * DAY_MS));
+    store.commit(vec![over(1, 101), over(2, 99), over(3, 0)]).await.unwrap();
+    assert_eq!(store.prune(NOW).await.unwrap().details, 1);
+    assert_eq!(count(&directory, "incident"), 2);
+}
+
+#[tokio::test]
+async fn what_each_kind_takes_adds_up_to_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    let facts = (1..=2_000).map(|sequence| Fact { sequence, at: NOW, kind: "gap", body: "x".repeat(200) });
+    store.commit_facts(HostNo(1), [1; 16], facts.collect()).await.unwrap();
+    let sizes = store.sizes().await.unwrap();
+    assert_eq!((sizes[0].kind, sizes[0].file), ("records", "facts.db"));
+    assert!(sizes[0].bytes > 400_000, "{sizes:?}");
+    for file in ["state.db", "facts.db"] {
+        let connection = Connection::open(directory.path().join(file)).unwrap();
+        let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let all: u64 = sizes.iter().filter(|size| size.file == file).map(|size| size.bytes).sum();
+        assert_eq!(i64::try_from(all).unwrap(), pages * 4_096, "{file}: {sizes:?}");
+    }
+    // A table that is new belongs to a kind.
+    let other: u64 = sizes.iter().filter(|size| size.kind == "other").map(|size| size.bytes).sum();
+    assert!(other < 400_000, "{sizes:?}");
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(super) mod reports;
 pub(super) mod rules;
 pub(super) mod settings;
 pub(super) mod shares;
+pub(super) mod sizes;
 pub(super) mod status;
 pub(super) mod tokens;
 pub(super) mod trends;

@@ -72,6 +72,7 @@ fn operation(route: &ApiRoute) -> Value {
     let kind = match route.answer {
         "Calendar" => "text/calendar",
         "Document" => "text/html",
+        "Backup" => "application/octet-stream",
         _ => "application/json",
     };
     let mut operation = json!({
@@ -128,6 +129,15 @@ fn list_of(item: Value) -> Value {
         &["items", "next"],
         json!({ "items": { "type": "array", "items": item }, "next": { "type": ["string", "null"] } }),
     )
+}
+
+fn stored() -> Value {
+    let text = json!({ "type": "string" });
+    let size = json!({ "kind": text, "file": text, "bytes": { "type": "integer" }, "kept": text });
+    let mut page = list_of(object(&["kind", "file", "bytes", "kept"], size));
+    page["properties"]["free_bytes"] = json!({ "type": "integer" });
+    page["properties"]["total_bytes"] = json!({ "type": "integer" });
+    page
 }
 
 fn schemas() -> Value {
@@ -391,7 +401,9 @@ fn questions() -> Map<String, Value> {
         "NewApiToken": closed(&["role"], json!({ "role": token_role, "ttl_seconds": ttl, "note": { "type": "string", "maxLength": 200 } })),
         "NewPerson": closed(&["name", "role", "password"], json!({
             "name": text, "role": role, "password": { "type": "string", "minLength": 12, "maxLength": 1024 } })),
-        "NewBackup": closed(&["directory"], json!({ "directory": { "type": "string", "maxLength": 4096 } })),
+        "StoreSizes": stored(),
+        "Backup": json!({ "type": "string", "format": "binary" }),
+        "NewBackup": closed(&[], json!({ "passphrase": { "type": "string", "minLength": 12 } })),
         "NewLink": closed(&[], json!({ "person": { "type": ["string", "null"] } })),
     }));
     asked.extend(into_map(alerts::questions()));

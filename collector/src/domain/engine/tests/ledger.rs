@@ -94,6 +94,22 @@ fn a_reboot_behind_a_cut_is_an_outage_from_the_last_sign_of_life_to_the_first() 
 }
 
 #[test]
+fn after_a_restore_hosts_are_given_five_minutes_to_find_the_collector() {
+    for (moved, waits) in [(false, 70_000), (true, 300_000)] {
+        let mut fleet = Fleet::of(&[Watch::Normal]);
+        fleet.until(10_000);
+        fleet.restart(86_400_000);
+        let back = fleet.now - START;
+        fleet.engine.await_longer(moved, Timestamp::from_ms(fleet.now));
+        fleet.until(back + waits - 1_000);
+        assert_eq!(fleet.state(1), State::Unknown, "moved: {moved}");
+        assert_eq!(fleet.told(), []);
+        fleet.until(back + waits + 1_000);
+        assert_ne!(fleet.state(1), State::Unknown, "moved: {moved}");
+    }
+}
+
+#[test]
 fn the_collectors_own_absence_ends_when_it_runs_again() {
     let mut fleet = Fleet::of(&[Watch::Normal, Watch::Normal]);
     fleet.until(10_000);

@@ -30,6 +30,7 @@ mod hardware;
 mod hardware_faces;
 mod hardware_findings;
 mod heartbeats;
+mod help;
 mod hostile;
 mod icmp;
 mod identities;

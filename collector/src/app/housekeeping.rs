@@ -23,8 +23,7 @@ const HOURLY: u32 = 720;
 const DAILY: u32 = 24 * HOURLY;
 /// the first time so many after the start, when everybody is back.
 const SOON: u32 = 12;
-/// The authority's end is announced this long before, in milliseconds: 90 days.
-const AUTHORITY_WARNS_MS: i64 = 90 * 86_400_000;
+const DAY_MS: i64 = 86_400_000;
 
 /// What housekeeping needs.
 pub(super) struct Housekeeping {
@@ -98,9 +97,7 @@ impl Housekeeping {
             Ok(renewed) => tracing::info!(renewed, "server certificates were renewed"),
             Err(error) => tracing::error!("server certificates cannot be renewed: {error}"),
         }
-        let left_ms = self.identity.root_expires().since_ms(now);
-        let text = format!("the certificate authority ends in {} days", left_ms / 86_400_000);
-        self.tell("authority", (left_ms < AUTHORITY_WARNS_MS).then_some((Severity::Warning, text))).await;
+        self.tell("authority", ending(self.identity.root_expires().since_ms(now))).await;
     }
 
     async fn prune(&self) {
@@ -123,5 +120,36 @@ impl Housekeeping {
     async fn tell(&self, what: &str, trouble: Option<(Severity, String)>) {
         // The engine is gone only when the collector stops.
         let _ = self.mailbox.send(Event::SelfCheck { what: what.to_owned(), trouble }).await;
+    }
+}
+
+/// What is said of an authority that ends so soon: shown 90 days before, told 30 days before, and nobody is let off a week before.
+fn ending(left_ms: i64) -> Option<(Severity, String)> {
+    let days = left_ms.div_euclid(DAY_MS);
+    let severity = match days {
+        90.. => return None,
+        30..90 => Severity::Info,
+        7..30 => Severity::Warning,
+        _ => Severity::Critical,
+    };
+    let text = match days {
+        0.. => format!("the certificate authority ends in {days} days: no agent is heard after that"),
+        _ => "the certificate authority has ended: no agent is heard any more".to_owned(),
+    };
+    Some((severity, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_that_ends_is_told_at_90_30_and_7_days() {
+        let severity = |days: i64| ending(days * DAY_MS - 1).map(|(severity, _)| severity);
+        assert_eq!((severity(91), severity(90), severity(31)), (None, Some(Severity::Info), Some(Severity::Info)));
+        assert_eq!((severity(30), severity(8)), (Some(Severity::Warning), Some(Severity::Warning)));
+        assert_eq!((severity(7), severity(0)), (Some(Severity::Critical), Some(Severity::Critical)));
+        assert!(ending(6 * DAY_MS).unwrap().1.contains("in 6 days"));
+        assert!(ending(-1).unwrap().1.contains("has ended"));
     }
 }

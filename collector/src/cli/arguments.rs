@@ -17,8 +17,12 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     backup::{NewBackup, Restore},
-    devices::DeviceTask, hardware::HardwareTask, heartbeats::HeartbeatTask, inventory::InventoryTask,
-    settings::SettingsTask, sla::SlaTask,
+    devices::DeviceTask,
+    hardware::HardwareTask,
+    heartbeats::HeartbeatTask,
+    inventory::InventoryTask,
+    settings::SettingsTask,
+    sla::SlaTask,
 };
 
 /// Decides what the reports of a fleet mean: who is up, what is failing, who has to be woken.
@@ -36,7 +40,7 @@ Examples:
   muster-collector hardware judge sda.json             what a captured output of smartctl says of the drive
   muster-collector backup /srv/muster-2026-11-21.tar.gz.age --passphrase-file /root/muster-backup
 
-Commands other than serve, check-config, openapi, hardware and restore ask the running collector over the unix socket in its state
+Commands other than serve, check-config, openapi, hardware, restore, completions and man ask the running collector over the unix socket in its state
 directory (root, its owner and group muster may), or over --url with an API token."
 )]
 pub(super) struct Arguments {
@@ -158,15 +162,33 @@ of reports have to be there and writable for whoever checks; a collector that st
         last: Option<u32>,
     },
     /// Copy everything into one sealed file while the collector runs
-    #[command(after_help = "Example:\n  muster-collector backup /srv/muster.tar.gz.age --passphrase-file /root/muster-backup\n\n\
+    #[command(
+        after_help = "Example:\n  muster-collector backup /srv/muster.tar.gz.age --passphrase-file /root/muster-backup\n\n\
         Records, authority, keys, and the configuration with the files that it names. Without --passphrase-file the one of\n\
-        [backup] in the configuration is used. The file is an age file of a gzip of a tar: age --decrypt opens it too.")]
+        [backup] in the configuration is used. The file is an age file of a gzip of a tar: age --decrypt opens it too."
+    )]
     Backup(NewBackup),
     /// Put a backup in the place of a state directory that is empty or not there
-    #[command(after_help = "Example:\n  muster-collector restore /srv/muster.tar.gz.age --passphrase-file /root/muster-backup\n\n\
+    #[command(
+        after_help = "Example:\n  muster-collector restore /srv/muster.tar.gz.age --passphrase-file /root/muster-backup\n\n\
         --state and --config say where to, otherwise it goes where it was. What is there of the configuration already is\n\
-        left alone. Nothing is changed before the whole file was read and its seal fits.")]
+        left alone. Nothing is changed before the whole file was read and its seal fits."
+    )]
     Restore(Restore),
+    /// Print what a shell needs to complete these commands
+    #[command(
+        after_help = "Example:\n  muster-collector completions bash > /usr/share/bash-completion/completions/muster-collector"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual's page, or write one for each command
+    #[command(after_help = "Examples:\n  muster-collector man | man -l -\n  muster-collector man /usr/share/man/man8")]
+    Man {
+        /// A directory for all of them
+        directory: Option<PathBuf>,
+    },
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
 }
@@ -292,6 +314,9 @@ pub(super) enum HostTask {
         /// Only with this label, name=value
         #[arg(long)]
         label: Option<String>,
+        /// Only with an agent of this version, with * and ?
+        #[arg(long, value_name = "VERSION")]
+        agent: Option<String>,
     },
     /// One host
     Show {

@@ -84,6 +84,7 @@ pub(super) async fn ask(place: &Place, json: bool, task: Task) -> Result<(), Cli
         Task::Backup(asked) => desk.backup(asked, place).await,
         // Done without the collector, before this is reached.
         Task::Serve | Task::CheckConfig { .. } | Task::Openapi | Task::Hardware(_) | Task::Restore(_) => Ok(()),
+        Task::Completions { .. } | Task::Man { .. } => Ok(()),
         Task::Sla(task) => desk.sla(task).await,
     }
 }
@@ -160,10 +161,16 @@ impl Desk {
     async fn host(&self, task: HostTask) -> Result<(), CliError> {
         let admit = |host: &str, verb: &str| format!("/hosts/{}/{verb}", encode(host));
         match task {
-            HostTask::List { only, site, search, unsorted, label } => {
+            HostTask::List { only, site, search, unsorted, label, agent } => {
                 let unsorted = unsorted.then(|| "true".to_owned());
-                let asked =
-                    [("state", only), ("site", site), ("search", search), ("unsorted", unsorted), ("label", label)];
+                let asked = [
+                    ("state", only),
+                    ("site", site),
+                    ("search", search),
+                    ("unsorted", unsorted),
+                    ("label", label),
+                    ("agent", agent),
+                ];
                 let query = query(&asked);
                 self.list("/hosts", &query, &HOSTS).await
             }

@@ -18,6 +18,7 @@ mod holds;
 mod incidents;
 mod inventory;
 mod labels;
+mod manual;
 mod oncall;
 mod print;
 mod progress;
@@ -113,6 +114,8 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             sla::compute(&spans, &definition, &from, &to)
         }
         Task::Hardware(task) => hardware::run(task, arguments.json),
+        Task::Completions { shell } => manual::completions(shell),
+        Task::Man { directory } => manual::pages(directory.as_deref()),
         Task::Restore(asked) => backup::restore(asked, &arguments.place, arguments.json),
         task => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

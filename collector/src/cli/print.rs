@@ -61,6 +61,14 @@ pub(super) fn file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         .map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", path.display())))
 }
 
+/// Bytes as they are.
+pub(super) fn bytes(bytes: &[u8]) -> Result<(), CliError> {
+    std::io::stdout()
+        .lock()
+        .write_all(bytes)
+        .map_err(|error| CliError::Failed(format!("nothing can be written: {error}")))
+}
+
 /// A whole text as it is.
 pub(super) fn text(text: &str) -> Result<(), CliError> {
     line(text.trim_end_matches('\n'))

@@ -100,3 +100,55 @@ fn an_incident_reads_from_its_title_to_its_timeline() {
                     timeline:\n  2026-11-21 21:44:21Z  opened  web-3 is down\n";
     assert_eq!(text, expected);
 }
+
+/// The words of a command line as a shell would split them, up to what is a shell's own.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in line.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            '<' | '>' | '|' | '&' | '#' if !quoted => break,
+            c => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn every_command_of_the_collector_in_its_help_is_understood() {
+    let mut seen = 0;
+    for (name, text) in crate::web::HELP_PAGES {
+        let mut fenced = false;
+        for line in text.lines() {
+            fenced ^= line.starts_with("```");
+            if fenced && line.starts_with("muster-collector ") {
+                let parsed = Arguments::try_parse_from(words(line));
+                assert!(parsed.is_ok(), "{name}: {line}: {}", parsed.err().unwrap());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 25, "{seen} commands");
+}
+
+#[test]
+fn completions_and_man_pages_know_every_command() {
+    use clap::CommandFactory;
+    let directory = tempfile::tempdir().unwrap();
+    super::manual::pages(Some(directory.path())).unwrap();
+    let page = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    for command in Arguments::command().get_subcommands() {
+        let page = page(&format!("muster-collector-{}.8", command.get_name()));
+        assert!(page.starts_with(".ie") || page.contains(".TH"), "{}", command.get_name());
+    }
+    assert!(page("muster-collector-host-list.8").contains("unsorted"));
+    let mut script = Vec::new();
+    clap_complete::generate(clap_complete::Shell::Bash, &mut Arguments::command(), "muster-collector", &mut script);
+    let script = String::from_utf8(script).unwrap();
+    for command in Arguments::command().get_subcommands() {
+        assert!(script.contains(command.get_name()), "{}", command.get_name());
+    }
+}

@@ -24,6 +24,8 @@ pub struct Selection {
     pub name: Option<String>,
     /// A part of its name.
     pub search: Option<String>,
+    /// The version of its agent, with `*` and `?`.
+    pub agent: Option<String>,
 }
 
 /// Where a host stands.
@@ -86,7 +88,8 @@ impl Selection {
             }
             "name" => self.name = Some(value.to_owned()),
             "search" => self.search = Some(value.to_lowercase()),
-            _ => return Err(wrong("one of state, site, unsorted, class, label, name, search")),
+            "agent" => self.agent = Some(value.to_owned()),
+            _ => return Err(wrong("one of state, site, unsorted, class, label, name, search, agent")),
         }
         Ok(())
     }
@@ -117,6 +120,7 @@ impl Selection {
             && self.class.is_none_or(|class| profile.class == class)
             && self.labels.iter().all(has)
             && self.name.as_deref().is_none_or(|pattern| matches_pattern(pattern, &profile.name))
+            && self.agent.as_deref().is_none_or(|pattern| matches_pattern(pattern, &profile.facts.agent_version))
             && self.search.as_deref().is_none_or(|part| profile.name.to_lowercase().contains(part))
     }
 }

@@ -52,6 +52,7 @@ struct HostFamilies {
     up: Family,
     liveness: Family,
     info: Family,
+    agent: Family,
     last_report: Family,
     left_out: Family,
     clock: Family,
@@ -66,6 +67,7 @@ impl HostFamilies {
             up: family("muster_host_up", "Whether the host is up or only suspect."),
             liveness: family("muster_host_liveness", "1 for the state that the host is in, 0 for all others."),
             info: family("muster_host_info", "What the host is; always 1."),
+            agent: family("muster_agent_info", "The version of the host's agent; always 1."),
             last_report: family("muster_host_last_report_timestamp_seconds", "When the host's last readings arrived."),
             left_out: family(
                 "muster_host_families_left_out",
@@ -112,6 +114,9 @@ impl HostFamilies {
             ("agent_version", &said[5]),
         ];
         self.info.push(&labels, 1.0);
+        if !said[5].is_empty() {
+            self.agent.push(&[host, ("version", &said[5])], 1.0);
+        }
         for finding in view.findings.iter().filter(|finding| finding.open) {
             let component = text::clean(&finding.part);
             let rule = text::clean(&finding.rule);
@@ -132,8 +137,18 @@ impl HostFamilies {
         }
     }
 
-    fn into_all(self) -> [Family; 8] {
-        [self.up, self.liveness, self.info, self.last_report, self.left_out, self.clock, self.finding, self.full_in]
+    fn into_all(self) -> [Family; 9] {
+        [
+            self.up,
+            self.liveness,
+            self.info,
+            self.agent,
+            self.last_report,
+            self.left_out,
+            self.clock,
+            self.finding,
+            self.full_in,
+        ]
     }
 }
 

@@ -227,6 +227,7 @@ muster_host_liveness{{host="web1",state="shutdown"}} 0
 muster_host_liveness{{host="web1",state="asleep"}} 0
 muster_host_liveness{{host="web1",state="up"}} 0
 muster_host_info{{host="web1",host_id="{ID}",class="server",site="zurich",watch="normal",os="linux",os_release="",kernel="",architecture="",chassis="",agent_version="0.1.0"}} 1
+muster_agent_info{{host="web1",version="0.1.0"}} 1
 muster_host_last_report_timestamp_seconds{{host="web1"}} 1790000000
 muster_host_families_left_out{{host="web1"}} 0
 muster_host_clock_ahead_seconds{{host="web1"}} 0.25

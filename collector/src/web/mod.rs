@@ -39,6 +39,7 @@ use axum::{Router, extract::DefaultBodyLimit, middleware};
 use prometheus::{IntCounterVec, Opts, Registry};
 use tokio::sync::watch;
 
+pub(crate) use self::views::help::PAGES as HELP_PAGES;
 pub use self::{
     access::Door,
     documents::{Asked, Carrier, Issued, Reports},

@@ -75,6 +75,7 @@ impl IntoResponse for Problem {
         }
         let mut response = (self.status, body.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(header::LINK, HeaderValue::from_static("</help>; rel=\"help\""));
         if self.status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()

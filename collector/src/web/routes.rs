@@ -81,6 +81,8 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::GET, "/assets/muster.css", Need::Nothing, || get(assets::style)),
     ViewRoute(Method::GET, "/assets/muster.js", Need::Nothing, || get(assets::script)),
     ViewRoute(Method::GET, "/assets/icon.svg", Need::Nothing, || get(assets::icon)),
+    ViewRoute(Method::GET, "/help", Need::Nothing, || get(views::help::index)),
+    ViewRoute(Method::GET, "/help/{page}", Need::Nothing, || get(views::help::view)),
     ViewRoute(Method::GET, "/sign-in", Need::Nothing, || get(sign_in::form)),
     ViewRoute(Method::POST, "/sign-in", Need::Nothing, || post(sign_in::with_password)),
     ViewRoute(Method::GET, "/sign-in/{link}", Need::Nothing, || get(sign_in::link_form)),
@@ -157,7 +159,7 @@ macro_rules! api {
 pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/openapi.json", VIEW, "This description", query [], body None, "Object", get(api::openapi::document)),
     api!(GET "/status", VIEW, "How the collector and the fleet do", query [], body None, "Status", get(api::status::status)),
-    api!(GET "/hosts", VIEW, "List hosts", query ["state", "site", "unsorted", "class", "label", "name", "search", "after", "limit"], body None, "HostList", get(api::hosts::list)),
+    api!(GET "/hosts", VIEW, "List hosts", query ["state", "site", "unsorted", "class", "label", "name", "search", "agent", "after", "limit"], body None, "HostList", get(api::hosts::list)),
     api!(GET "/hosts/{host}", VIEW, "One host, by id or name", query [], body None, "Host", get(api::hosts::show)),
     api!(PATCH "/hosts/{host}", OPERATE, "Say class, site, watch level or labels; an empty one is withdrawn", query [], body Some("HostChange"), "Done", patch(api::hosts::label)),
     api!(POST "/hosts/labels", OPERATE, "Set class, site, watch level or labels of the hosts that fit, or (dry_run) see what would change", query [], body Some("ManyLabels"), "Relabelled", post(api::labels::many)),

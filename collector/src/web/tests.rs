@@ -51,6 +51,7 @@ use crate::{
 mod alerts;
 mod backup;
 mod hardware;
+mod help;
 mod inventory;
 mod labels;
 mod links;

@@ -76,6 +76,12 @@ impl Limit {
     pub fn show(&self, amount: f64) -> String {
         self.unit.show(amount)
     }
+
+    /// What it is where nobody says otherwise, as written.
+    #[must_use]
+    pub fn usual(&self) -> String {
+        self.show(self.default)
+    }
 }
 
 /// All rules, in the order in which they are explained.

@@ -39,6 +39,7 @@ pub(in crate::web) struct Filter {
     label: Option<String>,
     name: Option<String>,
     search: Option<String>,
+    agent: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -53,6 +54,7 @@ impl Filter {
             ("label", &self.label),
             ("name", &self.name),
             ("search", &self.search),
+            ("agent", &self.agent),
         ];
         let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
         selection_of(asked)

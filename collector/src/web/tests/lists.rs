@@ -57,3 +57,20 @@ async fn a_filter_of_the_url_lists_the_hosts_that_fit_and_nonsense_is_named() {
         assert!(status == StatusCode::BAD_REQUEST && said.contains(expected), "{path}: {said}");
     }
 }
+
+#[tokio::test]
+async fn hosts_are_found_by_the_version_of_their_agent() {
+    let mut fleet = hostile_fleet(Clock::start().now());
+    for view in Arc::make_mut(&mut fleet.hosts).values_mut() {
+        let mut host = (**view).clone();
+        host.profile.facts.agent_version = "0.9.2".into();
+        *view = Arc::new(host);
+    }
+    let stage = Stage::new(fleet, |_| {});
+    for (asked, count) in [("0.9.2", 1), ("0.9.*", 1), ("1.*", 0), ("", 1)] {
+        let path = format!("/api/v1/hosts?agent={asked}");
+        let listed = text(stage.ask(loopback(), request(&Method::GET, &path, &[], "")).await).await;
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        assert_eq!(listed["items"].as_array().unwrap().len(), count, "{asked}");
+    }
+}

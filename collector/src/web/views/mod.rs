@@ -11,6 +11,7 @@ mod evidence;
 mod graph;
 pub(super) mod hardware;
 pub(super) mod heartbeats;
+pub(crate) mod help;
 pub(super) mod holds;
 pub(super) mod host;
 pub(super) mod incidents;
@@ -83,6 +84,18 @@ impl Frame {
             now: words::clock_time(web.now(), &web.zone),
             banners: banners(&snapshot, web.now(), &web.zone),
             open_incidents: snapshot.incidents.values().filter(unresolved).count(),
+        }
+    }
+
+    /// The page of help that fits.
+    fn help(&self) -> &'static str {
+        match self.here {
+            "status" => "/help/states",
+            "incidents" | "on-call" => "/help/on-call",
+            "service-levels" => "/help/sla-report",
+            "add" => "/help/install",
+            "hardware" => "/help/rules",
+            _ => "/help",
         }
     }
 

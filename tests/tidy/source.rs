@@ -85,7 +85,7 @@ impl Source {
 pub(crate) fn all_files() -> Vec<Source> {
     let root = muster_tests::process::root();
     let mut files = Vec::new();
-    for top in ["agent", "collector", "proto", "deploy", "tests", ".ci"] {
+    for top in ["agent", "collector", "glpi", "proto", "deploy", "tests", ".ci"] {
         gather(&root, &root.join(top), &mut files);
     }
     for file in ["Cargo.toml", "Cargo.lock", "README.md", "CHANGELOG.md", "clippy.toml", "deny.toml", "rustfmt.toml"] {

@@ -1,8 +1,9 @@
 //! `inventory ...`: what hosts consist of, which have something, what changed, and why.
 
 mod export;
+mod glpi;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -38,14 +39,16 @@ Examples:
   muster-collector inventory export --format csv --host web-3 --at 2026-10-31    as it was then
   muster-collector inventory export --format xlsx --output fleet.xlsx            a sheet for each section
   muster-collector inventory export --format ansible > hosts.yml                 in groups by class, site and labels
+  muster-collector inventory export --format glpi --output glpi/                 a file for each machine, for GLPI's injector
 
 A cell of the table that a spreadsheet would take for a formula begins with an apostrophe; in a workbook it is a text, and for
 Ansible all that hosts say is marked !unsafe.")]
     Export {
-        /// json: one object with all hosts; csv: one line for each row; xlsx: a sheet for each section; ansible: hosts.yml
-        #[arg(long, value_parser = ["json", "csv", "xlsx", "ansible"])]
+        /// json: one object with all hosts; csv: one line for each row; xlsx: a sheet for each section; ansible: hosts.yml;
+        /// glpi: GLPI's inventory format, a line for each machine
+        #[arg(long, value_parser = ["json", "csv", "xlsx", "ansible", "glpi"])]
         format: String,
-        /// Into this file instead of to standard output
+        /// Into this file instead of to standard output; for glpi a directory, with a file for each machine
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Only this host, by name or id
@@ -142,6 +145,13 @@ impl Desk {
                     let why = "for Ansible hosts are listed as they are now: leave --section and --at out";
                     return Err(CliError::Usage(why.into()));
                 }
+                if format == "glpi" {
+                    if section.is_some() {
+                        let why = "for GLPI a machine is told as a whole: leave --section out";
+                        return Err(CliError::Usage(why.into()));
+                    }
+                    return self.for_glpi(output.as_deref(), host, at).await;
+                }
                 let bytes = self.export(&format, host, section, at).await?;
                 match output {
                     None => print::text(&String::from_utf8_lossy(&bytes)),
@@ -197,18 +207,9 @@ impl Desk {
             };
             return Ok(export::ansible(&hosts).into_bytes());
         }
-        let hosts = match host {
-            Some(host) => vec![host],
-            None => {
-                let all = self.client.all("/hosts", "").await?;
-                let ids = all.as_array().into_iter().flatten();
-                ids.filter_map(|host| host["id"].as_str().map(str::to_owned)).collect()
-            }
-        };
-        let at = at.map_or_else(String::new, |at| format!("?at={}", encode(&at)));
         let mut documents = Vec::new();
-        for host in hosts {
-            let mut document = self.client.get(&format!("/hosts/{}/inventory{at}", encode(&host))).await?;
+        for host in self.hosts(host).await? {
+            let mut document = self.inventory_of(&host, at.as_deref()).await?;
             if let (Some(wanted), Some(sections)) = (&section, document["sections"].as_object_mut()) {
                 sections.retain(|name, _| name == wanted);
             }
@@ -219,6 +220,32 @@ impl Desk {
             "xlsx" => workbook::xlsx(&export::book(&documents)).map_err(CliError::Failed)?,
             _ => format!("{:#}\n", json!({ "schema": 1, "hosts": documents })).into_bytes(),
         })
+    }
+}
+
+impl Desk {
+    /// This host, or the ids of all.
+    async fn hosts(&self, host: Option<String>) -> Result<Vec<String>, CliError> {
+        if let Some(host) = host {
+            return Ok(vec![host]);
+        }
+        let all = self.client.all("/hosts", "").await?;
+        let ids = all.as_array().into_iter().flatten();
+        Ok(ids.filter_map(|host| host["id"].as_str().map(str::to_owned)).collect())
+    }
+
+    async fn inventory_of(&self, host: &str, at: Option<&str>) -> Result<Value, CliError> {
+        let at = at.map_or_else(String::new, |at| format!("?at={}", encode(at)));
+        self.client.get(&format!("/hosts/{}/inventory{at}", encode(host))).await
+    }
+
+    /// Machine by machine: a fleet's need not be held at once.
+    async fn for_glpi(&self, into: Option<&Path>, host: Option<String>, at: Option<String>) -> Result<(), CliError> {
+        let mut places = glpi::Places::new(into, host.is_some())?;
+        for host in self.hosts(host).await? {
+            places.put(&self.inventory_of(&host, at.as_deref()).await?)?;
+        }
+        places.end()
     }
 }
 

@@ -6,7 +6,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::domain::{ids::HostNo, os_support::Support};
+use crate::domain::{
+    ids::HostNo,
+    inventory::{Fields, first_of},
+    os_support::{Release, Support, Table},
+    time::Timestamp,
+};
 
 /// What is known of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +26,22 @@ pub struct System {
     pub kernel: String,
     /// How that is supported; none: it does not say what it runs.
     pub support: Option<Support>,
+}
+
+impl System {
+    /// What a host's rows say of its machine and its operating system.
+    #[must_use]
+    pub fn of(rows: &[Fields], table: &Table, now: Timestamp) -> Self {
+        let said = |names: &[&str]| rows.iter().find_map(|row| first_of(row, names)).unwrap_or_default().to_owned();
+        let release = rows.iter().find_map(|row| Release::of_fields(row));
+        Self {
+            vendor: said(&["vendor", "manufacturer", "system_vendor"]),
+            model: said(&["product", "model", "product_name"]),
+            os: said(&["os_pretty_name", "pretty_name", "os_name", "os"]),
+            kernel: said(&["kernel", "kernel_release"]),
+            support: release.map(|release| table.support(&release, now)),
+        }
+    }
 }
 
 /// All that is known.

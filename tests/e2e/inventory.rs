@@ -91,6 +91,22 @@ async fn changes(collector: &Collector, count: usize) -> Vec<Value> {
     eventually("all changes are judged", s(90), judged).await
 }
 
+/// Checks what is handed on: to GLPI, and on paper.
+async fn check_documents(collector: &Collector) {
+    let line = collector.cli(&["inventory", "export", "--format", "glpi", "--host", "web-1"]).await;
+    let told: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(
+        (&told["itemtype"], &told["content"]["hardware"]["name"]),
+        (&"Computer".into(), &"web-1".into()),
+        "{told}"
+    );
+    assert!(told["content"]["softwares"].to_string().contains("3.0.11"), "{told}");
+    let paper = collector.cli(&["inventory", "document", "--host", "web-1"]).await;
+    assert!(paper.starts_with("<!doctype html>") && paper.contains("user ann gained sudo"), "{paper}");
+    let paper = collector.cli(&["inventory", "document"]).await;
+    assert!(paper.contains("<dt>Machines with an agent</dt><dd>1</dd>"), "{paper}");
+}
+
 #[tokio::test]
 async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothing_else_is() {
     let collector = Collector::start("").await;
@@ -151,8 +167,10 @@ async fn a_package_a_user_with_sudo_and_an_open_port_are_three_changes_and_nothi
         "{hosts}"
     );
     assert!(hosts.contains("    class_server:\n      hosts:\n        \"web-1\":"), "{hosts}");
+    check_documents(&collector).await;
     for (path, expected) in [
         (format!("/hosts/{}", host.host), "user ann gained sudo"),
+        (format!("/hosts/{}/document", host.host), "user ann gained sudo"),
         (format!("/hosts/{}/inventory", host.host), "openssl upgraded"),
         (format!("/hosts/{}/inventory/packages?search=ssl", host.host), "3.0.11"),
         ("/inventory/changes?class=new_listener".into(), "is listened on by python3"),

@@ -14,8 +14,8 @@ use crate::{
         hold::confirmed_labels,
         host::State,
         ids::HostNo,
-        inventory::{Fields, first_of, guard, planned, unseen},
-        os_support::{Release, Table},
+        inventory::{guard, planned, unseen},
+        os_support::Table,
         sla::subjects::subject,
         snapshot::Snapshot,
         time::Timestamp,
@@ -140,7 +140,7 @@ impl Noting {
         for (host, more) in self.store.inventory_of_all("os").await? {
             rows.entry(host).or_default().extend(more);
         }
-        let systems = rows.into_iter().map(|(host, rows)| (host, system(&rows, &self.table, now))).collect();
+        let systems = rows.into_iter().map(|(host, rows)| (host, System::of(&rows, &self.table, now))).collect();
         self.stock.put(Known { systems, sections });
         Ok(())
     }
@@ -203,19 +203,6 @@ impl Noting {
             }
             _ => {}
         }
-    }
-}
-
-/// What a host's rows say of its machine and its operating system.
-fn system(rows: &[Fields], table: &Table, now: Timestamp) -> System {
-    let said = |names: &[&str]| rows.iter().find_map(|row| first_of(row, names)).unwrap_or_default().to_owned();
-    let release = rows.iter().find_map(|row| Release::of_fields(row));
-    System {
-        vendor: said(&["vendor", "manufacturer", "system_vendor"]),
-        model: said(&["product", "model", "product_name"]),
-        os: said(&["os_pretty_name", "pretty_name", "os_name", "os"]),
-        kernel: said(&["kernel", "kernel_release"]),
-        support: release.map(|release| table.support(&release, now)),
     }
 }
 

@@ -61,6 +61,33 @@ Ansible all that hosts say is marked !unsafe.")]
         #[arg(long, value_name = "DATE")]
         at: Option<String>,
     },
+    /// A document for reading and printing, which needs nothing else: of a host, of a site, or of all machines
+    #[command(after_help = "\
+Examples:
+  muster-collector inventory document --host web-3 --output web-3.html
+  muster-collector inventory document --host web-3 --at 2026-10-31 --output web-3.html    as it was then
+  muster-collector inventory document --site Ulm --output ulm.html
+  muster-collector inventory document > machines.html
+
+It says what there is, until when it is supported, who may do what, what changed in 30 days and whether that was planned, and
+what could not be read. A browser prints it on A4.")]
+    Document {
+        /// Of this host, by name or id
+        #[arg(long, conflicts_with = "site")]
+        host: Option<String>,
+        /// Of the machines at this site
+        #[arg(long)]
+        site: Option<String>,
+        /// As the host was on a day or at an instant (RFC 3339)
+        #[arg(long, value_name = "DATE", requires = "host")]
+        at: Option<String>,
+        /// How it is written
+        #[arg(long, default_value = "html", value_parser = ["html"])]
+        format: String,
+        /// Into this file instead of to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Which hosts have something, or had it
     #[command(after_help = "\
 Examples:
@@ -156,6 +183,16 @@ impl Desk {
                 match output {
                     None => print::text(&String::from_utf8_lossy(&bytes)),
                     Some(file) => print::file(&file, &bytes),
+                }
+            }
+            InventoryTask::Document { host, site, at, format: _, output } => {
+                let asked = query(&[("site", site), ("at", at)]);
+                let of = host.map_or_else(|| "/inventory".to_owned(), |host| format!("/hosts/{}", encode(&host)));
+                let path = format!("{of}/document?{}", asked.trim_start_matches('&'));
+                let text = self.client.text(&path).await?;
+                match output {
+                    None => print::text(&text),
+                    Some(file) => print::file(&file, text.as_bytes()),
                 }
             }
             InventoryTask::Search(search) => self.search(search).await,

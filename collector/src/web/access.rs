@@ -68,6 +68,16 @@ impl Caller {
         Principal { name: self.name.clone(), via: via.into(), address: self.address }
     }
 
+    /// As documents say who asked for them.
+    pub(super) fn in_words(&self) -> String {
+        match self.proof {
+            Proof::Session(_) => self.name.clone(),
+            Proof::Token => format!("a program ({})", self.name),
+            Proof::Socket => format!("the command line ({})", self.name),
+            Proof::Loopback => "somebody at the collector, not signed in".to_owned(),
+        }
+    }
+
     /// A line for the audit log.
     pub(super) fn audit(&self, at: Timestamp, action: &str, subject: &str, detail: String) -> AuditRow {
         let principal = self.principal();

@@ -5,6 +5,7 @@
 
 pub mod changes;
 mod intern;
+pub mod lacking;
 mod look;
 mod prune;
 pub mod read;

@@ -15,21 +15,39 @@ use crate::{
 const HOST: &str = "00000000-0000-0000-0000-000000000001";
 const HOUR: i64 = 3_600_000;
 
+mod documents;
+
 /// The host told a section of one row: its fields, names and values in turn.
 async fn tell(stage: &Stage, sequence: u64, hours_ago: i64, section: &str, key: &str, fields: &[&str]) {
-    let pairs: Vec<(String, String)> =
-        fields.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect();
     let head = Head { source: HOSTILE.into(), ..Head::default() };
+    tell_rows(stage, sequence, hours_ago, (section, head), &[(key, fields)]).await;
+}
+
+/// The same of a section with any head and rows.
+async fn tell_rows(
+    stage: &Stage,
+    sequence: u64,
+    hours_ago: i64,
+    (section, head): (&str, Head),
+    rows: &[(&str, &[&str])],
+) {
+    let mut sum = Sum::of(hash::head(&head));
+    for (key, fields) in rows {
+        let pairs: Vec<(String, String)> =
+            fields.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect();
+        sum = sum.plus(hash::row(key, &pairs));
+    }
+    let owned = |fields: &[&str]| fields.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
     let part = Part {
         section: section.into(),
         base: Hash::default(),
-        new: Sum::of(hash::head(&head)).plus(hash::row(key, &pairs)).hash(),
+        new: sum.hash(),
         full: true,
         part: 1,
         parts: 1,
         head,
         collected_ms: 0,
-        put: vec![(key.into(), fields.iter().map(|text| (*text).to_owned()).collect(), Vec::new(), String::new())],
+        put: rows.iter().map(|(key, fields)| ((*key).into(), owned(fields), Vec::new(), String::new())).collect(),
         gone: Vec::new(),
     };
     let at = stage.now.plus_ms(-hours_ago * HOUR);

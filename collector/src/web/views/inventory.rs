@@ -2,6 +2,7 @@
 //! machines that have something. Filters stay in the address.
 
 pub(in crate::web) mod changes;
+pub(in crate::web) mod document;
 pub(in crate::web) mod host;
 pub(in crate::web) mod machines;
 

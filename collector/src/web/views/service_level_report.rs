@@ -46,12 +46,7 @@ use crate::{
         },
         time::Timestamp,
     },
-    web::{
-        Shared, Web,
-        access::{Caller, Proof},
-        problem::Problem,
-        words,
-    },
+    web::{Shared, Web, access::Caller, problem::Problem, words},
 };
 
 /// The style of the document, which carries it.
@@ -357,19 +352,13 @@ async fn answer(web: &Web, caller: &Caller, name: &str, asked: &Asked) -> Result
     let report = web.report_over(declared, chosen.period.clone()).await?;
     let whole = web.issue(&chosen, &report).await?;
     let handling = web.handling(&report).await?;
-    let by = match caller.proof {
-        Proof::Session(_) => caller.name.clone(),
-        Proof::Token => format!("a program ({})", caller.name),
-        Proof::Socket => format!("the command line ({})", caller.name),
-        Proof::Loopback => "somebody at the collector, not signed in".to_owned(),
-    };
     let address = Some(web.context.config.http.url.as_str());
     let made = Made {
         declared,
         report: &report,
         whole: &whole,
         handling: &handling,
-        by,
+        by: caller.in_words(),
         now: web.now(),
         address,
         audience: Audience::Staff,

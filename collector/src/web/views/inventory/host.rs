@@ -106,7 +106,7 @@ pub(in crate::web) async fn view(
         url: format!("/hosts/{}", host.profile.id),
         id: host.profile.id.to_string(),
         at: asked.at.clone(),
-        support: support(&web, &host).await?,
+        support: support(&web, &host, at).await?,
         sections: lines,
         refused: refused.into_iter().map(|one| (one.section, one.reason, when(one.at))).collect(),
         events: changes.rows.iter().map(|noted| Event::of(&host, noted, when)).collect(),
@@ -136,30 +136,40 @@ pub(in crate::web::views) async fn brief(web: &Web, host: &HostView) -> Result<B
     let count = |section: &Section| words::count(usize::try_from(section.rows).unwrap_or(usize::MAX));
     let named = |section: &Section| (section.name.clone(), section.name.replace('_', " "), count(section));
     Ok(Brief {
-        support: support(web, host).await?,
+        support: support(web, host, None).await?,
         sections: sections.iter().map(named).collect(),
         events: changes.rows.iter().map(|noted| Event::of(host, noted, |at| When::new(at, now, &web.zone))).collect(),
     })
 }
 
-/// How long its operating system is supported.
-async fn support(web: &Web, host: &HostView) -> Result<Option<(Badge, String)>, Problem> {
-    let store = &web.context.store;
-    let mut rows = store.inventory_rows(host.profile.no, "os".into(), None).await?;
-    rows.extend(store.inventory_rows(host.profile.no, "system".into(), None).await?);
+/// How long its operating system is supported, or was then.
+pub(super) async fn support(
+    web: &Web,
+    host: &HostView,
+    at: Option<Timestamp>,
+) -> Result<Option<(Badge, String)>, Problem> {
+    let (store, now) = (&web.context.store, at.unwrap_or_else(|| web.now()));
+    let mut rows = store.inventory_rows(host.profile.no, "os".into(), at).await?;
+    rows.extend(store.inventory_rows(host.profile.no, "system".into(), at).await?);
     let found = rows.iter().find_map(|row| os_support::Release::of_fields(&row.durable));
-    let release = found.or_else(|| os_support::Release::of_name(&host.profile.facts.os_release));
-    let Some(release) = release else { return Ok(None) };
-    let found = web.context.config.os_table.support(&release, web.now());
+    // What it said of itself last is nothing about a past date.
+    let named = || os_support::Release::of_name(&host.profile.facts.os_release).filter(|_| at.is_none());
+    let Some(release) = found.or_else(named) else { return Ok(None) };
+    let found = web.context.config.os_table.support(&release, now);
+    Ok(Some((support_badge(&found, now), found.words(now))))
+}
+
+/// How an operating system is supported, as a sign.
+pub(super) fn support_badge(found: &os_support::Support, now: Timestamp) -> Badge {
     let (class, sign) = match found.tier {
         os_support::Tier::Active => ("good", "✓"),
-        os_support::Tier::SecurityOnly if !found.ends_within(web.now(), os_support::SOON_DAYS) => ("good", "✓"),
+        os_support::Tier::SecurityOnly if !found.ends_within(now, os_support::SOON_DAYS) => ("good", "✓"),
         os_support::Tier::Extended if found.has_contract => ("good", "✓"),
         os_support::Tier::SecurityOnly | os_support::Tier::Extended => ("warning", "▲"),
         os_support::Tier::Ended => ("critical", "✕"),
         os_support::Tier::Rolling | os_support::Tier::Unknown => ("quiet", "?"),
     };
-    Ok(Some((Badge { class, sign, word: found.tier.words().into() }, found.words(web.now()))))
+    Badge { class, sign, word: found.tier.words().into() }
 }
 
 fn line(host: &HostView, section: &Section, rows: u64, at: &str, looked: When) -> Line {
@@ -245,7 +255,8 @@ pub(in crate::web) async fn section(
     })
 }
 
-fn cell(row: &HeldRow, column: &str) -> String {
+/// A field of a row; empty where it has none.
+pub(super) fn cell(row: &HeldRow, column: &str) -> String {
     field(&row.durable, column).or_else(|| field(&row.latest, column)).unwrap_or_default().to_owned()
 }
 

@@ -251,6 +251,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Some(_) => findings.extend(doctor::examine_hardware(&hardware::print::look(&host))),
                 None => findings.push(doctor::hardware_is_off()),
             }
+            findings.extend(match config.inventory {
+                Some(_) => doctor::examine_inventory(&inventory::print::look(&host, &config.wanted)),
+                None => vec![doctor::inventory_is_off()],
+            });
             let board = runtime()?.block_on(once::checked(&host, config.checks));
             findings.extend(board.iter().flat_map(|board| doctor::examine_checks(board)));
             print!("{}", doctor::render(&findings));

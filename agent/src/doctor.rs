@@ -1,6 +1,7 @@
 //! What can be read on this machine, what cannot, and the exact remedy. It changes nothing and judges no reading.
 
 mod hardware;
+mod inventory;
 mod rights;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::probe::scope::{self, Resource, Whose};
 use crate::probe::{CROWDED_REMEDY, ProbeError, SOURCES, Scratch, Section, Sink, Source, cap};
 
 pub use hardware::{examine_hardware, hardware_is_off};
+pub use inventory::{examine_inventory, inventory_is_off};
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

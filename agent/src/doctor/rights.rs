@@ -20,7 +20,7 @@ mod tests {
     fn the_example_has_both_lines_for_every_capability_that_a_remedy_names() {
         let example = include_str!("../../../deploy/systemd/muster-agent.service.d/hardware.conf");
         let has = |line: &str| example.lines().any(|known| known.trim_start_matches('#') == line);
-        for capability in ["CAP_SYS_RAWIO", "CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_NET_ADMIN"] {
+        for capability in ["CAP_SYS_RAWIO", "CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SYS_PTRACE"] {
             let remedy = drop_in(capability, "");
             for setting in ["AmbientCapabilities", "CapabilityBoundingSet"] {
                 let line = format!("{setting}={capability}");

@@ -1,6 +1,7 @@
 //! What the kernel says over netlink: one question, one answer in pieces. Interfaces with their counters, TCP sockets.
 
 mod addresses;
+mod neighbours;
 
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
@@ -12,6 +13,7 @@ use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 pub use addresses::Address;
+pub use neighbours::Neighbour;
 
 use super::rolled::Crowded;
 use super::{Host, HostError, lock};
@@ -262,6 +264,17 @@ impl Host {
             return Err(HostError::NotPresent("rtnetlink".to_owned()));
         }
         addresses::ask().map_err(|errno| HostError::from_errno("rtnetlink", errno))
+    }
+
+    /// Whom this machine has met on its networks. Not of a captured machine.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn neighbours(&self) -> Result<Vec<Neighbour>, HostError> {
+        if !self.is_live() {
+            return Err(HostError::NotPresent("rtnetlink".to_owned()));
+        }
+        neighbours::ask().map_err(|errno| HostError::from_errno("rtnetlink", errno))
     }
 
     /// Calls `visit` with each TCP socket of this network namespace, IPv4 and IPv6. Not on a captured machine.

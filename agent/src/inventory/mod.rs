@@ -5,6 +5,7 @@
 //! budget ([`collect()`]), so that nothing hung keeps another one and the agent itself stays small. Every section says
 //! where it was read and, where it is not complete, why. Nothing here judges.
 
+mod backups;
 mod certificates;
 mod collect;
 mod containers;
@@ -17,6 +18,7 @@ pub mod glpi;
 pub mod hash;
 pub mod kept;
 mod listeners;
+mod neighbours;
 mod network;
 mod os;
 mod packages;
@@ -164,8 +166,8 @@ pub static SECTIONS: &[Source] = &[
     files("usb", devices::usb),
     files("monitors", peripherals::monitors),
     files("printers", peripherals::printers),
-    files("interfaces", network::interfaces),
     files("addresses", network::addresses),
+    files("neighbours", neighbours::read),
     files("virtualization", virtualization::read),
     files("os", os::read),
     files("time", settings::time),
@@ -179,6 +181,8 @@ pub static SECTIONS: &[Source] = &[
     files("remote_control", software::remote_control),
     files("protection", software::protection),
     files("update_state", updates::state),
+    tools("backups", backups::read),
+    tools("interfaces", network::interfaces),
     tools("volumes", volumes::read),
     tools("services", services::services),
     tools("scheduled_jobs", services::jobs),

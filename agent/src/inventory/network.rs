@@ -7,6 +7,9 @@ use super::{Row, Sheet, Unread};
 use crate::host::{Host, HostError};
 
 const NET: &str = "/sys/class/net";
+/// Milliseconds and bytes for ethtool(8), which asks a driver.
+const ETHTOOL_MS: u64 = 2_000;
+const ETHTOOL_BYTES: usize = 64 * 1024;
 const INET6: &str = "/proc/net/if_inet6";
 /// Ends of virtual cables to containers and virtual machines: they come and go with those.
 const PASSING: [&str; 3] = ["veth", "vnet", "tap"];
@@ -33,6 +36,7 @@ pub(super) fn interfaces(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
             .durable("mac", if said("addr_len") == "6" { &mac } else { "" })
             .known("permanent_mac", permanent.filter(|known| *known != mac))
             .known("driver", last_of(host, &format!("{NET}/{name}/device/driver")))
+            .known("firmware", firmware(host, name).filter(|_| real))
             .durable("bus", place.rsplit('/').next().unwrap_or_default())
             .durable("mtu", said("mtu"))
             .known("master", last_of(host, &format!("{NET}/{name}/master")));
@@ -117,6 +121,15 @@ fn permanent(host: &Host, name: &str) -> Option<String> {
     host.read_text(&format!("{NET}/{name}/bonding_slave/perm_hwaddr")).ok().filter(|mac| is_burnt_in(mac))
 }
 
+/// The firmware of its hardware, where ethtool(8) is installed and the driver says it.
+fn firmware(host: &Host, name: &str) -> Option<String> {
+    host.tool("ethtool")?;
+    let output = host.run_for("inventory", "ethtool", &["-i", name], ETHTOOL_BYTES, ETHTOOL_MS).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.lines().find_map(|line| line.strip_prefix("firmware-version:"))?.trim();
+    (output.code == Some(0) && !version.is_empty() && version != "N/A").then(|| version.to_owned())
+}
+
 /// Six bytes, not all zero, not locally administered (second bit of the first one, IEEE 802).
 fn is_burnt_in(mac: &str) -> bool {
     let first = mac.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
@@ -168,6 +181,24 @@ mod tests {
                 "eth1: bus=0000:02:00.0 driver=igb kind=ethernet mac=52:54:00:00:00:02 mtu=1500 name=eth1 | state=up",
             ]
         );
+    }
+
+    #[test]
+    fn ethtool_says_the_firmware_of_what_is_real() {
+        let machine = Machine::new();
+        for (name, real) in [("eth0", true), ("eth1", true), ("eth2", true), ("br0", false)] {
+            interface(&machine, name, &format!("00:1b:21:00:00:{}", name.len() + usize::from(real)), real);
+        }
+        machine.tool(
+            "ethtool",
+            "[ $1 = -i ] || exit 1; case $2 in eth0) printf 'driver: igb\\nfirmware-version: 1.63, 0x800009fa\\n';; \
+             eth1) printf 'driver: virtio_net\\nfirmware-version: \\n';; eth2) exit 71;; \
+             *) printf 'firmware-version: N/A\\n';; esac",
+        );
+        let section = machine.section("interfaces");
+        let told: Vec<_> = section.rows.iter().map(|row| (row.get("name").unwrap(), row.get("firmware"))).collect();
+        assert_eq!(told.iter().filter(|(_, firmware)| firmware.is_some()).count(), 1, "{told:?}");
+        assert!(told.contains(&("eth0", Some("1.63, 0x800009fa"))), "{told:?}");
     }
 
     #[test]

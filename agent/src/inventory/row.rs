@@ -163,6 +163,12 @@ impl Sheet {
         }
     }
 
+    /// Whether anything of it cannot be known.
+    #[must_use]
+    pub fn lacks_any(&self) -> bool {
+        !self.lacking.is_empty()
+    }
+
     /// Whether it has no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,6 +2,8 @@
 //!
 //! The package managers are asked with what they know: nothing is fetched.
 
+mod zypper;
+
 use std::collections::BTreeSet;
 
 use super::{Row, Sheet, Unread, date};
@@ -47,6 +49,7 @@ pub(super) fn pending(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
     for (mark, tool, ask) in [
         ("/var/lib/dpkg/status", "apt-get", apt as fn(&Host, &mut Sheet) -> Result<(), Unread>),
         ("/etc/dnf", "dnf", dnf),
+        ("/etc/zypp", "zypper", zypper::read),
         ("/lib/apk/db/installed", "apk", apk),
         ("/var/lib/pacman/local", "pacman", pacman),
     ] {

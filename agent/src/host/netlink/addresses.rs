@@ -60,7 +60,8 @@ impl Address {
     }
 }
 
-fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
+/// An address of a family, as its bytes.
+pub(super) fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
     match family {
         INET => Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?).into()),
         INET6 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(value).ok()?).into()),
@@ -69,18 +70,25 @@ fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
 }
 
 pub(super) fn ask() -> Result<Vec<Address>, Errno> {
+    let mut addresses = Vec::new();
+    dump(RTM_GETADDR, RTM_NEWADDR, &[0; IFADDRMSG_BYTES], |body| addresses.extend(Address::parse(body)))?;
+    Ok(addresses)
+}
+
+/// Asks for all of a kind and visits each message of the answer.
+pub(super) fn dump(asked: u16, answered: u16, head: &[u8], mut visit: impl FnMut(&[u8])) -> Result<(), Errno> {
     let socket = open(None)?;
-    send(&socket, &question(RTM_GETADDR, &[0; IFADDRMSG_BYTES]), SendFlags::empty())?;
-    let (mut piece, mut addresses) = (Vec::with_capacity(PIECE_BYTES), Vec::new());
+    send(&socket, &question(asked, head), SendFlags::empty())?;
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
     loop {
         piece.clear();
         receive(&socket, &mut piece)?;
         for message in Messages(&piece) {
             let message = message?;
             match message.ended()? {
-                Some(body) if message.kind == RTM_NEWADDR => addresses.extend(Address::parse(body)),
+                Some(body) if message.kind == answered => visit(body),
                 Some(_) => {}
-                None => return Ok(addresses),
+                None => return Ok(()),
             }
         }
     }

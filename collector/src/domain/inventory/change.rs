@@ -88,8 +88,8 @@ pub fn named(section: &str, differences: &[Difference]) -> Vec<Change> {
     grouped(section, named)
 }
 
-/// Whether a difference is an event at all. Who is in a group is told by the users, and an address that is leased comes
-/// and goes by itself; both have their history.
+/// Whether a difference is an event at all. Who is in a group is told by the users, an address that is leased comes and
+/// goes by itself, and so does whom a host meets; that a backup was made again is what it is for. All have their history.
 fn is_told(section: &str, one: &Difference) -> bool {
     match section {
         "groups" if one.before.is_some() && one.after.is_some() => {
@@ -99,6 +99,10 @@ fn is_told(section: &str, one: &Difference) -> bool {
             let is_leased =
                 |side: &Option<Fields>| side.as_deref().and_then(|side| field(side, "assigned")) == Some("leased");
             !is_leased(&one.before) && !is_leased(&one.after)
+        }
+        "neighbours" => false,
+        "backups" if one.before.is_some() && one.after.is_some() => {
+            field_changes(one).iter().any(|field| !matches!(field.name.as_str(), "last_at" | "evidence"))
         }
         _ => true,
     }

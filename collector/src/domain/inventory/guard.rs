@@ -12,8 +12,8 @@ pub const AWAY_MS: i64 = 3_600_000;
 /// has looked often enough: its agent looks each hour.
 pub const QUIET_MS: i64 = 2 * 3_600_000 + 600_000;
 
-/// Sections whose rows people plug.
-const PLUGGED: [&str; 6] = ["usb", "usb_devices", "monitors", "printers", "batteries", "bluetooth"];
+/// Sections whose rows people plug, and whom a host has met, which its kernel forgets and meets again.
+const PLUGGED: [&str; 7] = ["usb", "usb_devices", "monitors", "printers", "batteries", "bluetooth", "neighbours"];
 /// How interfaces begin that programs make and drop (systemd.net-naming-scheme(7) has no such prefixes for hardware).
 const MADE: [&str; 12] =
     ["veth", "tun", "tap", "wg", "ppp", "vnet", "cali", "docker", "br-", "vxlan", "tailscale", "zt"];

@@ -50,6 +50,17 @@ fn one_package_is_said_by_its_name_and_forty_are_one_event() {
 }
 
 #[test]
+fn that_a_backup_was_made_again_is_no_event_and_that_it_failed_is() {
+    let backup = |at: &str, result: &str| [row("unit/restic.service", &[("last_at", at), ("result", result)])];
+    let backups = |before: &[Row], after: &[Row]| said("backups", before, after);
+    let (monday, tuesday) = (backup("2026-11-30T01:00:00Z", "success"), backup("2026-12-01T01:00:00Z", "success"));
+    assert_eq!(backups(&monday, &tuesday), []);
+    assert_eq!(backups(&tuesday, &backup("2026-12-02T01:00:00Z", "exit-code")).len(), 1);
+    assert_eq!(backups(&[], &monday).len(), 1);
+    assert_eq!(said("neighbours", &[], &[row("00:1b:21:00:00:07", &[("mac", "00:1b:21:00:00:07")])]), []);
+}
+
+#[test]
 fn a_user_who_gains_sudo_is_told_as_that() {
     let user = |groups: &str, shell: &str| [row("ann", &[("groups", groups), ("name", "ann"), ("shell", shell)])];
     let users = |before: &[Row], after: &[Row]| said("users", before, after);

@@ -2,6 +2,7 @@
 
 mod export;
 mod glpi;
+mod neighbours;
 
 use std::path::{Path, PathBuf};
 
@@ -98,6 +99,29 @@ Examples:
     /// What changed, newest first
     #[command(after_help = "Example:\n  muster-collector inventory changes --kind unplanned --from 2026-11-01")]
     Changes(ChangesOf),
+    /// What agents have met on their networks that is neither a host nor a device
+    #[command(after_help = "\
+Examples:
+  muster-collector inventory neighbours
+  muster-collector inventory neighbours --foreign       those that somebody said to be somebody else's")]
+    Neighbours {
+        /// Those that are somebody else's
+        #[arg(long)]
+        foreign: bool,
+    },
+    /// Say that something which agents have met is somebody else's; the audit log has who said so
+    #[command(
+        after_help = "Example:\n  muster-collector inventory foreign 00:1b:21:00:00:07 'the printer of the tenants'"
+    )]
+    Foreign {
+        /// The address of its hardware
+        mac: String,
+        /// Why, in at most 200 characters
+        reason: String,
+        /// It is ours after all
+        #[arg(long)]
+        ours: bool,
+    },
     /// Say why something was changed
     #[command(after_help = "Example:\n  muster-collector inventory explain 1795000000000-7-1 'CHG42, by hand'")]
     Explain {
@@ -210,6 +234,8 @@ impl Desk {
                 let items = self.client.all("/inventory/changes", &asked).await?;
                 if self.json { print::json(&items) } else { print::table(&CHANGES, &each(items, with_reason)) }
             }
+            InventoryTask::Neighbours { foreign } => self.neighbours(foreign).await,
+            InventoryTask::Foreign { mac, reason, ours } => self.mark(&mac, reason, ours).await,
             InventoryTask::Explain { id, reason } => {
                 let path = format!("/inventory/changes/{}/reason", encode(&id));
                 self.done(Method::POST, &path, Some(json!({ "reason": reason }))).await

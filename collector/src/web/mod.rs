@@ -13,6 +13,7 @@ mod documents;
 mod guard;
 mod handling;
 mod issued;
+mod neighbours;
 mod not_a_problem;
 mod parts;
 mod password;

@@ -4,13 +4,14 @@
 //! history, what is *latest* is kept as the last value only. [`hash`] is what both ends compare, [`delta`] what comes over
 //! the wire, [`apply`] what that makes of the rows that are held, [`guard`] which rows may be away for a while without
 //! being gone; [`change`] names what differs in a manager's words. [`planned`] lays changes beside maintenance windows,
-//! [`unseen`] says what nobody has seen for long.
+//! [`unseen`] says what nobody has seen for long, [`neighbours`] what hosts have met that nobody manages.
 
 pub mod apply;
 pub mod change;
 pub mod delta;
 pub mod guard;
 pub mod hash;
+pub mod neighbours;
 pub mod pattern;
 pub mod planned;
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub(super) mod hosts;
 pub(super) mod incidents;
 pub(super) mod inventory;
 pub(super) mod labels;
+pub(super) mod neighbours;
 pub(super) mod not_a_problem;
 pub(super) mod oncall;
 pub(super) mod openapi;

@@ -16,6 +16,7 @@ const HOST: &str = "00000000-0000-0000-0000-000000000001";
 const HOUR: i64 = 3_600_000;
 
 mod documents;
+mod neighbours;
 
 /// The host told a section of one row: its fields, names and values in turn.
 async fn tell(stage: &Stage, sequence: u64, hours_ago: i64, section: &str, key: &str, fields: &[&str]) {

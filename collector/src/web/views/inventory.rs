@@ -5,6 +5,7 @@ pub(in crate::web) mod changes;
 pub(in crate::web) mod document;
 pub(in crate::web) mod host;
 pub(in crate::web) mod machines;
+pub(in crate::web) mod neighbours;
 
 use super::{Badge, When};
 use crate::{

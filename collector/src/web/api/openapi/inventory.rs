@@ -53,6 +53,19 @@ pub(super) fn schemas() -> Value {
                 "section": text, "title": text, "rows_changed": whole, "rows": list(change_row),
                 "kind": { "enum": ["expected", "unplanned", "new"] }, "change": maybe, "reason": reason }),
         )),
+        "NeighbourList": list_of(object(
+            &["mac", "addresses", "made_up", "since", "met_by", "foreign"],
+            json!({
+                "mac": text, "addresses": list(text.clone()), "made_up": { "type": "boolean" }, "since": time(),
+                "met_by": list(object(&["host", "interface"], json!({
+                    "host": text, "site": maybe, "interface": text }))),
+                "foreign": { "type": "boolean" },
+                "said": {
+                    "type": ["object", "null"], "required": ["foreign", "reason", "by", "at"],
+                    "properties": { "foreign": { "type": "boolean" }, "reason": text, "by": text, "at": time() } } }),
+        )),
+        "NewMark": closed(&["foreign", "reason"], json!({
+            "foreign": { "type": "boolean" }, "reason": { "type": "string", "minLength": 1, "maxLength": 200 } })),
         "NewReason": closed(&["reason"], json!({ "reason": { "type": "string", "minLength": 1, "maxLength": 200 } })),
     })
 }

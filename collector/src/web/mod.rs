@@ -40,6 +40,7 @@ use axum::{Router, extract::DefaultBodyLimit, middleware};
 use prometheus::{IntCounterVec, Opts, Registry};
 use tokio::sync::watch;
 
+#[cfg(test)]
 pub(crate) use self::views::help::PAGES as HELP_PAGES;
 pub use self::{
     access::Door,

@@ -131,7 +131,9 @@ const KINDS: [&str; 10] = [
 ];
 
 /// Keys that are tables of their own.
-const TABLES: [&str; 28] = [
+const TABLES: [&str; 30] = [
+    "backup",
+    "retention",
     "inventory",
     "receiver",
     "person",

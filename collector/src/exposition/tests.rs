@@ -413,9 +413,9 @@ async fn no_name_that_a_host_gives_breaks_a_page() {
         let page = get_as(context.clone(), &format!("/hosts/{ID}/metrics"), OPEN).await.2;
         assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 3, "{page}");
         let page = get(context.clone(), "/metrics").await.2;
-        assert_eq!(strict::parse(&page).unwrap().len(), 27, "{page}");
+        assert_eq!(strict::parse(&page).unwrap().len(), 28, "{page}");
         let page = get_as(context.clone(), "/metrics", OPEN).await.2;
-        assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 27, "{page}");
+        assert_eq!(strict::parse_openmetrics(&page).unwrap().len(), 28, "{page}");
         let targets = get(context, "/prometheus/sd").await.2;
         let list: serde_json::Value = serde_json::from_str(&targets).unwrap();
         assert_eq!(list.as_array().unwrap().len(), 1);

@@ -1,7 +1,7 @@
 //! What agents have met that nobody manages.
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{Path, Query, State},
 };
 use serde::Deserialize;

@@ -60,6 +60,7 @@ pub(super) const FACTS: &[Migration] = &[
     Migration::new(3, include_str!("migrations/facts_0003.sql")),
     Migration::new(4, include_str!("migrations/facts_0004.sql")),
     Migration::new(5, include_str!("migrations/facts_0005.sql")),
+    Migration::new(6, include_str!("migrations/facts_0006.sql")),
 ];
 
 /// A copy is made in one go, nobody watches.

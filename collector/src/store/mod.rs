@@ -155,6 +155,8 @@ struct Inner {
     lease: Lease,
     seconds: HistogramVec,
     retention: OnceLock<Retention>,
+    /// The inventory is written for one host at a time: what is compared stays as it is until it is written.
+    inventory_turn: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -234,6 +236,7 @@ impl Store {
             lease,
             seconds,
             retention: OnceLock::new(),
+            inventory_turn: tokio::sync::Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -280,23 +283,6 @@ impl Store {
             Ok(())
         };
         self.state().write(write, |()| {}).await
-    }
-
-    /// Commits facts with their position; says how far this epoch is stored. Known ones are skipped.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing was written.
-    pub async fn commit_facts(&self, host: HostNo, epoch: [u8; 16], facts: Vec<Fact>) -> Result<Stored, StoreError> {
-        let write = move |connection: &Connection| facts::write(connection, host, epoch, &facts);
-        self.facts().write(write, |_| {}).await
-    }
-
-    /// The epoch and highest sequence received of a host.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be read.
-    pub async fn received(&self, host: HostNo) -> Result<Option<([u8; 16], u64)>, StoreError> {
-        self.facts_reader().read(move |connection| facts::received(connection, host)).await
     }
 
     /// The last lines of the audit log, newest first.

@@ -7,6 +7,8 @@ mod dismissals;
 mod evidence;
 mod hardware;
 mod inventory;
+mod inventory_bounds;
+mod inventory_slices;
 mod kept;
 mod labels;
 mod ledgers;

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Fields, Head, ROWS_PER_HOST, ROWS_PER_SECTION, Row, SECTIONS, Status,
+    BYTES_PER_HOST, Fields, Head, ROWS_PER_HOST, ROWS_PER_SECTION, Row, SECTIONS, Status,
     delta::{Delta, Refusal},
     guard::{self, Away},
     hash::{self, Hash, Sum},
+    size,
 };
 use crate::domain::time::Timestamp;
 
@@ -29,8 +30,12 @@ pub struct Before {
     pub told: Option<(Head, Hash, Timestamp)>,
     /// Rows that the host tells.
     pub rows: usize,
+    /// What these take, keys and durable values.
+    pub bytes: usize,
     /// Rows of the host's other sections.
     pub other_rows: usize,
+    /// What those take.
+    pub other_bytes: usize,
     /// Other sections of the host.
     pub other_sections: usize,
     /// The rows that are held and that the difference names or that are away; of a section that comes anew all.
@@ -79,6 +84,8 @@ pub struct After {
     pub hash: Hash,
     /// Rows that the host tells.
     pub rows: usize,
+    /// What these take, keys and durable values.
+    pub bytes: usize,
     /// What to do, in the order of keys; the end of a row before its new beginning.
     pub steps: Vec<Step>,
     /// What differs, in the order of keys. Nothing when the section is told for the first time.
@@ -91,8 +98,8 @@ pub struct After {
 /// [`Refusal`]; what is held stays as it is.
 pub fn apply(before: &Before, delta: &Delta) -> Result<After, Refusal> {
     let sum = base(before, delta)?;
-    let mut out =
-        Applying { before, delta, sum, rows: if delta.full { 0 } else { before.rows }, after: After::default() };
+    let (rows, bytes) = if delta.full { (0, 0) } else { (before.rows, before.bytes) };
+    let mut out = Applying { before, delta, sum, rows, bytes, after: After::default() };
     let put: BTreeMap<&str, &Row> = delta.put.iter().map(|row| (row.key.as_str(), row)).collect();
     let gone: BTreeSet<&str> = delta.gone.iter().map(String::as_str).collect();
     let keys: BTreeSet<&str> = put.keys().chain(&gone).copied().chain(before.held.keys().map(String::as_str)).collect();
@@ -129,6 +136,7 @@ struct Applying<'a> {
     delta: &'a Delta,
     sum: Sum,
     rows: usize,
+    bytes: usize,
     after: After,
 }
 
@@ -137,11 +145,11 @@ impl Applying<'_> {
         let key = row.key.clone();
         // A section that comes anew is summed from nothing; else what was told of the row before is taken away.
         if let Some(held) = held.filter(|held| held.away.is_none() && !self.delta.full) {
-            self.sum = self.sum.minus(hash::row(&key, &held.durable));
-            self.rows = self.rows.saturating_sub(1);
+            self.without(&key, held);
         }
         self.sum = self.sum.plus(hash::row(&key, &row.durable));
         self.rows += 1;
+        self.bytes += size(&key, &row.durable);
         match held {
             Some(held) if held.durable == row.durable => {
                 let back = held.away.map(|_| Step::Mark { key, away: None });
@@ -156,10 +164,16 @@ impl Applying<'_> {
         }
     }
 
+    /// Takes away what was told of a row before.
+    fn without(&mut self, key: &str, held: &Held) {
+        self.sum = self.sum.minus(hash::row(key, &held.durable));
+        self.rows = self.rows.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size(key, &held.durable));
+    }
+
     fn not_told(&mut self, key: &str, held: &Held) {
         if held.away.is_none() && !self.delta.full {
-            self.sum = self.sum.minus(hash::row(key, &held.durable));
-            self.rows = self.rows.saturating_sub(1);
+            self.without(key, held);
         }
         let may_be_away = guard::comes_and_goes(&self.delta.section, key, &held.durable);
         match guard::not_seen(held.away, self.delta.head.status, may_be_away, self.delta.at) {
@@ -195,11 +209,15 @@ impl Applying<'_> {
         if self.rows + self.before.other_rows > ROWS_PER_HOST {
             return too_many("the host", self.rows + self.before.other_rows, ROWS_PER_HOST);
         }
+        let bytes = self.bytes + self.before.other_bytes;
+        if bytes > BYTES_PER_HOST {
+            return Err(Refusal::TooBig { what: "what the host tells", bytes, most: BYTES_PER_HOST });
+        }
         self.after.hash = self.sum.hash();
         if self.after.hash != self.delta.new {
             return Err(Refusal::OtherHash);
         }
-        self.after.rows = self.rows;
+        (self.after.rows, self.after.bytes) = (self.rows, self.bytes);
         Ok(self.after)
     }
 }

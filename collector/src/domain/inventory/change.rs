@@ -13,6 +13,8 @@ use crate::domain::host::dictionary::text::clean;
 
 /// Rows that are listed of one event; more are counted.
 pub const LISTED: usize = 500;
+/// What the listed rows of one event take, in bytes: some 500 of what a package says; of larger ones fewer are listed.
+const LISTED_BYTES: usize = 256 * 1024;
 /// Differences of one class in one section, seen at one look, that are events of their own; more are one event.
 const APART: usize = 5;
 /// Characters of a title.
@@ -119,7 +121,7 @@ fn grouped(section: &str, named: Vec<Named>) -> Vec<Change> {
         section: section.to_owned(),
         title: clean(title).chars().take(TITLE_CHARS).collect(),
         count,
-        rows: rows.into_iter().take(LISTED).collect(),
+        rows: listed(rows),
     };
     let mut events = Vec::new();
     for (class, all) in of_class {
@@ -134,6 +136,21 @@ fn grouped(section: &str, named: Vec<Named>) -> Vec<Change> {
     events
 }
 
+/// The first rows of an event, as many as are listed.
+fn listed(rows: impl IntoIterator<Item = RowChange>) -> Vec<RowChange> {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let size = |row: &RowChange| {
+        let field = |field: &FieldChange| field.name.len() + text(&field.before) + text(&field.after);
+        row.key.len() + row.fields.iter().map(field).sum::<usize>()
+    };
+    let mut bytes = 0;
+    let fits = |row: &RowChange| {
+        bytes += size(row);
+        bytes <= LISTED_BYTES
+    };
+    rows.into_iter().take(LISTED).take_while(fits).collect()
+}
+
 /// All that happened to packages between two looks is one event: what one command did.
 fn packages(differences: &[Difference]) -> Vec<Change> {
     let named: Vec<Named> = differences.iter().map(package).collect();
@@ -146,7 +163,7 @@ fn packages(differences: &[Difference]) -> Vec<Change> {
     let names: Vec<&str> = differences.iter().take(3).map(called).collect();
     let more = if differences.len() > names.len() { ", ..." } else { "" };
     let title = format!("{} packages: {} ({}{more})", differences.len(), said.join(", "), names.join(", "));
-    let rows: Vec<RowChange> = named.into_iter().flat_map(|one| one.rows).take(LISTED).collect();
+    let rows = listed(named.into_iter().flat_map(|one| one.rows));
     let title = clean(&title).chars().take(TITLE_CHARS).collect();
     vec![Change { class: Class::PackagesChanged, section: "packages".into(), title, count: differences.len(), rows }]
 }

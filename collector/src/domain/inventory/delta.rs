@@ -32,6 +32,16 @@ pub enum Refusal {
         /// How many are taken.
         most: usize,
     },
+    /// Too many bytes.
+    #[error("{what} takes {bytes} bytes, {most} are taken at most")]
+    TooBig {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        bytes: usize,
+        /// How many are taken.
+        most: usize,
+    },
     /// It is not what the contract says.
     #[error("{0}")]
     Malformed(&'static str),
@@ -45,6 +55,7 @@ impl Refusal {
             Self::OtherBase => "other_base",
             Self::OtherHash => "other_hash",
             Self::TooMany { .. } => "too_many",
+            Self::TooBig { .. } => "too_big",
             Self::Malformed(_) => "malformed",
         }
     }

@@ -27,6 +27,9 @@ pub const SECTIONS: usize = 64;
 pub const ROWS_PER_SECTION: usize = 50_000;
 /// Rows of one host.
 pub const ROWS_PER_HOST: usize = 60_000;
+/// Bytes of one host's rows, keys and durable values: as many rows as it may have, of 500 bytes each. A row of a package
+/// has some 150.
+pub const BYTES_PER_HOST: usize = 32 * 1024 * 1024;
 /// Bytes of a value.
 pub const VALUE_BYTES: usize = 1_024;
 /// Bytes of a key, of a section's reason and of a source.
@@ -119,6 +122,12 @@ pub struct Head {
     pub reason: String,
     /// Where it was read.
     pub source: String,
+}
+
+/// What a row takes: its key and its durable names and values, in bytes.
+#[must_use]
+pub fn size(key: &str, durable: &[(String, String)]) -> usize {
+    key.len() + durable.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
 }
 
 /// A field's value.

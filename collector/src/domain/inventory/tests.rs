@@ -35,6 +35,7 @@ struct Book {
     section: String,
     told: Option<(Head, Hash, Timestamp)>,
     rows: usize,
+    bytes: usize,
     held: BTreeMap<String, Held>,
 }
 
@@ -44,12 +45,13 @@ impl Book {
     }
 
     fn before(&self) -> Before {
-        Before { told: self.told.clone(), rows: self.rows, held: self.held.clone(), ..Before::default() }
+        let (told, held) = (self.told.clone(), self.held.clone());
+        Before { told, rows: self.rows, bytes: self.bytes, held, ..Before::default() }
     }
 
     /// Takes a difference; what differs.
     fn take(&mut self, delta: &Delta) -> Result<Vec<Difference>, Refusal> {
-        let After { hash, rows, steps, differences } = apply(&self.before(), delta)?;
+        let After { hash, rows, bytes, steps, differences } = apply(&self.before(), delta)?;
         for step in steps {
             match step {
                 Step::Begin { key, durable } => drop(self.held.insert(key, Held { durable, away: None })),
@@ -57,7 +59,7 @@ impl Book {
                 Step::Mark { key, away } => self.held.get_mut(&key).expect("it is held").away = away,
             }
         }
-        (self.rows, self.told) = (rows, Some((delta.head.clone(), hash, delta.at)));
+        (self.rows, self.bytes, self.told) = (rows, bytes, Some((delta.head.clone(), hash, delta.at)));
         Ok(differences)
     }
 
@@ -125,6 +127,32 @@ proptest! {
     }
 
     #[test]
+    fn an_idle_host_has_no_change_in_a_day(
+        section in prop::sample::select(vec!["packages", "users", "usb", "interfaces", "volumes", "custom_x"]),
+        rows in lists(),
+        looks in prop::collection::vec((0_usize..6, "[a-z]{0,4}", any::<bool>()), 24),
+    ) {
+        let mut book = Book::of(section);
+        book.look(&rows, 0);
+        let before = book.clone();
+        let mut last = rows.clone();
+        for (hour, (turned, volatile, is_whole)) in (1_i64..).zip(looks) {
+            // The same in another order, and what has no history is other than before.
+            let mut seen = last.clone();
+            let turned = turned.min(seen.len());
+            seen.rotate_left(turned);
+            seen.iter_mut().for_each(|row| row.latest = fields(&[("seen", &volatile)]));
+            let told = match is_whole {
+                true => full(section, &seen, Status::Complete, hour * 60),
+                false => delta(section, &last, &seen, hour * 60),
+            };
+            prop_assert_eq!(book.take(&told), Ok(Vec::new()));
+            last = seen;
+        }
+        prop_assert_eq!((book.held, book.rows, book.bytes), (before.held, before.rows, before.bytes));
+    }
+
+    #[test]
     fn the_order_of_rows_does_not_matter(rows in lists().prop_shuffle(), other in lists()) {
         let mut sorted = rows.clone();
         sorted.sort();
@@ -145,6 +173,8 @@ proptest! {
             prop_assert_eq!(by_step, wholes.look(&pair[1], n * 60));
             prop_assert_eq!(&steps, &wholes);
             prop_assert_eq!(steps.rows, pair[1].len());
+            // A key and a name of one letter, a version of one, and the names of both fields.
+            prop_assert_eq!(steps.bytes, pair[1].len() * (1 + 1 + 1 + 4 + 7));
         }
         let held: Vec<&String> = steps.held.keys().collect();
         prop_assert_eq!(held, lists.last().unwrap().iter().map(|row| &row.key).collect::<Vec<_>>());
@@ -263,6 +293,11 @@ fn more_than_is_taken_is_refused_whole() {
     assert_eq!(apply(&before, &two), Err(Refusal::TooMany { what: "the host", found: 60_001, most: 60_000 }));
     let one = full("users", &many[..1], Status::Complete, 0);
     assert!(apply(&before, &one).is_ok());
+    // The row takes 6 bytes.
+    let heavy = |other_bytes: usize| apply(&Before { other_bytes, ..before.clone() }, &one);
+    let refused = Refusal::TooBig { what: "what the host tells", bytes: 33_554_433, most: 33_554_432 };
+    assert_eq!(heavy(33_554_427), Err(refused));
+    assert!(heavy(33_554_426).is_ok());
     let before = Before { other_sections: 64, ..before };
     assert_eq!(apply(&before, &one), Err(Refusal::TooMany { what: "the host", found: 65, most: 64 }));
 }

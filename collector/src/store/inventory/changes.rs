@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::failed;
+use super::{failed, past};
 use crate::{
     domain::{
         ids::HostNo,
@@ -184,14 +184,15 @@ impl Store {
 const COLUMNS: &str = "SELECT host, at_ms, n, since_ms, section, class, title, parts, body, judged, planned,
     reason, reason_by, reason_ms FROM inventory_change";
 
-/// Notes events that were seen at one look.
+/// Notes events that were seen at one look; what they take.
 pub(super) fn append(
     connection: &Connection,
     host: HostNo,
     since: Timestamp,
     at: Timestamp,
     events: &[Change],
-) -> Result<(), StoreError> {
+) -> Result<past::Size, StoreError> {
+    let mut size = past::Size::default();
     let mut statement = connection
         .prepare_cached(
             "INSERT INTO inventory_change
@@ -208,8 +209,9 @@ pub(super) fn append(
         statement
             .execute(params![host.0, at.ms(), since.ms(), event.section, class, event.title, count, rows])
             .map_err(failed)?;
+        size = size.plus(rows.len());
     }
-    Ok(())
+    Ok(size)
 }
 
 fn noted(row: &rusqlite::Row<'_>) -> rusqlite::Result<Noted> {

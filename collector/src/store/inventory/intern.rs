@@ -4,7 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failed;
 use crate::{
-    domain::inventory::{Fields, hash, name},
+    domain::{
+        ids::HostNo,
+        inventory::{Fields, hash, name},
+    },
     store::StoreError,
 };
 
@@ -59,28 +62,49 @@ pub(super) fn thing(
         .map_err(failed)
 }
 
-/// A state of a thing.
+/// A state of a thing that a host tells.
 pub(super) fn item(
     connection: &Connection,
+    host: HostNo,
     thing: i64,
     key: &str,
     durable: &[(String, String)],
 ) -> Result<i64, StoreError> {
     let hash = hash::row(key, durable);
-    let known: Option<i64> = connection
-        .prepare_cached("SELECT no FROM item WHERE thing = ?1 AND hash = ?2")
-        .and_then(|mut statement| statement.query_row(params![thing, hash], |row| row.get(0)).optional())
+    let known: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT no, host FROM item WHERE thing = ?1 AND hash = ?2")
+        .and_then(|mut statement| {
+            statement.query_row(params![thing, hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
         .map_err(failed)?;
-    if let Some(no) = known {
+    if let Some((no, teller)) = known {
+        if teller != 0 && teller != host.0 {
+            execute(connection, "UPDATE item SET host = 0 WHERE no = ?1", no)?;
+        }
+        if teller == 0 {
+            execute(connection, "DELETE FROM inventory_loose WHERE item = ?1", no)?;
+        }
         return Ok(no);
     }
     connection
         .prepare_cached(
-            "INSERT INTO item (no, thing, hash, body)
-             VALUES ((SELECT coalesce(max(no), 0) + 1 FROM item), ?1, ?2, ?3) RETURNING no",
+            "INSERT INTO item (no, thing, hash, body, host)
+             VALUES ((SELECT coalesce(max(no), 0) + 1 FROM item), ?1, ?2, ?3, ?4) RETURNING no",
         )
-        .and_then(|mut statement| statement.query_row(params![thing, hash, body(durable)], |row| row.get(0)))
+        .and_then(|mut statement| statement.query_row(params![thing, hash, body(durable), host.0], |row| row.get(0)))
         .map_err(failed)
+}
+
+/// Does something to what a number names; how many rows that was.
+pub(super) fn execute(connection: &Connection, sql: &str, no: i64) -> Result<usize, StoreError> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([no])).map_err(failed)
+}
+
+/// Forgets a state that nobody has, and what it is a state of when that was its last one.
+pub(super) fn forget(connection: &Connection, item: i64, thing: i64) -> Result<(), StoreError> {
+    execute(connection, "DELETE FROM item WHERE no = ?1", item)?;
+    execute(connection, "DELETE FROM thing WHERE no = ?1 AND NOT EXISTS (SELECT 1 FROM item WHERE thing = ?1)", thing)?;
+    Ok(())
 }
 
 /// Fields as they are kept: names and values in turn.

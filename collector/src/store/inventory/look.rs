@@ -9,14 +9,14 @@ use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::{failed, held_of, intern};
+use super::{Work, failed, held_of, intern};
 use crate::{
     domain::{
         ids::HostNo,
         inventory::{
             Fields,
-            apply::{After, Held},
-            delta::Delta,
+            apply::Held,
+            delta::{Delta, Refusal},
         },
         time::Timestamp,
     },
@@ -25,6 +25,8 @@ use crate::{
 
 /// Values without a history are at most so many bytes: a section at its limits.
 const LATEST_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of a host's values without a history as they are kept, which is some tenth of what they are: 60 000 rows of 1 KiB.
+const PACKED_PER_HOST: usize = 8 * 1024 * 1024;
 
 /// What has no history of a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,15 +69,14 @@ pub(super) fn held(
     Ok(held)
 }
 
-/// Notes what the host told of the section as a whole, and the values without a history.
-pub(super) fn note(
+/// The values without a history of a section after a difference, as they are kept.
+pub(super) fn next(
     connection: &Connection,
     host: HostNo,
-    section: i64,
     delta: &Delta,
-    after: &After,
-    at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Result<Vec<u8>, Refusal>, StoreError> {
+    // No section has this number.
+    let section = intern::section(connection, &delta.section)?.unwrap_or(-1);
     let mut latest = if delta.full { BTreeMap::new() } else { latest(connection, host, section)? };
     for key in &delta.gone {
         latest.remove(key);
@@ -88,28 +89,47 @@ pub(super) fn note(
             latest.insert(row.key.clone(), value)
         };
     }
+    let packed = packed(&latest);
+    let others: i64 = connection
+        .prepare_cached("SELECT coalesce(sum(length(body)), 0) FROM latest WHERE host = ?1 AND section <> ?2")
+        .and_then(|mut statement| statement.query_row(params![host.0, section], |row| row.get(0)))
+        .map_err(failed)?;
+    let bytes = packed.len() + usize::try_from(others).unwrap_or(0);
+    if bytes > PACKED_PER_HOST {
+        let what = "what the host tells without a history, packed,";
+        return Ok(Err(Refusal::TooBig { what, bytes, most: PACKED_PER_HOST }));
+    }
+    Ok(Ok(packed))
+}
+
+/// Notes what the host told of the section as a whole, and the values without a history.
+pub(super) fn note(connection: &Connection, host: HostNo, section: i64, work: &Work) -> Result<(), StoreError> {
+    let Work { delta, after, at, latest, .. } = work;
     let head = &delta.head;
     connection
         .prepare_cached(
-            "INSERT INTO latest (host, section, hash, rows_told, status, reason, source, first_ms, looked_ms, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)
+            "INSERT INTO latest
+             (host, section, hash, rows_told, status, reason, source, first_ms, looked_ms, body, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)
              ON CONFLICT (host, section) DO UPDATE SET hash = excluded.hash, rows_told = excluded.rows_told,
              status = excluded.status, reason = excluded.reason, source = excluded.source,
-             looked_ms = excluded.looked_ms, body = excluded.body",
+             looked_ms = excluded.looked_ms, body = excluded.body, bytes = excluded.bytes",
         )
         .and_then(|mut statement| {
-            let rows = i64::try_from(after.rows).unwrap_or(i64::MAX);
-            let status = head.status.number();
+            let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+            let (rows, bytes, status) = (number(after.rows), number(after.bytes), head.status.number());
+            let hash = after.hash;
             statement.execute(params![
                 host.0,
                 section,
-                after.hash,
+                hash,
                 rows,
                 status,
                 head.reason,
                 head.source,
                 at.ms(),
-                packed(&latest)
+                latest,
+                bytes
             ])
         })
         .map_err(failed)?;

@@ -1,15 +1,18 @@
 //! The living inventory in `facts.db`: what each host has and had, row by row, and what changed.
 //!
 //! Rows of all hosts are interned: ten thousand hosts have some ten thousand packages between them. A difference is taken
-//! whole, in the transaction that notes its record as received; its parts wait until the last one is there.
+//! whole, and its last row with the note that its record is received; its parts wait until the last one is there.
 
 pub mod changes;
 mod intern;
 pub mod lacking;
 mod look;
+mod past;
 mod prune;
 pub mod read;
 pub mod search;
+mod steps;
+pub(super) mod writing;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +23,7 @@ use crate::domain::{
     ids::HostNo,
     inventory::{
         Head, Status,
-        apply::{After, Before, Held, Step, apply},
+        apply::{After, Before, Held, apply},
         change,
         delta::{Delta, PARTS, Part, Refusal, whole},
         guard::Away,
@@ -48,6 +51,11 @@ pub struct Taken {
 }
 
 impl Store {
+    /// Waits until nobody else writes the inventory.
+    pub(super) async fn inventory_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.inventory_turn.lock().await
+    }
+
     /// The sections that are known of a host, with their hashes.
     ///
     /// # Errors
@@ -75,49 +83,61 @@ fn failed(error: rusqlite::Error) -> StoreError {
 /// Takes a fact of kind `inventory`: keeps it until all parts are there, then applies all of it or nothing.
 pub(super) fn put(connection: &Connection, host: HostNo, fact: &Fact) -> Result<Option<Taken>, StoreError> {
     let Ok(part) = serde_json::from_str::<Part>(&fact.body) else { return Ok(None) };
-    let Some(parts) = gathered(connection, host, part.clone(), &fact.body)? else { return Ok(None) };
-    let delta = match whole(parts, fact.at) {
-        Ok(delta) => delta,
-        Err(refusal) => return refuse(connection, host, &part, fact.at, refusal).map(Some),
+    writing::undo(connection, host, &part.section, usize::MAX)?;
+    let Some(parts) = gathered(connection, host, &part)? else {
+        // Of more parts than are taken the first is refused: nobody waits for the last.
+        if let Err(refusal) = part.check() {
+            return refuse(connection, host, &part, fact.at, refusal).map(Some);
+        }
+        stage(connection, host, &part, &fact.body)?;
+        return Ok(None);
     };
-    let before = before(connection, host, &delta)?;
-    match apply(&before, &delta) {
-        Ok(after) => write(connection, host, &before, delta, after).map(Some),
+    match plan(connection, host, parts, fact.at)? {
+        Ok(work) => {
+            let section = intern::section_or_new(connection, &work.delta.section)?;
+            work.after.steps.iter().try_for_each(|step| steps::write(connection, host, section, step, work.at))?;
+            finish(connection, host, section, &work).map(Some)
+        }
         Err(refusal) => refuse(connection, host, &part, fact.at, refusal).map(Some),
     }
 }
 
-/// All parts of the difference that this one completes; none while some are missing. Parts of another difference of the
-/// section are dropped.
-fn gathered(connection: &Connection, host: HostNo, part: Part, body: &str) -> Result<Option<Vec<Part>>, StoreError> {
+/// All parts of the difference that this one completes; none while some are missing.
+fn gathered(connection: &Connection, host: HostNo, part: &Part) -> Result<Option<Vec<Part>>, StoreError> {
     let (number, all) = part.place();
-    let drop_stage = || {
+    if all == 1 {
+        return Ok(Some(vec![part.clone()]));
+    }
+    let others: i64 = connection
+        .prepare_cached("SELECT count(*) FROM inventory_part WHERE host = ?1 AND section = ?2 AND part <> ?3")
+        .and_then(|mut statement| statement.query_row(params![host.0, part.section, number], |row| row.get(0)))
+        .map_err(failed)?;
+    if others + 1 != i64::from(all) {
+        return Ok(None);
+    }
+    let bodies: Vec<String> = connection
+        .prepare_cached("SELECT body FROM inventory_part WHERE host = ?1 AND section = ?2 AND part <> ?3")
+        .and_then(|mut statement| {
+            statement.query_map(params![host.0, part.section, number], |row| row.get(0)).and_then(Iterator::collect)
+        })
+        .map_err(failed)?;
+    let mut parts: Vec<Part> = bodies.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
+    parts.push(part.clone());
+    Ok(parts.iter().all(|staged| staged.belongs_to(part)).then_some(parts))
+}
+
+/// Keeps a part until all are there. Parts of another difference of the section are dropped.
+fn stage(connection: &Connection, host: HostNo, part: &Part, body: &str) -> Result<(), StoreError> {
+    let staged: Option<String> = connection
+        .prepare_cached("SELECT body FROM inventory_part WHERE host = ?1 AND section = ?2 LIMIT 1")
+        .and_then(|mut statement| statement.query_row(params![host.0, part.section], |row| row.get(0)).optional())
+        .map_err(failed)?;
+    let staged: Option<Part> = staged.and_then(|body| serde_json::from_str(&body).ok());
+    if staged.is_some_and(|staged| !staged.belongs_to(part)) {
         connection
             .prepare_cached("DELETE FROM inventory_part WHERE host = ?1 AND section = ?2")
             .and_then(|mut statement| statement.execute(params![host.0, part.section]))
-            .map_err(failed)
-    };
-    if all == 1 {
-        drop_stage()?;
-        return Ok(Some(vec![part]));
-    }
-    let mut parts: Vec<Part> = {
-        let mut statement = connection
-            .prepare_cached("SELECT body FROM inventory_part WHERE host = ?1 AND section = ?2 ORDER BY part")
             .map_err(failed)?;
-        let bodies = statement.query_map(params![host.0, part.section], |row| row.get::<_, String>(0));
-        let bodies: Vec<String> = bodies.and_then(Iterator::collect).map_err(failed)?;
-        bodies.iter().filter_map(|body| serde_json::from_str(body).ok()).collect()
-    };
-    if parts.iter().any(|staged| !staged.belongs_to(&part)) {
-        drop_stage()?;
-        parts.clear();
-    }
-    parts.retain(|staged| staged.place().0 != number);
-    parts.push(part.clone());
-    if parts.len() == usize::try_from(all).unwrap_or(usize::MAX) {
-        drop_stage()?;
-        return Ok(Some(parts));
     }
     // A host that begins differences and never ends them does not fill the disk.
     let staged: i64 = connection
@@ -129,52 +149,63 @@ fn gathered(connection: &Connection, host: HostNo, part: Part, body: &str) -> Re
             .prepare_cached("DELETE FROM inventory_part WHERE host = ?1")
             .and_then(|mut statement| statement.execute([host.0]))
             .map_err(failed)?;
-        return Ok(None);
+        return Ok(());
     }
     connection
         .prepare_cached(
             "INSERT INTO inventory_part (host, section, part, body) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (host, section, part) DO UPDATE SET body = excluded.body",
         )
-        .and_then(|mut statement| statement.execute(params![host.0, part.section, number, body]))
+        .and_then(|mut statement| statement.execute(params![host.0, part.section, part.place().0, body]))
         .map_err(failed)?;
-    Ok(None)
+    Ok(())
 }
 
 /// What is held of the section that a difference is about, as far as it is concerned.
 fn before(connection: &Connection, host: HostNo, delta: &Delta) -> Result<Before, StoreError> {
     let Some(section) = intern::section(connection, &delta.section)? else {
-        let (other_rows, other_sections) = others(connection, host, -1)?;
-        return Ok(Before { other_rows, other_sections, ..Before::default() });
+        return others(connection, host, -1);
     };
-    let (other_rows, other_sections) = others(connection, host, section)?;
-    let told: Option<(Head, Hash, Timestamp, i64)> = connection
+    let others = others(connection, host, section)?;
+    let told: Option<(Head, Hash, Timestamp, i64, i64)> = connection
         .prepare_cached(
-            "SELECT status, reason, source, hash, looked_ms, rows_told FROM latest WHERE host = ?1 AND section = ?2",
+            "SELECT status, reason, source, hash, looked_ms, rows_told, bytes FROM latest WHERE host = ?1 AND section = ?2",
         )
         .and_then(|mut statement| {
             let head = |row: &rusqlite::Row<'_>| {
                 let head = Head { status: status(row.get(0)?), reason: row.get(1)?, source: row.get(2)? };
-                Ok((head, row.get(3)?, Timestamp::from_ms(row.get(4)?), row.get(5)?))
+                Ok((head, row.get(3)?, Timestamp::from_ms(row.get(4)?), row.get(5)?, row.get(6)?))
             };
             statement.query_row(params![host.0, section], head).optional()
         })
         .map_err(failed)?;
-    let rows = told.as_ref().map_or(0, |told| usize::try_from(told.3).unwrap_or(0));
-    let told = told.map(|(head, hash, looked, _)| (head, hash, looked));
+    let number = |number: i64| usize::try_from(number).unwrap_or(0);
+    let (rows, bytes) = told.as_ref().map_or((0, 0), |told| (number(told.3), number(told.4)));
+    let told = told.map(|(head, hash, looked, ..)| (head, hash, looked));
     // A difference to something else is refused before its rows are looked at.
     let is_refused = !delta.full && told.as_ref().is_none_or(|(_, hash, _)| *hash != delta.base);
     let held = if is_refused { BTreeMap::new() } else { look::held(connection, host, section, delta)? };
-    Ok(Before { told, rows, other_rows, other_sections, held })
+    Ok(Before { told, rows, bytes, held, ..others })
 }
 
-fn others(connection: &Connection, host: HostNo, section: i64) -> Result<(usize, usize), StoreError> {
-    let counts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
-    let (rows, sections) = connection
-        .prepare_cached("SELECT coalesce(sum(rows_told), 0), count(*) FROM latest WHERE host = ?1 AND section <> ?2")
-        .and_then(|mut statement| statement.query_row(params![host.0, section], counts))
+/// What the host tells in other sections.
+fn others(connection: &Connection, host: HostNo, section: i64) -> Result<Before, StoreError> {
+    let (rows, bytes, sections): (i64, i64, i64) = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(rows_told), 0), coalesce(sum(bytes), 0), count(*) FROM latest
+             WHERE host = ?1 AND section <> ?2",
+        )
+        .and_then(|mut statement| {
+            statement.query_row(params![host.0, section], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        })
         .map_err(failed)?;
-    Ok((usize::try_from(rows).unwrap_or(0), usize::try_from(sections).unwrap_or(0)))
+    let number = |number: i64| usize::try_from(number).unwrap_or(0);
+    Ok(Before {
+        other_rows: number(rows),
+        other_bytes: number(bytes),
+        other_sections: number(sections),
+        ..Before::default()
+    })
 }
 
 fn status(number: u32) -> Status {
@@ -201,73 +232,59 @@ fn refuse(
     Ok(Taken { section: part.section.clone(), refused: Some(refusal), ask, changes: 0 })
 }
 
-fn write(
-    connection: &Connection,
-    host: HostNo,
-    before: &Before,
+/// What is to be written of a difference.
+struct Work {
     delta: Delta,
     after: After,
-) -> Result<Taken, StoreError> {
-    let section = intern::section_or_new(connection, &delta.section)?;
+    /// When it was looked at; no row of the section began or ended then or later.
+    at: Timestamp,
+    /// The look before.
+    since: Timestamp,
+    /// Values without a history, as they are kept.
+    latest: Vec<u8>,
+    /// What ends with it.
+    ended: past::Size,
+}
+
+/// What a difference of all its parts comes to.
+fn plan(
+    connection: &Connection,
+    host: HostNo,
+    parts: Vec<Part>,
+    at: Timestamp,
+) -> Result<Result<Work, Refusal>, StoreError> {
+    let delta = match whole(parts, at) {
+        Ok(delta) => delta,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let before = before(connection, host, &delta)?;
+    let after = match apply(&before, &delta) {
+        Ok(after) => after,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let latest = match look::next(connection, host, &delta)? {
+        Ok(latest) => latest,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     // Two differences within a millisecond must not share a key.
     let looked = before.told.as_ref().map(|(_, _, looked)| *looked);
     let at = looked.map_or(delta.at, |looked| delta.at.max(looked.plus_ms(1)));
-    after.steps.iter().try_for_each(|step| write_step(connection, host, section, step, at))?;
-    let events = change::named(&delta.section, &after.differences);
     let since = looked.map_or(at, |looked| looked.max(at.plus_ms(-LOOKS_EVERY_MS)));
-    changes::append(connection, host, since, at, &events)?;
-    look::note(connection, host, section, &delta, &after, at)?;
-    Ok(Taken { section: delta.section, refused: None, ask: false, changes: events.len() })
+    let ended = past::ended(&before, &after);
+    Ok(Ok(Work { delta, after, at, since, latest, ended }))
 }
 
-fn write_step(
-    connection: &Connection,
-    host: HostNo,
-    section: i64,
-    step: &Step,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    match step {
-        Step::Begin { key, durable } => {
-            let thing = intern::thing(connection, section, key, durable)?;
-            let item = intern::item(connection, thing, key, durable)?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO holding (host, section, thing, first_ms, item) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (host, section, thing, first_ms)
-                     DO UPDATE SET item = excluded.item, removed_ms = NULL, away_ms = NULL, looks = NULL",
-                )
-                .and_then(|mut statement| statement.execute(params![host.0, section, thing, at.ms(), item]))
-                .map_err(failed)?;
-        }
-        Step::End { key } => {
-            let Some(thing) = intern::known_thing(connection, section, key)? else { return Ok(()) };
-            end(connection, host, section, thing, at)?;
-        }
-        Step::Mark { key, away } => {
-            let Some(thing) = intern::known_thing(connection, section, key)? else { return Ok(()) };
-            let (since, looks) = (away.map(|away| away.since.ms()), away.map(|away| away.looks));
-            connection
-                .prepare_cached(
-                    "UPDATE holding SET away_ms = ?4, looks = ?5
-                     WHERE host = ?1 AND section = ?2 AND thing = ?3 AND removed_ms IS NULL",
-                )
-                .and_then(|mut statement| statement.execute(params![host.0, section, thing, since, looks]))
-                .map_err(failed)?;
-        }
-    }
-    Ok(())
-}
-
-fn end(connection: &Connection, host: HostNo, section: i64, thing: i64, at: Timestamp) -> Result<(), StoreError> {
+/// Notes what a difference came to, after its rows.
+fn finish(connection: &Connection, host: HostNo, section: i64, work: &Work) -> Result<Taken, StoreError> {
+    let events = change::named(&work.delta.section, &work.after.differences);
+    let said = changes::append(connection, host, work.since, work.at, &events)?;
+    past::add(connection, host, work.ended, said)?;
+    look::note(connection, host, section, work)?;
     connection
-        .prepare_cached(
-            "UPDATE holding SET removed_ms = ?4, away_ms = NULL, looks = NULL
-             WHERE host = ?1 AND section = ?2 AND thing = ?3 AND removed_ms IS NULL",
-        )
-        .and_then(|mut statement| statement.execute(params![host.0, section, thing, at.ms()]))
+        .prepare_cached("DELETE FROM inventory_part WHERE host = ?1 AND section = ?2")
+        .and_then(|mut statement| statement.execute(params![host.0, work.delta.section]))
         .map_err(failed)?;
-    Ok(())
+    Ok(Taken { section: work.delta.section.clone(), refused: None, ask: false, changes: events.len() })
 }
 
 /// A row that is held, with the number of what it is.

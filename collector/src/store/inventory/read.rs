@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{failed, intern, look, status};
+use super::{failed, intern, look, status, writing};
 use crate::{
     domain::{
         ids::HostNo,
@@ -177,17 +177,16 @@ fn rows(
         })
     };
     // What begins at an instant is there at it, what ends at it is not.
-    let condition = match at {
-        Some(_) => "h.first_ms <= ?3 AND (h.removed_ms IS NULL OR h.removed_ms > ?3)",
-        None => "h.removed_ms IS NULL AND ?3 IS NULL",
-    };
-    let sql = format!(
-        "SELECT t.key, i.body, h.first_ms, h.away_ms FROM holding h
-         JOIN thing t ON t.no = h.thing JOIN item i ON i.no = h.item
-         WHERE h.host = ?1 AND h.section = ?2 AND {condition} ORDER BY t.key"
-    );
-    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-    let rows = statement.query_map(params![host.0, section, at.map(Timestamp::ms)], held);
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT t.key, i.body, h.first_ms, h.away_ms FROM holding h
+             JOIN thing t ON t.no = h.thing JOIN item i ON i.no = h.item
+             WHERE h.host = ?1 AND h.section = ?2 AND h.first_ms <= ?3
+             AND (h.removed_ms IS NULL OR h.removed_ms > ?3) ORDER BY t.key",
+        )
+        .map_err(failed)?;
+    let seen = at.map_or(i64::MAX, Timestamp::ms).min(writing::unseen_from(connection, host, section)? - 1);
+    let rows = statement.query_map(params![host.0, section, seen], held);
     let mut rows: Vec<HeldRow> = rows.and_then(Iterator::collect).map_err(failed)?;
     if at.is_some() {
         return Ok(rows);
@@ -207,11 +206,13 @@ fn history(connection: &Connection, host: HostNo, section: &str, key: &str) -> R
     let mut statement = connection
         .prepare_cached(
             "SELECT i.body, h.first_ms, h.removed_ms FROM holding h JOIN item i ON i.no = h.item
-             WHERE h.host = ?1 AND h.section = ?2 AND h.thing = ?3 ORDER BY h.first_ms",
+             WHERE h.host = ?1 AND h.section = ?2 AND h.thing = ?3 AND h.first_ms < ?4 ORDER BY h.first_ms",
         )
         .map_err(failed)?;
-    let rows = statement.query_map(params![host.0, section, thing], |row| {
+    let unseen = writing::unseen_from(connection, host, section)?;
+    let rows = statement.query_map(params![host.0, section, thing, unseen], |row| {
         let removed: Option<i64> = row.get(2)?;
+        let removed = removed.filter(|at| *at < unseen);
         Ok(Past {
             durable: intern::fields(&row.get::<_, String>(0)?),
             first: Timestamp::from_ms(row.get(1)?),
@@ -230,12 +231,15 @@ fn of_all(connection: &Connection, section: &str) -> Result<BTreeMap<HostNo, Vec
     let mut statement = connection
         .prepare_cached(
             "SELECT i.body FROM holding h JOIN item i ON i.no = h.item
-             WHERE h.host = ?1 AND h.section = ?2 AND h.removed_ms IS NULL",
+             WHERE h.host = ?1 AND h.section = ?2 AND h.first_ms < ?3
+             AND (h.removed_ms IS NULL OR h.removed_ms >= ?3)",
         )
         .map_err(failed)?;
+    let unseen = writing::unseen_of_all(connection, section)?;
     let mut all = BTreeMap::new();
     for host in hosts {
-        let bodies = statement.query_map(params![host, section], |row| row.get::<_, String>(0));
+        let unseen = unseen.get(&host).copied().unwrap_or(writing::ALL);
+        let bodies = statement.query_map(params![host, section, unseen], |row| row.get::<_, String>(0));
         let bodies: Vec<String> = bodies.and_then(Iterator::collect).map_err(failed)?;
         all.insert(HostNo(host), bodies.iter().map(|body| intern::fields(body)).collect());
     }

@@ -16,18 +16,18 @@ use crate::{
     },
 };
 
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
-fn open() -> (tempfile::TempDir, Store) {
+pub(super) fn open() -> (tempfile::TempDir, Store) {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path(), NOW).unwrap();
     (home, store)
 }
 
 /// Packages by name and version.
-type List<'a> = &'a [(&'a str, &'a str)];
+pub(super) type List<'a> = &'a [(&'a str, &'a str)];
 
-fn rows(section: &str, list: List<'_>) -> Vec<(String, Vec<String>, Vec<String>, String)> {
+pub(super) fn rows(section: &str, list: List<'_>) -> Vec<(String, Vec<String>, Vec<String>, String)> {
     let row = |(name, version): &(&str, &str)| {
         let durable = ["name", name, "version", version].map(str::to_owned).to_vec();
         (format!("{section}/{name}"), durable, vec!["seen".into(), format!("{name} was seen")], String::new())
@@ -35,7 +35,7 @@ fn rows(section: &str, list: List<'_>) -> Vec<(String, Vec<String>, Vec<String>,
     list.iter().map(row).collect()
 }
 
-fn sum(section: &str, list: List<'_>) -> Hash {
+pub(super) fn sum(section: &str, list: List<'_>) -> Hash {
     let one = |(name, version): &(&str, &str)| {
         let durable = [("name".to_owned(), (*name).to_owned()), ("version".to_owned(), (*version).to_owned())];
         hash::row(&format!("{section}/{name}"), &durable)
@@ -43,7 +43,7 @@ fn sum(section: &str, list: List<'_>) -> Hash {
     list.iter().map(one).fold(Sum::of(hash::head(&Head::default())), Sum::plus).hash()
 }
 
-fn full(section: &str, list: List<'_>) -> Part {
+pub(super) fn full(section: &str, list: List<'_>) -> Part {
     Part {
         section: section.into(),
         base: Hash::default(),
@@ -59,7 +59,7 @@ fn full(section: &str, list: List<'_>) -> Part {
 }
 
 /// From one list to another.
-fn step(section: &str, from: List<'_>, to: List<'_>) -> Part {
+pub(super) fn step(section: &str, from: List<'_>, to: List<'_>) -> Part {
     let changed: Vec<(&str, &str)> = to.iter().filter(|one| !from.contains(one)).copied().collect();
     let gone = from.iter().filter(|(name, _)| !to.iter().any(|(other, _)| other == name));
     Part {
@@ -72,18 +72,18 @@ fn step(section: &str, from: List<'_>, to: List<'_>) -> Part {
     }
 }
 
-fn told(sequence: u64, hours: i64, part: &Part) -> Fact {
+pub(super) fn told(sequence: u64, hours: i64, part: &Part) -> Fact {
     let body = serde_json::to_string(part).unwrap();
     Fact { sequence, at: at(hours * HOUR), kind: "inventory", body }
 }
 
-async fn take(store: &Store, host: i64, sequence: u64, hours: i64, part: &Part) -> Vec<Taken> {
+pub(super) async fn take(store: &Store, host: i64, sequence: u64, hours: i64, part: &Part) -> Vec<Taken> {
     let stored = store.commit_facts(HostNo(host), [1; 16], vec![told(sequence, hours, part)]).await.unwrap();
     assert_eq!(stored.through, sequence, "it is received whatever becomes of it");
     stored.inventory
 }
 
-fn well(section: &str, changes: usize) -> Vec<Taken> {
+pub(super) fn well(section: &str, changes: usize) -> Vec<Taken> {
     vec![Taken { section: section.into(), refused: None, ask: false, changes }]
 }
 

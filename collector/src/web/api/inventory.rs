@@ -74,6 +74,7 @@ pub(in crate::web) async fn of_host(
 pub(in crate::web) async fn document(web: &Web, host: &HostView, at: Option<Timestamp>) -> Result<Value, Problem> {
     let store = &web.context.store;
     let (sections, refused) = store.inventory_sections(host.profile.no).await?;
+    let known_since = store.inventory_known_since(host.profile.no).await?;
     let mut all = Map::new();
     for section in sections.iter().filter(|section| at.is_none_or(|at| section.first <= at)) {
         let rows = store.inventory_rows(host.profile.no, section.name.clone(), at).await?;
@@ -84,6 +85,7 @@ pub(in crate::web) async fn document(web: &Web, host: &HostView, at: Option<Time
     Ok(json!({
         "schema": SCHEMA, "host": host.profile.name, "host_id": host.profile.id.to_string(),
         "at": at.map(|at| at.to_string()), "sections": all,
+        "known_since": known_since.map(|at| at.to_string()),
         "refused": refused.iter().map(refused_json).collect::<Vec<_>>(),
     }))
 }

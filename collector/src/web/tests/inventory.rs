@@ -179,3 +179,17 @@ async fn every_view_of_the_inventory_is_inert_and_an_empty_one_teaches() {
         assert!(html.contains(teaches), "{path}: {html}");
     }
 }
+
+#[tokio::test]
+async fn a_past_that_was_cut_is_said_where_it_is_looked_at() {
+    let stage = stage().await;
+    let base = format!("/api/v1/hosts/{HOST}/inventory");
+    assert_eq!(answer(&stage, &base).await["known_since"], Value::Null);
+    let page = format!("/hosts/{HOST}/inventory");
+    assert!(!get(&stage, &page).await.1.contains("known in full"));
+    let cut = "UPDATE inventory_past SET from_ms = 1795000000000 WHERE host = 1";
+    rusqlite::Connection::open(stage.directory.path().join("facts.db")).unwrap().execute(cut, []).unwrap();
+    assert_eq!(answer(&stage, &base).await["known_since"], "2026-11-18T11:06:40.000Z");
+    let (_, said) = get(&stage, &page).await;
+    assert!(said.contains("100 000 rows that ended") && said.contains("2026-11-18"), "{said}");
+}

@@ -57,6 +57,8 @@ struct HostPage {
     support: Option<(Badge, String)>,
     sections: Vec<Line>,
     refused: Vec<(String, String, When)>,
+    /// Since when all that it had is known, where it had more than is kept.
+    known_since: Option<When>,
     events: Vec<Event>,
     more: bool,
     changes_url: String,
@@ -109,6 +111,7 @@ pub(in crate::web) async fn view(
         support: support(&web, &host, at).await?,
         sections: lines,
         refused: refused.into_iter().map(|one| (one.section, one.reason, when(one.at))).collect(),
+        known_since: web.context.store.inventory_known_since(no).await?.map(when),
         events: changes.rows.iter().map(|noted| Event::of(&host, noted, when)).collect(),
         more: changes.next.is_some(),
         changes_url: super::address("/inventory/changes", &[("host", &name)]),

@@ -54,7 +54,7 @@ fn stated(text: &str, table: &str, name: &str, value: &str) -> String {
     let header = format!("[{table}]");
     let mut lines: Vec<&str> = text.lines().collect();
     let is_header = |line: &&str| line.split('#').next().unwrap_or_default().trim() == header;
-    let Some(at) = lines.iter().position(|line| is_header(line)) else {
+    let Some(at) = lines.iter().position(is_header) else {
         let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         return format!("{text}{gap}\n{header}\n{line}\n");
     };

@@ -84,10 +84,11 @@ impl Backups {
         (store, mailbox, clock): (Store, Mailbox, Clock),
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
+        let (configuration, named) = config.besides();
         Ok(Self {
             since: clock.now(),
             config: config.backup.clone(),
-            besides: config.besides(),
+            besides: Besides { configuration, named },
             metrics: Metrics::register(registry)?,
             store,
             mailbox,

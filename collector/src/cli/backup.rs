@@ -10,7 +10,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, arguments::Place, client::read_line, commands::Desk, print};
-use crate::store::backup::{Destination, Target, check_passphrase};
+use crate::{
+    domain::backup::check_passphrase,
+    store::backup::{Destination, Target},
+};
 
 /// `backup FILE`
 #[derive(Debug, Args)]

@@ -9,11 +9,10 @@ use super::{
 };
 use crate::{
     domain::{
-        backup::{Plan, Rhythm},
+        backup::{Plan, Rhythm, check_passphrase},
         heartbeat::schedule::Schedule,
     },
     notify::secret::Secret,
-    store::backup::check_passphrase,
 };
 
 const DIRECTORY: &str = "the whole path of a directory such as /var/backups/muster";

@@ -113,11 +113,11 @@ pub enum Paging {
 }
 
 impl Config {
-    /// What a backup copies besides the state.
+    /// What a backup copies besides the state: the file itself, if there is one, and those that it names.
     #[must_use]
-    pub fn besides(&self) -> crate::store::backup::Besides {
+    pub fn besides(&self) -> (Option<PathBuf>, Vec<PathBuf>) {
         let configuration = Some(self.file.clone()).filter(|file| file.exists());
-        crate::store::backup::Besides { configuration, named: self.named.clone() }
+        (configuration, self.named.clone())
     }
 
     /// Who pages, in words.

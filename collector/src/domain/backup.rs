@@ -7,6 +7,20 @@ const AGAIN_MS: i64 = 15 * 60_000;
 /// A backup that is due when the collector starts has so long before it is missed, in milliseconds.
 const GRACE_MS: i64 = 3_600_000;
 
+/// Shortest passphrase, in characters: a shorter one is guessed, however much work each guess is.
+const SHORTEST: usize = 12;
+
+/// Whether a passphrase is long enough to seal with.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn check_passphrase(text: &str) -> Result<(), String> {
+    if text.chars().count() >= SHORTEST {
+        return Ok(());
+    }
+    Err(format!("a passphrase of at least {SHORTEST} characters, better a random one: openssl rand -base64 24"))
+}
+
 /// How often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rhythm {

@@ -36,9 +36,6 @@ use crate::domain::time::Timestamp;
 const COPIES: &str = ".backup";
 /// Left free on the state's disk beside the copies, in bytes: the records go on.
 const ROOM_BYTES: u64 = 64 * 1024 * 1024;
-/// Shortest passphrase, in characters: a shorter one is guessed, however much work each guess is.
-const SHORTEST: usize = 12;
-
 /// What belongs to a collector outside of its state directory.
 #[derive(Debug, Clone, Default)]
 pub struct Besides {
@@ -54,17 +51,6 @@ pub struct Staged {
     copies: PathBuf,
     manifest: Manifest,
     entries: Vec<Entry>,
-}
-
-/// Whether a passphrase is long enough to seal with.
-///
-/// # Errors
-/// What is expected, in words.
-pub fn check_passphrase(text: &str) -> Result<(), String> {
-    if text.chars().count() >= SHORTEST {
-        return Ok(());
-    }
-    Err(format!("a passphrase of at least {SHORTEST} characters, better a random one: openssl rand -base64 24"))
 }
 
 impl Store {

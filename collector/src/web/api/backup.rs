@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
-    domain::record::Row,
+    domain::{backup::check_passphrase, record::Row},
     store::{
         StoreError,
-        backup::{Kind, Last, check_passphrase},
+        backup::{Besides, Kind, Last},
     },
     web::{
         Shared,
@@ -57,7 +57,9 @@ pub(in crate::web) async fn create(
     let now = web.now();
     let by = caller.audit(now, "backup.create", "state", String::new());
     web.context.store.commit(vec![Row::Audit(by)]).await?;
-    let staged = web.context.store.stage_backup(web.context.config.besides(), now).await.map_err(not_taken)?;
+    let (configuration, named) = web.context.config.besides();
+    let besides = Besides { configuration, named };
+    let staged = web.context.store.stage_backup(besides, now).await.map_err(not_taken)?;
     let missing = staged.missing().join("; ");
     let (pieces, taken) = mpsc::channel(WAITING);
     let runtime = tokio::runtime::Handle::current();

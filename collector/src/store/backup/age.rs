@@ -23,7 +23,7 @@ const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 /// Plain bytes of a chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Work of scrypt as a power of two, with r = 8 and p = 1: 128 MiB once, some half a second. OWASP's password storage cheat
+/// Work of scrypt as a power of two, with r = 8 and p = 1: 128 MiB of memory once. OWASP's password storage cheat
 /// sheet names 17 as the least.
 pub(super) const WORK: u8 = 17;
 /// More is refused when reading (1 GiB of memory): age itself writes 18.

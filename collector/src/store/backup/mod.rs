@@ -73,7 +73,7 @@ impl Staged {
         &self.manifest.missing
     }
 
-    /// Writes all of it, sealed, and gives the output back. Blocks, at some 50 MB of records a second.
+    /// Writes all of it, sealed, and gives the output back. Blocks for as long as it takes to read and compress them.
     ///
     /// # Errors
     /// The output's, or that a copy cannot be read.

@@ -6,6 +6,7 @@
 
 mod bus;
 mod command;
+mod container;
 mod crowding;
 #[cfg(test)]
 pub(crate) mod fake_bus;
@@ -32,6 +33,7 @@ use crate::check::board::Board;
 
 pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output, Program};
+pub use container::FIRST_PID;
 pub use crowding::Crowding;
 pub use files::{FileStat, Messages};
 pub use mounts::{FsStat, MountError};

@@ -45,7 +45,7 @@ pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
     let firmware = files.map(said).join("\n");
     let of =
         |table: &[(&str, &'static str)]| table.iter().find(|(part, _)| firmware.contains(part)).map(|(_, name)| *name);
-    let container = container(host);
+    let container = host.container();
     let hypervisor =
         if runs_below_one(host) { of(&HYPERVISORS).or_else(|| xen(host)).or(Some("unknown")) } else { None };
     let role = match (&container, hypervisor) {
@@ -74,13 +74,6 @@ fn runs_below_one(host: &Host) -> bool {
 
 fn xen(host: &Host) -> Option<&'static str> {
     host.read_text("/sys/hypervisor/type").is_ok_and(|kind| kind == "xen").then_some("xen")
-}
-
-/// What systemd and the engines leave in a container.
-fn container(host: &Host) -> Option<String> {
-    let told = host.read_text("/run/systemd/container").ok().filter(|kind| !kind.is_empty());
-    let docker = || host.exists("/.dockerenv").then(|| "docker".to_owned());
-    told.or_else(docker).or_else(|| host.exists("/run/.containerenv").then(|| "podman".to_owned()))
 }
 
 /// What cloud-init was told of the instance: instance-data.json, which is for everybody; secrets are in another file.
@@ -122,5 +115,10 @@ mod tests {
         );
         machine.file("run/systemd/container", "lxc\n");
         assert!(machine.lines("virtualization")[0].contains("container=lxc"));
+        let first = [("pid", 0xefff_fffc_u32), ("cgroup", 0xefff_fffb), ("uts", 0xefff_fffe), ("ipc", 0xefff_ffff)];
+        first
+            .iter()
+            .for_each(|(kind, inode)| machine.link(&format!("proc/self/ns/{kind}"), &format!("{kind}:[{inode}]")));
+        assert!(machine.lines("virtualization")[0].ends_with("role=virtual machine"), "an image made a machine of");
     }
 }

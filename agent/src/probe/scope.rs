@@ -6,24 +6,12 @@
 mod cgroup;
 
 use super::{Kind, ProbeError, Sink};
-use crate::host::Host;
+use crate::host::{FIRST_PID, Host};
 
 pub use cgroup::{Limit, Resource};
 
-/// Inodes of the namespaces that every kernel begins with (include/linux/proc_ns.h; `net` since Linux 6.18).
-const FIRST: [(&str, u32); 4] =
-    [("pid", 0xefff_fffc), ("cgroup", 0xefff_fffb), ("uts", 0xefff_fffe), ("ipc", 0xefff_ffff)];
+/// Inode of the network namespace that the kernel begins with (include/linux/proc_ns.h, since Linux 6.18).
 const FIRST_NET: u32 = 0xefff_fff9;
-/// What container managers leave: a file, and whose it is. Docker and Podman.
-const MARKS: [(&str, &str); 2] = [("/.dockerenv", "docker"), ("/run/.containerenv", "podman")];
-/// What the control group of process 1 is called by container managers, where it can be seen.
-const GROUPS: [(&str, &str); 5] = [
-    ("/docker", "docker"),
-    ("/kubepods", "kubernetes"),
-    ("/lxc", "lxc"),
-    ("/libpod", "podman"),
-    ("/machine.slice", "machine"),
-];
 /// Figures, and the file of theirs that lxcfs replaces.
 const FILES: [(&str, &str); 4] =
     [("memory", "/proc/meminfo"), ("cpu", "/proc/stat"), ("load", "/proc/loadavg"), ("disks", "/proc/diskstats")];
@@ -97,8 +85,8 @@ pub fn look(host: &Host) -> Result<Scope, ProbeError> {
         mounts.add(line);
         true
     });
-    let pid = namespace(host, "self", "pid");
-    let container = container(host);
+    let pid = host.namespace("self", "pid");
+    let container = host.container();
     if seen.is_err() && pid.is_none() && container.is_none() {
         return Err(ProbeError::Absent("/proc/self/mountinfo is not present".to_owned()));
     }
@@ -106,7 +94,7 @@ pub fn look(host: &Host) -> Result<Scope, ProbeError> {
     let mut figures: Vec<(&'static str, Whose)> =
         FILES.iter().map(|(figures, _)| (*figures, of_file(*figures))).collect();
     let processes = match pid {
-        Some(inode) if inode == FIRST[0].1 => Whose::Host,
+        Some(inode) if inode == FIRST_PID => Whose::Host,
         Some(_) => Whose::Namespace,
         None => Whose::Unknown,
     };
@@ -121,45 +109,10 @@ fn is_lxcfs(line: &str, file: &str) -> bool {
     point == Some(file) && line.split_once(" - ").is_some_and(|(_, rest)| rest.starts_with("fuse.lxcfs "))
 }
 
-/// The inode of a namespace: `pid:[4026531836]`.
-fn namespace(host: &Host, process: &str, kind: &str) -> Option<u32> {
-    let target = host.link_target(&format!("/proc/{process}/ns/{kind}")).ok()?;
-    target.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
-}
-
-/// Without namespaces of its own it is no container, whatever the file system was made from.
-fn container(host: &Host) -> Option<String> {
-    let namespaces = FIRST.map(|(kind, first)| (namespace(host, "self", kind), first));
-    if namespaces.iter().all(|(found, first)| *found == Some(*first)) {
-        return None;
-    }
-    let [(pid, first), ..] = namespaces;
-    marked(host).or_else(|| pid.filter(|pid| *pid != first).map(|_| "unknown".to_owned()))
-}
-
-/// What says the kind of container: systemd's file, the variable that managers set for process 1, files of theirs.
-fn marked(host: &Host) -> Option<String> {
-    let word = |text: &str| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
-        Some(text.trim().to_owned()).filter(|word| (1..=32).contains(&word.len()) && word.chars().all(fits))
-    };
-    let told = || host.read_text("/run/systemd/container").ok().and_then(|text| word(&text));
-    let environment = || {
-        let text = host.read_text("/proc/1/environ").ok()?;
-        text.split('\0').find_map(|variable| word(variable.strip_prefix("container=")?))
-    };
-    let file = || MARKS.iter().find(|(file, _)| host.exists(file)).map(|(_, kind)| (*kind).to_owned());
-    let group = || {
-        let text = host.read_text("/proc/1/cgroup").ok()?;
-        GROUPS.iter().find(|(name, _)| text.contains(name)).map(|(_, kind)| (*kind).to_owned())
-    };
-    told().or_else(environment).or_else(file).or_else(group)
-}
-
 /// Whose the interfaces are: where process 1 is the machine's, its network is.
 fn network(host: &Host, processes: Whose) -> Whose {
-    let Some(own) = namespace(host, "self", "net") else { return Whose::Unknown };
-    match namespace(host, "1", "net").filter(|_| processes == Whose::Host) {
+    let Some(own) = host.namespace("self", "net") else { return Whose::Unknown };
+    match host.namespace("1", "net").filter(|_| processes == Whose::Host) {
         _ if own == FIRST_NET => Whose::Host,
         Some(first) if first == own => Whose::Host,
         Some(_) => Whose::Namespace,

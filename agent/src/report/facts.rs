@@ -65,7 +65,7 @@ fn os_release(host: &Host) -> Option<String> {
 
 /// A guess for the class; any later source of a label wins over it.
 fn chassis(host: &Host) -> &'static str {
-    if host.exists("/run/systemd/container") || host.exists("/.dockerenv") || host.exists("/run/.containerenv") {
+    if host.container().is_some() {
         return "container";
     }
     let is_flags = |line: &&str| line.starts_with("flags") || line.starts_with("Features");

@@ -2,6 +2,7 @@
 //! programs note of their repositories, and dumps of databases. No repository is asked and no password is read; that a
 //! backup can be restored nobody knows from here.
 
+mod databases;
 mod units;
 
 use super::{Row, Sheet, Unread, date};
@@ -47,6 +48,7 @@ pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
             sheet.row(row.durable("evidence", format_args!("{directory}/{name}")));
         }
     }
+    databases::read(host, sheet);
     debian(host, sheet);
     if sheet.is_empty() && !sheet.lacks_any() {
         return Err(Unread::Absent("no trace of a program for backups, and no dump of a database".to_owned()));

@@ -1,5 +1,8 @@
 //! Whom this machine has met on the networks that it is on: what the collector lays beside the hosts that it knows. Those
-//! on networks that live in this machine alone, of its containers and virtual machines, are none.
+//! on networks that live in this machine alone, of its containers and virtual machines, are none. And who is listed here by
+//! others ([`lists`]).
+
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,19 +19,51 @@ const ADDRESSES: usize = 8;
 /// `ATF_COM` (include/uapi/linux/if_arp.h): it has answered.
 const ANSWERED: u32 = 0x02;
 
-/// By its hardware's address: where, and by which addresses.
+/// Where, and by which addresses; how it is called there.
 #[derive(Default)]
 struct Met {
     interfaces: BTreeSet<String>,
     addresses: BTreeSet<IpAddr>,
+    name: String,
 }
 
 pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
-    let outward: BTreeSet<String> =
-        host.list(NET)?.into_iter().filter(|name| leads_out(host, name, DEPTH_MAX)).collect();
-    if outward.is_empty() {
-        return Err(Unread::Absent("no interface leads out of this machine".to_owned()));
+    let names = host.list(NET).unwrap_or_default();
+    let outward: BTreeSet<String> = names.into_iter().filter(|name| leads_out(host, name, DEPTH_MAX)).collect();
+    let listed = lists::read(host, sheet);
+    if outward.is_empty() && listed.is_empty() {
+        return Err(Unread::Absent("no interface leads out of this machine, and it has no list of others".to_owned()));
     }
+    let mut all = if outward.is_empty() { BTreeMap::new() } else { met(host, sheet, &outward)? };
+    for one in listed {
+        if !one.mac.is_empty() && !is_one(&one.mac) {
+            continue;
+        }
+        // Who is known by name alone is no hardware's address.
+        let key = if one.mac.is_empty() { format!("name/{}", one.name.to_lowercase()) } else { one.mac };
+        let met = all.entry(key).or_default();
+        met.interfaces.insert(one.list);
+        met.addresses.extend(one.address);
+        if met.name.is_empty() {
+            met.name = one.name;
+        }
+    }
+    for (key, Met { interfaces, addresses, name }) in all {
+        // Those of IPv6 are made anew all day (RFC 8981).
+        let (steady, passing): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(IpAddr::is_ipv4);
+        let joined = |all: &[IpAddr]| all.iter().take(ADDRESSES).map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let row = Row::new(&key)
+            .durable("mac", if key.starts_with("name/") { "" } else { &key })
+            .durable("interface", interfaces.into_iter().collect::<Vec<_>>().join(","))
+            .durable("addresses", joined(&steady))
+            .durable("name", name);
+        sheet.row(row.latest("addresses_ipv6", joined(&passing)));
+    }
+    Ok(())
+}
+
+/// Who was met, by the hardware's address.
+fn met(host: &Host, sheet: &mut Sheet, outward: &BTreeSet<String>) -> Result<BTreeMap<String, Met>, Unread> {
     let mut met: BTreeMap<String, Met> = BTreeMap::new();
     let mut meet = |name: &str, mac: String, address: IpAddr| {
         if outward.contains(name) && is_one(&mac) {
@@ -40,7 +75,7 @@ pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
     match host.neighbours() {
         Ok(all) => {
             sheet.read_in("rtnetlink");
-            let names = names(host, &outward);
+            let names = names(host, outward);
             for one in all {
                 let mac = one.mac.map(|byte| format!("{byte:02x}")).join(":");
                 if let Some(name) = names.get(&one.interface) {
@@ -64,17 +99,7 @@ pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
         }
         Err(error) => return Err(error.into()),
     }
-    for (mac, Met { interfaces, addresses }) in met {
-        // Those of IPv6 are made anew all day (RFC 8981).
-        let (steady, passing): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(IpAddr::is_ipv4);
-        let joined = |all: &[IpAddr]| all.iter().take(ADDRESSES).map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let row = Row::new(&mac)
-            .durable("mac", &mac)
-            .durable("interface", interfaces.into_iter().collect::<Vec<_>>().join(","))
-            .durable("addresses", joined(&steady));
-        sheet.row(row.latest("addresses_ipv6", joined(&passing)));
-    }
-    Ok(())
+    Ok(met)
 }
 
 fn names(host: &Host, outward: &BTreeSet<String>) -> BTreeMap<u32, String> {

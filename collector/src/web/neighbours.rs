@@ -4,7 +4,7 @@ use super::{Web, access::Caller, problem::Problem};
 use crate::{
     domain::{
         inventory::{
-            neighbours::{self, ACTION, Known, Mark, Neighbour, Row, SECTION, canonical},
+            neighbours::{self, ACTION, Known, Mark, Neighbour, Row, SECTION, identity},
             planned,
         },
         record::Row as Recorded,
@@ -48,6 +48,7 @@ impl Web {
             let device = host.device.as_ref().and_then(|view| view.device.address.parse().ok());
             let site = host.profile.site.as_deref();
             host.peer.into_iter().chain(device).for_each(|address| known.place(site, address));
+            known.name(&host.profile.name);
         }
         let (mut hits, mut after) = (Vec::new(), None);
         let is_all = loop {
@@ -67,14 +68,14 @@ impl Web {
         let unknown = neighbours::unknown(rows, &known);
         let of = AuditOf { action: Some(ACTION.to_owned()), ..AuditOf::default() };
         let mut marks = neighbours::marks(&store.audit_of(of, MARKS).await?);
-        let stranger = |neighbour: Neighbour| Stranger { mark: marks.remove(&neighbour.mac), neighbour };
+        let stranger = |neighbour: Neighbour| Stranger { mark: marks.remove(&neighbour.identity), neighbour };
         Ok(Met { strangers: unknown.into_iter().map(stranger).collect(), is_all })
     }
 
     /// Somebody says whose a neighbour is, and why; the audit log has it.
     pub(super) async fn mark(&self, caller: &Caller, mac: &str, is_foreign: bool, text: &str) -> Result<(), Problem> {
-        let expected = "an address of hardware such as 00:1b:21:00:00:01";
-        let known = canonical(mac).ok_or_else(|| Problem::invalid("mac", mac, expected))?;
+        let expected = "an address of hardware such as 00:1b:21:00:00:01, or name/NAME";
+        let known = identity(mac).ok_or_else(|| Problem::invalid("mac", mac, expected))?;
         let reason = planned::reason(text).map_err(|expected| Problem::invalid("reason", text, &expected))?;
         let audit = caller.audit(self.now(), ACTION, &known, neighbours::detail(is_foreign, &reason));
         self.context.store.commit(vec![Recorded::Audit(audit)]).await?;

@@ -9,8 +9,9 @@ use super::super::{
     print::{self, Column},
 };
 
-const NEIGHBOURS: [Column; 6] = [
-    ("mac", "mac"),
+const NEIGHBOURS: [Column; 7] = [
+    ("id", "id"),
+    ("name", "name"),
     ("made up", "random"),
     ("addresses", "at"),
     ("met by", "met"),

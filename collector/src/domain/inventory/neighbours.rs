@@ -16,6 +16,10 @@ pub const SECTION: &str = "neighbours";
 pub const ACTION: &str = "neighbour.mark";
 /// Characters of a reason: as of one for a change.
 pub const REASON_CHARS: usize = super::planned::REASON_CHARS;
+/// How the identity of one begins that a list knows by name alone.
+const NAMED: &str = "name/";
+/// Characters of a name: as many as DNS has (RFC 1035).
+const NAME_CHARS: usize = 253;
 /// How what is said begins in the audit log.
 const FOREIGN: &str = "foreign: ";
 const OURS: &str = "not foreign: ";
@@ -65,6 +69,19 @@ pub fn canonical(text: &str) -> Option<String> {
     (first(&mac)? & 1 == 0).then_some(mac)
 }
 
+/// What one is kept by: the hardware's address as it is written here, or `name/pc-17` of one that a list knows by name
+/// alone; none: it is neither.
+#[must_use]
+pub fn identity(text: &str) -> Option<String> {
+    match text.trim().strip_prefix(NAMED) {
+        Some(name) if !name.is_empty() && name.chars().count() <= NAME_CHARS && !name.contains(char::is_control) => {
+            Some(format!("{NAMED}{}", name.to_lowercase()))
+        }
+        Some(_) => None,
+        None => canonical(text),
+    }
+}
+
 /// Whether it was made up rather than burnt in: by a phone that does not want to be known, or for a virtual machine (second
 /// bit of the first byte, IEEE 802).
 #[must_use]
@@ -83,6 +100,13 @@ pub struct Known {
     macs: BTreeSet<String>,
     /// Addresses of devices and of hosts, each at its site: the same private address is another machine elsewhere.
     places: BTreeSet<(Option<String>, IpAddr)>,
+    /// Names of hosts and devices, in small letters, whole and without their domain.
+    names: BTreeSet<String>,
+}
+
+/// A name without its domain, in small letters.
+fn short(name: &str) -> String {
+    name.split('.').next().unwrap_or_default().to_lowercase()
 }
 
 impl Known {
@@ -90,6 +114,11 @@ impl Known {
     pub fn interface(&mut self, row: &[(String, String)]) {
         let macs = ["mac", "permanent_mac"].into_iter().filter_map(|name| canonical(field(row, name)?));
         self.macs.extend(macs);
+    }
+
+    /// What a host or a device is called.
+    pub fn name(&mut self, name: &str) {
+        self.names.extend([name.to_lowercase(), short(name)]);
     }
 
     /// An address of a device or a host.
@@ -101,11 +130,15 @@ impl Known {
 /// One that was met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Neighbour {
-    /// Its hardware's address.
+    /// What it is kept by ([`identity`]).
+    pub identity: String,
+    /// Its hardware's address; empty where a list knows it by name alone.
     pub mac: String,
+    /// What it is called where it is listed.
+    pub name: String,
     /// By which addresses.
     pub addresses: BTreeSet<IpAddr>,
-    /// By which hosts, and at which interfaces.
+    /// By which hosts, and at which interfaces or in which lists.
     pub met_by: BTreeMap<HostNo, String>,
     /// Since when, as far as is held.
     pub since: Timestamp,
@@ -124,26 +157,37 @@ pub struct Row<'a> {
     pub durable: &'a Fields,
 }
 
-/// Those that are neither host nor device, by address.
+/// Those that are neither host nor device, by what they are kept by. Who is known by name alone is one of ours when its name
+/// is; where there is an address of hardware or of the network, that counts.
 #[must_use]
 pub fn unknown<'a>(rows: impl Iterator<Item = Row<'a>>, known: &Known) -> Vec<Neighbour> {
     let mut met: BTreeMap<String, Neighbour> = BTreeMap::new();
     let mut owned: BTreeSet<String> = BTreeSet::new();
     for row in rows {
-        let Some(mac) = field(row.durable, "mac").and_then(canonical) else { continue };
+        let mac = field(row.durable, "mac").and_then(canonical).unwrap_or_default();
+        let name = field(row.durable, "name").unwrap_or_default();
+        let Some(key) = identity(&if mac.is_empty() { format!("{NAMED}{name}") } else { mac.clone() }) else {
+            continue;
+        };
         let addresses = field(row.durable, "addresses").unwrap_or_default();
         let addresses: BTreeSet<IpAddr> = addresses.split(',').filter_map(|address| address.parse().ok()).collect();
         let is_there = |address: &IpAddr| known.places.contains(&(row.site.map(str::to_owned), *address));
-        if known.macs.contains(&mac) || addresses.iter().any(is_there) {
-            owned.insert(mac);
+        let is_named =
+            mac.is_empty() && [name.to_lowercase(), short(name)].iter().any(|name| known.names.contains(name));
+        if known.macs.contains(&mac) || is_named || addresses.iter().any(is_there) {
+            owned.insert(key);
             continue;
         }
-        let one = met.entry(mac.clone()).or_insert_with(|| Neighbour { mac, since: row.since, ..Neighbour::default() });
+        let new = || Neighbour { identity: key.clone(), mac, since: row.since, ..Neighbour::default() };
+        let one = met.entry(key.clone()).or_insert_with(new);
         one.since = one.since.min(row.since);
         one.addresses.extend(addresses);
+        if one.name.is_empty() {
+            name.clone_into(&mut one.name);
+        }
         one.met_by.insert(row.host, field(row.durable, "interface").unwrap_or_default().to_owned());
     }
-    met.into_values().filter(|one| !owned.contains(&one.mac)).collect()
+    met.into_values().filter(|one| !owned.contains(&one.identity)).collect()
 }
 
 #[cfg(test)]
@@ -178,6 +222,26 @@ mod tests {
         // Elsewhere the same address is another machine.
         let elsewhere = unknown(told[2..3].iter().map(row(3, "bonn", 0)), &known);
         assert_eq!(elsewhere.len(), 1);
+    }
+
+    #[test]
+    fn who_is_known_by_name_alone_is_ours_by_name_and_else_stands_beside_the_others() {
+        let mut known = Known::default();
+        known.name("PC-17.example.org");
+        let told = [
+            fields(&[("name", "pc-17"), ("interface", "ad")]),
+            fields(&[("name", "PC-18.example.org"), ("interface", "ad")]),
+            // An address of hardware counts for more than a name that anybody may say.
+            fields(&[("mac", "00:1b:21:00:00:07"), ("name", "pc-17"), ("interface", "dhcp")]),
+            fields(&[("interface", "ad")]),
+        ];
+        let row = |durable| Row { host: HostNo(1), site: None, since: Timestamp::from_ms(0), durable };
+        let found = unknown(told.iter().map(row), &known);
+        let brief: Vec<_> = found.iter().map(|one| [&*one.identity, &*one.mac, &*one.name]).collect();
+        let named = ["name/pc-18.example.org", "", "PC-18.example.org"];
+        assert_eq!(brief, [["00:1b:21:00:00:07", "00:1b:21:00:00:07", "pc-17"], named]);
+        assert_eq!(identity("name/PC-18").as_deref(), Some("name/pc-18"));
+        assert_eq!((identity("name/"), identity("name/a\u{7}"), identity("pc-18")), (None, None, None));
     }
 
     #[test]

@@ -38,9 +38,9 @@ pub(in crate::web) async fn list(State(web): State<Shared>, Query(filter): Query
     let mut fitting = met
         .strangers
         .iter()
-        .filter(|one| one.is_foreign() == is_foreign && one.neighbour.mac.as_str() > after.as_str());
+        .filter(|one| one.is_foreign() == is_foreign && one.neighbour.identity.as_str() > after.as_str());
     let items: Vec<&Stranger> = fitting.by_ref().take(limit_of(filter.limit)).collect();
-    let next = fitting.next().and_then(|_| items.last()).map(|last| last.neighbour.mac.clone());
+    let next = fitting.next().and_then(|_| items.last()).map(|last| last.neighbour.identity.clone());
     Ok(page_of(items.into_iter().map(|one| stranger_json(&snapshot, one)).collect(), next))
 }
 
@@ -51,7 +51,7 @@ fn stranger_json(snapshot: &Snapshot, stranger: &Stranger) -> Value {
         Some(json!({ "host": host.profile.name, "site": host.profile.site, "interface": interface }))
     });
     json!({
-        "mac": one.mac, "addresses": one.addresses, "made_up": is_made_up(&one.mac), "since": one.since.to_string(),
+        "id": one.identity, "mac": one.mac, "name": one.name, "addresses": one.addresses, "made_up": is_made_up(&one.mac), "since": one.since.to_string(),
         "met_by": met_by.collect::<Vec<_>>(), "foreign": stranger.is_foreign(),
         "said": stranger.mark.as_ref().map(|mark| json!({
             "foreign": mark.is_foreign, "reason": mark.reason, "by": mark.by, "at": mark.at.to_string(),

@@ -54,9 +54,9 @@ pub(super) fn schemas() -> Value {
                 "kind": { "enum": ["expected", "unplanned", "new"] }, "change": maybe, "reason": reason }),
         )),
         "NeighbourList": list_of(object(
-            &["mac", "addresses", "made_up", "since", "met_by", "foreign"],
+            &["id", "mac", "name", "addresses", "made_up", "since", "met_by", "foreign"],
             json!({
-                "mac": text, "addresses": list(text.clone()), "made_up": { "type": "boolean" }, "since": time(),
+                "id": text, "mac": text, "name": text, "addresses": list(text.clone()), "made_up": { "type": "boolean" }, "since": time(),
                 "met_by": list(object(&["host", "interface"], json!({
                     "host": text, "site": maybe, "interface": text }))),
                 "foreign": { "type": "boolean" },

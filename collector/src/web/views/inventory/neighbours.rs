@@ -29,7 +29,9 @@ const ROWS: usize = 500;
 const NAMED: usize = 3;
 
 struct Line {
+    identity: String,
     mac: String,
+    name: String,
     addresses: String,
     met_by: String,
     since: When,
@@ -88,7 +90,9 @@ fn line(snapshot: &Snapshot, stranger: &Stranger, when: &impl Fn(Timestamp) -> W
     let more = one.met_by.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Line {
+        identity: one.identity.clone(),
         mac: one.mac.clone(),
+        name: one.name.clone(),
         addresses: addresses.join(", "),
         met_by: format!("{}{more}", named.collect::<Vec<_>>().join(", ")),
         since: when(one.since),

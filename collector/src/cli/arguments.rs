@@ -200,10 +200,12 @@ pub(super) enum TokenTask {
     #[command(after_help = "Examples:\n  muster-collector token create --kind single\n  \
         muster-collector token create --kind batch --uses 40 --ttl 2d --site Berlin --label owner=web\n  \
         muster-collector token create --kind batch --uses 500 --ttl 90d --from 10.20.0.0/16 --from 10.21.0.0/16\n  \
+        muster-collector token create --kind image --uses 200 --from 10.30.0.0/16\n  \
         muster-collector token create --kind replace --host web-3")]
     Create {
-        /// single: one machine; batch: many; replace: a known host installed anew
-        #[arg(long, value_parser = ["single", "batch", "replace"])]
+        /// single: one machine; batch: many; image: lies in an image, and each machine waits to be let in; replace: a known host
+        /// installed anew
+        #[arg(long, value_parser = ["single", "batch", "image", "replace"])]
         kind: String,
         /// How long it works: 30m, 12h, 7d; a batch token with --from up to 90d
         #[arg(long, value_parser = seconds)]
@@ -211,7 +213,7 @@ pub(super) enum TokenTask {
         /// Only for machines with an address in this range, such as 10.20.0.0/16; may be repeated
         #[arg(long, value_name = "RANGE")]
         from: Vec<String>,
-        /// How many machines may use it (batch: at most 500)
+        /// How many machines may use it (batch and image: at most 500)
         #[arg(long)]
         uses: Option<u32>,
         /// Give this label, name=value; may be repeated
@@ -232,6 +234,8 @@ pub(super) enum TokenTask {
     },
     /// Tokens that still work
     List,
+    /// How the roll-out goes: tokens that still work, machines that wait to be let in or were never heard, who was refused and why
+    Progress,
     /// End a token at once
     Revoke {
         /// Its id

@@ -127,6 +127,7 @@ impl Desk {
                 self.secret("/tokens", body, "token").await
             }
             TokenTask::List => self.list("/tokens", "", &TOKENS).await,
+            TokenTask::Progress => self.roll_out().await,
             TokenTask::Revoke { id } => self.done(Method::DELETE, &format!("/tokens/{}", encode(&id)), None).await,
         }
     }

@@ -22,6 +22,7 @@ mod manual;
 mod oncall;
 mod print;
 mod progress;
+mod roll_out;
 mod settings;
 mod shares;
 mod sheet;

@@ -63,12 +63,28 @@ impl Class {
 pub enum Admission {
     /// Heard and judged.
     Active,
+    /// Enrolled from an image, and not heard until a person lets it in.
+    Waiting,
     /// Not heard for now; its history stays.
     Suspended,
     /// Its certificates are void; it may not enrol again with a batch token.
     Revoked,
     /// Gone for good; kept for the records.
     Retired,
+}
+
+impl Admission {
+    /// In a sentence: `host web-1 is ...`, with what to do where somebody has to.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Active => "let in",
+            Self::Waiting => "waiting for a person to let it in: muster-collector host activate NAME",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Retired => "retired",
+        }
+    }
 }
 
 /// A host's identity and labels, as stored and as edges see it.

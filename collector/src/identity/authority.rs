@@ -1,4 +1,5 @@
-//! The collector's own certificate authority: one P-256 root, kept as files that only the collector's user may read.
+//! The collector's own certificate authority: one P-256 root and the issuers below it, kept as files that only the collector's
+//! user may read.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,7 +16,11 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use uuid::Uuid;
 
-use super::{hex, random, sha256};
+use super::{
+    hex,
+    issuer::{Issuers, Root, Signer},
+    random, sha256,
+};
 use crate::{
     domain::{ids::HostId, time::Timestamp},
     store::StoreError,
@@ -28,9 +33,9 @@ const CERTIFICATE_FILE: &str = "root.der";
 const ID_FILE: &str = "collector-id";
 
 const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// Hosts whose clocks are behind by less than this accept a certificate at once.
-const BACKDATED_MS: i64 = 5 * MINUTE_MS;
+pub(super) const BACKDATED_MS: i64 = 5 * MINUTE_MS;
 const ROOT_LIFE_MS: i64 = 3_653 * DAY_MS;
 /// A laptop that was off for two weeks still renews (enrolment-and-transport, part b).
 const HOST_LIFE_MS: i64 = 30 * DAY_MS;
@@ -44,13 +49,18 @@ pub(super) struct Authority {
     collector: Uuid,
     root: CertificateDer<'static>,
     root_expires: Timestamp,
+    /// The root's own key.
     issuer: Issuer<'static, KeyPair>,
+    /// Who signs for it; nobody below a root that was made before there were issuers.
+    issuers: Option<Issuers>,
     pin: String,
 }
 
 /// A certificate as signed.
 pub(super) struct Issued {
     pub(super) der: CertificateDer<'static>,
+    /// What lies between it and the root.
+    pub(super) between: Option<CertificateDer<'static>>,
     pub(super) serial: Vec<u8>,
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
@@ -96,8 +106,11 @@ impl Authority {
             .trim()
             .parse()
             .map_err(|_| bad(&id_path, "does not hold the collector's id"))?;
+        let constraints = parsed.basic_constraints().ok().flatten();
+        let depth = constraints.map_or(Some(0), |constraints| constraints.value.path_len_constraint);
+        let issuers = if depth == Some(0) { None } else { Some(Issuers::open(directory)?) };
         let issuer = Issuer::from_ca_cert_der(&root, key).map_err(|_| bad(&root_path, "cannot sign"))?;
-        Ok(Self { collector, root: root.clone(), root_expires, issuer, pin })
+        Ok(Self { collector, root: root.clone(), root_expires, issuer, issuers, pin })
     }
 
     pub(super) const fn collector(&self) -> Uuid {
@@ -116,6 +129,28 @@ impl Authority {
         self.root_expires
     }
 
+    /// What this authority and its issuers are called in certificates begins so.
+    pub(super) fn name(&self) -> String {
+        name_of(self.collector)
+    }
+
+    /// The root and all issuers that are known.
+    pub(super) fn signers(&self) -> Vec<CertificateDer<'static>> {
+        let issuers = self.issuers.as_ref().map(Issuers::all).unwrap_or_default();
+        issuers.into_iter().chain([self.root.clone()]).collect()
+    }
+
+    /// Signs by the issuer whose turn it is, else by the root; `until` is when the latter ends.
+    fn sign<T>(
+        &self,
+        now: Timestamp,
+        sign: impl FnOnce(&Issuer<'static, KeyPair>, Option<CertificateDer<'static>>, Timestamp) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Some(issuers) = &self.issuers else { return sign(&self.issuer, None, self.root_expires) };
+        let root = Root { name: &self.name(), issuer: &self.issuer, until: self.root_expires };
+        issuers.sign(&root, now, |Signer { issuer, between, until }| sign(issuer, Some(between), until))
+    }
+
     /// The name of a host in its certificate.
     pub(super) fn host_uri(&self, host: HostId) -> String {
         format!("muster://{}/host/{host}", self.collector)
@@ -129,40 +164,50 @@ impl Authority {
 
     /// Signs a host's certificate: every field is ours, only the key is theirs.
     pub(super) fn sign_host(&self, host: HostId, key: &PublicKey, now: Timestamp) -> Result<Issued, StoreError> {
-        let (serial, from, until) = (serial()?, now.plus_ms(-BACKDATED_MS), now.plus_ms(HOST_LIFE_MS));
+        let (serial, from) = (serial()?, now.plus_ms(-BACKDATED_MS));
         let uri = self.host_uri(host);
-        let mut params = params(&uri, &serial, from, until);
-        params.subject_alt_names = vec![SanType::URI(uri.try_into().map_err(unsigned)?)];
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        // What the request asks for is replaced wholesale: rcgen would sign it (a CA certificate, if asked for).
-        let request = CertificateSigningRequestParams { params, public_key: key.clone() };
-        let der = request.signed_by(&self.issuer).map_err(unsigned)?.into();
-        Ok(Issued { der, serial: serial.to_vec(), from: whole_seconds(from), until: whole_seconds(until) })
+        self.sign(now, |issuer, between, ends| {
+            let until = now.plus_ms(HOST_LIFE_MS).min(ends);
+            let mut params = params(&uri, &serial, from, until);
+            params.subject_alt_names = vec![SanType::URI(uri.clone().try_into().map_err(unsigned)?)];
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            // What the request asks for is replaced wholesale: rcgen would sign it (a CA certificate, if asked for).
+            let request = CertificateSigningRequestParams { params, public_key: key.clone() };
+            let der = request.signed_by(issuer).map_err(unsigned)?.into();
+            let (from, until) = (whole_seconds(from), whole_seconds(until));
+            Ok(Issued { der, between, serial: serial.to_vec(), from, until })
+        })
     }
 
-    /// Signs a server certificate of our own for these names and addresses.
+    /// Signs a server certificate of our own for these names and addresses: its chain to the root, and its key.
     pub(super) fn sign_server(
         &self,
         names: &[String],
         now: Timestamp,
-    ) -> Result<(CertificateDer<'static>, KeyPair), StoreError> {
+    ) -> Result<(Vec<CertificateDer<'static>>, KeyPair), StoreError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(unsigned)?;
         let common = names.first().map_or("muster-collector", String::as_str);
         // X.509 allows 64 characters here (RFC 5280, ub-common-name); clients look at the names below.
         let common: String = common.chars().take(64).collect();
-        let mut params = params(&common, &serial()?, now.plus_ms(-BACKDATED_MS), now.plus_ms(SERVER_LIFE_MS));
-        params.subject_alt_names = CertificateParams::new(names).map_err(unsigned)?.subject_alt_names;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &self.issuer).map_err(unsigned)?;
-        Ok((certificate.into(), key))
+        let serial = serial()?;
+        let chain = self.sign(now, |issuer, between, ends| {
+            let until = now.plus_ms(SERVER_LIFE_MS).min(ends);
+            let mut params = params(&common, &serial, now.plus_ms(-BACKDATED_MS), until);
+            params.subject_alt_names = CertificateParams::new(names).map_err(unsigned)?.subject_alt_names;
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            let leaf: CertificateDer<'static> = params.signed_by(&key, issuer).map_err(unsigned)?.into();
+            // The root goes along: agents that enrol have only its pin.
+            Ok([Some(leaf), between, Some(self.root.clone())].into_iter().flatten().collect())
+        })?;
+        Ok((chain, key))
     }
 
-    /// A leaf and the root as agents are sent them: each preceded by its length.
-    pub(super) fn chain(&self, leaf: &CertificateDer<'_>) -> Vec<u8> {
-        let mut chain = Vec::with_capacity(8 + leaf.len() + self.root.len());
-        for certificate in [leaf.as_ref(), self.root.as_ref()] {
+    /// A certificate, its issuer's and the root as agents are sent them: each preceded by its length.
+    pub(super) fn chain(&self, leaf: &Issued) -> Vec<u8> {
+        let mut chain = Vec::new();
+        for certificate in [Some(&leaf.der), leaf.between.as_ref(), Some(&self.root)].into_iter().flatten() {
             let length = u32::try_from(certificate.len()).expect("a certificate of ours is some hundred bytes long");
             chain.extend_from_slice(&length.to_be_bytes());
             chain.extend_from_slice(certificate);
@@ -171,7 +216,11 @@ impl Authority {
     }
 }
 
-fn params(common_name: &str, serial: &[u8], from: Timestamp, until: Timestamp) -> CertificateParams {
+fn name_of(collector: Uuid) -> String {
+    format!("Muster {collector}")
+}
+
+pub(super) fn params(common_name: &str, serial: &[u8], from: Timestamp, until: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
@@ -194,13 +243,13 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
 }
 
 /// 126 random bits, of a fixed length and positive as X.509 wants (RFC 5280, 4.1.2.2).
-fn serial() -> Result<[u8; 16], StoreError> {
+pub(super) fn serial() -> Result<[u8; 16], StoreError> {
     let mut serial = random::<16>()?;
     serial[0] = (serial[0] & 0x3f) | 0x40;
     Ok(serial)
 }
 
-fn unsigned(error: rcgen::Error) -> StoreError {
+pub(super) fn unsigned(error: rcgen::Error) -> StoreError {
     StoreError::Broken(format!("a certificate cannot be made: {error}"))
 }
 
@@ -215,10 +264,11 @@ fn create(directory: &Path, now: Timestamp) -> Result<(), std::io::Error> {
     let collector = uuid::Builder::from_random_bytes(bytes).into_uuid();
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(other)?;
     let (from, until) = (now.plus_ms(-DAY_MS), now.plus_ms(ROOT_LIFE_MS));
-    let mut params = params(&format!("Muster {collector}"), &bytes, from, until);
+    let mut params = params(&name_of(collector), &bytes, from, until);
     params.serial_number = None;
     params.use_authority_key_identifier_extension = false;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    // An issuer below it, and what that signs.
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let root = params.self_signed(&key).map_err(other)?;
     write_new(&directory.join(KEY_FILE), key.serialize_pem().as_bytes())?;
@@ -240,7 +290,7 @@ pub(super) fn sync_directory(directory: &Path) -> Result<(), std::io::Error> {
 }
 
 /// Reads a file of at most 16 KiB.
-fn read_small(path: &Path) -> Result<Vec<u8>, StoreError> {
+pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, StoreError> {
     let size = fs::metadata(path).map_err(|error| cannot("read", path, &error))?.len();
     if size > LONGEST_FILE_BYTES {
         return Err(StoreError::Broken(format!(
@@ -252,7 +302,7 @@ fn read_small(path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Refuses a key that others may read or own.
-fn check_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_private(path: &Path) -> Result<(), StoreError> {
     let meta = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
     let (mode, owner, us) = (meta.mode() & 0o777, meta.uid(), rustix::process::geteuid().as_raw());
     if mode & 0o077 != 0 {
@@ -270,6 +320,6 @@ fn check_private(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> StoreError {
+pub(super) fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Broken(format!("cannot {verb} {}: {error}", path.display()))
 }

@@ -1,11 +1,11 @@
 //! Enrolment: one transaction takes the use of the token, makes the host and issues its certificate, or does none of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::Connection;
 
 use super::{
-    Core, Denied, EnrolFacts, Enrolment, Identity, audit_of_token,
+    Core, Denied, EnrolFacts, Enrolment, Identity, TokenKind, audit_of_token,
     csr::{self, RequestedKey},
     fingerprint::Fingerprint,
     labels::{self, Gives, Newcomer, safe_name},
@@ -56,6 +56,16 @@ impl Identity {
     /// # Errors
     /// [`Denied`].
     pub async fn enrol(&self, request: EnrolFacts, now: Timestamp) -> Result<Enrolment, Denied> {
+        let asked = request.clone();
+        let outcome = self.let_in(request, now).await;
+        if let Err(denied) = &outcome {
+            let mut refusals = self.core.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            refusals.add(&asked, denied, now);
+        }
+        outcome
+    }
+
+    async fn let_in(&self, request: EnrolFacts, now: Timestamp) -> Result<Enrolment, Denied> {
         let token = PresentedToken::parse(&request.token)
             .filter(|token| token.pin == self.pin())
             .ok_or(Denied::UnknownToken)?;
@@ -112,7 +122,7 @@ impl Core {
         if !gives.is_for(request.facts.peer) {
             return Ok(Err(Denied::OtherPlace(request.facts.peer, gives.from.join(", "))));
         }
-        if token.kind == "batch"
+        if matches!(TokenKind::from_word(&token.kind), Some(TokenKind::Batch | TokenKind::Image))
             && let Some(banned) = banned(connection, &request.fingerprint)?
         {
             return Ok(Err(Denied::NotAdmitted { name: banned.name, admission: banned.admission }));
@@ -139,7 +149,7 @@ impl Core {
         let void = identity_rows::end_certificates(connection, profile.no)?;
         let issued = self.authority.sign_host(profile.id, &request.key.key, now)?;
         let certificate = CertificateRecord {
-            serial: issued.serial,
+            serial: issued.serial.clone(),
             host: profile.no,
             from: issued.from,
             until: issued.until,
@@ -148,7 +158,7 @@ impl Core {
         identity_rows::put_certificate(connection, &certificate)?;
         let token = TokenRecord { uses_left: token.uses_left - 1, ..token };
         identity_rows::put_token(connection, &token)?;
-        let chain = self.authority.chain(&issued.der);
+        let chain = self.authority.chain(&issued);
         let answered = EnrolmentRecord {
             nonce: request.facts.nonce.clone(),
             key_hash: request.key.hash.to_vec(),
@@ -192,7 +202,7 @@ fn repeat(
     let Some(profile) = identity_rows::host_by_no(connection, answered.host)? else {
         return Err(StoreError::Broken(format!("state.db: host number {} is missing", answered.host)));
     };
-    if profile.admission != Admission::Active {
+    if !matches!(profile.admission, Admission::Active | Admission::Waiting) {
         return Ok(Err(Denied::NotAdmitted { name: profile.name, admission: profile.admission }));
     }
     let enrolment = Enrolment { chain: answered.chain, profile, created: false };
@@ -237,7 +247,12 @@ fn newcomer(
         facts,
     };
     let gives: Gives = from_json(&token.gives)?;
-    Ok(labels::profile(host, &request.facts.labels, &gives, &request.rules, request.facts.peer))
+    let mut profile = labels::profile(host, &request.facts.labels, &gives, &request.rules, request.facts.peer);
+    // An image lies about; whoever starts it is let in by a person.
+    if TokenKind::from_word(&token.kind) == Some(TokenKind::Image) {
+        profile.admission = Admission::Waiting;
+    }
+    Ok(profile)
 }
 
 /// A known host that was installed anew: what its token before gave stays, unless the new one gives something.

@@ -94,12 +94,14 @@ impl Identity {
 }
 
 impl Core {
-    /// The certificate of a request, if our root signed it, it is of the host that asks, and its key signed the request.
+    /// The certificate of a request, if one of ours signed it, it is of the host that asks, and its key signed the request.
     fn proven(&self, request: &LateRequest) -> Option<Shown> {
         let (rest, certificate) = x509_parser::parse_x509_certificate(&request.certificate).ok()?;
-        let (_, root) = x509_parser::parse_x509_certificate(self.authority.root()).ok()?;
         let signed = certificate.tbs_certificate.as_ref();
-        let is_ours = verifies(&root, signed, &certificate.signature_value.data);
+        let is_ours = self.authority.signers().iter().any(|signer| {
+            let signer = x509_parser::parse_x509_certificate(signer).ok();
+            signer.is_some_and(|(_, signer)| verifies(&signer, signed, &certificate.signature_value.data))
+        });
         let text = signed_text(self.authority.collector(), request);
         if !rest.is_empty() || !is_ours || !verifies(&certificate, &text, &request.signature) {
             return None;

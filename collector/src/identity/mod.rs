@@ -9,10 +9,12 @@ mod csr;
 mod devices;
 mod enrol;
 mod fingerprint;
+mod issuer;
 mod known;
 mod labels;
 mod late;
 mod ledger;
+mod refused;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -27,8 +29,9 @@ use std::{
 };
 
 pub use self::late::LateRequest;
+pub use self::refused::Refusal;
 pub use self::types::{Denied, EnrolFacts, Enrolment, Known, Presented, Standing, TokenKind, TokenRow, TokenSpec};
-use self::{authority::Authority, ledger::LedgerFile, tls::ServerCertificate};
+use self::{authority::Authority, ledger::LedgerFile, refused::Refusals, tls::ServerCertificate};
 use crate::{
     domain::{
         ids::HostNo,
@@ -58,6 +61,8 @@ struct Core {
     servers: Mutex<Vec<Arc<ServerCertificate>>>,
     /// Hosts known only by their certificate since their records were lost, until the engine was told.
     recovered: Mutex<HashMap<HostNo, Profile>>,
+    /// Who was not let in lately.
+    refusals: Mutex<Refusals>,
 }
 
 /// Whether the key of this signing request would be certified. For `tests/long fuzz`.
@@ -90,6 +95,7 @@ impl Identity {
             certificates: RwLock::new(certificates),
             servers: Mutex::default(),
             recovered: Mutex::default(),
+            refusals: Mutex::default(),
         };
         Ok(Self { store, core: Arc::new(core), rules: Arc::default() })
     }
@@ -110,6 +116,12 @@ impl Identity {
     #[must_use]
     pub fn pin(&self) -> &str {
         self.core.authority.pin()
+    }
+
+    /// Who asked to enrol since the start and was not let in, the newest first.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.core.refusals.lock().unwrap_or_else(PoisonError::into_inner).latest()
     }
 
     /// When the root certificate ends.

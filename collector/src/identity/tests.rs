@@ -1,5 +1,6 @@
 //! Enrolment, renewal and revocation as an attacker and a bad network would have them.
 
+mod images;
 mod late;
 mod places;
 mod renewal;
@@ -135,6 +136,11 @@ fn leaf(enrolment: &Enrolment) -> Vec<u8> {
     enrolment.chain[4..4 + length].to_vec()
 }
 
+/// Of the first certificate of these bytes.
+fn x509_length(der: &[u8]) -> usize {
+    der.len() - x509_parser::parse_x509_certificate(der).unwrap().0.len()
+}
+
 fn parsed(der: &[u8]) -> X509Certificate<'_> {
     x509_parser::parse_x509_certificate(der).unwrap().1
 }
@@ -256,9 +262,10 @@ async fn a_request_for_a_ca_certificate_gets_a_host_certificate_with_our_name() 
     assert_eq!(certificate.raw_serial().len(), 16);
     let seconds = (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     assert_eq!(seconds, (NOW.ms() / 1_000 - 300, (NOW.ms() + 30 * DAY_MS) / 1_000));
-    let root = parsed(&enrolment.chain[8 + der.len()..]);
-    assert_eq!(certificate.issuer().as_raw(), root.subject().as_raw());
-    assert!(token.ends_with(&super::hex(&super::sha256(root.public_key().raw)[..16])));
+    let rest = &enrolment.chain[8 + der.len()..];
+    let (between, last) = (parsed(rest), parsed(&rest[x509_length(rest) + 4..]).public_key().raw.to_vec());
+    assert_eq!(certificate.issuer().as_raw(), between.subject().as_raw());
+    assert!(between.is_ca() && token.ends_with(&super::hex(&super::sha256(&last)[..16])));
 }
 
 #[tokio::test]

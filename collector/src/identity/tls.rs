@@ -48,11 +48,10 @@ impl ResolvesServerCert for ServerCertificate {
 }
 
 fn issue(authority: &Authority, names: &[String], now: Timestamp) -> Result<Arc<CertifiedKey>, StoreError> {
-    let (leaf, key) = authority.sign_server(names, now)?;
+    let (chain, key) = authority.sign_server(names, now)?;
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let key = ring::sign::any_supported_type(&key).map_err(unusable)?;
-    // The root goes along: agents that enrol have only its pin.
-    Ok(Arc::new(CertifiedKey::new(vec![leaf, authority.root().clone()], key)))
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
 }
 
 /// TLS 1.3 only; a client certificate of our root is checked when there is one.
@@ -102,7 +101,7 @@ fn unusable(error: impl std::fmt::Display) -> StoreError {
 mod tests {
     use rustls::{ClientConfig, ClientConnection, ServerConnection, pki_types::CertificateDer};
 
-    use super::*;
+    use super::{super::authority::Issued, *};
 
     /// Shakes hands in memory; returns the client certificate that the server saw.
     fn handshake(server: ServerConfig, client: ClientConfig, name: &str) -> Result<Option<Vec<u8>>, rustls::Error> {
@@ -122,7 +121,10 @@ mod tests {
         Ok(server.peer_certificates().map(|chain| chain[0].to_vec()))
     }
 
-    fn client(root: &CertificateDer<'static>, own: Option<(CertificateDer<'static>, rcgen::KeyPair)>) -> ClientConfig {
+    fn client(
+        root: &CertificateDer<'static>,
+        own: Option<(Vec<CertificateDer<'static>>, rcgen::KeyPair)>,
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(root.clone()).unwrap();
         let builder = ClientConfig::builder_with_provider(provider())
@@ -130,9 +132,9 @@ mod tests {
             .unwrap()
             .with_root_certificates(roots);
         let mut config = match own {
-            Some((leaf, key)) => {
+            Some((chain, key)) => {
                 let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-                builder.with_client_auth_cert(vec![leaf], key).unwrap()
+                builder.with_client_auth_cert(chain, key).unwrap()
             }
             None => builder.with_no_client_auth(),
         };
@@ -155,9 +157,10 @@ mod tests {
         let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
         let key_of = super::super::csr::accept(csr.der()).unwrap().key;
         let host = crate::domain::ids::HostId(uuid::Uuid::from_u128(7));
-        let leaf = authority.sign_host(host, &key_of, now).unwrap().der;
+        let Issued { der: leaf, between, .. } = authority.sign_host(host, &key_of, now).unwrap();
+        let chain: Vec<_> = [Some(leaf.clone()), between].into_iter().flatten().collect();
         let with = |root: &Authority| {
-            client(root.root(), Some((leaf.clone(), rcgen::KeyPair::try_from(key.serialize_der()).unwrap())))
+            client(root.root(), Some((chain.clone(), rcgen::KeyPair::try_from(key.serialize_der()).unwrap())))
         };
 
         let seen = handshake(server(&authority, name, now), with(&authority), name).unwrap();
@@ -168,5 +171,69 @@ mod tests {
         let stranger = Authority::open(other.path(), now).unwrap();
         assert!(handshake(server(&stranger, name, now), client(authority.root(), None), name).is_err());
         assert!(handshake(server(&stranger, name, now), with(&stranger), name).is_err(), "a stranger's host");
+    }
+
+    #[test]
+    fn hosts_of_the_former_issuer_come_in_when_the_next_one_signs_and_a_restart_changes_neither() {
+        const DAY_MS: i64 = 86_400_000;
+        let directory = tempfile::tempdir().unwrap();
+        let now = crate::clock::wall();
+        let ago = |days: i64| now.plus_ms(-days * DAY_MS);
+        let (key, name) = (rcgen::KeyPair::generate().unwrap(), "enrol.muster.internal");
+        let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+        let key_of = super::super::csr::accept(csr.der()).unwrap().key;
+        let host = crate::domain::ids::HostId(uuid::Uuid::from_u128(7));
+        let sign = |authority: &Authority, at: Timestamp| {
+            let Issued { der, between, until, .. } = authority.sign_host(host, &key_of, at).unwrap();
+            (vec![der, between.unwrap()], until)
+        };
+        let authority = Authority::open(directory.path(), ago(92)).unwrap();
+        let (first, _) = sign(&authority, ago(92));
+        let (last, until) = sign(&authority, ago(3));
+        assert_eq!(first[1], last[1], "one issuer's turn is 90 days");
+        assert!(until > now.plus_ms(26 * DAY_MS), "and what it signs last lives as long as all others");
+        let server = server(&authority, name, now);
+        let (next, _) = sign(&authority, now);
+        assert_ne!(next[1], last[1]);
+        for chain in [last, next.clone()] {
+            let own = Some((chain.clone(), rcgen::KeyPair::try_from(key.serialize_der()).unwrap()));
+            let seen = handshake(server.clone(), client(authority.root(), own), name).unwrap();
+            assert_eq!(seen.as_deref(), Some(chain[0].as_ref()));
+        }
+        let alone = Some((vec![next[0].clone()], rcgen::KeyPair::try_from(key.serialize_der()).unwrap()));
+        assert!(handshake(server, client(authority.root(), alone), name).is_err(), "nobody vouches for its issuer");
+        assert_eq!(authority.signers().len(), 3);
+        let again = Authority::open(directory.path(), now).unwrap();
+        assert_eq!((sign(&again, now).0[1].clone(), again.signers()), (next[1].clone(), authority.signers()));
+        let keys = std::fs::read_dir(directory.path().join("authority")).unwrap().flatten();
+        let keys = keys.filter(|file| file.file_name().to_string_lossy().ends_with(".key.pem")).count();
+        assert_eq!(keys, 2, "the root's and the present issuer's");
+    }
+
+    #[test]
+    fn a_root_of_before_goes_on_signing_itself_and_an_issuer_without_its_key_is_followed_by_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = crate::clock::wall();
+        let authority = Authority::open(directory.path(), now).unwrap();
+        let (chain, _) = authority.sign_server(&["a.internal".to_owned()], now).unwrap();
+        let at = directory.path().join("authority");
+        std::fs::remove_file(at.join("issuer-0001.key.pem")).unwrap();
+        let again = Authority::open(directory.path(), now).unwrap();
+        let (other, _) = again.sign_server(&["a.internal".to_owned()], now).unwrap();
+        assert_eq!((chain.len(), other.len(), chain[1] == other[1]), (3, 3, false));
+
+        // As roots were made before: nothing but hosts and servers below it.
+        let id = again.collector();
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, format!("Muster {id}"));
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = params.self_signed(&key).unwrap();
+        std::fs::write(at.join("root.key.pem"), key.serialize_pem()).unwrap();
+        std::fs::write(at.join("root.der"), root.der()).unwrap();
+        let old = Authority::open(directory.path(), now).unwrap();
+        let (chain, _) = old.sign_server(&["a.internal".to_owned()], now).unwrap();
+        assert_eq!((chain.len(), chain[1].as_ref(), old.signers().len()), (2, root.der().as_ref(), 1));
     }
 }

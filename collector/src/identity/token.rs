@@ -160,7 +160,7 @@ fn check_spec(spec: &TokenSpec) -> Result<(), String> {
     }
     match (spec.kind, spec.host) {
         (TokenKind::Replace, None) => return Err("a replace token is bound to a host: name it (--host)".into()),
-        (TokenKind::Single | TokenKind::Batch, Some(_)) => {
+        (TokenKind::Single | TokenKind::Batch | TokenKind::Image, Some(_)) => {
             return Err(format!("a {kind} token makes new hosts: only a replace token names one"));
         }
         _ => {}

@@ -50,7 +50,7 @@ pub enum Denied {
     )]
     LateTooOften(usize),
     /// The host may not speak.
-    #[error("host {name} is {admission:?}")]
+    #[error("host {name} is {}", admission.words())]
     NotAdmitted {
         /// Its name.
         name: String,
@@ -135,11 +135,11 @@ pub enum Standing {
 /// What a new token gives.
 #[derive(Debug, Clone)]
 pub struct TokenSpec {
-    /// `single`, `batch`, `replace`.
+    /// `single`, `batch`, `image`, `replace`.
     pub kind: TokenKind,
     /// Milliseconds of life; 0 means the default of its kind.
     pub ttl_ms: i64,
-    /// How many hosts may use it (1 for single and replace, <= 500 for batch; 0 means 1).
+    /// How many hosts may use it (1 for single and replace, <= 500 for batch and image; 0 means 1).
     pub uses: u32,
     /// Where machines that use it must come from; empty: anywhere. A batch token that names ranges may live for longer.
     pub from: Vec<Network>,
@@ -164,6 +164,8 @@ pub enum TokenKind {
     Single,
     /// Roll-out by script: 24 h by default, at most 7 d (90 d for named address ranges) and 500 uses.
     Batch,
+    /// Lies in a golden image: 30 d by default, at most 90 d and 500 uses; whoever comes with it waits for a person.
+    Image,
     /// Re-install of one known host that keeps its record: 1 h.
     Replace,
 }
@@ -175,14 +177,18 @@ impl TokenKind {
         match self {
             Self::Single => "single",
             Self::Batch => "batch",
+            Self::Image => "image",
             Self::Replace => "replace",
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Single, Self::Batch, Self::Image, Self::Replace];
+
     /// The kind named by `word`, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Single, Self::Batch, Self::Replace].into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
     /// Milliseconds of life when none are asked for.
@@ -191,6 +197,7 @@ impl TokenKind {
         match self {
             Self::Single | Self::Replace => HOUR_MS,
             Self::Batch => 24 * HOUR_MS,
+            Self::Image => 30 * 24 * HOUR_MS,
         }
     }
 
@@ -201,6 +208,7 @@ impl TokenKind {
             Self::Single => 24 * HOUR_MS,
             Self::Batch if has_ranges => 90 * 24 * HOUR_MS,
             Self::Batch => 7 * 24 * HOUR_MS,
+            Self::Image => 90 * 24 * HOUR_MS,
             Self::Replace => HOUR_MS,
         }
     }
@@ -210,7 +218,7 @@ impl TokenKind {
     pub const fn most_uses(self) -> u32 {
         match self {
             Self::Single | Self::Replace => 1,
-            Self::Batch => 500,
+            Self::Batch | Self::Image => 500,
         }
     }
 }

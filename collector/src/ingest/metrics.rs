@@ -4,7 +4,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Every word that a refusal is counted under, so that each counts from zero: the first one is a rise only where a zero
 /// was seen before it.
-const REASONS: [&str; 24] = [
+const REASONS: [&str; 25] = [
     "bad_request",
     "clone",
     "empty_message",
@@ -29,6 +29,7 @@ const REASONS: [&str; 24] = [
     "unknown_method",
     "unknown_token",
     "used_token",
+    "waiting",
 ];
 
 /// The door's own figures.

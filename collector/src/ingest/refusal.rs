@@ -5,7 +5,7 @@
 use tonic::{Code, Status, metadata::MetadataValue};
 
 use super::decode::DecodeError;
-use crate::identity::Denied;
+use crate::{domain::labels::Admission, identity::Denied};
 
 /// The counter's word and the answer for somebody who is not let in.
 pub(crate) fn denied(denied: &Denied) -> (&'static str, Status) {
@@ -18,6 +18,8 @@ pub(crate) fn denied(denied: &Denied) -> (&'static str, Status) {
         Denied::UnknownCertificate => ("unknown_certificate", Code::Unauthenticated),
         Denied::Lapsed(_) => ("lapsed_certificate", Code::PermissionDenied),
         Denied::LateTooOften(_) => ("late_too_often", Code::PermissionDenied),
+        // It is let in any minute, and asks as often as one that finds nobody.
+        Denied::NotAdmitted { admission: Admission::Waiting, .. } => ("waiting", Code::Unavailable),
         Denied::NotAdmitted { .. } => ("not_admitted", Code::PermissionDenied),
         Denied::Clone(_) => ("clone", Code::PermissionDenied),
         Denied::Store(_) => ("store", Code::Unavailable),

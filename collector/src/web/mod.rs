@@ -21,6 +21,7 @@ mod ping;
 mod problem;
 mod processes;
 mod readings;
+mod roll_out;
 pub mod routes;
 mod secret;
 mod serve;

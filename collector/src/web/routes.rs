@@ -139,6 +139,7 @@ const VIEWS: &[ViewRoute] = &[
     ViewRoute(Method::GET, "/service-levels/{name}/report", VIEW, || get(views::service_level_report::view)),
     ViewRoute(Method::GET, "/add", VIEW, || get(views::add::view)),
     ViewRoute(Method::POST, "/add", ADMIN, || post(views::add::create)),
+    ViewRoute(Method::POST, "/add/decide", ADMIN, || post(views::add::decide)),
     ViewRoute(Method::GET, "/settings", VIEW, || get(views::settings::view)),
     ViewRoute(Method::POST, "/settings", ADMIN, || post(views::settings::act)),
 ];
@@ -237,6 +238,7 @@ pub(super) const API_ROUTES: &[ApiRoute] = &[
     api!(GET "/routes/test", VIEW, "Who would be told of an incident, when, and why", query ["host", "incident", "what", "severity", "at"], body None, "RouteTest", get(api::oncall::test)),
     api!(GET "/tokens", ADMIN, "Join tokens that still work", query [], body None, "TokenList", get(api::tokens::list)),
     api!(POST "/tokens", ADMIN, "Make a join token; its text is shown once", query [], body Some("NewToken"), "TokenText", post(api::tokens::create)),
+    api!(GET "/roll-out", ADMIN, "How the roll-out goes: tokens that still work, machines that wait or were never heard, who was refused and why", query [], body None, "RollOut", get(api::roll_out::list)),
     api!(DELETE "/tokens/{id}", ADMIN, "Revoke a join token", query [], body None, "Done", delete(api::tokens::revoke)),
     api!(GET "/api-tokens", ADMIN, "API tokens that still work", query [], body None, "ApiTokenList", get(api::api_tokens::list)),
     api!(POST "/api-tokens", ADMIN, "Make an API token; its text is shown once", query [], body Some("NewApiToken"), "TokenText", post(api::api_tokens::create)),

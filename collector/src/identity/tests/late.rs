@@ -122,3 +122,28 @@ async fn a_host_that_is_late_for_the_fourth_time_needs_a_person() {
     let host = Host { key, enrolment };
     assert!(world.late(&host, now.plus_ms(40 * DAY_MS)).await.is_ok(), "a person has looked at it");
 }
+
+#[tokio::test]
+async fn a_collector_that_was_restored_to_before_an_issuer_knows_the_hosts_of_it() {
+    let world = World::new();
+    world.host(1).await;
+    let later = NOW.plus_ms(91 * DAY_MS);
+    let token = world.identity.create_token(spec(TokenKind::Single, 1), by(), later).await.unwrap();
+    let enrolment = world.identity.enrol(request(&token, 2, &key()), later).await.unwrap();
+    let directory = world.reopened();
+    let issuers = || {
+        let files = fs::read_dir(directory.path().join("authority")).unwrap().flatten();
+        let mut files: Vec<_> = files.map(|file| file.file_name().into_string().unwrap()).collect();
+        files.retain(|name| name.starts_with("issuer-"));
+        files.sort();
+        files
+    };
+    assert_eq!(issuers(), ["issuer-0001.der", "issuer-0002.der", "issuer-0002.key.pem"]);
+    for file in ["issuer-0002.der", "issuer-0002.key.pem"] {
+        fs::remove_file(directory.path().join("authority").join(file)).unwrap();
+    }
+    let world = World::at(directory).without_state();
+    // TLS has verified the chain that the host brings along.
+    let (known, _) = world.identity.known(&leaf(&enrolment), later).await.unwrap();
+    assert_eq!(known.id, enrolment.profile.id);
+}

@@ -26,6 +26,7 @@ pub(super) mod people;
 pub(super) mod proofs;
 pub(super) mod receivers;
 pub(super) mod reports;
+pub(super) mod roll_out;
 pub(super) mod rules;
 pub(super) mod settings;
 pub(super) mod shares;

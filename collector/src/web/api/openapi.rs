@@ -201,7 +201,7 @@ fn answers() -> Map<String, Value> {
         "Host": object(&["id", "name", "class", "watch", "state", "since", "why", "findings", "checks"], json!({
             "id": text, "name": text, "class": { "enum": ["server", "workstation", "device"] }, "site": maybe_text,
             "watch": { "enum": ["fast", "normal", "relaxed", "none"] }, "labels": words, "sources": labels::sources(),
-            "layers": labels::layers(), "admission": { "enum": ["active", "suspended", "revoked", "retired"] }, "facts": words,
+            "layers": labels::layers(), "admission": { "enum": ["active", "waiting", "suspended", "revoked", "retired"] }, "facts": words,
             "state": { "enum": ["unknown", "up", "suspect", "down", "agent_lost", "unreachable", "shutdown", "rebooting", "asleep"] },
             "since": time, "why": text, "proof": time, "address": maybe_text,
             "parent": maybe_text, "findings": { "type": "array", "items": finding() }, "settings": host_settings(json!({})),
@@ -214,7 +214,7 @@ fn answers() -> Map<String, Value> {
             "redundancy": { "type": "array", "items": text }, "part_of": { "type": ["integer", "null"] }, "links": alerts::links(), "hosts": { "type": "array", "items": text }, "changes": not_a_problem::changes(), "not_a_problem": not_a_problem::said(), "timeline": { "type": "array", "items": event }, "pages": { "type": "array", "items": page },
             "processes": processes() })),
         "IncidentList": list_of(reference("Incident")),
-        "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))), "Trends": trends(),
+        "TrendList": list_of(trend(&json!({ "full": { "oneOf": [forecast(), { "type": "null" }] } }))), "Trends": trends(), "RollOut": roll_out(),
         "TokenList": list_of(object(&["id", "kind", "expires", "uses_left", "gives", "made_by"], json!({
             "id": text, "kind": text, "expires": time, "uses_left": whole, "host": maybe_text, "gives": text, "made_by": text }))),
         "TokenText": object(&["token"], json!({ "token": text, "addresses": { "type": "array", "items": text } })),
@@ -228,6 +228,13 @@ fn answers() -> Map<String, Value> {
     let mut all = into_map(described);
     all.extend(of_rules());
     all
+}
+
+/// How a roll-out goes.
+fn roll_out() -> Value {
+    let lists = ["tokens", "waiting", "unheard", "refused"];
+    let list = || json!({ "type": "array", "items": { "type": "object" } });
+    object(&lists, Value::Object(lists.into_iter().map(|name| (name.to_owned(), list())).collect()))
 }
 
 /// An incident that is told of once more and then not until it is stable.
@@ -394,7 +401,7 @@ fn questions() -> Map<String, Value> {
         "Note": closed(&[], json!({
             "note": { "type": "string", "maxLength": 2000 }, "for_seconds": { "type": "integer", "minimum": 1, "maximum": 604_800 } })),
         "NewToken": closed(&["kind"], json!({
-            "kind": { "enum": ["single", "batch", "replace"] }, "ttl_seconds": ttl,
+            "kind": { "enum": ["single", "batch", "image", "replace"] }, "ttl_seconds": ttl,
             "from": { "type": "array", "maxItems": 16, "items": { "type": "string" } },
             "uses": { "type": "integer", "minimum": 1, "maximum": 500 }, "host": text, "class": class, "site": text,
             "watch": watch, "labels": words })),

@@ -20,15 +20,6 @@ use crate::{
     },
 };
 
-/// The kind's word at the faces.
-pub(in crate::web) const fn kind_word(kind: TokenKind) -> &'static str {
-    match kind {
-        TokenKind::Single => "single",
-        TokenKind::Batch => "batch",
-        TokenKind::Replace => "replace",
-    }
-}
-
 pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
     let rows = web.context.identity.tokens(web.now()).await?;
     Ok(page_of(rows.iter().map(to_json).collect(), None))
@@ -36,7 +27,7 @@ pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
 
 fn to_json(row: &TokenRow) -> Value {
     json!({
-        "id": row.id, "kind": kind_word(row.kind), "expires": row.expires.to_string(), "uses_left": row.uses_left,
+        "id": row.id, "kind": row.kind.word(), "expires": row.expires.to_string(), "uses_left": row.uses_left,
         "host": row.host, "gives": row.gives, "made_by": row.made_by,
     })
 }
@@ -59,10 +50,8 @@ pub(in crate::web) struct NewToken {
 
 /// Checks what is asked and makes the token; its text is returned once.
 pub(in crate::web) async fn make(web: &Web, caller: &Caller, asked: NewToken) -> Result<String, Problem> {
-    let kind = [TokenKind::Single, TokenKind::Batch, TokenKind::Replace]
-        .into_iter()
-        .find(|kind| kind_word(*kind) == asked.kind)
-        .ok_or_else(|| Problem::invalid("kind", &asked.kind, "single, batch or replace"))?;
+    let kind = TokenKind::from_word(&asked.kind)
+        .ok_or_else(|| Problem::invalid("kind", &asked.kind, "single, batch, image or replace"))?;
     let from = asked
         .from
         .iter()

@@ -14,12 +14,13 @@ use crate::{
 };
 
 /// The pages by their names in the address, in the order in which they are listed.
-pub(crate) const PAGES: [(&str, &str); 7] = [
+pub(crate) const PAGES: [(&str, &str); 8] = [
     ("", include_str!("../../../help/index.md")),
     ("install", include_str!("../../../help/install.md")),
     ("on-call", include_str!("../../../help/on-call.md")),
     ("states", include_str!("../../../help/states.md")),
     ("rules", include_str!("../../../help/rules.md")),
+    ("inventory", include_str!("../../../help/inventory.md")),
     ("sla-report", include_str!("../../../help/sla-report.md")),
     ("backup", include_str!("../../../help/backup.md")),
 ];

@@ -101,7 +101,7 @@ async fn secrets(web: &Web) -> Result<Secrets, Problem> {
         tokens: tokens
             .into_iter()
             .map(|row| JoinToken {
-                kind: tokens::kind_word(row.kind),
+                kind: row.kind.word(),
                 id: row.id,
                 uses_left: row.uses_left,
                 gives: row.gives,

@@ -328,6 +328,7 @@ fn row(
 pub(super) const fn admission_word(admission: Admission) -> &'static str {
     match admission {
         Admission::Active => "active",
+        Admission::Waiting => "waiting to be let in",
         Admission::Suspended => "suspended",
         Admission::Revoked => "revoked",
         Admission::Retired => "retired",

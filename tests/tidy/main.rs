@@ -3,6 +3,7 @@
 //! Each rule looks at one source and complains with file, line and what to do. The rules are tried on small wrong
 //! sources too, so that a rule that has gone blind is noticed.
 
+mod data_sheet;
 mod faults;
 mod house;
 mod proofs;
@@ -33,6 +34,15 @@ fn only_the_doors_know_the_wire() {
 #[test]
 fn the_domain_touches_no_clock_no_file_and_no_socket() {
     check(&rust_files(), house::purity);
+}
+
+#[test]
+fn the_data_sheet_for_reviewers_says_what_the_code_reads() {
+    let sources = rust_files();
+    let all = all_files();
+    let sheet = all.iter().find(|file| file.path == data_sheet::SHEET).expect("the data sheet");
+    let complaints: Vec<String> = data_sheet::agrees(sheet, &sources).iter().map(ToString::to_string).collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
 #[test]

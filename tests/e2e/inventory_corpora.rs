@@ -12,15 +12,11 @@ use tokio::process::Command;
 /// Captured machines beside the repository; of others, and so only read there.
 const CORPUS: &str = "../shared/corpus/inventory";
 
-/// Files of a part of the corpus whose names pass; said clearly when there are none.
+/// Files of a part of the corpus whose names pass; none where it is not there.
 fn corpus(part: &str, passes: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let directory = root().join(CORPUS).join(part);
-    let files = std::fs::read_dir(&directory).into_iter().flatten().flatten().map(|file| file.path());
-    let mut files: Vec<PathBuf> =
-        files.filter(|path| path.file_name().is_some_and(|name| passes(&name.to_string_lossy()))).collect();
-    if files.is_empty() {
-        eprintln!("LEFT OUT: {} is not there, nothing of it was compared", directory.display());
-    }
+    let files = std::fs::read_dir(root().join(CORPUS).join(part)).into_iter().flatten().flatten();
+    let named = |path: &PathBuf| path.file_name().is_some_and(|name| passes(&name.to_string_lossy()));
+    let mut files: Vec<PathBuf> = files.map(|file| file.path()).filter(named).collect();
     files.sort();
     files
 }
@@ -86,7 +82,11 @@ async fn sockets_cores_and_threads_are_those_that_lscpu_counts() {
     let live: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(ours(&live), theirs().await, "this machine");
     let nothing = TempDir::new().expect("a directory");
-    for file in corpus("linux-snapshots-utillinux", |name| name.starts_with("lscpu__")) {
+    let files = corpus("linux-snapshots-utillinux", |name| name.starts_with("lscpu__"));
+    if files.is_empty() {
+        eprintln!("LEFT OUT: {CORPUS} is not there, nothing of it was compared");
+    }
+    for file in files {
         let place = TempDir::new().expect("a directory");
         let said = run(Command::new("tar").arg("xzf").arg(&file).arg("-C").arg(place.path())).await;
         assert_eq!(said.code, 0, "{}", said.all());
@@ -107,7 +107,11 @@ async fn sockets_cores_and_threads_are_those_that_lscpu_counts() {
 async fn packages_of_captured_dpkg_databases_are_those_that_dpkg_query_lists() {
     let agent = Agent::new(None);
     let nothing = TempDir::new().expect("a directory");
-    for file in corpus("trivy-os-pkg", |name| name.ends_with("valid.txtar") || name.ends_with("third-party.txtar")) {
+    let files = corpus("trivy-os-pkg", |name| name.ends_with("valid.txtar") || name.ends_with("third-party.txtar"));
+    if files.is_empty() {
+        eprintln!("LEFT OUT: {CORPUS} is not there, nothing of it was compared");
+    }
+    for file in files {
         let text = std::fs::read_to_string(&file).expect("a text");
         let (_, status) = text.split_once("-- var/lib/dpkg/status --\n").expect("a part of it");
         let machine = TempDir::new().expect("a directory");
@@ -129,7 +133,11 @@ async fn packages_of_captured_dpkg_databases_are_those_that_dpkg_query_lists() {
 async fn packages_of_a_captured_rpm_database_are_those_that_rpm_lists() {
     let agent = Agent::new(None);
     // The other one of the corpus has a format that Debian's rpm does not read.
-    for file in corpus("rpmdb", |name| name.ends_with("Packages.xz")) {
+    let files = corpus("rpmdb", |name| name.ends_with("Packages.xz"));
+    if files.is_empty() {
+        eprintln!("LEFT OUT: {CORPUS} is not there, nothing of it was compared");
+    }
+    for file in files {
         let machine = TempDir::new().expect("a directory");
         let database = machine.path().join("var/lib/rpm");
         std::fs::create_dir_all(&database).expect("a directory of our own");
@@ -160,7 +168,11 @@ async fn packages_of_a_captured_rpm_database_are_those_that_rpm_lists() {
 async fn packages_of_a_captured_alpine_are_those_in_its_database() {
     let agent = Agent::new(None);
     let nothing = TempDir::new().expect("a directory");
-    for file in corpus("trivy-os-pkg", |name| name == "pkg__apk__testdata__apk") {
+    let files = corpus("trivy-os-pkg", |name| name == "pkg__apk__testdata__apk");
+    if files.is_empty() {
+        eprintln!("LEFT OUT: {CORPUS} is not there, nothing of it was compared");
+    }
+    for file in files {
         let text = std::fs::read_to_string(&file).expect("a text");
         // One block a package, P its name, V its version, A its architecture (apk-tools, doc/apk-v2.5).
         let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());

@@ -3,7 +3,8 @@
 
 mod install;
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::service::ServiceError;
 use muster_agent::state::StateDir;
-use muster_agent::{app, clock, doctor, hardware, once, report, telemetry};
+use muster_agent::{app, clock, doctor, hardware, helper, once, report, telemetry};
 
 /// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
@@ -59,6 +60,9 @@ enum Command {
     /// Says goodbye to the collector and removes the service
     #[command(after_help = install::UNINSTALL_HELP)]
     Uninstall(install::UninstallArgs),
+    /// Answers one request about hardware on the socket that it is started with; what muster-helper.socket starts
+    #[command(hide = true)]
+    Helper,
     /// Tells the collector that the stopped agent goes for good; what packages call
     #[command(hide = true)]
     Farewell,
@@ -189,7 +193,8 @@ enum Format {
 
 impl MachineArgs {
     fn host(self) -> Host {
-        self.root.map_or_else(Host::live, |root| Host::captured(root, self.commands))
+        let live = || Host::live().with_helper(Path::new(helper::SOCKET));
+        self.root.map_or_else(live, |root| Host::captured(root, self.commands))
     }
 }
 
@@ -203,6 +208,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Install(args) => return install::install(cli.config.as_deref(), config, args),
         Command::Uninstall(args) => return install::uninstall(cli.config.as_deref(), config, args),
+        Command::Helper => answer_one(&config)?,
         Command::Farewell => match runtime()?.block_on(app::farewell(config, Host::live())) {
             Some(Ok(())) => println!("the collector knows that this agent goes"),
             Some(Err(reason)) => anyhow::bail!("the collector was not told: {reason}"),
@@ -261,6 +267,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Answers what is asked on the connection that this process was started with.
+fn answer_one(config: &Config) -> anyhow::Result<()> {
+    let socket = io::stdin().as_fd().try_clone_to_owned().context("the socket")?;
+    let host = Host::live();
+    let (asker, locks) = (host.uid_of(helper::ASKER), Path::new(helper::LOCKS));
+    let duty = helper::Duty { host: &host, asker, planned: config.prove.is_some(), locks };
+    helper::serve(socket.into(), &duty)
+        .context("this is started by muster-helper.socket, with the connection as its standard input")
 }
 
 /// Arguments with which another one looks at the same machine and has the same state; behind them comes the command.

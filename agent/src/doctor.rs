@@ -291,9 +291,14 @@ fn examine_guarded(host: &Host, what: &str, path: &str, right: &str) -> Finding 
     // Reading /dev/kmsg would take messages; opening anything else for one short read is harmless.
     let outcome = if path.starts_with("/dev/") { host.may_open(path) } else { host.read_text(path).map(|_| ()) };
     match outcome {
+        Ok(()) if host.without_helper().may_open(path).is_err() => {
+            Finding::new(what, Standing::Fine, format!("{path}, opened by the helper"), "")
+        }
         Ok(()) => Finding::new(what, Standing::Fine, path, ""),
         Err(HostError::NotPresent(_)) => Finding::new(what, Standing::Absent, format!("{path} is not present"), ""),
-        Err(error) => Finding::new(what, Standing::Limited, error.to_string(), rights::drop_in(right, "")),
+        Err(error) => {
+            Finding::new(what, Standing::Limited, error.to_string(), rights::or_helper(&rights::drop_in(right, "")))
+        }
     }
 }
 

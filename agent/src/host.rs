@@ -1,4 +1,5 @@
-//! EDGE: the only way to the machine. Every file read, external tool, `statfs` and `uname` goes through [`Host`].
+//! EDGE: the only way to the machine. Every file read, external tool, `statfs` and `uname` goes through [`Host`], and from it
+//! what takes more rights to the privileged helper, where there is one.
 //!
 //! It exists so that a captured machine (`--root`, `--commands`) is read exactly like a live one, so that files asked
 //! at every report keep their descriptor, and so that whatever may hang (a mount, a tool) hangs in a place of its own.
@@ -11,6 +12,7 @@ mod crowding;
 #[cfg(test)]
 pub(crate) mod fake_bus;
 mod files;
+mod helped;
 mod kept;
 mod memory;
 mod mounts;
@@ -22,7 +24,7 @@ mod timex;
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::buffer::spare_capacity;
@@ -143,6 +145,7 @@ pub struct Host {
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
     checks: Option<Arc<Board>>,
+    helper: Option<Arc<Path>>,
 }
 
 impl Clone for Host {
@@ -162,6 +165,7 @@ impl Clone for Host {
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
             checks: self.checks.clone(),
+            helper: self.helper.clone(),
         }
     }
 }
@@ -209,6 +213,7 @@ impl Host {
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
             checks: None,
+            helper: None,
         }
     }
 
@@ -448,7 +453,7 @@ impl Host {
             None => rustix::fs::open(path, flags, Mode::empty()),
             Some(_) => rustix::fs::open(self.resolve(path).as_path(), flags, Mode::empty()),
         };
-        opened.map_err(|errno| HostError::from_errno(path, errno))
+        opened.or_else(|errno| self.opened_by_helper(path, errno))
     }
 
     fn resolve(&self, path: &str) -> PathBuf {

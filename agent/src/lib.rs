@@ -6,7 +6,8 @@
 //! arrays, memory and the kernel's log, seldom; [`inventory`] says what the machine is made of, in a process of its own;
 //! [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
 //! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
-//! stream; [`maintenance`] asks for a window beside it; [`service`] installs and removes the agent; [`app`] wires them.
+//! stream; [`maintenance`] asks for a window beside it; [`service`] installs and removes the agent;
+//! [`helper`] is asked, in a process of its own, for what takes rights that the agent lacks; [`app`] wires them.
 //!
 //! Nothing here judges a reading, and nothing but `host` opens a file of the machine.
 
@@ -23,6 +24,7 @@ pub mod exporter;
 pub mod exposition;
 pub mod gather;
 pub mod hardware;
+pub mod helper;
 pub mod host;
 pub mod identity;
 pub mod inventory;

@@ -3,6 +3,7 @@
 //! The container has no network but its own `lo`; the collector in it is asked by its command line.
 
 mod by_hand;
+mod helped;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,13 +31,18 @@ struct Story {
     host: String,
 }
 
-/// Makes both packages in both versions below a directory.
-fn make_packages() -> TempDir {
+/// Makes these packages in both versions below a directory.
+fn make_packages(of: &[&str]) -> TempDir {
     let home = TempDir::new().expect("a directory");
     let programs = program("muster-agent").parent().expect("it lies in a directory").to_path_buf();
     for version in VERSIONS {
         let mut command = std::process::Command::new(root().join("deploy/package"));
-        command.args(["--fast", "--version", version, "--programs"]).arg(&programs).arg("--out").arg(home.path());
+        command
+            .args(["--fast", "--version", version, "--programs"])
+            .arg(&programs)
+            .arg("--out")
+            .arg(home.path())
+            .args(of);
         container::must(&mut command).expect("packages are made");
     }
     home
@@ -45,7 +51,7 @@ fn make_packages() -> TempDir {
 impl Story {
     async fn begin(name: &str) -> Self {
         let tree = container::tree().expect("a tree of Debian");
-        let packages = make_packages();
+        let packages = make_packages(&["muster-agent.deb", "muster-collector.deb"]);
         let machine = Container::boot_alone(name, &tree, |to| {
             let at = to.join("root/packages");
             std::fs::create_dir_all(&at).expect("a tree of our own");
@@ -98,12 +104,8 @@ impl Story {
         .await;
     }
 
-    /// All files that are neither the kernel's, nor temporary, nor logs, nor what apt and dpkg keep for themselves.
     async fn files(&self) -> BTreeSet<String> {
-        let script = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp \
-            -o -path /root -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg \
-            -o -path /var/lib/systemd \\) -prune -o -print";
-        self.machine.must(&["sh", "-c", script]).await.lines().map(str::to_owned).collect()
+        files_of(&self.machine).await
     }
 
     async fn users(&self) -> Vec<String> {
@@ -119,6 +121,14 @@ impl Story {
         assert_eq!(code, if line["changed"] == true { 2 } else { 0 }, "{words:?}: {out}");
         line
     }
+}
+
+/// All files that are neither the kernel's, nor temporary, nor logs, nor what apt and dpkg keep for themselves.
+async fn files_of(machine: &Container) -> BTreeSet<String> {
+    let script = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp \
+        -o -path /root -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg \
+        -o -path /var/lib/systemd \\) -prune -o -print";
+    machine.must(&["sh", "-c", script]).await.lines().map(str::to_owned).collect()
 }
 
 fn words(value: &Value) -> Vec<&str> {
@@ -270,10 +280,9 @@ fn backup_of_users(file: &str) -> bool {
         || Path::new(file).file_name().is_some_and(|name| name == ".pwd.lock")
 }
 
-/// The program as somebody carries it to a machine.
-fn carry(story: &Story) {
-    let at = story.machine.root().join("root/muster-agent");
+/// The program as somebody carries it to a machine, at `at`.
+fn carry(at: &Path) {
     let mut strip = std::process::Command::new("strip");
-    strip.args(["--strip-debug", "-o"]).arg(&at).arg(program("muster-agent"));
+    strip.args(["--strip-debug", "-o"]).arg(at).arg(program("muster-agent"));
     container::must(&mut strip).expect("a program of our own");
 }

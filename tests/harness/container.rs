@@ -92,6 +92,18 @@ impl Container {
         self.home.path().join("root")
     }
 
+    /// The number of its process 1, seen from here.
+    #[must_use]
+    pub fn init(&self) -> i32 {
+        self.init
+    }
+
+    /// Where a path of its own is seen from here, also one that is mounted inside, such as below `/run`.
+    #[must_use]
+    pub fn inside(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.init))
+    }
+
     /// Its words inside, run as root.
     #[must_use]
     pub fn command(&self, words: &[&str]) -> Command {

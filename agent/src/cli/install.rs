@@ -23,7 +23,7 @@ is installed. Where a package put the program, its files are left to it. A token
 
 It prints one line of JSON:
   {\"changed\":true,\"did\":[\"user\",\"enrolled\",...],\"host_id\":\"...\",\"name\":\"...\",\"notes\":[]}
-  did: user configuration enrolled addresses program unit enabled started restarted
+  did: user configuration enrolled addresses program unit helper enabled started restarted
 
 Exit codes: 0 all was so already; 2 something was changed; 1 it failed; 64 usage or configuration.
 
@@ -38,7 +38,7 @@ keeps nothing from being removed. Where a package put the program, remove the pa
 
 It prints one line of JSON:
   {\"changed\":true,\"did\":[\"stopped\",\"disabled\",\"said_goodbye\",\"unit\",\"program\"],\"notes\":[]}
-  did: stopped disabled said_goodbye unit program state configuration user
+  did: stopped disabled helper said_goodbye unit program state configuration user
 
 Exit codes: 0 there was nothing to remove; 2 something was; 1 it failed; 64 usage or configuration.";
 
@@ -53,6 +53,9 @@ pub(super) struct InstallArgs {
     /// What this host is, for views and rules; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
+    /// Let the agent ask drives, BMC and the kernel's log through its privileged helper (muster-helper.socket)
+    #[arg(long)]
+    helper: bool,
 }
 
 #[derive(Debug, Args)]
@@ -69,9 +72,9 @@ fn label(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn install(file: Option<&Path>, config: Config, args: InstallArgs) -> anyhow::Result<ExitCode> {
     usual(file)?;
-    let InstallArgs { collector, token_file, label } = args;
+    let InstallArgs { collector, token_file, label, helper } = args;
     usable_addresses(&collector)?;
-    let order = Order { addresses: collector, labels: label, token: || read_token(token_file) };
+    let order = Order { addresses: collector, labels: label, helper, token: || read_token(token_file) };
     let installed = runtime()?.block_on(service::install::<anyhow::Error>(&Host::live(), config, order))?;
     println!("{}", serde_json::to_string(&installed)?);
     Ok(code(installed.changed))

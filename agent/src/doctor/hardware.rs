@@ -1,6 +1,6 @@
 //! What of the hardware cannot be looked at, and what to do about it.
 
-use super::rights::drop_in;
+use super::rights::{drop_in, or_helper};
 use super::{Finding, Standing};
 use crate::hardware::{Batch, Found, Outcome, Why};
 
@@ -35,7 +35,7 @@ fn finding(found: &Found) -> Option<Finding> {
         }
         Why::NotInstalled => (Standing::Limited, install(&found.source)),
         Why::NoPermission => (Standing::Limited, right(found)),
-        Why::Failed if found.source == "ipmi" => (Standing::Limited, BMC.to_owned()),
+        Why::Failed if found.source == "ipmi" => (Standing::Limited, or_helper(BMC)),
         Why::Failed => {
             (Standing::Limited, "the message above is the tool's own: run the same by hand as root".to_owned())
         }
@@ -58,18 +58,20 @@ fn finding(found: &Found) -> Option<Finding> {
 fn right(found: &Found) -> String {
     let behind = |controllers: &[&str]| controllers.iter().any(|controller| found.part.contains(controller));
     match &*found.source {
-        "smartctl-json" if found.part.starts_with("nvme") => drop_in("CAP_SYS_ADMIN", ""),
+        "smartctl-json" if found.part.starts_with("nvme") => or_helper(&drop_in("CAP_SYS_ADMIN", "")),
         "smartctl-json" if behind(&["megaraid"]) => {
             "this takes root: smartctl makes a device node of its own; run it by hand as root".to_owned()
         }
-        "smartctl-json" if behind(&["cciss,", "areca,", "3ware,"]) => {
-            drop_in("CAP_SYS_RAWIO", "`SupplementaryGroups=disk`, ")
+        // The helper names no devices of 3ware's.
+        "smartctl-json" if behind(&["3ware,"]) => drop_in("CAP_SYS_RAWIO", "`SupplementaryGroups=disk`, "),
+        "smartctl-json" if behind(&["cciss,", "areca,"]) => {
+            or_helper(&drop_in("CAP_SYS_RAWIO", "`SupplementaryGroups=disk`, "))
         }
-        "smartctl-json" => drop_in("CAP_SYS_RAWIO", ""),
+        "smartctl-json" => or_helper(&drop_in("CAP_SYS_RAWIO", "")),
         "nic" => drop_in("CAP_NET_ADMIN", ""),
         "dmsetup" => {
             let udev = "a udev rule `KERNEL==\"device-mapper\", GROUP=\"muster-agent\", MODE=\"0660\"`";
-            format!("{udev}, and {}", drop_in("CAP_SYS_ADMIN", ""))
+            or_helper(&format!("{udev}, and {}", drop_in("CAP_SYS_ADMIN", "")))
         }
         _ => "give the agent's user the right to read it".to_owned(),
     }
@@ -120,6 +122,11 @@ mod tests {
         remedy("smartctl-json sg2 cciss,1", &["SupplementaryGroups=disk", rawio[0], rawio[1]]);
         remedy("smartctl-json nvme0", &["AmbientCapabilities=CAP_SYS_ADMIN", "CapabilityBoundingSet=CAP_SYS_ADMIN"]);
         remedy("nic eth0", &["AmbientCapabilities=CAP_NET_ADMIN", "CapabilityBoundingSet=CAP_NET_ADMIN"]);
+        let helper = "systemctl enable --now muster-helper.socket";
+        for what in ["smartctl-json sda", "smartctl-json sg2 cciss,1", "smartctl-json nvme0"] {
+            remedy(what, &[helper]);
+        }
+        assert!(!of("nic eth0").remedy.contains(helper), "it has no network to look at");
         assert_eq!((of("edac").standing, of("edac").remedy.as_str()), (Standing::Absent, ""));
         assert_eq!(findings.len(), 7);
     }

@@ -1,6 +1,6 @@
 //! What of the inventory cannot be read, and what to do about it.
 
-use super::rights::drop_in;
+use super::rights::{drop_in, or_helper};
 use super::{Finding, Standing};
 use crate::inventory::{Section, Status};
 
@@ -38,6 +38,9 @@ fn remedy(section: &Section) -> String {
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     if says(&["CAP_SYS_PTRACE"]) {
         return drop_in("CAP_SYS_PTRACE", "");
+    }
+    if says(&["/sys/firmware/dmi", "/sys/class/dmi"]) && says(&["may not be read"]) {
+        return or_helper(&drop_in("CAP_DAC_READ_SEARCH", ""));
     }
     if says(&["may not be read", "ermission denied"]) {
         return drop_in("CAP_DAC_READ_SEARCH", "");

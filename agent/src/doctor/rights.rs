@@ -3,6 +3,14 @@
 /// Where all such lines stand together, with what each is for.
 const EXAMPLE: &str = "deploy/systemd/muster-agent.service.d/hardware.conf has all such lines";
 
+/// How the privileged helper is switched on.
+const HELPER: &str = "`systemctl enable --now muster-helper.socket` lets the agent ask through its privileged helper";
+
+/// The helper first, which can do it without more rights for the agent.
+pub(super) fn or_helper(other: &str) -> String {
+    format!("{HELPER}; or {other}")
+}
+
 /// The drop-in with these capabilities. They have to stand in two lines: the unit bounds what its processes may have.
 pub(super) fn drop_in(capabilities: &str, more: &str) -> String {
     format!(
@@ -14,6 +22,19 @@ pub(super) fn drop_in(capabilities: &str, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_helper_has_the_rights_that_its_remedy_stands_for_and_its_socket_the_name() {
+        let unit = include_str!("../../../deploy/systemd/muster-helper@.service");
+        let bound = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap_or_default();
+        assert_eq!(bound, "CAP_SYS_RAWIO CAP_SYS_ADMIN CAP_SYSLOG");
+        let socket = include_str!("../../../deploy/systemd/muster-helper.socket");
+        assert!(socket.lines().any(|line| line == "ListenStream=/run/muster/helper.sock"));
+        assert!(or_helper("x").starts_with("`systemctl enable --now muster-helper.socket`"));
+        assert_eq!(crate::helper::SOCKET, "/run/muster/helper.sock");
+        assert!(unit.lines().any(|line| line == "RuntimeDirectory=muster-helper"));
+        assert_eq!(crate::helper::LOCKS, "/run/muster-helper");
+    }
 
     /// Of each capability that the example gives, both lines stand in it, in use or not.
     #[test]

@@ -119,6 +119,25 @@ impl Host {
         self.run_as(&format!("{tool} ({thing})"), tool, arguments, output_max, deadline_ms)
     }
 
+    /// The same with `held`, an empty file, as its standard input: what is locked with it stays so for as long as the tool
+    /// lives, also where it outlives this process. Nobody else is asked to run it.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub fn run_holding(
+        &self,
+        held: OwnedFd,
+        tool: &str,
+        arguments: &[&str],
+        output_max: usize,
+        deadline_ms: u64,
+    ) -> Result<Output, CommandError> {
+        let program = self.tool(tool).ok_or_else(|| CommandError::NotPresent(tool.to_owned()))?;
+        let mut command = bare(&program, arguments);
+        command.stdin(held);
+        self.tools.follow(tool, command, output_max, deadline_ms)
+    }
+
     /// Runs this very program, whatever stands now where it was started from; otherwise as [`Host::run`].
     ///
     /// # Errors
@@ -136,6 +155,9 @@ impl Host {
         output_max: usize,
         deadline_ms: u64,
     ) -> Result<Output, CommandError> {
+        if let Some(answer) = self.helped(tool, arguments, output_max) {
+            return answer;
+        }
         let program = self.tool(tool).ok_or_else(|| CommandError::NotPresent(tool.to_owned()))?;
         self.tools.run(name, &program, arguments, output_max, deadline_ms)
     }
@@ -164,6 +186,7 @@ impl Host {
         let _ = rustix::thread::clear_ambient_capability_set();
         let mut command = Command::new(program.path);
         command.args(program.arguments).env_clear().env("PATH", SEARCHED).env("LANG", "C").env("HOME", "/");
+        command.stdin(Stdio::null());
         if let Some(user) = program.user {
             let known = self.user(user);
             let Some((uid, gid, home)) = known else {
@@ -187,6 +210,12 @@ impl Host {
         }
     }
 
+    /// Number of a user, if this machine's own file knows it.
+    #[must_use]
+    pub fn uid_of(&self, name: &str) -> Option<u32> {
+        self.user(name).map(|(uid, ..)| uid)
+    }
+
     /// Number, group and home of a user (passwd(5)).
     fn user(&self, name: &str) -> Option<(u32, u32, String)> {
         let users = self.read_text("/etc/passwd").ok()?;
@@ -205,8 +234,8 @@ impl Tools {
         output_max: usize,
         deadline_ms: u64,
     ) -> Result<Output, CommandError> {
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("PATH", SEARCHED).env("LC_ALL", "C");
+        let mut command = bare(program, arguments);
+        command.stdin(Stdio::null());
         self.follow(tool, command, output_max, deadline_ms)
     }
 
@@ -221,7 +250,7 @@ impl Tools {
         if self.still_hangs(tool) {
             return Err(CommandError::Hanging(tool.to_owned()));
         }
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let mut child = command.spawn().map_err(failed)?;
         let id = child.id();
         lock(&self.running).insert(id);
@@ -253,6 +282,13 @@ impl Tools {
             lock(&self.hanging).insert(tool.to_owned(), child);
         }
     }
+}
+
+/// A tool without anything of our environment.
+fn bare(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().env("PATH", SEARCHED).env("LC_ALL", "C");
+    command
 }
 
 /// Reads until the output ends and waits for the exit, or until the exit, whoever keeps the output open; `None` when the

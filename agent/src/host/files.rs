@@ -55,6 +55,12 @@ pub struct Messages {
 }
 
 impl Messages {
+    /// A file that somebody else has opened.
+    #[cfg(test)]
+    pub(crate) fn opened(path: &str, descriptor: OwnedFd) -> Self {
+        Self { path: path.to_owned(), descriptor }
+    }
+
     /// Reads on behind what is in `into`; false where there is nothing more now. Records that were overwritten before they
     /// were read are passed over.
     ///

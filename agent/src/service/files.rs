@@ -20,8 +20,11 @@ pub(super) const USERS: [(&str, &str); 2] = [
     ("/usr/lib/tmpfiles.d/muster-agent.conf", include_str!("../../../deploy/systemd/muster-agent.tmpfiles")),
 ];
 /// What systemd is told.
-pub(super) const UNITS: [(&str, &str); 1] =
-    [("/usr/lib/systemd/system/muster-agent.service", include_str!("../../../deploy/systemd/muster-agent.service"))];
+pub(super) const UNITS: [(&str, &str); 3] = [
+    ("/usr/lib/systemd/system/muster-agent.service", include_str!("../../../deploy/systemd/muster-agent.service")),
+    ("/usr/lib/systemd/system/muster-helper.socket", include_str!("../../../deploy/systemd/muster-helper.socket")),
+    ("/usr/lib/systemd/system/muster-helper@.service", include_str!("../../../deploy/systemd/muster-helper@.service")),
+];
 /// The list of files that dpkg keeps of an installed package (of a removed one only its settings are left in it).
 const DPKG_LIST: &str = "/var/lib/dpkg/info/muster-agent.list";
 /// For `rpm --query`.

@@ -79,6 +79,8 @@ pub struct Order<T> {
     pub addresses: Vec<String>,
     /// Labels of this host, beside those that are stated already.
     pub labels: Vec<(String, String)>,
+    /// Let the agent ask about hardware through the privileged helper.
+    pub helper: bool,
     /// Reads the join token; asked only where this machine has to be enrolled.
     pub token: T,
 }
@@ -88,7 +90,7 @@ pub struct Order<T> {
 pub struct Installed {
     /// Whether anything was changed.
     pub changed: bool,
-    /// What was: `user`, `configuration`, `enrolled`, `addresses`, `program`, `unit`, `enabled`, `started`, `restarted`.
+    /// What was: `user`, `configuration`, `enrolled`, `addresses`, `program`, `unit`, `helper`, `enabled`, `started`, `restarted`.
     pub did: Vec<&'static str>,
     /// The host's id.
     pub host_id: String,
@@ -160,6 +162,7 @@ pub async fn install<E: From<ServiceError>>(
         note(&mut did, "program", place.put_program()?);
         note(&mut did, "unit", place.put_units()?);
     }
+    note(&mut did, "helper", order.helper && services.enable_helper()?);
     did.extend(services.run(!did.is_empty())?);
     let host_id = hyphenated(&identity.host_id);
     Ok(Installed { changed: !did.is_empty(), did, host_id, name: identity.name, notes })

@@ -6,17 +6,22 @@ use super::files::{CONFIG, PROGRAM, Place, UNITS, USERS, packaged};
 use super::systemd::Services;
 use super::{ServiceError, able, note, usual};
 use crate::config::{Config, DEFAULT_STATE};
+use crate::helper;
 use crate::host::Host;
 
-/// Where an administrator's additions to the unit are.
-const DROP_INS: &str = "/etc/systemd/system/muster-agent.service.d";
+/// Where an administrator's additions to the units are.
+const DROP_INS: [&str; 3] = [
+    "/etc/systemd/system/muster-agent.service.d",
+    "/etc/systemd/system/muster-helper.socket.d",
+    "/etc/systemd/system/muster-helper@.service.d",
+];
 
 /// What came of it; its fields are those of the line that is printed.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Removed {
     /// Whether anything was changed.
     pub changed: bool,
-    /// What was: `stopped`, `disabled`, `said_goodbye`, `unit`, `program`, `state`, `configuration`, `user`.
+    /// What was: `stopped`, `disabled`, `helper`, `said_goodbye`, `unit`, `program`, `state`, `configuration`, `user`.
     pub did: Vec<&'static str>,
     /// What is left or was not heard.
     pub notes: Vec<String>,
@@ -45,6 +50,7 @@ pub async fn uninstall(
     let (mut did, mut notes) = (Vec::new(), Vec::new());
     note(&mut did, "stopped", services.stop()?);
     note(&mut did, "disabled", services.disable()?);
+    note(&mut did, "helper", services.disable_helper()?);
     let was_here = place.path(PROGRAM).exists() || place.path(UNITS[0].0).exists();
     // Told once: what is removed already said so.
     match if was_here { farewell().await } else { None } {
@@ -56,6 +62,9 @@ pub async fn uninstall(
         note(&mut did, "unit", place.remove(name)?);
     }
     services.forget()?;
+    // Left from one answer of the helper to the next.
+    place.remove(helper::LOCKS)?;
+    place.tidy("/run/muster");
     note(&mut did, "program", place.remove(PROGRAM)?);
     for (name, _) in USERS {
         note(&mut did, "unit", place.remove(name)?);
@@ -64,7 +73,9 @@ pub async fn uninstall(
         note(&mut did, "state", place.remove(DEFAULT_STATE)?);
         place.tidy("/var/lib/muster");
         note(&mut did, "configuration", place.remove(CONFIG)?);
-        note(&mut did, "configuration", place.remove(DROP_INS)?);
+        for name in DROP_INS {
+            note(&mut did, "configuration", place.remove(name)?);
+        }
         place.tidy("/etc/muster");
         note(&mut did, "user", services.remove_user()?);
     } else if place.path(DEFAULT_STATE).exists() {

@@ -5,6 +5,8 @@ use crate::host::{CommandError, Host};
 
 /// The agent's unit.
 pub(super) const UNIT: &str = "muster-agent.service";
+/// The helper's socket.
+const HELPER: &str = "muster-helper.socket";
 /// The user of the unit.
 pub(super) const USER: &str = "muster-agent";
 /// A start waits until the agent says that it runs, at most 90 s (`DefaultTimeoutStartSec`), a stop 10 s
@@ -69,6 +71,27 @@ impl Services<'_> {
         }
     }
 
+    /// Lets the helper be asked, now and after a boot; whether it was not.
+    pub(super) fn enable_helper(&self) -> Result<bool, ServiceError> {
+        self.control(&["daemon-reload"])?;
+        let is_on =
+            self.state_of(HELPER, "UnitFileState")? == "enabled" && self.state_of(HELPER, "ActiveState")? == "active";
+        if !is_on {
+            self.control(&["enable", "--now", HELPER])?;
+        }
+        Ok(!is_on)
+    }
+
+    /// The opposite; whether it was.
+    pub(super) fn disable_helper(&self) -> Result<bool, ServiceError> {
+        let is_on =
+            self.state_of(HELPER, "UnitFileState")? == "enabled" || self.state_of(HELPER, "ActiveState")? == "active";
+        if is_on {
+            self.control(&["disable", "--now", HELPER])?;
+        }
+        Ok(is_on)
+    }
+
     /// Stops the agent; whether it ran.
     pub(super) fn stop(&self) -> Result<bool, ServiceError> {
         let ran = ["active", "activating", "reloading"].contains(&self.property("ActiveState")?.as_str());
@@ -96,7 +119,11 @@ impl Services<'_> {
     }
 
     fn property(&self, name: &str) -> Result<String, ServiceError> {
-        let words = ["show", "--value", "--property", name, UNIT];
+        self.state_of(UNIT, name)
+    }
+
+    fn state_of(&self, unit: &str, name: &str) -> Result<String, ServiceError> {
+        let words = ["show", "--value", "--property", name, unit];
         let output = self.0.run("systemctl", &words, ASK_MS).map_err(|error| broken(&error))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }

@@ -11,7 +11,7 @@ async fn a_carried_program_installs_itself_once_and_uninstalls_itself_without_a_
     story.apt(&["install", &story.package("muster-collector", VERSIONS[0])]).await;
     story.machine.must(&["systemctl", "start", "muster-collector"]).await;
     let before = story.files().await;
-    carry(&story);
+    carry(&story.machine.root().join("root/muster-agent"));
     story.refused().await;
     story.token().await;
     let line = story.changed(&INSTALL).await;
@@ -51,6 +51,9 @@ impl Story {
         let moved = again(&["--collector", "localhost:7460", "127.0.0.1:7460"]);
         assert_eq!(words(&self.changed(&moved).await["did"]), ["addresses", "started"]);
         assert_eq!(words(&self.changed(&moved).await["did"]), [""; 0]);
+        let helped = again(&["--helper"]);
+        assert_eq!(words(&self.changed(&helped).await["did"]), ["helper", "restarted"]);
+        assert_eq!(words(&self.changed(&helped).await["did"]), [""; 0]);
         self.machine.must(&["rm", "/usr/lib/systemd/system/muster-agent.service"]).await;
         assert_eq!(words(&self.changed(&again(&[])).await["did"]), ["unit", "restarted"]);
         self.is("up").await;
@@ -59,7 +62,7 @@ impl Story {
     async fn kept_and_purged(&self) {
         let uninstall = ["/root/muster-agent", "uninstall"];
         let line = self.changed(&uninstall).await;
-        assert_eq!(words(&line["did"]), ["stopped", "disabled", "said_goodbye", "unit", "program"], "{line}");
+        assert_eq!(words(&line["did"]), ["stopped", "disabled", "helper", "said_goodbye", "unit", "program"], "{line}");
         self.is("shutdown").await;
         assert_eq!(words(&self.changed(&uninstall).await["did"]), [""; 0]);
         // The identity stayed: the same host, without a token.

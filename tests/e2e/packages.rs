@@ -4,6 +4,7 @@
 
 mod by_hand;
 mod helped;
+mod rolled_out;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,9 +1,10 @@
 //! The commands: flags in, exit codes out. 0 done, 1 failed, 64 usage or configuration.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the edge where the program speaks to a person")]
 
+mod enrol;
 mod install;
 
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,19 +14,15 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use muster_agent::config::{self, Config, ConfigError};
 use muster_agent::host::Host;
-use muster_agent::identity::{self, Enrolment, Outcome, Token, TokenError};
+use muster_agent::identity::TokenError;
 use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::service::ServiceError;
 use muster_agent::state::StateDir;
-use muster_agent::{app, clock, doctor, hardware, helper, once, report, telemetry};
+use muster_agent::{app, doctor, hardware, helper, once, telemetry};
 
 /// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
-/// A token is about 90 bytes; a larger file is some other file.
-const TOKEN_FILE_BYTES_MAX: u64 = 4096;
-/// The collector's clock and ours may differ by this before it is worth a word.
-const OFFSET_TOLD_MS: i64 = 30_000;
 
 /// Reports what this machine is and how it does to a Muster collector.
 #[derive(Debug, Parser)]
@@ -67,7 +64,7 @@ enum Command {
     #[command(hide = true)]
     Farewell,
     /// Joins this machine to a collector; safe to repeat
-    Enrol(EnrolArgs),
+    Enrol(enrol::EnrolArgs),
     /// Reports until stopped (what the service runs)
     Run(MachineArgs),
     /// Says that this machine is being worked on: nobody is paged about it meanwhile
@@ -93,21 +90,6 @@ Examples:
     Doctor(MachineArgs),
     /// Checks the configuration file and reports every mistake
     CheckConfig,
-}
-
-#[derive(Debug, Args)]
-struct EnrolArgs {
-    /// Where the collector listens; may be given several times
-    #[arg(long, value_name = "HOST:PORT", num_args = 1..)]
-    collector: Vec<String>,
-    /// File with the join token, - for standard input [default: the variable MUSTER_TOKEN]
-    #[arg(long, value_name = "FILE|-")]
-    token_file: Option<PathBuf>,
-    /// Enrol anew although this machine is enrolled; the old identity is set aside
-    #[arg(long)]
-    force: bool,
-    #[command(flatten)]
-    machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -214,7 +196,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Some(Err(reason)) => anyhow::bail!("the collector was not told: {reason}"),
             None => println!("this machine is not enrolled; nobody has to be told"),
         },
-        Command::Enrol(args) => runtime()?.block_on(enrol(config, args))?,
+        Command::Enrol(args) => runtime()?.block_on(enrol::enrol(cli.config.as_deref(), config, args))?,
         Command::Run(machine) => {
             let arguments = again(cli.config.as_deref(), &config.state, &machine);
             let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
@@ -235,7 +217,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let host = args.machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
             print!("{}", runtime()?.block_on(once::once(host, config.checks, format)));
         }
-        Command::Evidence(machine) => print!("{}", hardware::print::json(&hardware::print::look(&machine.host()))),
+        Command::Evidence(machine) => {
+            print!("{}", hardware::print::json(&hardware::print::look(&machine.host())))
+        }
         Command::Inventory(args) => {
             let host = args.machine.host();
             let sections = inventory::print::look(&host, &config.wanted);
@@ -250,20 +234,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             tell::tell(&machine.host(), &config.wanted, &order, &StateDir::open(&config.state)?)?;
         }
         Command::Doctor(machine) => {
-            let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
-            let mut findings = doctor::examine(&host, &config.state);
-            findings.extend(config.exporter.map(doctor::examine_exporter));
-            match config.hardware {
-                Some(_) => findings.extend(doctor::examine_hardware(&hardware::print::look(&host))),
-                None => findings.push(doctor::hardware_is_off()),
-            }
-            findings.extend(match config.inventory {
-                Some(_) => doctor::examine_inventory(&inventory::print::look(&host, &config.wanted)),
-                None => vec![doctor::inventory_is_off()],
-            });
-            let board = runtime()?.block_on(once::checked(&host, config.checks));
-            findings.extend(board.iter().flat_map(|board| doctor::examine_checks(board)));
-            print!("{}", doctor::render(&findings));
+            let file = cli.config.unwrap_or_else(|| config::DEFAULT_PATH.into());
+            print!("{}", doctor::render(&examined(config, machine, &file)?));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -277,6 +249,26 @@ fn answer_one(config: &Config) -> anyhow::Result<()> {
     let duty = helper::Duty { host: &host, asker, planned: config.prove.is_some(), locks };
     helper::serve(socket.into(), &duty)
         .context("this is started by muster-helper.socket, with the connection as its standard input")
+}
+
+/// All that `doctor` looks at; `file` is where the configuration is, or would be.
+fn examined(config: Config, machine: MachineArgs, file: &Path) -> anyhow::Result<Vec<doctor::Finding>> {
+    let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
+    let mut findings = doctor::examine(&host, &config.state);
+    findings.extend(config.exporter.map(doctor::examine_exporter));
+    match config.hardware {
+        Some(_) => findings.extend(doctor::examine_hardware(&hardware::print::look(&host))),
+        None => findings.push(doctor::hardware_is_off()),
+    }
+    findings.extend(match config.inventory {
+        Some(_) => doctor::examine_inventory(&inventory::print::look(&host, &config.wanted)),
+        None => vec![doctor::inventory_is_off()],
+    });
+    let runtime = runtime()?;
+    findings.extend(runtime.block_on(doctor::examine_way(&host, &config, file)));
+    let board = runtime.block_on(once::checked(&host, config.checks));
+    findings.extend(board.iter().flat_map(|board| doctor::examine_checks(board)));
+    Ok(findings)
 }
 
 /// Arguments with which another one looks at the same machine and has the same state; behind them comes the command.
@@ -324,49 +316,6 @@ fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-async fn enrol(config: Config, args: EnrolArgs) -> anyhow::Result<()> {
-    let addresses = if args.collector.is_empty() { config.addresses } else { args.collector };
-    usable_addresses(&addresses)?;
-    let state = StateDir::open(&config.state)?;
-    let _lock = state.lock()?;
-    let host = args.machine.host();
-    let token = read_token(args.token_file)?;
-    let order = Enrolment {
-        addresses,
-        token,
-        facts: report::host_facts(&host, &config.labels),
-        fingerprint: report::fingerprint(&host),
-        replace: args.force,
-    };
-    match identity::enrol(&state, &order, clock::now).await? {
-        Outcome::Already(identity) => {
-            let id = identity::hyphenated(&identity.host_id);
-            println!("already enrolled as {:?} (host {id}); nothing was changed, --force enrols anew", identity.name);
-        }
-        Outcome::Enrolled { identity, clock_offset_ms, clock_wrong } => {
-            println!("enrolled as {:?} (host {})", identity.name, identity::hyphenated(&identity.host_id));
-            if clock_wrong || clock_offset_ms.abs() > OFFSET_TOLD_MS {
-                println!(
-                    "this machine's clock differs from the collector's by {} s; set it (timedatectl set-ntp true){}",
-                    -clock_offset_ms / 1000,
-                    if clock_wrong { ": until then the agent cannot connect" } else { "" }
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-fn usable_addresses(addresses: &[String]) -> Result<(), UsageError> {
-    match addresses.iter().find(|address| !config::is_address(address)) {
-        Some(wrong) => {
-            let text = format!("--collector {wrong:?}: expected HOST:PORT, for example muster.example.org:7460");
-            Err(UsageError(text))
-        }
-        None => Ok(()),
-    }
-}
-
 /// What became of it, in a line.
 async fn own_maintenance(config: Config, args: MaintenanceArgs) -> anyhow::Result<String> {
     let MaintenanceArgs { lasts, change, reason, .. } = args;
@@ -376,34 +325,11 @@ async fn own_maintenance(config: Config, args: MaintenanceArgs) -> anyhow::Resul
         return Err(MaintenanceError::NotEnrolled.into());
     }
     let state = StateDir::open(&config.state)?;
-    Ok(match maintenance::ask(&state, &config.addresses, &order).await? {
+    Ok(match maintenance::ask(&state, &config.addresses, config.proxy.as_ref(), &order).await? {
         Done::Begun { number, until } => {
             let until: String = until.chars().filter(|c| !c.is_control()).collect();
             format!("maintenance {number} lasts until {until}: nobody is paged about this machine meanwhile")
         }
         Done::Ended => "maintenance has ended: what is wrong pages again".to_owned(),
     })
-}
-
-/// The token from the named file, standard input, or `MUSTER_TOKEN`; never from the command line, where others see it.
-fn read_token(file: Option<PathBuf>) -> anyhow::Result<Token> {
-    let mut text = String::new();
-    match file {
-        Some(path) if path.as_os_str() == "-" => {
-            std::io::stdin().take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).context("standard input")?;
-        }
-        Some(path) => {
-            let name = path.display().to_string();
-            let file = std::fs::File::open(&path).with_context(|| name.clone())?;
-            file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).context(name)?;
-        }
-        None => {
-            text = std::env::var("MUSTER_TOKEN").map_err(|_| {
-                UsageError(
-                    "no token is given; use --token-file FILE, --token-file - or the variable MUSTER_TOKEN".into(),
-                )
-            })?;
-        }
-    }
-    Ok(Token::parse(&text)?)
 }

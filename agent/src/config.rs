@@ -4,6 +4,7 @@
 //! what the collector sends.
 
 mod collect;
+mod collector;
 mod files;
 mod inventory;
 
@@ -14,12 +15,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use collector::DIRECT;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::check::Definition;
 use crate::check::define::{self, Plugins, Table};
 use crate::check::remote::Local;
+use crate::dial::Proxy;
 use crate::hardware;
 use crate::host::Crowding;
 use crate::inventory::tell::Wanted;
@@ -53,7 +56,7 @@ pub struct RawConfig {
     interval: Option<Spanned<String>>,
     /// Where the collector is.
     #[serde(default)]
-    collector: RawCollector,
+    collector: collector::RawCollector,
     /// What this host is, for views and rules: name = "value". At most 30.
     #[serde(default)]
     labels: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
@@ -86,15 +89,6 @@ pub struct RawConfig {
     /// What the machine is made of, runs and lets in.
     #[serde(default)]
     inventory: inventory::RawInventory,
-}
-
-/// `[collector]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCollector {
-    /// "host:port", tried in turn. Default: the addresses learnt when the host enrolled.
-    #[serde(default)]
-    addresses: Vec<Spanned<String>>,
 }
 
 /// `[textfile]`.
@@ -155,6 +149,8 @@ pub struct Config {
     pub interval: Option<Duration>,
     /// Where the collector is, `host:port`; empty: as learnt at enrolment.
     pub addresses: Vec<String>,
+    /// The way there, where it is not direct.
+    pub proxy: Option<Proxy>,
     /// The host's own labels, sorted by name.
     pub labels: Vec<(String, String)>,
     /// Which checks the collector may ask for.
@@ -187,6 +183,7 @@ impl Default for Config {
             state: DEFAULT_STATE.into(),
             interval: None,
             addresses: Vec::new(),
+            proxy: None,
             labels: Vec::new(),
             remote_checks: RemoteChecks::BuiltIn,
             log_level: "info".into(),
@@ -378,17 +375,7 @@ impl<'a> Inspection<'a> {
                 self.expected("interval", &interval, "a time from \"1s\" to \"5m\"");
             }
         }
-        for address in raw.collector.addresses {
-            if is_address(address.get_ref()) {
-                config.addresses.push(address.into_inner());
-            } else {
-                self.expected(
-                    "collector.addresses",
-                    &address,
-                    "\"host:port\", for example \"muster.example.org:7460\"",
-                );
-            }
-        }
+        self.collector(raw.collector, &mut config);
         config.labels = self.labels(raw.labels);
         if let Some(checks) = raw.remote_checks {
             match checks.get_ref().as_str() {

@@ -1,8 +1,15 @@
-//! EDGE: one connection to a collector: resolve, connect, TLS handshake, HTTP/2. Made once and never made again by
-//! itself: whoever dialled decides when to dial next.
+//! EDGE: one connection to a collector: resolve, connect (through a proxy, where one is set), TLS handshake, HTTP/2. Made once
+//! and never made again by itself: whoever dialled decides when to dial next.
 //!
 //! A dead path is noticed by the kernel: keep-alive probes while nothing is in flight, the user time-out while something
 //! is. HTTP/2 pings are off.
+
+mod answer;
+mod proxy;
+
+#[doc(hidden)]
+pub use answer::{Answer as ProxyAnswer, read as read_proxy_answer};
+pub use proxy::{Proxy, Trouble};
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,6 +31,8 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 const WINDOW_BYTES: u32 = 128 * 1024;
 /// Only a label: the collector is known by its certificate.
 const AUTHORITY: &str = "http://collector.muster.internal";
+/// What the name of each collector's root begins with.
+const OUR_ISSUERS: &str = "CN=Muster ";
 
 /// How quickly the kernel gives a silent path up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +83,26 @@ pub enum DialError {
         #[source]
         source: rustls::Error,
     },
+    /// A certificate of somebody else.
+    #[error(
+        "{address}: is not the collector this host trusts, its certificate is issued by {issuer:?}; if something on the way opens TLS, it must except {address}"
+    )]
+    Stranger {
+        /// What was dialled.
+        address: String,
+        /// Who issued its certificate.
+        issuer: String,
+    },
+    /// The proxy, or what lies behind it.
+    #[error("{address}, through the proxy {proxy}: {trouble}")]
+    Proxy {
+        /// What was dialled.
+        address: String,
+        /// The proxy's `host:port`.
+        proxy: String,
+        /// What went wrong, and what to do.
+        trouble: Box<Trouble>,
+    },
     /// HTTP/2 did not start.
     #[error("{address}: the connection ended before it began")]
     Http {
@@ -94,34 +123,65 @@ pub struct Dialled {
     pub socket: OwnedFd,
 }
 
-/// Connects to `address` (`host:port`), believing only whom `tls` believes under `name`.
+/// Connects to `address` (`host:port`), through `proxy` where there is one, believing only whom `tls` believes under `name`.
+/// `path` watches the way to the proxy then.
 ///
 /// # Errors
-/// [`DialError`] tells a network fault from a wrong collector and from a wrong clock.
+/// [`DialError`] tells a network fault from a proxy's, from a wrong collector and from a wrong clock.
 pub async fn dial(
     address: &str,
+    proxy: Option<&Proxy>,
     tls: Arc<ClientConfig>,
     name: ServerName<'static>,
     path: PathWatch,
 ) -> Result<Dialled, DialError> {
     let unreachable = |source| DialError::Unreachable { address: address.to_owned(), source };
     let silent = |_| DialError::Silent { address: address.to_owned() };
-    let stream = timeout(STEP_TIMEOUT, TcpStream::connect(address)).await.map_err(silent)?.map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
+    let behind = |proxy: &Proxy, trouble| DialError::Proxy {
+        address: address.to_owned(),
+        proxy: proxy.address().to_owned(),
+        trouble: Box::new(trouble),
+    };
+    let stream = match proxy {
+        Some(proxy) => proxy::through(proxy, address, path).await.map_err(|trouble| behind(proxy, trouble))?,
+        None => timeout(STEP_TIMEOUT, socket_to(address, path)).await.map_err(silent)?.map_err(unreachable)?,
+    };
     let socket = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
-    watch_path(&socket, path).map_err(unreachable)?;
-    let handshake = TlsConnector::from(tls).connect(name, stream);
-    let stream =
-        timeout(STEP_TIMEOUT, handshake).await.map_err(silent)?.map_err(|error| tls_failure(address, error))?;
+    let handshake = timeout(STEP_TIMEOUT, TlsConnector::from(tls).connect(name, stream)).await;
+    let stream = match (handshake, proxy) {
+        (Ok(Ok(stream)), _) => stream,
+        (Ok(Err(error)), None) => return Err(tls_failure(address, error)),
+        (Err(_), None) => return Err(DialError::Silent { address: address.to_owned() }),
+        (Err(_), Some(proxy)) => return Err(behind(proxy, Trouble::Stuck)),
+        (Ok(Err(error)), Some(proxy)) => {
+            return Err(match tls_failure(address, error) {
+                DialError::Unreachable { source, .. } => behind(proxy, Trouble::Cut(source)),
+                // What a collector's own certificate says: it is another collector, and nobody opens TLS.
+                DialError::Stranger { address, issuer } if !issuer.contains(OUR_ISSUERS) => {
+                    behind(proxy, Trouble::Inspected { issuer, address })
+                }
+                DialError::NotTrusted { source: rustls::Error::InvalidMessage(_), .. } => behind(proxy, Trouble::Page),
+                other => other,
+            });
+        }
+    };
     let channel = over(stream).await.map_err(|source| DialError::Http { address: address.to_owned(), source })?;
     Ok(Dialled { channel, socket })
+}
+
+/// A watched TCP connection.
+async fn socket_to(address: &str, path: PathWatch) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    watch_path(&stream, path)?;
+    Ok(stream)
 }
 
 /// Sets keep-alive and user time-out of a live socket.
 ///
 /// # Errors
 /// When the kernel refuses an option.
-pub fn watch_path(socket: &OwnedFd, path: PathWatch) -> io::Result<()> {
+pub fn watch_path(socket: &impl AsFd, path: PathWatch) -> io::Result<()> {
     let socket = socket2::SockRef::from(socket);
     let keep_alive = socket2::TcpKeepalive::new()
         .with_time(path.keep_alive)
@@ -194,7 +254,10 @@ fn tls_failure(address: &str, error: io::Error) -> DialError {
     let address = address.to_owned();
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(tls) if crate::identity::is_about_time(tls) => DialError::ClockWrong { address, source: tls.clone() },
-        Some(tls) => DialError::NotTrusted { address, source: tls.clone() },
+        Some(tls) => match crate::identity::issuer_of_stranger(tls) {
+            Some(issuer) => DialError::Stranger { address, issuer },
+            None => DialError::NotTrusted { address, source: tls.clone() },
+        },
         None => DialError::Unreachable { address, source: error },
     }
 }

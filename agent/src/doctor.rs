@@ -3,6 +3,7 @@
 mod hardware;
 mod inventory;
 mod rights;
+mod way;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -23,6 +24,7 @@ use crate::probe::{CROWDED_REMEDY, ProbeError, SOURCES, Scratch, Section, Sink, 
 
 pub use hardware::{examine_hardware, hardware_is_off};
 pub use inventory::{examine_inventory, inventory_is_off};
+pub use way::examine_way;
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use muster_proto::v1::maintenance_client::MaintenanceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::dial::{DialError, PathWatch, dial};
+use crate::dial::{DialError, PathWatch, Proxy, dial};
 use crate::identity::{CURRENT, Identity, IdentityError};
 use crate::state::StateDir;
 
@@ -79,16 +79,21 @@ pub enum MaintenanceError {
     },
 }
 
-/// Asks the collector; `addresses` win over those of the identity.
+/// Asks the collector, through `proxy` where there is one; `addresses` win over those of the identity.
 ///
 /// # Errors
 /// [`MaintenanceError`].
-pub async fn ask(state: &StateDir, addresses: &[String], order: &Order) -> Result<Done, MaintenanceError> {
+pub async fn ask(
+    state: &StateDir,
+    addresses: &[String],
+    proxy: Option<&Proxy>,
+    order: &Order,
+) -> Result<Done, MaintenanceError> {
     let identity = Identity::load(state, CURRENT)?.ok_or(MaintenanceError::NotEnrolled)?;
     let addresses = if addresses.is_empty() { &identity.addresses } else { addresses };
     let mut last = MaintenanceError::NoAddress;
     for address in addresses {
-        match dial(address, identity.client_config()?, identity.server_name(), PATH).await {
+        match dial(address, proxy, identity.client_config()?, identity.server_name(), PATH).await {
             Ok(dialled) => return call(dialled.channel, order).await.map_err(|status| said(address, &status)),
             Err(error) => last = error.into(),
         }

@@ -54,6 +54,7 @@ mod packages;
 mod parity;
 mod prometheus;
 mod promised;
+mod proxy;
 mod quickstart;
 mod receivers;
 mod redundancy;

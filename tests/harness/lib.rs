@@ -16,6 +16,7 @@ pub mod measure;
 pub mod network;
 pub mod ntfy;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod servers;
 pub mod service;

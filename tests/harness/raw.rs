@@ -51,6 +51,7 @@ impl Raw {
         let state = StateDir::open(home.path()).expect("a state in a directory of our own");
         let order = Enrolment {
             addresses: vec![collector.address()],
+            proxy: None,
             token: Token::parse(&collector.token("normal").await).expect("a token as made"),
             facts,
             fingerprint: v1::Fingerprint::default(),
@@ -116,7 +117,7 @@ impl Raw {
     }
 
     async fn dial(&self, tls: Arc<ClientConfig>) -> Result<Channel, DialError> {
-        Ok(dial(&self.address, tls, self.identity.server_name(), PATH).await?.channel)
+        Ok(dial(&self.address, None, tls, self.identity.server_name(), PATH).await?.channel)
     }
 
     fn believing(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {

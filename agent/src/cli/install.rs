@@ -10,7 +10,8 @@ use muster_agent::config::{self, Config};
 use muster_agent::host::Host;
 use muster_agent::service::{self, Order};
 
-use super::{UsageError, read_token, runtime, usable_addresses};
+use super::enrol::{ProxyArgs, read_token, usable_addresses};
+use super::{UsageError, runtime};
 
 /// Exit code where something was changed, as of `puppet apply --detailed-exitcodes` and `terraform plan -detailed-exitcode`.
 const CHANGED: u8 = 2;
@@ -56,6 +57,8 @@ pub(super) struct InstallArgs {
     /// Let the agent ask drives, BMC and the kernel's log through its privileged helper (muster-helper.socket)
     #[arg(long)]
     helper: bool,
+    #[command(flatten)]
+    proxy: ProxyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -72,9 +75,10 @@ fn label(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn install(file: Option<&Path>, config: Config, args: InstallArgs) -> anyhow::Result<ExitCode> {
     usual(file)?;
-    let InstallArgs { collector, token_file, label, helper } = args;
+    let InstallArgs { collector, token_file, label, helper, proxy } = args;
     usable_addresses(&collector)?;
-    let order = Order { addresses: collector, labels: label, helper, token: || read_token(token_file) };
+    let token = || read_token(token_file);
+    let order = Order { addresses: collector, labels: label, helper, proxy: proxy.wish(), token };
     let installed = runtime()?.block_on(service::install::<anyhow::Error>(&Host::live(), config, order))?;
     println!("{}", serde_json::to_string(&installed)?);
     Ok(code(installed.changed))

@@ -121,6 +121,7 @@ fn example_file_is_loaded_and_names_every_key() {
     assert!(full.interval.is_some() && !full.addresses.is_empty() && !full.labels.is_empty());
     assert!(!full.textfiles.is_empty());
     assert!(full.exporter.is_some());
+    assert!(full.proxy.is_some_and(|proxy| proxy.password_file().is_some()));
     assert_eq!(full.checks.len(), 9, "every kind");
 }
 
@@ -145,4 +146,31 @@ fn the_inventory_has_an_interval_and_sections_that_are_off_or_is_not_sent() {
     assert_eq!(told.len(), 2, "{told:#?}");
     assert_eq!(told[0], "agent.toml:2: inventory.interval = \"59s\": expected a time from \"1m\" to \"24h\"");
     assert!(told[1].starts_with("agent.toml:4: inventory.off = \"sistem\": expected names of sections: system, "));
+}
+
+#[test]
+fn a_proxy_is_stated_with_its_password_or_the_file_of_it_and_no_mistake_repeats_the_password() {
+    let proxy = |lines: &str| Config::parse(Path::new("agent.toml"), &format!("[collector]\n{lines}\n")).unwrap().proxy;
+    assert_eq!(proxy(""), None);
+    assert_eq!(proxy("proxy = \"none\""), None);
+    let stated = proxy("proxy = \"http://me:secret@proxy.example.org:3128\"").unwrap();
+    assert_eq!((stated.address(), stated.states_password()), ("proxy.example.org:3128", true));
+    let file = proxy("proxy = \"http://me@proxy:3128\"\nproxy_password_file = \"/etc/muster/proxy\"").unwrap();
+    assert_eq!((file.password_file(), file.states_password()), (Some(Path::new("/etc/muster/proxy")), false));
+
+    let both = "[collector]\nproxy = \"http://me:secret@a:1\"\nproxy_password_file = \"/p\"\n";
+    let told = mistakes(both);
+    assert_eq!(told, ["agent.toml:3: collector.proxy_password_file: expected no password in `proxy` beside it"]);
+    for (lines, line, expected) in [
+        ("proxy = \"https://me:secret@a:1\"", 2, "the scheme http"),
+        ("proxy = \"me:secret@a:1\"", 2, "expected \"http://HOST:PORT\""),
+        ("proxy = \"http://me:secret@a\"", 2, "HOST:PORT"),
+        ("proxy_password_file = \"/p\"", 2, "expected `proxy` beside it"),
+        ("proxy = \"http://a:1\"\nproxy_password_file = \"/p\"", 3, "a user in `proxy`"),
+        ("proxy = \"http://me@a:1\"\nproxy_password_file = \"p\"", 3, "an absolute path"),
+    ] {
+        let told = mistakes(&format!("[collector]\n{lines}\n")).join(" ");
+        assert!(told.starts_with(&format!("agent.toml:{line}: ")) && told.contains(expected), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
 }

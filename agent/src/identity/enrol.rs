@@ -20,7 +20,7 @@ use super::{
     pin_of, random, speaking_h2, split_chain, unhex,
 };
 use crate::clock::Moment;
-use crate::dial::{DialError, PathWatch, dial};
+use crate::dial::{DialError, PathWatch, Proxy, Trouble, dial};
 use crate::state::{StateDir, StateError};
 
 /// Key and nonce of an enrolment that has not been answered yet.
@@ -52,11 +52,14 @@ pub enum EnrolError {
     Dial(#[from] DialError),
     /// The server's root is not the one in the token: nothing was sent.
     #[error(
-        "{address}: the server is not the collector that made this token, nothing was sent to it; check the address, or make a new token on that collector"
+        "{address}: the server is not the collector that made this token{}, nothing was sent to it; check the address, or make a new token on that collector",
+        issued(.issuer)
     )]
     WrongPin {
         /// What was dialled.
         address: String,
+        /// Who issued its certificate, where that could be read.
+        issuer: Option<String>,
     },
     /// The collector said no.
     #[error("the collector refused: {message}")]
@@ -80,6 +83,8 @@ pub enum EnrolError {
 pub struct Enrolment {
     /// `host:port`, tried in turn.
     pub addresses: Vec<String>,
+    /// The way to them, where it is not direct.
+    pub proxy: Option<Proxy>,
     /// The join token.
     pub token: Token,
     /// What the machine is.
@@ -185,12 +190,12 @@ impl Identity {
 /// this one try, and SHA-256 of the request.
 const RECOVERY: &[u8] = b"muster recover v1";
 
-/// Asks for the next certificate when the present one has ended, as after months in a cupboard: proves at one of `addresses`
-/// that this machine still has the key, to a collector that it knows by its root.
+/// Asks for the next certificate when the present one has ended, as after months in a cupboard: proves at one of `addresses`,
+/// through `proxy` where there is one, that this machine still has the key, to a collector that it knows by its root.
 ///
 /// # Errors
 /// [`EnrolError`]; the identity in use is untouched either way.
-pub async fn recover(addresses: Vec<String>, current: Identity) -> Result<Identity, EnrolError> {
+pub async fn recover(addresses: Vec<String>, proxy: Option<Proxy>, current: Identity) -> Result<Identity, EnrolError> {
     let key = rcgen::KeyPair::generate().map_err(IdentityError::from)?;
     let (csr, nonce) = (signing_request(&key)?, random::<16>());
     let digest = ring::digest::digest(&ring::digest::SHA256, &csr);
@@ -204,7 +209,7 @@ pub async fn recover(addresses: Vec<String>, current: Identity) -> Result<Identi
     };
     let mut last = EnrolError::NoAddress;
     for address in addresses {
-        match ask_late(&address, &current, request.clone()).await {
+        match ask_late(&address, proxy.as_ref(), &current, request.clone()).await {
             Ok(reply) => return current.with_next(&reply.certificate_chain, &key),
             Err(error @ EnrolError::Refused { .. }) => return Err(error),
             Err(error) => last = error,
@@ -214,11 +219,16 @@ pub async fn recover(addresses: Vec<String>, current: Identity) -> Result<Identi
 }
 
 /// Without a certificate of our own: the one we have is what TLS refuses.
-async fn ask_late(address: &str, current: &Identity, request: v1::RecoverRequest) -> Result<v1::Enrolled, EnrolError> {
+async fn ask_late(
+    address: &str,
+    proxy: Option<&Proxy>,
+    current: &Identity,
+    request: v1::RecoverRequest,
+) -> Result<v1::Enrolled, EnrolError> {
     let root = current.chain.last().ok_or(EnrolError::Reply("there is no root to know the collector by"))?;
     let verifier = CollectorVerifier::new(root).map_err(IdentityError::from)?;
     let tls = speaking_h2(config_believing(std::sync::Arc::new(verifier)).with_no_client_auth());
-    let dialled = dial(address, tls, current.server_name(), PATH).await?;
+    let dialled = dial(address, proxy, tls, current.server_name(), PATH).await?;
     let mut request = tonic::Request::new(request);
     request.set_timeout(REPLY_TIMEOUT);
     let reply = EnrolmentClient::new(dialled.channel).recover(request).await.map_err(|status| refusal(&status))?;
@@ -258,8 +268,9 @@ async fn ask_all(order: &Enrolment, request: v1::EnrolRequest) -> Result<(v1::En
     for pause in ROUNDS {
         tokio::time::sleep(pause).await;
         for address in &order.addresses {
-            match ask(address, &order.token, request.clone()).await {
+            match ask(address, order, request.clone()).await {
                 Ok(answer) => return Ok(answer),
+                Err(error) if is_final(&error) => return Err(error),
                 Err(error @ (EnrolError::Dial(_) | EnrolError::Unavailable { .. })) => last = error,
                 Err(error @ EnrolError::WrongPin { .. }) if order.addresses.len() > 1 => last = error,
                 Err(error) => return Err(error),
@@ -269,12 +280,31 @@ async fn ask_all(order: &Enrolment, request: v1::EnrolRequest) -> Result<(v1::En
     Err(last)
 }
 
-async fn ask(address: &str, token: &Token, request: v1::EnrolRequest) -> Result<(v1::Enrolled, bool), EnrolError> {
-    let (verifier, clock_wrong) = PinVerifier::new(token.pin());
+/// A proxy that does not let this machine through, or opens TLS, is not asked again at once.
+fn is_final(error: &EnrolError) -> bool {
+    let EnrolError::Dial(DialError::Proxy { trouble, .. }) = error else { return false };
+    !matches!(
+        **trouble,
+        Trouble::Unreachable(_)
+            | Trouble::Silent
+            | Trouble::NoAnswer
+            | Trouble::Closed
+            | Trouble::Cut(_)
+            | Trouble::Stuck
+    )
+}
+
+fn issued(issuer: &Option<String>) -> String {
+    issuer.as_ref().map(|issuer| format!(" (its certificate is issued by {issuer:?})")).unwrap_or_default()
+}
+
+async fn ask(address: &str, order: &Enrolment, request: v1::EnrolRequest) -> Result<(v1::Enrolled, bool), EnrolError> {
+    let (verifier, clock_wrong) = PinVerifier::new(order.token.pin());
     let tls = speaking_h2(config_believing(std::sync::Arc::new(verifier)).with_no_client_auth());
     let name = ServerName::try_from(SERVER_NAME).expect("a constant DNS name");
-    let dialled = dial(address, tls, name, PATH).await.map_err(|error| match error {
-        DialError::NotTrusted { address, .. } => EnrolError::WrongPin { address },
+    let dialled = dial(address, order.proxy.as_ref(), tls, name, PATH).await.map_err(|error| match error {
+        DialError::NotTrusted { address, .. } => EnrolError::WrongPin { address, issuer: None },
+        DialError::Stranger { address, issuer } => EnrolError::WrongPin { address, issuer: Some(issuer) },
         other => other.into(),
     })?;
     let mut request = tonic::Request::new(request);

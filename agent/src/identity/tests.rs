@@ -152,6 +152,7 @@ pub(crate) async fn serve(tls: Arc<ServerConfig>, routes: tonic::service::Routes
 fn order(address: &str, token: Token) -> Enrolment {
     Enrolment {
         addresses: vec![address.to_owned()],
+        proxy: None,
         token,
         facts: v1::HostFacts::default(),
         fingerprint: v1::Fingerprint { machine_id: vec![1; 16], product_uuid: vec![2; 16], ..Default::default() },
@@ -263,7 +264,7 @@ async fn collector_is_known_by_its_name_and_dates_and_never_by_its_address() {
         let identity = authority.identity(address.clone());
         let path = crate::uplink::Watch::Normal.path();
         let dialled =
-            crate::dial::dial(&address, identity.client_config().unwrap(), identity.server_name(), path).await;
+            crate::dial::dial(&address, None, identity.client_config().unwrap(), identity.server_name(), path).await;
         let text = dialled.map_or_else(|error| format!("{error:?}"), |_| "ok".to_owned());
         assert!(text.starts_with(verdict), "{name} {years:?}: {text}");
     }

@@ -10,10 +10,13 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::token::PIN_BYTES;
+
+/// Of a stranger's issuer, so much is told: names have no end.
+const ISSUER_CHARS_MAX: usize = 200;
 
 fn algorithms() -> WebPkiSupportedAlgorithms {
     rustls::crypto::ring::default_provider().signature_verification_algorithms
@@ -59,7 +62,7 @@ impl ServerCertVerifier for PinVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let root = intermediates.last().unwrap_or(end_entity);
         if pin_of(root)? != self.pin {
-            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
+            return Err(Stranger::showing(end_entity));
         }
         let roots = store(root)?;
         match chain(end_entity, intermediates, &roots, now) {
@@ -122,7 +125,10 @@ impl ServerCertVerifier for CollectorVerifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        chain(end_entity, intermediates, &self.roots, now)?;
+        chain(end_entity, intermediates, &self.roots, now).map_err(|error| match error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => Stranger::showing(end_entity),
+            other => other,
+        })?;
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -148,6 +154,29 @@ impl ServerCertVerifier for CollectorVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         algorithms().supported_schemes()
     }
+}
+
+/// Somebody whose certificate is of another issuer.
+#[derive(Debug, thiserror::Error)]
+#[error("its certificate is issued by {issuer:?}")]
+struct Stranger {
+    issuer: String,
+}
+
+impl Stranger {
+    fn showing(certificate: &CertificateDer<'_>) -> Error {
+        let parsed = X509Certificate::from_der(certificate);
+        let issuer = parsed.map_or_else(|_| "nobody who can be read".to_owned(), |(_, read)| read.issuer().to_string());
+        let issuer = issuer.chars().filter(|c| !c.is_control()).take(ISSUER_CHARS_MAX).collect();
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Self { issuer }))))
+    }
+}
+
+/// Who issued the certificate that was refused because of its issuer.
+#[must_use]
+pub fn issuer_of_stranger(error: &Error) -> Option<String> {
+    let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = error else { return None };
+    other.downcast_ref::<Stranger>().map(|stranger| stranger.issuer.clone())
 }
 
 /// Whether a certificate was refused only for its dates: then our clock may be what is wrong.

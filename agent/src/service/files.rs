@@ -88,6 +88,11 @@ impl Place {
         Ok(true)
     }
 
+    /// Writes the settings, as [`put_settings`] does.
+    pub(super) fn put_settings(&self, text: &str) -> Result<bool, ServiceError> {
+        put_settings(&self.path(CONFIG), text)
+    }
+
     /// Writes a file that is not there.
     pub(super) fn put_if_absent(&self, name: &str, text: &str) -> Result<bool, ServiceError> {
         if self.path(name).exists() { Ok(false) } else { self.put(name, text.as_bytes(), 0o644) }
@@ -113,6 +118,22 @@ impl Place {
         // What others keep there keeps it.
         let _ = fs::remove_dir(self.path(name));
     }
+}
+
+/// Writes settings unless they are so already; whether it had to. Who could read those before may read them, and nobody else: a
+/// password may stand in them.
+pub(super) fn put_settings(path: &Path, text: &str) -> Result<bool, ServiceError> {
+    if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(false);
+    }
+    let before = fs::metadata(path).ok();
+    let mode = before.as_ref().map_or(0o644, |meta| meta.mode() & 0o7777);
+    let written = replace(path, text.as_bytes(), mode).and_then(|()| match before {
+        Some(before) => std::os::unix::fs::chown(path, Some(before.uid()), Some(before.gid())),
+        None => Ok(()),
+    });
+    written.map_err(|source| ServiceError::File { path: path.to_owned(), did: "written", source })?;
+    Ok(true)
 }
 
 /// A new file, then one rename: what runs keeps the old one, and a power cut leaves one of them.

@@ -23,6 +23,7 @@ use crate::report;
 use crate::state::{StateDir, StateError};
 use files::{CONFIG, PROGRAM, Place};
 pub use remove::{Removed, uninstall};
+use settings::Wish;
 use systemd::Services;
 
 /// The collector's clock and ours may differ by this before it is worth a word.
@@ -81,6 +82,8 @@ pub struct Order<T> {
     pub labels: Vec<(String, String)>,
     /// Let the agent ask about hardware through the privileged helper.
     pub helper: bool,
+    /// The proxy on the way there, `http://[USER@]HOST:PORT` or `none`, and the file with its password.
+    pub proxy: Option<(String, Option<PathBuf>)>,
     /// Reads the join token; asked only where this machine has to be enrolled.
     pub token: T,
 }
@@ -120,7 +123,12 @@ pub async fn install<E: From<ServiceError>>(
         )
         .into());
     }
-    let stated = settings::changed(&place.path(CONFIG), &config, &order.labels, &order.addresses)?;
+    let wish = Wish {
+        labels: &order.labels,
+        addresses: &order.addresses,
+        proxy: order.proxy.as_ref().map(|(proxy, file)| (proxy.as_str(), file.as_deref())),
+    };
+    let stated = settings::changed(&place.path(CONFIG), &config, wish)?;
     let known = identity_here(&config.state)?;
     let enrolled =
         known.as_ref().is_some_and(|identity| copied(&identity.fingerprint, &report::fingerprint(host)).is_ok());
@@ -134,7 +142,7 @@ pub async fn install<E: From<ServiceError>>(
     note(&mut did, "user", !packaged && place.put_users()?);
     note(&mut did, "user", services.make_user()?);
     let (config, written) = match stated {
-        Some((config, text)) => (config, place.put(CONFIG, text.as_bytes(), 0o644)?),
+        Some((config, text)) => (config, place.put_settings(&text)?),
         None => (config, place.put_if_absent(CONFIG, files::CONFIG_TEXT)?),
     };
     note(&mut did, "configuration", written);
@@ -166,6 +174,27 @@ pub async fn install<E: From<ServiceError>>(
     did.extend(services.run(!did.is_empty())?);
     let host_id = hyphenated(&identity.host_id);
     Ok(Installed { changed: !did.is_empty(), did, host_id, name: identity.name, notes })
+}
+
+/// The settings with this proxy, as they are written into `file` with [`state_proxy`]; nothing where they are so already.
+///
+/// # Errors
+/// When it is no proxy, or `file` is written in a way that is not changed by a program.
+pub fn with_proxy(
+    file: &Path,
+    config: &Config,
+    proxy: &str,
+    password_file: Option<&Path>,
+) -> Result<Option<(Config, String)>, ServiceError> {
+    settings::changed(file, config, Wish { proxy: Some((proxy, password_file)), ..Wish::default() })
+}
+
+/// Writes settings that were made with [`with_proxy`].
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn state_proxy(file: &Path, text: &str) -> Result<(), ServiceError> {
+    files::put_settings(file, text).map(|_| ())
 }
 
 /// Whether this process may change the system, and there is a systemd to run the agent.
@@ -207,6 +236,7 @@ async fn enrol(
     let _lock = state.lock()?;
     let order = Enrolment {
         addresses,
+        proxy: config.proxy.clone(),
         token,
         facts: report::host_facts(host, &config.labels),
         fingerprint: report::fingerprint(host),

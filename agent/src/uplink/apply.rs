@@ -354,7 +354,8 @@ impl Uplink {
         if self.renewing.is_none() {
             let own = &self.parts.addresses;
             let known = if own.is_empty() { &self.identity.addresses } else { own };
-            self.renewing = Some(Box::pin(identity::recover(known.clone(), self.identity.clone())));
+            let (known, proxy) = (known.clone(), self.parts.proxy.clone());
+            self.renewing = Some(Box::pin(identity::recover(known, proxy, self.identity.clone())));
         }
     }
 

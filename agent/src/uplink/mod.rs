@@ -38,6 +38,7 @@ use crate::alive::{self, AliveLog};
 use crate::check::Definition;
 use crate::check::remote::Local;
 use crate::clock::Moment;
+use crate::dial::Proxy;
 use crate::evidence::Evidence;
 use crate::gather::Gathered;
 use crate::hardware::{Batch, told::Told};
@@ -116,6 +117,8 @@ pub struct Parts {
     pub local: Local,
     /// Addresses that win over those learnt at enrolment.
     pub addresses: Vec<String>,
+    /// The way to them, where it is not direct.
+    pub proxy: Option<Proxy>,
     /// The records nobody has acknowledged.
     pub spool: Spool,
     /// Collections, as they are made.
@@ -329,6 +332,7 @@ impl Uplink {
         self.described = self.describe();
         let ticket = Ticket {
             address,
+            proxy: self.parts.proxy.clone(),
             tls,
             name: self.identity.server_name(),
             path: self.settings.watch.path(),

@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
 use super::hello::Hello;
-use crate::dial::{DialError, PathWatch, dial, is_expiry, is_refusal};
+use crate::dial::{DialError, PathWatch, Proxy, dial, is_expiry, is_refusal};
 
 /// Messages between the agent and the transport; more wait in the session's own backlog.
 const OUTBOUND_MAX: usize = 8;
@@ -23,6 +23,7 @@ const OUTBOUND_MAX: usize = 8;
 /// All that is needed to open one session.
 pub(super) struct Ticket {
     pub(super) address: String,
+    pub(super) proxy: Option<Proxy>,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) name: ServerName<'static>,
     pub(super) path: PathWatch,
@@ -56,8 +57,8 @@ pub(super) enum OpenError {
 
 /// Opens a session.
 pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
-    let Ticket { address, tls, name, path, hello, welcome_timeout } = ticket;
-    let dialled = match dial(&address, tls, name, path).await {
+    let Ticket { address, proxy, tls, name, path, hello, welcome_timeout } = ticket;
+    let dialled = match dial(&address, proxy.as_ref(), tls, name, path).await {
         Err(error) if is_expiry(&error) => return Err(OpenError::Expired { address }),
         dialled => dialled?,
     };

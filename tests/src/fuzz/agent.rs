@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use muster_agent::alive::{AliveLog, End, SPANS_MAX, Span};
 use muster_agent::clock::Moment;
 use muster_agent::config::Config;
+use muster_agent::dial::{ProxyAnswer, read_proxy_answer};
 use muster_agent::exporter;
 use muster_agent::host::count_in_netlink;
 use muster_agent::identity::{CURRENT, Identity, Token, certificates_in};
@@ -31,6 +32,14 @@ const SETTINGS: [&str; 3] = [
     "watch = \"relaxed\"\n[new]\nkey = [1]\n",
     "watch = \"normal\"\n[[check]]\nname = \"a\"\nkind = \"http\"\nurl = \"http://a/\"\nstatus = \"200-299\"\n\
      [[check]]\nname = \"b\"\nkind = \"plugin\"\nplugin = \"c\"\ninterval = \"30s\"\n",
+];
+
+/// As proxies answer `CONNECT`.
+const ANSWERS: [&str; 4] = [
+    "HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n",
+    "HTTP/1.0 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate, Basic realm=\"a, b\"\r\n\r\n<html>",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n",
+    "HTTP/1.1 200\n\n",
 ];
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -59,6 +68,17 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::text("Accept (agent)", &ACCEPT, |bytes| {
             let wanted = exporter::negotiated(&headers(bytes), false);
             promise(wanted == exporter::negotiated(&headers(bytes), false), || "two minds".to_owned())
+        }),
+        Row::text("proxy's answer", &ANSWERS, |bytes| match read_proxy_answer(bytes) {
+            Ok(Some(ProxyAnswer::Open { end })) => {
+                promise(end <= bytes.len() && end <= 16 * 1024, || format!("a head of {end} bytes in {}", bytes.len()))
+            }
+            Ok(Some(ProxyAnswer::Refused(refusal))) => {
+                let words = [&refusal.reason, &refusal.elsewhere];
+                let plain = words.into_iter().chain(&refusal.schemes).all(|word| !word.contains(char::is_control));
+                promise(plain && !(200..300).contains(&refusal.code), || format!("{refusal:?}"))
+            }
+            Ok(None) | Err(_) => Ok(()),
         }),
         Row::new("alive log", Alive::new),
         Row::new("identity.json", Stored::new),

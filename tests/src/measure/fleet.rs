@@ -272,6 +272,7 @@ async fn enrol_one(plan: Plan, number: usize, token: Token) -> Result<String> {
     let host = furnish(&plan.machine(number), number)?;
     let order = Enrolment {
         addresses: vec![plan.address(number)],
+        proxy: None,
         token,
         facts: report::host_facts(&host, &[]),
         fingerprint: report::fingerprint(&host),
@@ -331,6 +332,7 @@ async fn run_host(
         labels: Vec::new(),
         local: muster_agent::check::remote::Local::default(),
         addresses: vec![plan.address(number)],
+        proxy: None,
         spool,
         readings,
         hardware: None,

@@ -41,7 +41,7 @@ pub use files::{FileStat, Messages};
 pub use mounts::{FsStat, MountError};
 #[doc(hidden)]
 pub use netlink::count_in as count_in_netlink;
-pub use netlink::{Address, Counter, Link, Neighbour, TcpSocket};
+pub use netlink::{Address, Changes, Counter, Link, Neighbour, TcpSocket};
 pub use timex::Timex;
 
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].

@@ -6,12 +6,17 @@ use tokio::process::Command;
 
 use crate::process::{Said, installed, run};
 
+/// Numbers of networks, and of places that they move to.
+static NEXT: AtomicU16 = AtomicU16::new(1);
+
 /// A network namespace with one address, and its cable.
 #[derive(Debug)]
 pub struct Network {
     /// The namespace's name.
     pub name: String,
     number: u16,
+    /// The number of its addresses, another one once it has moved.
+    place: u16,
     /// This machine's address, as it is dialled from inside.
     here: String,
 }
@@ -70,11 +75,10 @@ impl Network {
     }
 
     fn new() -> Self {
-        static NEXT: AtomicU16 = AtomicU16::new(1);
         let _ = installed("ip", "iproute2");
         let _ = installed("nft", "nftables");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("muster-{}-{number}", std::process::id()), number, here: String::new() }
+        Self { name: format!("muster-{}-{number}", std::process::id()), number, place: number, here: String::new() }
     }
 
     /// Drops every packet both ways from now on; nobody is told.
@@ -113,9 +117,28 @@ impl Network {
     /// # Panics
     /// When it has it.
     pub async fn regain_address(&self) {
-        let (name, address) = (&self.name, self.inside());
+        let (name, address, way) = (&self.name, self.inside(), self.address(1));
         done(&format!("ip -n {name} addr add {address}/30 dev eth0")).await;
-        done(&format!("ip -n {name} route replace default via {}", self.here)).await;
+        done(&format!("ip -n {name} route replace default via {way}")).await;
+    }
+
+    /// Moves it to another place on the same cable: another address and another way out, and those before are gone. This machine
+    /// stays where it is dialled.
+    ///
+    /// # Panics
+    /// When it has no address.
+    pub async fn move_on(&mut self) {
+        let before = self.inside();
+        self.place = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (name, cable, here, there) = (&self.name, self.cable(), self.address(1), self.address(2));
+        for line in [
+            format!("ip addr add {here}/30 dev {cable}"),
+            format!("ip -n {name} addr add {there}/30 dev eth0"),
+            format!("ip -n {name} route replace default via {here}"),
+            format!("ip -n {name} addr del {before}/30 dev eth0"),
+        ] {
+            done(&line).await;
+        }
     }
 
     /// How this machine is dialled from inside.
@@ -133,7 +156,7 @@ impl Network {
     /// The address `end` of the cable: 1 here, 2 inside. TEST-NET-1 to 3 are too small; 198.18.0.0/15 is for benches
     /// (RFC 2544), which is room for 127 networks of one process.
     fn address(&self, end: u16) -> String {
-        let (half, place) = (18 + self.number / 64, self.number % 64 * 4 + end);
+        let (half, place) = (18 + self.place / 64, self.place % 64 * 4 + end);
         format!("198.{half}.{}.{place}", std::process::id() % 250)
     }
 

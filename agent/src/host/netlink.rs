@@ -1,6 +1,7 @@
 //! What the kernel says over netlink: one question, one answer in pieces. Interfaces with their counters, TCP sockets.
 
 mod addresses;
+mod changes;
 mod neighbours;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 pub use addresses::Address;
+pub use changes::Changes;
 pub use neighbours::Neighbour;
 
 use super::rolled::Crowded;

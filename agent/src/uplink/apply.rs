@@ -57,6 +57,7 @@ impl Uplink {
             Event::Found(batch) => self.found(batch),
             Event::InventoryDue => self.begin_inventory(),
             Event::InventoryTaken => self.inventory_taken(),
+            Event::NetworkChanged => self.network_changed(),
             Event::BeatDue => {
                 if let Some(session) = &mut self.session {
                     session.beat();
@@ -284,6 +285,10 @@ impl Uplink {
             (false, true) => format!("the agent did not run for {} s", boot_ms / 1_000),
             (false, false) => return,
         };
+        if slept_ms > SLEPT_MS {
+            // Waits stood still with the machine, which may be elsewhere now.
+            self.hurry();
+        }
         tracing::info!("{reason}");
         let lines = self.alive.stood_still(self.parts.host.boot_id(), before, now);
         alive::write(&self.parts.state.file(ALIVE_LOG), &self.alive, &lines);

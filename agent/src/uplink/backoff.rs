@@ -56,6 +56,16 @@ impl Backoff {
         self.failures = self.failures.min(EXPONENT_AFTER_WELCOME);
     }
 
+    /// Whether the collector last said that it does not want this host.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refusals > 0
+    }
+
+    /// What failed may not fail any more: waits grow from the first limit again.
+    pub(crate) fn forgive(&mut self) {
+        self.failures = 0;
+    }
+
     /// After a session. `spread` is what the collector asked for in its `Welcome`, for the day it vanishes.
     pub(crate) fn after_session(
         &mut self,
@@ -128,6 +138,22 @@ mod tests {
         assert_eq!(backoff.after_failure(1.0), Duration::from_secs(8));
         backoff.after_session(Ending::Vanished, STABLE, Duration::ZERO, Watch::Normal, 0.5);
         assert_eq!(backoff.after_failure(1.0), SECOND);
+    }
+
+    #[test]
+    fn a_moved_machine_waits_as_at_first_and_a_refusal_is_remembered_until_a_welcome() {
+        let mut backoff = Backoff::new(SECOND);
+        for _ in 0..10 {
+            backoff.after_failure(1.0);
+        }
+        assert!(!backoff.is_refused());
+        backoff.forgive();
+        assert_eq!(backoff.after_failure(1.0), SECOND);
+        backoff.after_refusal(Watch::Normal, 0.5);
+        backoff.forgive();
+        assert!(backoff.is_refused());
+        backoff.welcomed();
+        assert!(!backoff.is_refused());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod farewell;
 mod hardware;
 mod hello;
 mod inventory;
+mod moving;
 mod open;
 mod session;
 mod settings;
@@ -160,6 +161,8 @@ pub struct Uplink {
     described: Option<StreamEncoder>,
     opening: Option<Opening>,
     open_at: Option<Instant>,
+    /// What is known of the network; nothing before it runs.
+    moving: moving::Moving,
     address: usize,
     moved_to: Vec<String>,
     renewing: Option<Renewing>,
@@ -197,6 +200,7 @@ enum Event {
     Found(Batch),
     InventoryDue,
     InventoryTaken,
+    NetworkChanged,
     Tick,
 }
 
@@ -236,6 +240,7 @@ impl Uplink {
             described: None,
             opening: None,
             open_at: Some(Instant::now() + Backoff::first(random_ratio())),
+            moving: moving::Moving::default(),
             address: 0,
             moved_to: Vec::new(),
             renewing: None,
@@ -261,6 +266,7 @@ impl Uplink {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>, why: impl AsyncFnOnce() -> u32) {
         let mut shutdown = std::pin::pin!(shutdown);
         self.tell_gone_checks(self.now());
+        self.moving = moving::Moving::listening(&self.parts.host);
         loop {
             match self.next_event(shutdown.as_mut()).await {
                 Event::Stop => break,
@@ -295,6 +301,7 @@ impl Uplink {
             Some(batch) = hardware::next(&mut self.parts.hardware) => Event::Found(batch),
             () = until(inventory_at) => Event::InventoryDue,
             () = finished(&mut self.telling.taking) => Event::InventoryTaken,
+            () = self.moving.due() => Event::NetworkChanged,
             () = tokio::time::sleep_until(tick_at) => Event::Tick,
         }
     }

@@ -1,6 +1,7 @@
 mod away;
 mod hardware;
 mod inventory;
+mod moving;
 
 use muster_proto::v1::agent_message::Body;
 use muster_proto::v1::collector_message::Body as Told;

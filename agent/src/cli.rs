@@ -19,7 +19,7 @@ use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::service::ServiceError;
 use muster_agent::state::StateDir;
-use muster_agent::{app, doctor, hardware, helper, once, telemetry};
+use muster_agent::{app, doctor, hardware, helper, once, show, telemetry};
 
 /// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
@@ -83,6 +83,12 @@ Examples:
     Evidence(MachineArgs),
     /// Prints what this machine is made of, runs and lets in
     Inventory(InventoryArgs),
+    /// Prints all that would be sent of this machine, field by field, as JSON
+    #[command(after_help = "\
+Nothing is sent, no collector is needed, and a running agent is not disturbed. The messages are made by what makes those that are
+sent, with what agent.toml switches off left out, and printed with nothing left out. Run it as the agent's user, who may read
+less than root: sudo -u muster-agent muster-agent show --all | less")]
+    Show(ShowArgs),
     /// Takes the inventory for a running agent, which calls it
     #[command(hide = true)]
     TellInventory(TellArgs),
@@ -137,6 +143,15 @@ enum InventoryFormat {
     Json,
     /// GLPI's inventory format
     Glpi,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// All there is
+    #[arg(long, required = true)]
+    all: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +243,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 InventoryFormat::Json => print!("{}", inventory::print::json(&host, &sections)),
                 InventoryFormat::Glpi => print!("{}", inventory::glpi::json(&host, &sections)),
             }
+        }
+        Command::Show(ShowArgs { all: _, machine }) => {
+            let inventoried = machine.host();
+            let host = inventoried.clone().with_textfiles(&config.textfiles).with_crowding(config.limits);
+            print!("{}", runtime()?.block_on(show::all(host, &inventoried, &config)));
         }
         Command::TellInventory(TellArgs { known, full, only, compare, machine }) => {
             let order = tell::Order { known: known.into_iter().collect(), full, only, compare };

@@ -10,6 +10,7 @@ mod facts;
 mod hardware;
 mod inventory;
 mod rollup;
+mod show;
 mod unit;
 
 use std::collections::{BTreeMap, HashMap};
@@ -31,6 +32,7 @@ pub use facts::{fingerprint, host_facts};
 pub use hardware::hardware_record;
 pub use inventory::{inventory_messages, inventory_record};
 pub use rollup::{Minute, Reading, RollupMinute};
+pub use show::{shown_hello, shown_record, shown_report};
 
 /// Longest text on the wire, in bytes (muster.proto).
 const TEXT_MAX: usize = 256;

@@ -69,6 +69,7 @@ mod service_level_report;
 mod services;
 mod settings;
 mod shared;
+mod showing;
 mod sla;
 mod sla_services;
 mod trends;

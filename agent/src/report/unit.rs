@@ -63,7 +63,14 @@ impl Unit {
         }
     }
 
-    fn value(self, count: f64) -> f64 {
+    /// The unit with this number on the wire; one where there is none.
+    pub(super) fn numbered(number: u32) -> Self {
+        let all = [Self::Hundredth, Self::Thousandth, Self::Milli, Self::MilliMilli, Self::Micro, Self::Nano];
+        all.into_iter().find(|unit| *unit as u32 == number).unwrap_or(Self::One)
+    }
+
+    /// So many of it.
+    pub(super) fn value(self, count: f64) -> f64 {
         // Zero has one sign here, so that minus zero is told apart.
         let count = count + 0.0;
         match self {

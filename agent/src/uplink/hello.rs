@@ -5,6 +5,7 @@ use muster_proto::v1;
 use super::Uplink;
 use crate::alive::AliveLog;
 use crate::clock::Moment;
+use crate::host::Host;
 use crate::report;
 
 /// A `Hello` whose clocks are read when there is somebody to hear it. Dialling takes seconds where packets are lost, and
@@ -35,25 +36,38 @@ impl Hello {
     }
 }
 
+/// What this machine says of itself before anything else, as an agent that has just been installed would say it now.
+#[must_use]
+pub fn introduction(host: &Host, labels: &[(String, String)], now: Moment) -> v1::Hello {
+    let clock = v1::Clock { wall_ms: now.wall_ms, boottime_ms: now.boottime_ms };
+    v1::Hello { clock: Some(clock), ..of_machine(host, labels, report::fingerprint(host)) }
+}
+
+fn of_machine(host: &Host, labels: &[(String, String)], fingerprint: v1::Fingerprint) -> v1::Hello {
+    v1::Hello {
+        protocol: muster_proto::PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot_id: host.boot_id().to_vec(),
+        fingerprint: Some(fingerprint),
+        facts: Some(report::host_facts(host, labels)),
+        ..v1::Hello::default()
+    }
+}
+
 impl Uplink {
     pub(super) fn hello(&self) -> Hello {
         let spool = &self.parts.spool;
         let boot_id = self.parts.host.boot_id();
         let words = v1::Hello {
-            protocol: muster_proto::PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot_id: boot_id.to_vec(),
             starts: self.memory.starts,
             generation: self.memory.generation,
             epoch: spool.epoch().to_vec(),
             first_kept: spool.first_kept(),
             last_record: spool.last(),
-            fingerprint: Some(self.fingerprint.clone()),
-            facts: Some(report::host_facts(&self.parts.host, &self.parts.labels)),
             inventory_hash: self.telling.hash(),
             settings_version: self.memory.settings_version,
             dictionary_hash: self.described.as_ref().map_or_else(Vec::new, |said| said.dictionary_hash().to_vec()),
-            ..v1::Hello::default()
+            ..of_machine(&self.parts.host, &self.parts.labels, self.fingerprint.clone())
         };
         Hello { words, lives: self.alive.clone(), boot_id, now: self.parts.now }
     }

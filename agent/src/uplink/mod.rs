@@ -24,6 +24,7 @@ mod tests;
 
 #[doc(hidden)]
 pub use central::settings_in;
+pub use hello::introduction;
 pub use inventory::Plan;
 pub use settings::{Settings, Watch};
 

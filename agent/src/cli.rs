@@ -189,9 +189,10 @@ enum Format {
 }
 
 impl MachineArgs {
-    fn host(self) -> Host {
+    /// The machine, of which nothing is said that its configuration switches off.
+    fn host(self, config: &Config) -> Host {
         let live = || Host::live().with_helper(Path::new(helper::SOCKET));
-        self.root.map_or_else(live, |root| Host::captured(root, self.commands))
+        self.root.map_or_else(live, |root| Host::captured(root, self.commands)).with_withheld(config.withheld)
     }
 }
 
@@ -214,7 +215,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Enrol(args) => runtime()?.block_on(enrol::enrol(cli.config.as_deref(), config, args))?,
         Command::Run(machine) => {
             let arguments = again(cli.config.as_deref(), &config.state, &machine);
-            let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
+            let host = machine.host(&config).with_textfiles(&config.textfiles).with_crowding(config.limits);
             let runtime = runtime()?;
             let outcome = runtime.block_on(async {
                 app::run(config, host, arguments, asked_to_stop()?).await.map_err(anyhow::Error::from)
@@ -229,14 +230,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Format::Prometheus => once::Format::Prometheus,
                 Format::Json => once::Format::Json,
             };
-            let host = args.machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
+            let host = args.machine.host(&config).with_textfiles(&config.textfiles).with_crowding(config.limits);
             print!("{}", runtime()?.block_on(once::once(host, config.checks, format)));
         }
         Command::Evidence(machine) => {
-            print!("{}", hardware::print::json(&hardware::print::look(&machine.host())))
+            print!("{}", hardware::print::json(&hardware::print::look(&machine.host(&config))))
         }
         Command::Inventory(args) => {
-            let host = args.machine.host();
+            let host = args.machine.host(&config);
             let sections = inventory::print::look(&host, &config.wanted);
             // A section that was cut has left a thread behind, which nobody waits for.
             match args.format {
@@ -245,13 +246,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Show(ShowArgs { all: _, machine }) => {
-            let inventoried = machine.host();
+            let inventoried = machine.host(&config);
             let host = inventoried.clone().with_textfiles(&config.textfiles).with_crowding(config.limits);
             print!("{}", runtime()?.block_on(show::all(host, &inventoried, &config)));
         }
         Command::TellInventory(TellArgs { known, full, only, compare, machine }) => {
             let order = tell::Order { known: known.into_iter().collect(), full, only, compare };
-            tell::tell(&machine.host(), &config.wanted, &order, &StateDir::open(&config.state)?)?;
+            tell::tell(&machine.host(&config), &config.wanted, &order, &StateDir::open(&config.state)?)?;
         }
         Command::Doctor(machine) => {
             let file = cli.config.unwrap_or_else(|| config::DEFAULT_PATH.into());
@@ -273,7 +274,7 @@ fn answer_one(config: &Config) -> anyhow::Result<()> {
 
 /// All that `doctor` looks at; `file` is where the configuration is, or would be.
 fn examined(config: Config, machine: MachineArgs, file: &Path) -> anyhow::Result<Vec<doctor::Finding>> {
-    let host = machine.host().with_textfiles(&config.textfiles).with_crowding(config.limits);
+    let host = machine.host(&config).with_textfiles(&config.textfiles).with_crowding(config.limits);
     let mut findings = doctor::examine(&host, &config.state);
     findings.extend(config.exporter.map(doctor::examine_exporter));
     match config.hardware {

@@ -26,6 +26,7 @@ use crate::dial::Proxy;
 use crate::hardware;
 use crate::host::Crowding;
 use crate::inventory::tell::Wanted;
+use crate::withheld::Withheld;
 
 /// Where the file is looked for.
 pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
@@ -171,6 +172,8 @@ pub struct Config {
     pub inventory: Option<Duration>,
     /// What is looked at for it.
     pub wanted: Wanted,
+    /// What is kept back of all that is said of this machine.
+    pub withheld: Withheld,
     /// Service checks.
     pub checks: Vec<Definition>,
     /// Plugins that checks may name.
@@ -194,6 +197,7 @@ impl Default for Config {
             prove: None,
             inventory: Some(crate::inventory::INTERVAL),
             wanted: Wanted::default(),
+            withheld: Withheld::default(),
             checks: Vec::new(),
             plugins: Plugins::new(),
         }
@@ -356,7 +360,7 @@ impl<'a> Inspection<'a> {
         self.mistakes.push(Mistake { file: self.file.to_path_buf(), line, text });
     }
 
-    fn config(&mut self, raw: RawConfig, plugins: Plugins) -> Config {
+    fn config(&mut self, mut raw: RawConfig, plugins: Plugins) -> Config {
         let mut config = Config::default();
         let known = define::plugins(raw.plugins, plugins, self);
         config.checks = define::checks(raw.check, &known, self);
@@ -411,6 +415,7 @@ impl<'a> Inspection<'a> {
         config.hardware = raw.collect.interval(self);
         config.prove = raw.prove.plan(self);
         (config.inventory, config.wanted) = self.inventory(raw.inventory);
+        config.withheld = raw.collect.withheld(self, &mut config.wanted);
         config
     }
 

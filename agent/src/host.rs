@@ -20,6 +20,7 @@ mod netlink;
 pub mod rolled;
 mod text;
 mod timex;
+mod uname;
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -32,6 +33,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::check::board::Board;
+use crate::withheld::Withheld;
 
 pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output, Program};
@@ -43,6 +45,7 @@ pub use mounts::{FsStat, MountError};
 pub use netlink::count_in as count_in_netlink;
 pub use netlink::{Address, Changes, Counter, Link, Neighbour, TcpSocket};
 pub use timex::Timex;
+pub use uname::Uname;
 
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].
 const FACTS_MAX: usize = 4096;
@@ -104,24 +107,6 @@ impl HostError {
     }
 }
 
-/// What `uname` says.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Uname {
-    /// Kernel name, `Linux`.
-    pub sysname: String,
-    /// Host name.
-    pub nodename: String,
-    /// Kernel release.
-    pub release: String,
-    /// Kernel build.
-    pub version: String,
-    /// Architecture as the kernel names it, `x86_64`.
-    pub machine: String,
-    /// NIS domain, `(none)` where there is none.
-    pub domainname: String,
-}
-
 /// A file that was read for as long as it is of this version; none where it could not be read.
 struct Fact {
     version: u32,
@@ -142,6 +127,7 @@ pub struct Host {
     carried: Arc<rolled::Traffic>,
     textfiles: Arc<[String]>,
     crowding: Crowding,
+    withheld: Withheld,
     mounts: Arc<mounts::Mounts>,
     tools: Arc<command::Tools>,
     checks: Option<Arc<Board>>,
@@ -162,6 +148,7 @@ impl Clone for Host {
             carried: Arc::clone(&self.carried),
             textfiles: Arc::clone(&self.textfiles),
             crowding: self.crowding,
+            withheld: self.withheld,
             mounts: Arc::clone(&self.mounts),
             tools: Arc::clone(&self.tools),
             checks: self.checks.clone(),
@@ -210,6 +197,7 @@ impl Host {
             carried: Arc::default(),
             textfiles: Arc::default(),
             crowding: Crowding::default(),
+            withheld: Withheld::default(),
             mounts: Arc::new(mounts::Mounts::new(ask)),
             tools: Arc::default(),
             checks: None,

@@ -6,7 +6,8 @@
 //! arrays, memory and the kernel's log, seldom; [`inventory`] says what the machine is made of, in a process of its own;
 //! [`report`] is the only file that knows what is inside the wire's messages; [`exposition`] writes the same as a page of metrics, which [`once`] prints and [`exporter`] serves; [`spool`] and [`alive`] keep what nobody has heard yet;
 //! [`state`] is the directory they live in; [`identity`] holds the key; [`dial`] opens a connection; [`uplink`] is the
-//! stream; [`show`] prints all that it would say; [`maintenance`] asks for a window beside it; [`service`] installs and removes the agent;
+//! stream; [`show`] prints all that it would say, [`withheld`] keeps back of it what shall not be said; [`maintenance`] asks for a window
+//! beside it; [`service`] installs and removes the agent;
 //! [`helper`] is asked, in a process of its own, for what takes rights that the agent lacks; [`app`] wires them.
 //!
 //! Nothing here judges a reading, and nothing but `host` opens a file of the machine.
@@ -39,3 +40,4 @@ pub mod spool;
 pub mod state;
 pub mod telemetry;
 pub mod uplink;
+pub mod withheld;

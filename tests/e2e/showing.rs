@@ -1,4 +1,4 @@
-//! What a machine shows to whoever reviews it is what it sends.
+//! What a machine shows to whoever reviews it is what it sends, and what it is told to keep back goes nowhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -151,4 +151,48 @@ async fn what_is_shown_is_what_is_sent() {
     assert_eq!(facts["labels"]["site"], "oslo");
     let asked: Vec<&Value> = shown["when_asked"].as_array().into_iter().flatten().collect();
     assert_eq!(asked.len(), 1, "the collector can ask for the processes and nothing else: {asked:?}");
+}
+
+#[tokio::test]
+async fn what_is_switched_off_is_sent_nowhere_and_said_to_be_switched_off() {
+    let collector = Collector::start("").await;
+    let agent = laid(&collector, "[collect]\noff = [\"serials\", \"user_names\", \"packages\"]").await;
+    let all = inventory(&collector, &agent).await;
+    for (section, by) in [("users", "user_names"), ("ssh_keys", "user_names"), ("packages", "off")] {
+        assert_eq!(all[section]["status"], "switched_off", "{section}: {all}");
+        assert!(text(&all[section]["reason"]).contains(by), "{}", all[section]);
+    }
+    for section in ["system", "disks"] {
+        assert_eq!(all[section]["status"], "partial", "{section}: {all}");
+        let reason = text(&all[section]["reason"]);
+        assert!(reason.starts_with("switched off by [collect] off in agent.toml: serial"), "{section}: {reason}");
+    }
+    let drives = || async {
+        had_evidence(&collector).contains_key(&("smartctl-json".to_owned(), "sda".to_owned())).then_some(())
+    };
+    eventually("the drives have said what they are", s(30), drives).await;
+    let shown = shown(&agent).await;
+    let page = |path: &str| {
+        let url = format!("/hosts/{}{path}", agent.host);
+        let collector = &collector;
+        async move { collector.get(&url).await.body }
+    };
+    let (metrics, view) = (page("/metrics").await, page("/inventory").await);
+    let paper = collector.cli(&["inventory", "document", "--host", &agent.name]).await;
+    for (where_to, said) in [
+        ("show", shown.to_string()),
+        ("inventory", all.to_string()),
+        ("evidence", format!("{:?}", had_evidence(&collector))),
+        ("metrics", metrics),
+        ("view", view.clone()),
+        ("document", paper.clone()),
+    ] {
+        for secret in ["MADE-UP-1", "MADE-UP-3", "MADE-UP-4", "alice", "MADE-UP-5"] {
+            assert!(!said.contains(secret), "{secret} is in {where_to}: {said}");
+        }
+    }
+    for said in [&view, &paper] {
+        assert!(said.contains("switched off by [collect] off in agent.toml: serial"), "{said}");
+    }
+    assert!(shown_evidence(&shown)[&("smartctl-json".to_owned(), "sda".to_owned())][1]["model_name"] == "MADE UP 4000");
 }

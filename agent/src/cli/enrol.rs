@@ -69,7 +69,7 @@ pub(super) async fn enrol(file: Option<&Path>, config: Config, args: EnrolArgs) 
     usable_addresses(&addresses)?;
     let state = StateDir::open(&config.state)?;
     let _lock = state.lock()?;
-    let host = args.machine.host();
+    let host = args.machine.host(&config);
     let token = read_token(args.token_file)?;
     let order = Enrolment {
         addresses,

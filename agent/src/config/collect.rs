@@ -10,6 +10,8 @@ use crate::hardware::{
     INTERVAL, INTERVAL_MAX, INTERVAL_MIN,
     prove::{Plan, WEEKDAYS},
 };
+use crate::inventory::{self, tell::Wanted};
+use crate::withheld::{Family, Withheld};
 
 /// `[collect]`.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +21,10 @@ pub(super) struct RawCollect {
     hardware: Option<bool>,
     /// How often drives, optics, GPUs, RAID controllers and the BMC are asked, "1m" to "24h". Default "30m".
     hardware_interval: Option<Spanned<String>>,
+    /// What is not to be known of this machine: families of fields ("serials", "user_names", "addresses") and sections of the
+    /// inventory. Default: none.
+    #[serde(default)]
+    off: Vec<Spanned<String>>,
 }
 
 /// `[prove]`.
@@ -38,6 +44,28 @@ pub(super) struct RawProve {
 }
 
 impl RawCollect {
+    /// What is kept back of all that is said; sections are added to those that are not looked at.
+    pub(super) fn withheld(&mut self, inspection: &mut Inspection<'_>, wanted: &mut Wanted) -> Withheld {
+        let mut withheld = Withheld::default();
+        for name in std::mem::take(&mut self.off) {
+            let family = Family::ALL.into_iter().find(|(known, _)| known == name.get_ref());
+            if let Some((_, family)) = family {
+                withheld = withheld.and(family);
+            } else if inventory::SECTIONS.iter().any(|source| source.name == name.get_ref()) {
+                wanted.off.push(name.into_inner());
+            } else {
+                let families = Family::ALL.map(|(known, _)| known).join(", ");
+                let sections: Vec<&str> = inventory::SECTIONS.iter().map(|source| source.name).collect();
+                inspection.expected(
+                    "collect.off",
+                    &name,
+                    &format!("families of fields: {families}; or names of sections: {}", sections.join(", ")),
+                );
+            }
+        }
+        withheld
+    }
+
     /// How often the hardware is looked at, if it is.
     pub(super) fn interval(&self, inspection: &mut Inspection<'_>) -> Option<Duration> {
         let mut interval = INTERVAL;

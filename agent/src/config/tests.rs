@@ -1,6 +1,7 @@
 use crate::hardware::prove::Plan;
 
 use super::*;
+use crate::withheld::Family;
 
 fn mistakes(text: &str) -> Vec<String> {
     Config::parse(Path::new("agent.toml"), text).unwrap_err().mistakes.iter().map(ToString::to_string).collect()
@@ -173,4 +174,20 @@ fn a_proxy_is_stated_with_its_password_or_the_file_of_it_and_no_mistake_repeats_
         assert!(told.starts_with(&format!("agent.toml:{line}: ")) && told.contains(expected), "{told}");
         assert!(!told.contains("secret"), "{told}");
     }
+}
+
+#[test]
+fn families_of_fields_and_sections_can_be_switched_off_together() {
+    let config = |lines: &str| Config::parse(Path::new("agent.toml"), &format!("[collect]\n{lines}\n")).unwrap();
+    let off = config("off = [\"serials\", \"packages\", \"user_names\"]");
+    assert!(off.withheld.holds(Family::Serials) && off.withheld.holds(Family::UserNames));
+    assert!(!off.withheld.holds(Family::Addresses));
+    assert_eq!(off.wanted.off, ["packages"]);
+    assert_eq!(config("").withheld, Withheld::default());
+    let told = mistakes("[collect]\noff = [\"serials\",\n\"salaries\"]\n");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0]
+            .starts_with("agent.toml:3: collect.off = \"salaries\": expected families of fields: serials, user_names")
+    );
 }

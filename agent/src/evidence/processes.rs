@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::host::{Host, HostError};
+use crate::withheld::Family;
 
 /// Between the two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -28,6 +29,9 @@ const STATE: usize = 0;
 const USER_TIME: usize = 11;
 const SYSTEM_TIME: usize = 12;
 const STARTED: usize = 19;
+
+/// The number of whoever is nobody here (DEFAULT_OVERFLOWUID, include/linux/highuid.h).
+const NOBODY: u32 = 65_534;
 
 /// Why hardly anything is seen, and what to do.
 const HIDDEN: &str = "/proc hides other users' processes (hidepid): mount it with gid= a group of the agent's user";
@@ -190,6 +194,10 @@ fn read_process(host: &Host, pid: u32, cpu_ratio: f64) -> Option<Process> {
 
 /// Puts names to the owners of those told, as far as this machine's own list has them.
 fn name_owners(host: &Host, all: &mut [Process], chosen: &BTreeSet<usize>) {
+    if host.withheld().holds(Family::UserNames) {
+        chosen.iter().for_each(|at| (all[*at].uid, all[*at].user) = (NOBODY, Some("switched off".to_owned())));
+        return;
+    }
     let users = host.read_text("/etc/passwd").unwrap_or_default();
     let named = |uid: u32| {
         users.lines().find_map(|line| {

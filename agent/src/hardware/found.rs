@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use ring::digest;
 
 use crate::host::{HostError, Output};
+use crate::withheld::Withheld;
 
 /// Most that is kept of one output, in bytes, before compression: all drives behind a large RAID controller.
 pub const PAYLOAD_MAX: usize = 256 * 1024;
@@ -150,6 +151,16 @@ impl Found {
             HostError::Failed { .. } => Why::Failed,
         };
         Self::unseen(source, part, why, error.to_string())
+    }
+
+    /// Takes out of it what is not to be said of this machine.
+    pub(super) fn withhold(&mut self, withheld: Withheld) {
+        if let Outcome::Read { payload, note, digest } = &mut self.outcome
+            && let Some(cleaned) = withheld.cleaned(payload)
+        {
+            *digest = digest_of(&[&cleaned, note.as_bytes()]);
+            *payload = cleaned;
+        }
     }
 
     /// Tells this from what was found at another time; nothing where what was told last holds.

@@ -132,7 +132,8 @@ impl Source {
     /// Looks, which may take minutes.
     #[must_use]
     pub fn look(&'static self, host: &Host, memory: &mut Memory, now_ms: u64) -> Batch {
-        let found = (self.look)(&mut Look { host, memory, now_ms });
+        let mut found = (self.look)(&mut Look { host, memory, now_ms });
+        found.iter_mut().for_each(|found| found.withhold(host.withheld()));
         Batch { source: self, found, position: memory.log.position() }
     }
 }

@@ -1,6 +1,7 @@
 //! How much is said of a machine on which there is too much of something.
 
 use super::Host;
+use crate::withheld::Withheld;
 
 /// Beyond these numbers things are said together, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,5 +34,18 @@ impl Host {
     #[must_use]
     pub fn crowding(&self) -> Crowding {
         self.crowding
+    }
+
+    /// The same machine, of which this is not said.
+    #[must_use]
+    pub fn with_withheld(mut self, withheld: Withheld) -> Self {
+        self.withheld = withheld;
+        self
+    }
+
+    /// What is not said of it.
+    #[must_use]
+    pub fn withheld(&self) -> Withheld {
+        self.withheld
     }
 }

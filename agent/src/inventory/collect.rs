@@ -18,13 +18,13 @@ pub fn collect<'a>(host: &Host, sources: impl Iterator<Item = &'a Source>, mut t
     }
 }
 
-/// A section that is not to be looked at.
+/// A section that is not to be looked at, and what of agent.toml says so.
 #[must_use]
-pub fn switched_off(name: &str) -> Section {
+pub fn switched_off(name: &str, by: &str) -> Section {
     Section {
         name: name.to_owned(),
         status: Status::SwitchedOff,
-        reason: "switched off by [inventory] off in agent.toml".to_owned(),
+        reason: format!("switched off by {by} in agent.toml"),
         source: String::new(),
         collected_ms: clock::now().wall_ms,
         rows: Vec::new(),

@@ -76,14 +76,22 @@ pub fn section_of<'a>(file: &'a str, what: &str) -> Option<&'a str> {
 
 /// Takes the inventory, section by section.
 pub fn take(host: &Host, wanted: &Wanted, mut picked: impl FnMut(&str) -> bool, mut taken: impl FnMut(Section)) {
+    let withheld = host.withheld();
+    // Known to this machine alone: the collector has only what is signed with it.
+    let secret = host.read_text("/etc/machine-id").unwrap_or_default();
     for source in SECTIONS {
         if !picked(source.name) {
             continue;
         }
         if wanted.off.iter().any(|name| name == source.name) {
-            taken(super::switched_off(source.name));
+            taken(super::switched_off(source.name, "`off`"));
+        } else if let Some(family) = withheld.section(source.name) {
+            taken(super::switched_off(source.name, &format!("{family:?} in [collect] off")));
         } else {
-            super::collect(host, std::iter::once(source), &mut taken);
+            super::collect(host, std::iter::once(source), |mut section| {
+                withheld.clean(&mut section, secret.as_bytes());
+                taken(section);
+            });
         }
     }
     for (name, path) in custom::found(host, &wanted.custom) {
@@ -172,6 +180,7 @@ pub fn known_in(argument: &str) -> Option<(String, u128)> {
 mod tests {
     use super::super::testing::Machine;
     use super::*;
+    use crate::withheld::{Family, Withheld};
 
     const STATUS: &str = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n\n";
 
@@ -214,10 +223,27 @@ mod tests {
             Kept::parse(std::str::from_utf8(&bytes).unwrap()).unwrap()
         };
         assert_eq!(kept("packages").rows.len(), 0);
-        let off = super::super::switched_off("packages");
+        let off = super::super::switched_off("packages", "`off`");
         assert_eq!(kept("packages").hash, hash::head(&off));
         assert_eq!(kept("custom_racks").hash, hash::head(&no_more("custom_racks")));
         assert!(!state.file(&file("Bad", "next")).exists());
+    }
+
+    #[test]
+    fn a_withheld_family_takes_its_sections_and_its_fields_of_others() {
+        let machine = Machine::new();
+        machine.file("etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+        machine.file("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+        machine.file("sys/class/dmi/id/product_serial", "S1\n");
+        machine.file("sys/class/dmi/id/product_name", "ACME\n");
+        let host = machine.host().with_withheld(Withheld::default().and(Family::UserNames).and(Family::Serials));
+        let mut sections = Vec::new();
+        take(&host, &Wanted::default(), |name| ["users", "system"].contains(&name), |section| sections.push(section));
+        let of = |name: &str| sections.iter().find(|section| section.name == name).unwrap();
+        assert_eq!((of("users").status, of("users").rows.len()), (Status::SwitchedOff, 0));
+        assert_eq!(of("users").reason, "switched off by \"user_names\" in [collect] off in agent.toml");
+        assert!(of("system").reason.contains("switched off by [collect] off in agent.toml: serial"), "{sections:?}");
+        assert!(!format!("{sections:?}").contains("S1") && !format!("{sections:?}").contains("alice"), "{sections:?}");
     }
 
     #[test]

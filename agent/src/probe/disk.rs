@@ -2,6 +2,7 @@
 
 use super::{Kind, ProbeError, Sink, parse_number};
 use crate::host::Host;
+use crate::withheld::Family;
 
 /// Bytes of a sector in `/proc/diskstats`, whatever the device uses (kernel Documentation/admin-guide/iostats.rst).
 const SECTOR_BYTES: f64 = 512.0;
@@ -79,14 +80,15 @@ fn say_info(host: &Host, sink: &mut Sink<'_>, device: &str, major: &str, minor: 
     let scsi_serial = property(&udev, "SCSI_IDENT_SERIAL");
     let serial = if scsi_serial.is_empty() { property(&udev, "ID_SERIAL_SHORT") } else { scsi_serial };
     sink.family("node_disk_info", Kind::Gauge, "Info of /sys/block/<block_device>.");
+    let withheld = host.withheld();
     let labels = [
         ("device", device),
         ("major", major),
         ("minor", minor),
         ("path", property(&udev, "ID_PATH")),
-        ("wwn", property(&udev, "ID_WWN")),
+        ("wwn", withheld.shown(Family::Serials, property(&udev, "ID_WWN"))),
         ("model", property(&udev, "ID_MODEL")),
-        ("serial", serial),
+        ("serial", withheld.shown(Family::Serials, serial)),
         ("revision", property(&udev, "ID_REVISION")),
     ];
     sink.sample(&labels, 1.0);

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::{Kind, ProbeError, Sink, parse_number};
 use crate::host::rolled::{self, Crowded};
 use crate::host::{Host, Link};
+use crate::withheld::Family;
 
 /// IF_OPER_* of include/uapi/linux/if.h, as `operstate` spells them.
 const OPERATIONAL: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
@@ -123,7 +124,7 @@ fn say_link(host: &Host, sink: &mut Sink<'_>, path: &mut Path, link: &Link<'_>, 
     let operational = operational(link);
     let labels = [
         ("device", &*device),
-        ("address", address),
+        ("address", host.withheld().shown(Family::Addresses, address)),
         ("broadcast", broadcast),
         ("duplex", &duplex),
         ("operstate", operational),
@@ -218,9 +219,10 @@ fn from_files(host: &Host, sink: &mut Sink<'_>, path: &mut Path, many: &mut Many
         }
         let flags = sink.number(host, path.of("flags"));
         let mut fact = |file: &str| host.fact(path.of(file)).unwrap_or_default();
+        let address = fact("address");
         let labels = [
             ("device", &*device),
-            ("address", &fact("address")),
+            ("address", host.withheld().shown(Family::Addresses, &address)),
             ("broadcast", &fact("broadcast")),
             ("duplex", &fact("duplex")),
             ("operstate", &operational),

@@ -3,6 +3,7 @@
 use super::folder::{Folder, gauge};
 use super::{ProbeError, Sink};
 use crate::host::Host;
+use crate::withheld::Family;
 
 const DIRECTORY: &str = "/sys/class/nvme";
 
@@ -21,7 +22,7 @@ pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
             ("device", &**device),
             ("firmware_revision", &*firmware),
             ("model", &*model),
-            ("serial", &*serial),
+            ("serial", host.withheld().shown(Family::Serials, &serial)),
             ("state", &*state),
         ];
         let help = "Non-numeric data from /sys/class/nvme/<device>, value is always 1.";

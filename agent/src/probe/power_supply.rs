@@ -4,6 +4,7 @@
 use super::folder::{Folder, gauge};
 use super::{ProbeError, Sink};
 use crate::host::Host;
+use crate::withheld::Family;
 
 const NAME: &str = "powersupplyclass";
 const DIRECTORY: &str = "/sys/class/power_supply";
@@ -88,7 +89,9 @@ pub(super) fn read(host: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
                 gauge(sink, &format!("node_power_supply_{name}"), &help, &labels, value / divisor);
             }
         }
-        say_info(sink, &mut folder, supply, present);
+        say_info(sink, &mut folder, supply, |file| {
+            present(file) && !(file == "serial_number" && host.withheld().holds(Family::Serials))
+        });
     }
     Ok(())
 }

@@ -322,7 +322,7 @@ fn many_at_once_are_answered_and_one_drive_is_asked_by_one_at_a_time() {
         let ask = |place: usize| {
             let host = world.host().with_helper(&socket);
             scope.spawn(move || {
-                let path = if place % 2 == 0 { "/dev/sda" } else { "/dev/sdb" };
+                let path = if place.is_multiple_of(2) { "/dev/sda" } else { "/dev/sdb" };
                 host.run_for(path, "smartctl", &["--json=c", "-n", "standby", "-x", "-d", "sat", path], 1_000, 5_000)
             })
         };

@@ -9,10 +9,10 @@
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::clock::Moment;
+use crate::platform;
 
 /// Between entries while the collector acknowledges.
 const CALM_MS: u64 = 300_000;
@@ -183,7 +183,7 @@ fn period_ms(acknowledged: bool) -> u64 {
 pub fn write(path: &Path, log: &AliveLog, line: &str) {
     let grown = std::fs::metadata(path).is_ok_and(|meta| meta.len() > FILE_BYTES_MAX);
     let mut options = OpenOptions::new();
-    options.create(true).mode(0o600);
+    platform::private(options.create(true));
     let written = if grown {
         let neighbour = path.with_extension("new");
         options

@@ -20,6 +20,7 @@ use crate::hardware::told::Told;
 use crate::host::Host;
 use crate::identity::CURRENT;
 use crate::inventory::tell::Order;
+use crate::platform;
 use crate::spool::{Limits, RealFiles, Spool};
 use crate::state::{Lock, StateDir, StateError};
 use crate::telemetry;
@@ -185,6 +186,9 @@ fn plan(interval: Duration, host: &Host, again: Again) -> Plan {
 
 /// Whether only the agent stops or the machine with it: systemd's queue of jobs names the target it is on the way to.
 fn why_stopping(host: &Host) -> u32 {
+    if platform::going_down() {
+        return SHUTDOWN;
+    }
     let jobs = host
         .run("systemctl", &["list-jobs", "--no-legend", "--plain"], 500)
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());

@@ -3,9 +3,9 @@
 
 mod enrol;
 mod install;
+#[cfg(windows)]
+mod service;
 
-use std::io;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::service::ServiceError;
 use muster_agent::state::StateDir;
-use muster_agent::{app, doctor, hardware, helper, once, show, telemetry};
+use muster_agent::{app, doctor, hardware, helper, once, platform, show, telemetry};
 
 /// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
@@ -58,6 +58,7 @@ enum Command {
     #[command(after_help = install::UNINSTALL_HELP)]
     Uninstall(install::UninstallArgs),
     /// Answers one request about hardware on the socket that it is started with; what muster-helper.socket starts
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Helper,
     /// Tells the collector that the stopped agent goes for good; what packages call
@@ -67,6 +68,10 @@ enum Command {
     Enrol(enrol::EnrolArgs),
     /// Reports until stopped (what the service runs)
     Run(MachineArgs),
+    /// What the service manager of Windows starts
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Service(service::ServiceArgs),
     /// Says that this machine is being worked on: nobody is paged about it meanwhile
     #[command(after_help = "\
 It is over this machine alone, and within 24 hours no longer than [agents] own_maintenance in collector.toml allows (4 h); it is
@@ -206,6 +211,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig => println!("the configuration is fine"),
         Command::Install(args) => return install::install(cli.config.as_deref(), config, args),
         Command::Uninstall(args) => return install::uninstall(cli.config.as_deref(), config, args),
+        #[cfg(target_os = "linux")]
         Command::Helper => answer_one(&config)?,
         Command::Farewell => match runtime()?.block_on(app::farewell(config, Host::live())) {
             Some(Ok(())) => println!("the collector knows that this agent goes"),
@@ -213,17 +219,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             None => println!("this machine is not enrolled; nobody has to be told"),
         },
         Command::Enrol(args) => runtime()?.block_on(enrol::enrol(cli.config.as_deref(), config, args))?,
-        Command::Run(machine) => {
-            let arguments = again(cli.config.as_deref(), &config.state, &machine);
-            let host = machine.host(&config).with_textfiles(&config.textfiles).with_crowding(config.limits);
-            let runtime = runtime()?;
-            let outcome = runtime.block_on(async {
-                app::run(config, host, arguments, asked_to_stop()?).await.map_err(anyhow::Error::from)
-            });
-            // A name that is being looked up somewhere is not waited for.
-            runtime.shutdown_background();
-            outcome?;
-        }
+        Command::Run(machine) => run_agent(cli.config.as_deref(), config, machine)?,
+        #[cfg(windows)]
+        Command::Service(args) => args.run(cli.config, config)?,
         Command::Maintenance(args) => println!("{}", runtime()?.block_on(own_maintenance(config, args))?),
         Command::Once(args) => {
             let format = match args.format {
@@ -263,8 +261,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// Answers what is asked on the connection that this process was started with.
+#[cfg(target_os = "linux")]
 fn answer_one(config: &Config) -> anyhow::Result<()> {
-    let socket = io::stdin().as_fd().try_clone_to_owned().context("the socket")?;
+    use std::os::fd::AsFd as _;
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().context("the socket")?;
     let host = Host::live();
     let (asker, locks) = (host.uid_of(helper::ASKER), Path::new(helper::LOCKS));
     let duty = helper::Duty { host: &host, asker, planned: config.prove.is_some(), locks };
@@ -290,6 +290,20 @@ fn examined(config: Config, machine: MachineArgs, file: &Path) -> anyhow::Result
     let board = runtime.block_on(once::checked(&host, config.checks));
     findings.extend(board.iter().flat_map(|board| doctor::examine_checks(board)));
     Ok(findings)
+}
+
+/// Reports until asked to stop.
+fn run_agent(file: Option<&Path>, config: Config, machine: MachineArgs) -> anyhow::Result<()> {
+    let arguments = again(file, &config.state, &machine);
+    let host = machine.host(&config).with_textfiles(&config.textfiles).with_crowding(config.limits);
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let asked = platform::asked_to_stop().context("signals cannot be received")?;
+        app::run(config, host, arguments, asked).await.map_err(anyhow::Error::from)
+    });
+    // A name that is being looked up somewhere is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Arguments with which another one looks at the same machine and has the same state; behind them comes the command.
@@ -322,19 +336,6 @@ struct UsageError(String);
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")
-}
-
-/// Ends on SIGTERM and on SIGINT.
-fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// What became of it, in a line.

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::platform;
 
 /// One instant on both clocks: the wall (may jump) and boot time (never jumps, counts suspend).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,17 +18,16 @@ pub struct Moment {
 #[expect(clippy::disallowed_methods, reason = "this is clock.rs")]
 pub fn now() -> Moment {
     let wall = SystemTime::now();
-    let boot = clock_gettime(ClockId::Boottime);
+    let boot = platform::boottime();
     let wall_ms = match wall.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
     };
-    Moment { wall_ms, boottime_ms: u64::try_from(boot.tv_sec * 1000 + boot.tv_nsec / 1_000_000).unwrap_or(0) }
+    Moment { wall_ms, boottime_ms: u64::try_from(boot.as_millis()).unwrap_or(0) }
 }
 
 /// Nanoseconds of boot time, for durations of probes.
 #[must_use]
 pub fn boottime_ns() -> u64 {
-    let boot = clock_gettime(ClockId::Boottime);
-    u64::try_from(boot.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(boot.tv_nsec).unwrap_or(0)
+    u64::try_from(platform::boottime().as_nanos()).unwrap_or(0)
 }

@@ -26,12 +26,13 @@ use crate::dial::Proxy;
 use crate::hardware;
 use crate::host::Crowding;
 use crate::inventory::tell::Wanted;
+use crate::platform::{self, is_absolute};
 use crate::withheld::Withheld;
 
 /// Where the file is looked for.
-pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
+pub const DEFAULT_PATH: &str = platform::DEFAULT_CONFIG;
 /// Where the agent keeps its state.
-pub const DEFAULT_STATE: &str = "/var/lib/muster/agent";
+pub const DEFAULT_STATE: &str = platform::DEFAULT_STATE;
 /// Labels of one host.
 const LABELS_MAX: usize = 30;
 /// Bytes of a label's value; the wire's limit for strings.
@@ -366,7 +367,7 @@ impl<'a> Inspection<'a> {
         config.checks = define::checks(raw.check, &known, self);
         config.plugins = known;
         if let Some(state) = raw.state {
-            if state.get_ref().starts_with('/') {
+            if is_absolute(state.get_ref()) {
                 config.state = state.into_inner().into();
             } else {
                 self.expected("state", &state, "an absolute path");
@@ -397,7 +398,7 @@ impl<'a> Inspection<'a> {
             }
         }
         for directory in raw.textfile.directories {
-            if directory.get_ref().starts_with('/') {
+            if is_absolute(directory.get_ref()) {
                 config.textfiles.push(directory.into_inner());
             } else {
                 self.expected("textfile.directories", &directory, "absolute paths");

@@ -12,7 +12,6 @@ pub use answer::{Answer as ProxyAnswer, read as read_proxy_answer};
 pub use proxy::{Proxy, Trouble};
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +23,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
+
+use crate::platform::{self, Socket};
 
 /// To connect, and again for the handshake (the collector gives a handshake as long).
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,7 +121,7 @@ pub struct Dialled {
     /// Speaks gRPC over it.
     pub channel: Channel,
     /// The same socket, to adjust [`PathWatch`] while it lives.
-    pub socket: OwnedFd,
+    pub socket: Socket,
 }
 
 /// Connects to `address` (`host:port`), through `proxy` where there is one, believing only whom `tls` believes under `name`.
@@ -146,7 +147,7 @@ pub async fn dial(
         Some(proxy) => proxy::through(proxy, address, path).await.map_err(|trouble| behind(proxy, trouble))?,
         None => timeout(STEP_TIMEOUT, socket_to(address, path)).await.map_err(silent)?.map_err(unreachable)?,
     };
-    let socket = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
+    let socket = platform::duplicate(&stream).map_err(unreachable)?;
     let handshake = timeout(STEP_TIMEOUT, TlsConnector::from(tls).connect(name, stream)).await;
     let stream = match (handshake, proxy) {
         (Ok(Ok(stream)), _) => stream,
@@ -173,7 +174,7 @@ pub async fn dial(
 async fn socket_to(address: &str, path: PathWatch) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    watch_path(&stream, path)?;
+    watch_path(&platform::duplicate(&stream)?, path)?;
     Ok(stream)
 }
 
@@ -181,7 +182,7 @@ async fn socket_to(address: &str, path: PathWatch) -> io::Result<TcpStream> {
 ///
 /// # Errors
 /// When the kernel refuses an option.
-pub fn watch_path(socket: &impl AsFd, path: PathWatch) -> io::Result<()> {
+pub fn watch_path(socket: &Socket, path: PathWatch) -> io::Result<()> {
     let socket = socket2::SockRef::from(socket);
     let keep_alive = socket2::TcpKeepalive::new()
         .with_time(path.keep_alive)

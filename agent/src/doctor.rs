@@ -12,15 +12,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::Access;
-
 use crate::check::{Status, board::Board};
 use crate::clock;
 use crate::exporter::{self, ListenError};
 use crate::gather::limit;
 use crate::host::{Host, HostError};
+use crate::platform;
 use crate::probe::scope::{self, Resource, Whose};
-use crate::probe::{CROWDED_REMEDY, ProbeError, SOURCES, Scratch, Section, Sink, Source, cap};
+use crate::probe::{self, CROWDED_REMEDY, ProbeError, Scratch, Section, Sink, Source, cap};
 
 pub use hardware::{examine_hardware, hardware_is_off};
 pub use inventory::{examine_inventory, inventory_is_off};
@@ -73,8 +72,8 @@ const HEAD_BYTES_MAX: u64 = 4096;
 #[must_use]
 pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let mut sections = Vec::with_capacity(SOURCES.len());
-    for source in SOURCES {
+    let mut sections = Vec::new();
+    for source in probe::sources(host).iter().filter(|source| source.name != "check") {
         let (found, section) = examine_source(host, source);
         findings.extend(found);
         sections.push(section);
@@ -82,8 +81,16 @@ pub fn examine(host: &Host, state_dir: &Path) -> Vec<Finding> {
     findings.extend(sections.iter().flat_map(find_crowds));
     findings.push(examine_series(host, &sections));
     findings.extend(examine_scope(host));
-    findings.push(examine_machine_id(host));
-    findings.extend(GUARDED.iter().map(|(what, path, right)| examine_guarded(host, what, path, right)));
+    match host.elsewhere() {
+        None => {
+            findings.push(examine_machine_id(host));
+            findings.extend(GUARDED.iter().map(|(what, path, right)| examine_guarded(host, what, path, right)));
+        }
+        Some(system) => {
+            let detail = format!("{system}: sections and hardware that are not read here are named below");
+            findings.push(Finding::new("system", Standing::Limited, detail, ""));
+        }
+    }
     findings.push(examine_state_directory(state_dir));
     findings
 }
@@ -307,8 +314,7 @@ fn examine_guarded(host: &Host, what: &str, path: &str, right: &str) -> Finding 
 fn examine_state_directory(state_dir: &Path) -> Finding {
     const WHAT: &str = "state directory";
     let shown = state_dir.display();
-    let writable = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    match rustix::fs::access(state_dir, writable) {
+    match platform::why_not_usable(state_dir) {
         Ok(()) if state_dir.is_dir() => Finding::new(WHAT, Standing::Fine, shown.to_string(), ""),
         Ok(()) => Finding::new(
             WHAT,
@@ -316,16 +322,16 @@ fn examine_state_directory(state_dir: &Path) -> Finding {
             format!("{shown} is not a directory"),
             format!("move it away and `install -d -m 0700 -o muster-agent {shown}`"),
         ),
-        Err(rustix::io::Errno::NOENT) => Finding::new(
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::new(
             WHAT,
             Standing::Broken,
             format!("{shown} does not exist"),
             format!("`install -d -m 0700 -o muster-agent {shown}`"),
         ),
-        Err(errno) => Finding::new(
+        Err(error) => Finding::new(
             WHAT,
             Standing::Broken,
-            format!("{shown} may not be written: {errno}"),
+            format!("{shown} may not be written: {error}"),
             format!("`chown -R muster-agent {shown}`, or run this as that user"),
         ),
     }

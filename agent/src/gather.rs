@@ -13,9 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::{self, Moment};
 use crate::host::Host;
-use crate::probe::{
-    Every, Kind, Names, Note, ProbeError, SOURCES, SOURCES_WITH_CHECKS, Scratch, Section, Sink, Source, Table,
-};
+use crate::probe::{Every, Kind, Names, Note, ProbeError, Scratch, Section, Sink, Source, Table, sources};
 use crate::schedule::{Outcome, Schedule};
 
 /// Facts (serial numbers, MTU, ...) are read again after this many milliseconds.
@@ -111,7 +109,7 @@ impl Gatherer {
     /// Gathers every source of the agent from `host`. The thread starts with the first collection.
     #[must_use]
     pub fn start(host: Host) -> Self {
-        let sources = if host.checks().is_some() { SOURCES_WITH_CHECKS } else { SOURCES };
+        let sources = sources(&host);
         Self::with_sources(host, sources)
     }
 

@@ -12,27 +12,28 @@ mod crowding;
 #[cfg(test)]
 pub(crate) mod fake_bus;
 mod files;
+mod firmware;
+#[cfg_attr(not(target_os = "linux"), path = "host/unhelped.rs")]
 mod helped;
 mod kept;
 mod memory;
 mod mounts;
 mod netlink;
+#[cfg_attr(target_os = "linux", path = "host/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "host/portable.rs")]
+mod os;
 pub mod rolled;
 mod text;
 mod timex;
 mod uname;
 
 use std::collections::HashMap;
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, RawDir};
-use rustix::io::Errno;
-
 use crate::check::board::Board;
+use crate::platform::{self, Known};
+use os::{Descriptor, Errno};
 use crate::withheld::Withheld;
 
 pub use bus::{Bus, Call, Reply, Values};
@@ -40,6 +41,7 @@ pub use command::{CommandError, Output, Program};
 pub use container::FIRST_PID;
 pub use crowding::Crowding;
 pub use files::{FileStat, Messages};
+pub use firmware::FIRMWARE_TABLE;
 pub use mounts::{FsStat, MountError};
 #[doc(hidden)]
 pub use netlink::count_in as count_in_netlink;
@@ -237,6 +239,17 @@ impl Host {
         self.root.is_none()
     }
 
+    /// The system that we run on, where it is none whose files tell of the machine: what has no other way to it is not read.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        if self.is_live() { os::ELSEWHERE } else { None }
+    }
+
+    /// What the system says of this machine where no files do.
+    pub(crate) fn known(&self) -> Option<Known> {
+        if self.is_live() { platform::known() } else { None }
+    }
+
     /// Reads a whole file once (at most 16 MiB), replacing what is in `into`.
     ///
     /// # Errors
@@ -274,7 +287,7 @@ impl Host {
     }
 
     fn read_kept_until(&self, path: &str, into: &mut Vec<u8>, whole_below: usize) -> Result<(), HostError> {
-        let fill = |descriptor: &OwnedFd, into: &mut Vec<u8>| fill(descriptor, into, whole_below);
+        let fill = |descriptor: &Descriptor, into: &mut Vec<u8>| fill(descriptor, into, whole_below);
         let mut kept = self.kept.lock();
         if let Some(descriptor) = kept.get(path) {
             match fill(descriptor, into) {
@@ -324,16 +337,12 @@ impl Host {
     /// As [`Host::read`].
     pub fn visit(&self, directory: &str, mut visit: impl FnMut(&str)) -> Result<(), HostError> {
         let descriptor = self.open(directory)?;
-        let mut buffer = [MaybeUninit::uninit(); 2048];
-        let mut entries = RawDir::new(&descriptor, &mut buffer);
-        while let Some(entry) = entries.next() {
-            let entry = entry.map_err(|errno| HostError::from_errno(directory, errno))?;
-            let name = entry.file_name().to_string_lossy();
+        os::visit(&descriptor, |name| {
             if name != "." && name != ".." {
-                visit(&name);
+                visit(name);
             }
-        }
-        Ok(())
+        })
+        .map_err(|errno| HostError::from_errno(directory, errno))
     }
 
     /// The names in a directory, sorted.
@@ -350,7 +359,7 @@ impl Host {
     /// Whether something stands at `path`.
     #[must_use]
     pub fn exists(&self, path: &str) -> bool {
-        rustix::fs::stat(self.resolve(path).as_path()).is_ok()
+        os::exists(&self.resolve(path))
     }
 
     /// Opens a file for reading and closes it unread.
@@ -366,9 +375,7 @@ impl Host {
     /// # Errors
     /// As [`Host::read`]; a thing that is no link is `Failed`.
     pub fn link_target(&self, path: &str) -> Result<String, HostError> {
-        rustix::fs::readlink(self.resolve(path).as_path(), Vec::new())
-            .map(|target| target.to_string_lossy().into_owned())
-            .map_err(|errno| HostError::from_errno(path, errno))
+        os::link_target(&self.resolve(path)).map_err(|errno| HostError::from_errno(path, errno))
     }
 
     /// Sizes of the file system mounted at `path`, asked in a disposable worker: a mount that does not answer within
@@ -401,23 +408,14 @@ impl Host {
                 reason: error.to_string(),
             });
         }
-        let uname = rustix::system::uname();
-        let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
-        Ok(Uname {
-            sysname: text(uname.sysname()),
-            nodename: text(uname.nodename()),
-            release: text(uname.release()),
-            version: text(uname.version()),
-            machine: text(uname.machine()),
-            domainname: text(uname.domainname()),
-        })
+        Ok(os::uname())
     }
 
     /// The kernel's random id of this boot; zeros where it is not said.
     #[must_use]
     pub fn boot_id(&self) -> [u8; 16] {
-        let text = self.read_text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        parse_uuid(&text).unwrap_or_default()
+        let told = self.read_text("/proc/sys/kernel/random/boot_id").ok().and_then(|text| parse_uuid(&text));
+        told.or_else(|| if self.is_live() { os::boot_id() } else { None }).unwrap_or_default()
     }
 
     /// Bytes of a memory page.
@@ -434,12 +432,10 @@ impl Host {
         })
     }
 
-    fn open(&self, path: &str) -> Result<OwnedFd, HostError> {
-        // Never waits for a writer of a FIFO and never takes a terminal.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    fn open(&self, path: &str) -> Result<Descriptor, HostError> {
         let opened = match &self.root {
-            None => rustix::fs::open(path, flags, Mode::empty()),
-            Some(_) => rustix::fs::open(self.resolve(path).as_path(), flags, Mode::empty()),
+            None => os::open(Path::new(path)),
+            Some(_) => os::open(&self.resolve(path)),
         };
         opened.or_else(|errno| self.opened_by_helper(path, errno))
     }
@@ -453,12 +449,12 @@ impl Host {
 }
 
 /// Reads from the start to the end; an answer shorter than asked for and than `whole_below` is the end.
-fn fill(descriptor: &OwnedFd, into: &mut Vec<u8>, whole_below: usize) -> Result<(), Errno> {
+fn fill(descriptor: &Descriptor, into: &mut Vec<u8>, whole_below: usize) -> Result<(), Errno> {
     into.clear();
     into.reserve(READ_FIRST);
     loop {
         let (offset, room) = (into.len(), into.spare_capacity_mut().len());
-        let count = rustix::io::pread(descriptor, spare_capacity(into), offset as u64)?;
+        let count = os::read_at(descriptor, into, offset as u64)?;
         if count == 0 || (count < room && into.len() < whole_below) || into.len() >= READ_MAX {
             return Ok(());
         }

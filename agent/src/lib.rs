@@ -1,6 +1,6 @@
 //! The agent: reports what a machine is and how it does. It reports facts and decides nothing.
 //!
-//! Reading order: [`host`] is the only way to the machine; [`probe`] turns what it says into readings; [`schedule`]
+//! Reading order: [`host`] is the only way to the machine, [`platform`] what systems do each in their own way; [`probe`] turns what it says into readings; [`schedule`]
 //! says what is due; [`gather`] reads on a thread of its own, so that nothing stuck delays a report; [`collecting`] says
 //! when; [`check`] runs service checks; [`evidence`] looks at what is dear, when asked; [`hardware`] at drives,
 //! arrays, memory and the kernel's log, seldom; [`inventory`] says what the machine is made of, in a process of its own;
@@ -25,12 +25,14 @@ pub mod exporter;
 pub mod exposition;
 pub mod gather;
 pub mod hardware;
+#[cfg_attr(not(target_os = "linux"), path = "helper/absent.rs")]
 pub mod helper;
 pub mod host;
 pub mod identity;
 pub mod inventory;
 pub mod maintenance;
 pub mod once;
+pub mod platform;
 pub mod probe;
 pub mod report;
 pub mod schedule;

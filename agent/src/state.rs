@@ -5,10 +5,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Gid, Uid};
+use crate::platform;
 
 /// The longest file that is read back; ours are a few KiB.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -65,7 +64,7 @@ pub enum StateError {
 #[derive(Debug, Clone)]
 pub struct StateDir {
     path: PathBuf,
-    owner: (u32, u32),
+    owner: platform::Owner,
 }
 
 /// Held while an agent uses the directory; released when dropped or when the process ends, however it ends.
@@ -84,10 +83,10 @@ impl StateDir {
         if !path.is_dir() {
             // Only the last one is closed: the agent's user has to get through those above.
             path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed("made"))?;
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("made"))?;
+            platform::make_private_dir(path).map_err(failed("made"))?;
         }
         let meta = fs::metadata(path).map_err(failed("opened"))?;
-        Ok(Self { path: path.to_path_buf(), owner: (meta.uid(), meta.gid()) })
+        Ok(Self { path: path.to_path_buf(), owner: platform::owner_of(&meta) })
     }
 
     /// Where it is.
@@ -109,15 +108,10 @@ impl StateDir {
     pub fn lock(&self) -> Result<Lock, StateError> {
         let path = self.file(LOCK);
         let failed = |did| move |source| StateError::Directory { path: self.path.clone(), did, source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed("locked"))?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = platform::private(&mut options).open(&path).map_err(failed("locked"))?;
+        if file.try_lock().is_err() {
             let mut pid = String::new();
             let _ = (&mut file).take(20).read_to_string(&mut pid);
             let pid = if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
@@ -155,7 +149,9 @@ impl StateDir {
         let neighbour = self.file(&format!("{name}.new"));
         let failed = |source| StateError::File { path: path.clone(), did: "written", source };
         let _ = fs::remove_file(&neighbour);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&neighbour).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let mut file = platform::private(&mut options).open(&neighbour).map_err(failed)?;
         file.write_all(bytes).and_then(|()| sync(&file)).map_err(failed)?;
         self.give(&neighbour);
         fs::rename(&neighbour, &path).map_err(failed)
@@ -202,21 +198,10 @@ impl StateDir {
         if !meta.is_file() {
             return refuse("is not a plain file".into(), "remove it and enrol again".into());
         }
-        let mode = meta.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return refuse(
-                format!("mode {mode:04o} lets others read or write the private key"),
-                format!("chmod 600 {} (and enrol again if others may have read it)", path.display()),
-            );
+        match platform::why_not_private(&path, &meta, self.owner) {
+            Some((problem, remedy)) => refuse(problem, remedy),
+            None => self.read(name),
         }
-        let me = rustix::process::geteuid().as_raw();
-        if meta.uid() != me && !(me == 0 && meta.uid() == self.owner.0) {
-            return refuse(
-                format!("belongs to user {}, not to the agent's user {me}", meta.uid()),
-                format!("chown {me} {}", path.display()),
-            );
-        }
-        self.read(name)
     }
 
     /// Renames `name` to `name.<why>-<wall_ms>`; nothing that a person may still want is ever deleted.
@@ -277,17 +262,12 @@ impl StateDir {
     }
 
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        platform::sync_dir(&self.path)
     }
 
     /// Gives what root wrote to the owner of the directory (`enrol` is mostly run by root).
     fn give(&self, path: &Path) {
-        if rustix::process::geteuid().is_root() && self.owner.0 != 0 {
-            let (uid, gid) = (Uid::from_raw(self.owner.0), Gid::from_raw(self.owner.1));
-            if let Err(error) = rustix::fs::chown(path, Some(uid), Some(gid)) {
-                tracing::warn!(file = %path.display(), %error, "file could not be given to the directory's owner");
-            }
-        }
+        platform::give(path, self.owner);
     }
 }
 

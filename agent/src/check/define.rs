@@ -12,6 +12,7 @@ use super::http::Url;
 use super::keys::{Keys, text, texts};
 use super::{CHECKS_MAX, Certificate, Definition, Dns, FileAge, Http, Icmp, Kind, Limits, Plugin, Process, dns};
 use crate::config::{Inspection, is_address};
+use crate::platform::is_absolute;
 
 pub(crate) use super::keys::Table;
 
@@ -73,7 +74,7 @@ fn plugin(table: Table, prefix: String, at: usize, inspection: &mut Inspection<'
     let mut keys = Keys::new(table, prefix, at, inspection);
     let expectation = "a list of texts: the program's absolute path and its arguments";
     let command = keys.required("command", expectation, |value| {
-        texts(value).filter(|command| command.first().is_some_and(|program| program.starts_with('/')))
+        texts(value).filter(|command| command.first().is_some_and(|program| is_absolute(program)))
     });
     let user = keys.text("user", "the name of a user of this machine");
     keys.finish();
@@ -146,8 +147,7 @@ fn kind(word: &str, keys: &mut Keys<'_, '_>, plugins: &Plugins) -> Option<Kind> 
         "unit" => keys.required("unit", "a unit of systemd, for example \"nginx.service\"", unit).map(Kind::Unit),
         "process" => process(keys),
         "file_age" => {
-            let path =
-                keys.required("path", "an absolute path", |value| text(value).filter(|path| path.starts_with('/')));
+            let path = keys.required("path", "an absolute path", |value| text(value).filter(|path| is_absolute(path)));
             let age =
                 Limits { warning: keys.duration("warning_age", &AGE), critical: keys.duration("critical_age", &AGE) };
             Some(Kind::FileAge(FileAge { path: path?, age }))
@@ -184,7 +184,7 @@ fn http(keys: &mut Keys<'_, '_>) -> Option<Kind> {
     let redirects = keys.number("redirects", &(0..=20)).unwrap_or(DEFAULT_REDIRECTS);
     let latency = latency(keys);
     let ca = keys.optional("ca", "the absolute path of a PEM file", |value| {
-        text(value).filter(|path| path.starts_with('/')).map(PathBuf::from)
+        text(value).filter(|path| is_absolute(path)).map(PathBuf::from)
     });
     let head = method.unwrap_or(false);
     if head && let Some(text) = &body_contains {

@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::{Inspection, parse_duration};
 use crate::inventory;
 use crate::inventory::tell::Wanted;
+use crate::platform::is_absolute;
 
 /// `[inventory]`.
 #[derive(Debug, Default, Deserialize)]
@@ -46,7 +47,7 @@ impl Inspection<'_> {
         if let Some(directories) = raw.custom {
             wanted.custom.clear();
             for directory in directories {
-                if directory.get_ref().starts_with('/') {
+                if is_absolute(directory.get_ref()) {
                     wanted.custom.push(directory.into_inner());
                 } else {
                     self.expected("inventory.custom", &directory, "absolute paths");

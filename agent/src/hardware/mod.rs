@@ -95,6 +95,9 @@ pub static SOURCES: &[Source] = &[
     Source { name: "crashes", every: Every::Minutes(60), whole: false, urgent: false, look: kernel_log::crashes },
 ];
 
+/// What is said not to be read where the system is not Linux: a source, and what it would tell of.
+const UNREAD: [(&str, &str); 3] = [("drives", "smartctl-json"), ("kernel log", "kernel-log"), ("files", "edac")];
+
 /// What a source remembers between two looks.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -132,7 +135,15 @@ impl Source {
     /// Looks, which may take minutes.
     #[must_use]
     pub fn look(&'static self, host: &Host, memory: &mut Memory, now_ms: u64) -> Batch {
-        let mut found = (self.look)(&mut Look { host, memory, now_ms });
+        let mut found = match host.elsewhere() {
+            None => (self.look)(&mut Look { host, memory, now_ms }),
+            // Nothing is claimed to be absent where nobody looked.
+            Some(system) => {
+                let told = UNREAD.iter().filter(|(name, _)| *name == self.name);
+                told.map(|(_, source)| Found::unseen(*source, "", Why::NotInstalled, format!("not read on {system}")))
+                    .collect()
+            }
+        };
         found.iter_mut().for_each(|found| found.withhold(host.withheld()));
         Batch { source: self, found, position: memory.log.position() }
     }

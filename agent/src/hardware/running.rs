@@ -3,11 +3,8 @@
 //! A look that does not return keeps its thread and is left alone until it does, and the others go on. The kernel's log is
 //! looked at when the kernel says something, so that nothing wakes the agent while it does not.
 
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 
 use super::kernel_log::Log;
@@ -164,18 +161,13 @@ impl Running {
 
 /// Ends when there is more to read; never where that cannot be noticed, as with a file.
 async fn said_something(log: &Log) {
-    let readable = match log.messages().map(AsFd::as_fd).and_then(watch) {
-        Some(watched) => watched.readable().await.is_ok(),
+    let readable = match log.messages() {
+        Some(messages) => messages.readable().await,
         None => false,
     };
     if !readable {
         std::future::pending::<()>().await;
     }
-}
-
-#[expect(deprecated, reason = "what takes its place is unsafe; a borrowed descriptor is open as long as it is watched")]
-fn watch(messages: BorrowedFd<'_>) -> Option<AsyncFd<BorrowedFd<'_>>> {
-    AsyncFd::with_interest(messages, Interest::READABLE).ok()
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! replies of the types below. Byte order is this machine's; what is cut off or longer than it may be is an error.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::os::local::{self, Stream};
 use super::{Host, HostError};
 use crate::clock;
 
@@ -130,7 +130,7 @@ impl<'a> Values<'a> {
 /// A connection over which systemd answers.
 #[derive(Debug)]
 pub struct Bus {
-    stream: UnixStream,
+    stream: Stream,
     /// Read and not taken yet.
     bytes: Vec<u8>,
     serial: u32,
@@ -160,9 +160,9 @@ fn best(first: HostError, second: HostError) -> HostError {
 
 impl Bus {
     fn connect(path: &Path, shared: bool, until_ns: u64) -> std::io::Result<Self> {
-        let stream = UnixStream::connect(path)?;
+        let stream = local::connect(path)?;
         let mut bus = Self { stream, bytes: Vec::new(), serial: 0, shared, until_ns };
-        let user = rustix::process::geteuid().as_raw().to_string();
+        let user = local::own_user().to_string();
         let hexadecimal: String = user.bytes().map(|digit| format!("{digit:02x}")).collect();
         bus.send(format!("\0AUTH EXTERNAL {hexadecimal}\r\n").as_bytes())?;
         let line = bus.line()?;

@@ -2,18 +2,17 @@
 //! alive each.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-
 use super::{Host, lock};
-use crate::clock;
+use crate::{clock, platform};
+use child::{follow, wait_until};
+
+#[cfg_attr(target_os = "linux", path = "command/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "command/portable.rs")]
+mod child;
 
 /// Output kept of one run, in bytes; what comes after it is read and dropped.
 const OUTPUT_MAX: usize = 1024 * 1024;
@@ -78,22 +77,6 @@ pub(super) struct Tools {
     hanging: Mutex<HashMap<String, Child>>,
 }
 
-/// Where tools of a live machine are looked up, in this order; the caller's `PATH` is not trusted.
-const TOOL_DIRECTORIES: [&str; 9] = [
-    "/usr/bin",
-    "/bin",
-    "/usr/sbin",
-    "/sbin",
-    "/usr/local/sbin",
-    // Where makers of RAID controllers put theirs.
-    "/opt/MegaRAID/storcli",
-    "/opt/MegaRAID/perccli",
-    "/opt/MegaRAID/MegaCli",
-    "/usr/StorMan",
-];
-/// What every program finds; the caller's own environment is not handed on.
-const SEARCHED: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
-
 impl Host {
     /// Runs a tool without a shell, in a process group of its own, killed whole at the deadline; its output is capped.
     ///
@@ -126,7 +109,7 @@ impl Host {
     /// As [`Host::run`].
     pub fn run_holding(
         &self,
-        held: OwnedFd,
+        held: impl Into<Stdio>,
         tool: &str,
         arguments: &[&str],
         output_max: usize,
@@ -144,7 +127,7 @@ impl Host {
     /// As [`Host::run`].
     pub fn run_self(&self, arguments: &[String], deadline_ms: u64) -> Result<Output, CommandError> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.tools.run("muster-agent", Path::new("/proc/self/exe"), &arguments, OUTPUT_MAX, deadline_ms)
+        self.tools.run("muster-agent", &platform::own_program(), &arguments, OUTPUT_MAX, deadline_ms)
     }
 
     fn run_as(
@@ -165,11 +148,12 @@ impl Host {
     /// Where the tool is, if it is there. A captured machine has no tools but those in `--commands`.
     #[must_use]
     pub fn tool(&self, tool: &str) -> Option<PathBuf> {
-        let present = |directory: &Path| Some(directory.join(tool)).filter(|program| program.is_file());
+        let present =
+            |directory: &Path| Some(directory.join(child::file_name(tool))).filter(|program| program.is_file());
         match (&self.commands, &self.root) {
             (Some(directory), _) => present(directory),
             (None, Some(_)) => None,
-            (None, None) => TOOL_DIRECTORIES.iter().find_map(|directory| present(Path::new(directory))),
+            (None, None) => child::TOOL_DIRECTORIES.iter().find_map(|directory| present(Path::new(directory))),
         }
     }
 
@@ -181,11 +165,9 @@ impl Host {
     /// As [`Host::run`]; also when its user is not known here or may not be become.
     pub fn run_program(&self, program: &Program<'_>, deadline_ms: u64) -> Result<Output, CommandError> {
         let name = program.arguments.iter().fold(program.path.to_owned(), |name, argument| name + " " + argument);
-        // Capabilities are a thread's own, and children have those of the thread that made them (capabilities(7)). Where
-        // there are none, or the kernel knows no ambient ones, nothing is given up.
-        let _ = rustix::thread::clear_ambient_capability_set();
+        child::give_rights_up();
         let mut command = Command::new(program.path);
-        command.args(program.arguments).env_clear().env("PATH", SEARCHED).env("LANG", "C").env("HOME", "/");
+        child::bare(command.args(program.arguments)).env("LANG", "C").env("HOME", "/");
         command.stdin(Stdio::null());
         if let Some(user) = program.user {
             let known = self.user(user);
@@ -194,7 +176,7 @@ impl Host {
                 return Err(CommandError::Failed { tool: program.path.to_owned(), reason });
             };
             // Also gives the groups of this process up.
-            command.uid(uid).gid(gid).env("HOME", home);
+            child::become_user(&mut command, uid, gid).env("HOME", home);
         }
         self.tools.follow(&name, command, program.output_max, deadline_ms).map_err(|error| match error {
             CommandError::Failed { reason, .. } => CommandError::Failed { tool: program.path.to_owned(), reason },
@@ -204,10 +186,7 @@ impl Host {
 
     /// Kills, with their children, all tools and programs that run now: nobody will wait for them.
     pub fn kill_running(&self) {
-        for group in lock(&self.tools.running).iter().filter_map(|id| Pid::from_raw(i32::try_from(*id).ok()?)) {
-            // It may have ended by itself.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        lock(&self.tools.running).iter().copied().for_each(child::kill_group);
     }
 
     /// Number of a user, if this machine's own file knows it.
@@ -250,7 +229,8 @@ impl Tools {
         if self.still_hangs(tool) {
             return Err(CommandError::Hanging(tool.to_owned()));
         }
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+        child::in_own_group(command);
         let mut child = command.spawn().map_err(failed)?;
         let id = child.id();
         lock(&self.running).insert(id);
@@ -274,10 +254,7 @@ impl Tools {
 
     /// Kills the whole group and takes the exit status away; what does not die is remembered.
     fn bury(&self, tool: &str, mut child: Child) {
-        if let Some(group) = pid_of(&child) {
-            // The group may be gone already, which is what is wanted.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        child::kill_group(child.id());
         if !matches!(wait_until(&mut child, clock::boottime_ns() + REAP_MS * 1_000_000), Ok(Some(_))) {
             lock(&self.hanging).insert(tool.to_owned(), child);
         }
@@ -287,76 +264,6 @@ impl Tools {
 /// A tool without anything of our environment.
 fn bare(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("PATH", SEARCHED).env("LC_ALL", "C");
+    child::bare(command.args(arguments)).env("LC_ALL", "C");
     command
-}
-
-/// Reads until the output ends and waits for the exit, or until the exit, whoever keeps the output open; `None` when the
-/// deadline came first.
-fn follow(child: &mut Child, output_max: usize, until_ns: u64) -> std::io::Result<(Output, Option<ExitStatus>)> {
-    let mut output = Output { code: None, stdout: Vec::new(), truncated: false };
-    let Some(mut stdout) = child.stdout.take() else {
-        return Ok((output, wait_until(child, until_ns)?));
-    };
-    let Some(pid) = pid_of(child) else { return Ok((output, None)) };
-    let ended = pidfd_open(pid, PidfdFlags::empty())?;
-    let mut chunk = [0; 4096];
-    loop {
-        match first_of(&stdout, &ended, until_ns)? {
-            None => return Ok((output, None)),
-            Some(First::Ended) => return Ok((output, child.try_wait()?)),
-            Some(First::Output) => {}
-        }
-        let count = stdout.read(&mut chunk)?;
-        if count == 0 {
-            return Ok((output, wait_until(child, until_ns)?));
-        }
-        let room = output_max.saturating_sub(output.stdout.len());
-        output.truncated |= count > room;
-        output.stdout.extend_from_slice(&chunk[..count.min(room)]);
-    }
-}
-
-enum First {
-    /// There is output, or it has ended.
-    Output,
-    /// The program has ended, and all that it wrote is read.
-    Ended,
-}
-
-fn first_of(stdout: &ChildStdout, ended: &OwnedFd, until_ns: u64) -> std::io::Result<Option<First>> {
-    let mut fds = [PollFd::new(stdout, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
-    if !wait_for(&mut fds, until_ns)? {
-        return Ok(None);
-    }
-    Ok(Some(if fds[0].revents().is_empty() { First::Ended } else { First::Output }))
-}
-
-fn wait_until(child: &mut Child, until_ns: u64) -> std::io::Result<Option<ExitStatus>> {
-    if let Some(status) = child.try_wait()? {
-        return Ok(Some(status));
-    }
-    let Some(pid) = pid_of(child) else { return Ok(None) };
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
-    if wait_for(&mut fds, until_ns)? { child.try_wait() } else { Ok(None) }
-}
-
-fn wait_for(fds: &mut [PollFd<'_>], until_ns: u64) -> std::io::Result<bool> {
-    loop {
-        let left_ns = until_ns.saturating_sub(clock::boottime_ns());
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left_ns / 1_000_000_000).unwrap_or(i64::MAX),
-            tv_nsec: i64::try_from(left_ns % 1_000_000_000).unwrap_or(0),
-        };
-        match poll(fds, Some(&timeout)) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-}
-
-fn pid_of(child: &Child) -> Option<Pid> {
-    Pid::from_raw(i32::try_from(child.id()).ok()?)
 }

@@ -1,20 +1,10 @@
 //! Files as a whole: how old, how long, and line by line where they may be long.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-
+use super::os::{self, Descriptor, Errno};
 use super::{Host, HostError, READ_FIRST, fill, lock};
-
-/// Whether nothing has changed since the file was opened or last asked.
-fn is_quiet(descriptor: &OwnedFd) -> bool {
-    let mut asked = [PollFd::new(descriptor, PollFlags::PRI)];
-    poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
-}
 
 /// A line longer than this is passed over.
 const LINE_MAX: usize = 64 * 1024;
@@ -37,7 +27,7 @@ pub struct FileStat {
 pub(super) struct Watched(Mutex<HashMap<Box<str>, Digest>>);
 
 struct Digest {
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
     text: Arc<str>,
 }
 
@@ -51,13 +41,13 @@ impl Watched {
 #[derive(Debug)]
 pub struct Messages {
     path: String,
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
 }
 
 impl Messages {
     /// A file that somebody else has opened.
     #[cfg(test)]
-    pub(crate) fn opened(path: &str, descriptor: OwnedFd) -> Self {
+    pub(crate) fn opened(path: &str, descriptor: Descriptor) -> Self {
         Self { path: path.to_owned(), descriptor }
     }
 
@@ -68,18 +58,17 @@ impl Messages {
     /// When reading fails.
     pub fn read_more(&mut self, into: &mut Vec<u8>) -> Result<bool, HostError> {
         into.reserve(READ_FIRST);
-        match rustix::io::read(&self.descriptor, spare_capacity(into)) {
+        match os::read(&self.descriptor, into) {
             Ok(count) => Ok(count > 0),
             Err(Errno::AGAIN) => Ok(false),
             Err(Errno::PIPE | Errno::INTR) => Ok(true),
             Err(errno) => Err(HostError::from_errno(&self.path, errno)),
         }
     }
-}
 
-impl AsFd for Messages {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+    /// Ends when there is more to read, or where that cannot be noticed: then it says false.
+    pub async fn readable(&self) -> bool {
+        os::readable(&self.descriptor).await
     }
 }
 
@@ -103,7 +92,7 @@ impl Host {
         make: impl FnOnce(&str) -> Result<String, E>,
     ) -> Result<Arc<str>, E> {
         let mut watched = lock(&self.watched.0);
-        if let Some(digest) = watched.get(path).filter(|digest| self.is_live() && is_quiet(&digest.descriptor)) {
+        if let Some(digest) = watched.get(path).filter(|digest| self.is_live() && os::is_quiet(&digest.descriptor)) {
             return Ok(Arc::clone(&digest.text));
         }
         let descriptor = self.open(path)?;
@@ -119,14 +108,7 @@ impl Host {
     /// # Errors
     /// As [`Host::read`].
     pub fn stat(&self, path: &str) -> Result<FileStat, HostError> {
-        let stat =
-            rustix::fs::stat(self.resolve(path).as_path()).map_err(|errno| HostError::from_errno(path, errno))?;
-        Ok(FileStat {
-            inode: stat.st_ino,
-            bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            modified_s: stat.st_mtime,
-            modified_ns: i64::try_from(stat.st_mtime_nsec).unwrap_or(0),
-        })
+        os::stat(&self.resolve(path)).map_err(|errno| HostError::from_errno(path, errno))
     }
 
     /// Calls `visit` with each line of a file that may be of any length, as long as it says so.
@@ -141,8 +123,7 @@ impl Host {
                 bytes.clear();
             }
             bytes.reserve(READ_FIRST);
-            let count = rustix::io::read(&descriptor, spare_capacity(&mut bytes))
-                .map_err(|errno| HostError::from_errno(path, errno))?;
+            let count = os::read(&descriptor, &mut bytes).map_err(|errno| HostError::from_errno(path, errno))?;
             // What stands after the last line end waits for its rest, except at the end of the file.
             let ended = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let until = if count == 0 { bytes.len() } else { ended };
@@ -157,6 +138,7 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
 
     use rustix::net::{SendFlags, send};
 
@@ -169,9 +151,9 @@ mod tests {
         let sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let receiver: OwnedFd = listener.accept().unwrap().0.into();
         send(&sender, b"ordinary", SendFlags::empty()).unwrap();
-        assert!(is_quiet(&receiver));
+        assert!(os::is_quiet(&receiver));
         send(&sender, b"!", SendFlags::OOB).unwrap();
         // Loopback delivers within the call, or soon after.
-        assert!(std::iter::repeat_with(|| is_quiet(&receiver)).take(1_000_000).any(|quiet| !quiet));
+        assert!(std::iter::repeat_with(|| os::is_quiet(&receiver)).take(1_000_000).any(|quiet| !quiet));
     }
 }

@@ -1,13 +1,11 @@
 //! Descriptors that stay open between two reports: as many as the process can spare, however many threads read.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::process::{Resource, getrlimit};
-
 use super::lock;
+use super::os::{self, Descriptor};
 
 /// Descriptors kept; beyond it a file is opened, read and closed. Half of the usual soft limit of a process (1024,
 /// systemd.exec(5)).
@@ -15,7 +13,7 @@ const KEPT_MAX: usize = 512;
 
 /// Those of one reading thread. A thread that hangs keeps what it has, so all threads share one allowance.
 pub(super) struct Kept {
-    open: Mutex<HashMap<Box<str>, OwnedFd>>,
+    open: Mutex<HashMap<Box<str>, Descriptor>>,
     allowance: Arc<Allowance>,
 }
 
@@ -27,7 +25,7 @@ struct Allowance {
 impl Kept {
     /// Half of what the process may open, so that there is always one for a socket, a tool or the spool.
     pub(super) fn new() -> Self {
-        let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+        let limit = os::descriptors_max().and_then(|limit| usize::try_from(limit).ok());
         Self::at_most(limit.map_or(KEPT_MAX, |limit| KEPT_MAX.min(limit / 2)))
     }
 
@@ -53,17 +51,17 @@ impl Drop for Kept {
 
 /// The descriptors while they are looked at.
 pub(super) struct Holding<'a> {
-    open: MutexGuard<'a, HashMap<Box<str>, OwnedFd>>,
+    open: MutexGuard<'a, HashMap<Box<str>, Descriptor>>,
     allowance: &'a Allowance,
 }
 
 impl Holding<'_> {
-    pub(super) fn get(&self, path: &str) -> Option<&OwnedFd> {
+    pub(super) fn get(&self, path: &str) -> Option<&Descriptor> {
         self.open.get(path)
     }
 
     /// Keeps it if one more can be spared.
-    pub(super) fn insert(&mut self, path: &str, descriptor: OwnedFd) {
+    pub(super) fn insert(&mut self, path: &str, descriptor: Descriptor) {
         let spare = |held: usize| (held < self.allowance.most).then_some(held + 1);
         if self.allowance.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spare).is_ok()
             && self.open.insert(path.into(), descriptor).is_some()
@@ -90,7 +88,7 @@ mod tests {
 
     #[test]
     fn all_threads_together_keep_what_the_process_can_spare() {
-        let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let file = || Descriptor::from(std::fs::File::open("/dev/null").unwrap());
         let first = Kept::at_most(3);
         let second = first.of_another_thread();
         first.lock().insert("a", file());

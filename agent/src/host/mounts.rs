@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{HostError, lock};
+use super::{HostError, lock, os};
 use crate::clock;
 
 /// Hung mounts (each holds one sleeping thread); beyond it, mounts are reported as failed without being asked.
@@ -133,15 +133,7 @@ impl Mounts {
 
 /// Asks the kernel.
 pub(super) fn live(path: &str) -> Answer {
-    let stat = rustix::fs::statfs(path).map_err(|errno| HostError::from_errno(path, errno))?;
-    Ok(FsStat {
-        block_bytes: u64::try_from(stat.f_bsize).unwrap_or(0),
-        blocks: stat.f_blocks,
-        free: stat.f_bfree,
-        available: stat.f_bavail,
-        files: stat.f_files,
-        files_free: stat.f_ffree,
-    })
+    os::statfs(path).map_err(|errno| HostError::from_errno(path, errno))
 }
 
 /// Looks the answer up in a capture.

@@ -5,18 +5,13 @@ mod changes;
 mod neighbours;
 
 use std::borrow::Cow;
-use std::os::fd::OwnedFd;
 use std::sync::Mutex;
-
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
-use rustix::net::netlink::SOCK_DIAG;
-use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 pub use addresses::Address;
 pub use changes::Changes;
 pub use neighbours::Neighbour;
 
+use super::os::{Descriptor, Errno, netlink};
 use super::rolled::Crowded;
 use super::{Host, HostError, lock};
 use crate::clock::Moment;
@@ -226,7 +221,7 @@ pub(super) struct Links(Mutex<Answer>);
 
 #[derive(Default)]
 struct Answer {
-    socket: Option<OwnedFd>,
+    socket: Option<Descriptor>,
     bytes: Vec<u8>,
     /// The collection it was asked for; `None` when it is not whole.
     at: Option<Moment>,
@@ -290,8 +285,8 @@ impl Host {
         let mut request = [0; DIAG_REQUEST_BYTES];
         request[DIAG_STATES_AT..DIAG_STATES_AT + 4].copy_from_slice(&DIAG_STATES.to_ne_bytes());
         let mut ask = || {
-            let socket = open(Some(SOCK_DIAG))?;
-            send(&socket, &question(TCPDIAG_GETSOCK, &request), SendFlags::empty())?;
+            let socket = netlink::diagnosis()?;
+            netlink::send(&socket, &question(TCPDIAG_GETSOCK, &request))?;
             let mut piece = Vec::with_capacity(PIECE_BYTES);
             loop {
                 piece.clear();
@@ -340,11 +335,11 @@ impl Answer {
         self.at = None;
         let socket = match self.socket.take() {
             Some(socket) => socket,
-            None => open(None)?,
+            None => netlink::route()?,
         };
         for _ in 0..TRIES {
             self.bytes.clear();
-            send(&socket, &question(RTM_GETLINK, &[0; IFINFO_BYTES]), SendFlags::empty())?;
+            netlink::send(&socket, &question(RTM_GETLINK, &[0; IFINFO_BYTES]))?;
             if self.receive_all(&socket)? {
                 break;
             }
@@ -355,7 +350,7 @@ impl Answer {
     }
 
     /// Whether nothing came or went meanwhile.
-    fn receive_all(&mut self, socket: &OwnedFd) -> Result<bool, Errno> {
+    fn receive_all(&mut self, socket: &Descriptor) -> Result<bool, Errno> {
         let (mut steady, mut piece) = (true, Vec::new());
         loop {
             piece.clear();
@@ -393,10 +388,6 @@ fn keep_what_is_read(kind: u16, body: &[u8], into: &mut Vec<u8>) {
     into[at + 4..at + 6].copy_from_slice(&kind.to_ne_bytes());
 }
 
-fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
-    socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
-}
-
 fn question(kind: u16, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER_BYTES + body.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
@@ -410,10 +401,10 @@ fn question(kind: u16, body: &[u8]) -> Vec<u8> {
 }
 
 /// Appends one piece of an answer.
-fn receive(socket: &OwnedFd, into: &mut Vec<u8>) -> Result<(), Errno> {
+fn receive(socket: &Descriptor, into: &mut Vec<u8>) -> Result<(), Errno> {
     let from = into.len();
     into.reserve(PIECE_BYTES);
-    let (_, whole) = recv(socket, spare_capacity(into), RecvFlags::TRUNC)?;
+    let whole = netlink::receive(socket, into)?;
     if whole > into.len() - from { Err(Errno::MSGSIZE) } else { Ok(()) }
 }
 

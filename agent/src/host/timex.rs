@@ -1,6 +1,6 @@
 //! The kernel's clock discipline: adjtimex(2), which is no file.
 
-use super::{Host, HostError};
+use super::{Host, HostError, os};
 
 /// struct timex (include/uapi/linux/timex.h), without what sets it, and how the clock is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -50,42 +50,10 @@ impl Host {
     pub fn adjtimex(&self) -> Result<Timex, HostError> {
         const CAPTURED: &str = "/.muster/adjtimex.json";
         if self.is_live() {
-            return live();
+            return os::adjtimex();
         }
         let text = self.read_text(CAPTURED)?;
         serde_json::from_str(&text)
             .map_err(|error| HostError::Failed { path: CAPTURED.to_owned(), reason: error.to_string() })
     }
-}
-
-#[expect(unsafe_code, reason = "no safe wrapper of adjtimex exists and no file says the same")]
-#[expect(clippy::useless_conversion, reason = "these integers are narrower on some architectures")]
-fn live() -> Result<Timex, HostError> {
-    // SAFETY: struct timex consists of integers only, for which zeros are valid values.
-    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a valid struct timex of our own; `modes` is 0, so nothing is set.
-    let state = unsafe { libc::adjtimex(&raw mut timex) };
-    if state < 0 {
-        let errno = rustix::io::Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(rustix::io::Errno::IO);
-        return Err(HostError::from_errno("adjtimex", errno));
-    }
-    Ok(Timex {
-        state,
-        status: timex.status,
-        offset: timex.offset.into(),
-        freq: timex.freq.into(),
-        maxerror: timex.maxerror.into(),
-        esterror: timex.esterror.into(),
-        constant: timex.constant.into(),
-        tick: timex.tick.into(),
-        ppsfreq: timex.ppsfreq.into(),
-        jitter: timex.jitter.into(),
-        shift: timex.shift,
-        stabil: timex.stabil.into(),
-        jitcnt: timex.jitcnt.into(),
-        calcnt: timex.calcnt.into(),
-        errcnt: timex.errcnt.into(),
-        stbcnt: timex.stbcnt.into(),
-        tai: timex.tai,
-    })
 }

@@ -14,6 +14,8 @@ mod custom;
 mod date;
 mod devices;
 mod disks;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 pub mod glpi;
 pub mod hash;
 pub mod kept;
@@ -189,6 +191,17 @@ pub static SECTIONS: &[Source] = &[
     tools("packages", packages::read),
     tools("updates", updates::pending),
 ];
+
+/// The sections of this machine: the same everywhere, read as its system lets them be read.
+#[must_use]
+pub fn sections(host: &Host) -> &'static [Source] {
+    #[cfg(not(target_os = "linux"))]
+    if host.is_live() {
+        return &elsewhere::SECTIONS;
+    }
+    let _ = host;
+    SECTIONS
+}
 
 /// Whether it can be a section's name: small letters and `_`, at most 40.
 #[must_use]

@@ -88,7 +88,7 @@ fn captured(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
     Ok(())
 }
 
-fn address(name: &str, ip: IpAddr, prefix: u8) -> Row {
+pub(super) fn address(name: &str, ip: IpAddr, prefix: u8) -> Row {
     Row::new(format_args!("{name}/{ip}/{prefix}"))
         .durable("interface", name)
         .durable("address", ip)

@@ -4,9 +4,8 @@ use super::placeholder::meant;
 use super::smbios::{CORRECTIONS, FORMS, Structure, TYPES, structures};
 use super::system::chassis;
 use super::{Row, Sheet, Unread};
-use crate::host::Host;
+use crate::host::{FIRMWARE_TABLE, Host};
 
-const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 /// Structure types.
 const BOARD: u8 = 2;
 const CHASSIS: u8 = 3;
@@ -16,9 +15,8 @@ const SUPPLY: u8 = 39;
 
 /// Lays a row for each structure of a kind.
 fn each(host: &Host, sheet: &mut Sheet, mut lay: impl FnMut(&Structure<'_>) -> Option<Row>) -> Result<(), Unread> {
-    let mut table = Vec::new();
-    host.read(TABLE, &mut table)?;
-    sheet.read_in(TABLE);
+    let table = host.firmware_table()?;
+    sheet.read_in(FIRMWARE_TABLE);
     structures(&table).iter().filter_map(&mut lay).for_each(|row| sheet.row(row));
     Ok(())
 }

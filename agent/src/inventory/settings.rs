@@ -39,7 +39,7 @@ pub(super) fn firmware(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
 }
 
 /// `04/17/2023` as 2023-04-17; what is no such date stays as it is.
-fn iso(date: &str) -> String {
+pub(super) fn iso(date: &str) -> String {
     let parts: Vec<&str> = date.trim().split('/').collect();
     match parts[..] {
         [month, day, year] if year.len() == 4 => format!("{year}-{month:0>2}-{day:0>2}"),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::kept::{self, Kept};
-use super::{SECTIONS, Section, Status, custom, hash, is_name};
+use super::{Section, Status, custom, hash, is_name, sections};
 use crate::clock;
 use crate::host::Host;
 use crate::report;
@@ -59,7 +59,7 @@ impl Default for Wanted {
 }
 
 /// Where a site's own sections are where nothing else is configured.
-pub const CUSTOM: &str = "/etc/muster/inventory.d";
+pub const CUSTOM: &str = crate::platform::DEFAULT_CUSTOM;
 
 /// Files of a section in the state directory.
 #[must_use]
@@ -79,7 +79,7 @@ pub fn take(host: &Host, wanted: &Wanted, mut picked: impl FnMut(&str) -> bool, 
     let withheld = host.withheld();
     // Known to this machine alone: the collector has only what is signed with it.
     let secret = host.read_text("/etc/machine-id").unwrap_or_default();
-    for source in SECTIONS {
+    for source in sections(host) {
         if !picked(source.name) {
             continue;
         }
@@ -107,7 +107,7 @@ pub fn take(host: &Host, wanted: &Wanted, mut picked: impl FnMut(&str) -> bool, 
 /// When the state directory cannot be written.
 pub fn tell(host: &Host, wanted: &Wanted, order: &Order, state: &StateDir) -> Result<(), StateError> {
     // Whoever waits for this can go on when it is late; nobody waits for a report of it.
-    let _ = rustix::process::setpriority_process(None, 19);
+    crate::platform::lower_priority();
     let (mut outcome, mut seen) = (Ok(()), Vec::new());
     let is_picked = |name: &str| !order.only || order.full.iter().any(|full| full == name);
     take(host, wanted, is_picked, |section| {

@@ -17,6 +17,8 @@ mod decimal;
 mod disk;
 mod dmi;
 mod edac;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 mod fibre_channel;
 mod filesystem;
 mod folder;
@@ -197,6 +199,16 @@ const fn with_checks() -> [Source; SOURCES.len() + 1] {
         at += 1;
     }
     all
+}
+
+/// The sources of this machine: those of Linux also of its captures, wherever they are looked at.
+#[must_use]
+pub fn sources(host: &Host) -> &'static [Source] {
+    #[cfg(not(target_os = "linux"))]
+    if host.is_live() {
+        return elsewhere::sources(host);
+    }
+    if host.checks().is_some() { SOURCES_WITH_CHECKS } else { SOURCES }
 }
 
 /// Sources that `node_exporter` counts as successful where there is no such thing: it finds no files and is content. Of

@@ -5,6 +5,7 @@ use ring::hmac;
 
 use super::text;
 use crate::host::Host;
+use crate::platform::Known;
 
 /// The application's key of the fingerprint: the same machine gives the same value everywhere in Muster, and no value
 /// can be matched with another application's hash of the same serial number.
@@ -20,16 +21,18 @@ const NO_SERIALS: [&str; 7] =
 /// What the machine is, with the labels of agent.toml.
 #[must_use]
 pub fn host_facts(host: &Host, labels: &[(String, String)]) -> v1::HostFacts {
-    let uname = host.uname().unwrap_or_default();
+    let (uname, known) = (host.uname().unwrap_or_default(), host.known());
     let read = |path: &str| host.read_text(path).ok().filter(|text| !text.is_empty());
     let machine = if uname.machine.is_empty() { std::env::consts::ARCH } else { &uname.machine };
     v1::HostFacts {
         name: text(&read("/proc/sys/kernel/hostname").unwrap_or(uname.nodename)),
         os: std::env::consts::OS.to_owned(),
-        os_release: text(&os_release(host).unwrap_or_default()),
+        os_release: text(
+            &known.as_ref().map_or_else(|| os_release(host).unwrap_or_default(), |known| known.os_release.clone()),
+        ),
         kernel: text(&read("/proc/sys/kernel/osrelease").unwrap_or(uname.release)),
         architecture: text(machine),
-        chassis: chassis(host).to_owned(),
+        chassis: known.as_ref().map_or_else(|| chassis(host), chassis_known).to_owned(),
         labels: labels.iter().flat_map(|(name, value)| [text(name), text(value)]).collect(),
     }
 }
@@ -47,6 +50,15 @@ pub fn fingerprint(host: &Host) -> v1::Fingerprint {
         tag.as_ref()[..FINGERPRINT_BYTES].to_vec()
     };
     let read = |path: &str| host.read_text(path).unwrap_or_default();
+    if let Some(known) = host.known() {
+        return v1::Fingerprint {
+            machine_id: sign("machine_id", &known.machine_id),
+            product_uuid: sign("product_uuid", &known.product_uuid),
+            serial: sign("serial", &known.serial),
+            macs: known.macs.iter().take(MACS_MAX).map(|mac| sign("mac", mac)).collect(),
+            ..v1::Fingerprint::default()
+        };
+    }
     v1::Fingerprint {
         machine_id: sign("machine_id", &read("/etc/machine-id")),
         product_uuid: sign("product_uuid", &read("/sys/class/dmi/id/product_uuid")),
@@ -74,8 +86,16 @@ fn chassis(host: &Host) -> &'static str {
     if host.exists("/sys/hypervisor/type") || flags.split_ascii_whitespace().any(|flag| flag == "hypervisor") {
         return "vm";
     }
-    // SMBIOS specification 3.7, table 17 (System Enclosure or Chassis Types).
-    match host.read_text("/sys/class/dmi/id/chassis_type").ok().and_then(|number| number.parse().ok()) {
+    enclosure(host.read_text("/sys/class/dmi/id/chassis_type").ok().and_then(|number| number.parse().ok()))
+}
+
+fn chassis_known(known: &Known) -> &'static str {
+    if known.is_virtual { "vm" } else { enclosure(known.chassis) }
+}
+
+/// SMBIOS specification 3.7, table 17 (System Enclosure or Chassis Types).
+fn enclosure(kind: Option<u8>) -> &'static str {
+    match kind {
         Some(3 | 4 | 5 | 6 | 7 | 13 | 15 | 16 | 24 | 34 | 35 | 36) => "desktop",
         Some(8 | 9 | 10 | 11 | 14 | 30 | 31 | 32) => "laptop",
         Some(17 | 23 | 25 | 28 | 29) => "server",
@@ -152,6 +172,13 @@ mod tests {
         assert_eq!((fingerprint.macs.len(), fingerprint.machine_id.len()), (1, 16));
         assert!(fingerprint.serial.is_empty());
         assert!(fingerprint.product_uuid.is_empty());
+    }
+
+    #[test]
+    fn what_a_system_says_by_its_own_calls_is_a_kind_of_machine_too() {
+        let of = |chassis, is_virtual| chassis_known(&Known { chassis, is_virtual, ..Known::default() });
+        assert_eq!([of(Some(10), false), of(Some(23), false), of(None, false)], ["laptop", "server", "unknown"]);
+        assert_eq!(of(Some(23), true), "vm");
     }
 
     #[test]

@@ -1,35 +1,17 @@
 //! What lies where, and the least that has to be written to have it so.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::ServiceError;
-use crate::host::Host;
+use super::manager::{PROGRAM, UNITS, USERS};
+use crate::platform;
 
-/// Where the unit starts it from.
-pub(super) const PROGRAM: &str = "/usr/bin/muster-agent";
 /// The settings.
 pub(super) const CONFIG: &str = crate::config::DEFAULT_PATH;
 /// The settings of a machine that states none; the package's.
 pub(super) const CONFIG_TEXT: &str = include_str!("../../../deploy/packages/agent.toml");
-/// Who the agent runs as, and whose its state is.
-pub(super) const USERS: [(&str, &str); 2] = [
-    ("/usr/lib/sysusers.d/muster-agent.conf", include_str!("../../../deploy/systemd/muster-agent.sysusers")),
-    ("/usr/lib/tmpfiles.d/muster-agent.conf", include_str!("../../../deploy/systemd/muster-agent.tmpfiles")),
-];
-/// What systemd is told.
-pub(super) const UNITS: [(&str, &str); 3] = [
-    ("/usr/lib/systemd/system/muster-agent.service", include_str!("../../../deploy/systemd/muster-agent.service")),
-    ("/usr/lib/systemd/system/muster-helper.socket", include_str!("../../../deploy/systemd/muster-helper.socket")),
-    ("/usr/lib/systemd/system/muster-helper@.service", include_str!("../../../deploy/systemd/muster-helper@.service")),
-];
-/// The list of files that dpkg keeps of an installed package (of a removed one only its settings are left in it).
-const DPKG_LIST: &str = "/var/lib/dpkg/info/muster-agent.list";
-/// For `rpm --query`.
-const RPM_MS: u64 = 20_000;
-
 /// Where the files of the system are.
 pub(super) struct Place {
     root: PathBuf,
@@ -72,14 +54,15 @@ impl Place {
 
     /// Puts this very program in place.
     pub(super) fn put_program(&self) -> Result<bool, ServiceError> {
-        let failed = |source| ServiceError::File { path: "/proc/self/exe".into(), did: "read", source };
-        self.put(PROGRAM, &fs::read("/proc/self/exe").map_err(failed)?, 0o755)
+        let own = platform::own_program();
+        let program = fs::read(&own).map_err(|source| ServiceError::File { path: own, did: "read", source })?;
+        self.put(PROGRAM, &program, 0o755)
     }
 
     /// Writes a file whole unless it is so already, with its directories; whether it had to.
     pub(super) fn put(&self, name: &str, content: &[u8], mode: u32) -> Result<bool, ServiceError> {
         let path = self.path(name);
-        let is_so = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file() && meta.mode() & 0o7777 == mode)
+        let is_so = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file() && platform::has_mode(&meta, mode))
             && fs::read(&path).is_ok_and(|there| there == content);
         if is_so {
             return Ok(false);
@@ -113,10 +96,12 @@ impl Place {
         }
     }
 
-    /// Removes a directory that has become empty.
-    pub(super) fn tidy(&self, name: &str) {
-        // What others keep there keeps it.
-        let _ = fs::remove_dir(self.path(name));
+    /// Removes the directory that something was in, if it has become empty.
+    pub(super) fn tidy_above(&self, name: &str) {
+        if let Some(above) = self.path(name).parent() {
+            // What others keep there keeps it.
+            let _ = fs::remove_dir(above);
+        }
     }
 }
 
@@ -144,13 +129,15 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let neighbour = directory.join(format!(".{name}.muster-new"));
     let _ = fs::remove_file(&neighbour);
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&neighbour)?;
+        let mut options = OpenOptions::new();
+        let mut file = platform::private(options.write(true).create_new(true)).open(&neighbour)?;
         file.write_all(content)?;
-        // Whatever the caller's umask is.
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        platform::public(&file, mode)?;
         file.sync_all()?;
-        fs::rename(&neighbour, path)?;
-        File::open(directory)?.sync_all()
+        // On Windows an open file keeps its name.
+        drop(file);
+        platform::put_in_place(&neighbour, path)?;
+        platform::sync_dir(directory)
     })();
     if written.is_err() {
         let _ = fs::remove_file(&neighbour);
@@ -158,18 +145,7 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     written
 }
 
-/// Whether a package put the program where it is.
-pub(super) fn packaged(host: &Host) -> bool {
-    let of_dpkg = host.read_text(DPKG_LIST).is_ok_and(|list| list.lines().any(|line| line == PROGRAM));
-    let of_rpm = || host.run("rpm", &["--query", "--quiet", "muster-agent"], RPM_MS);
-    of_dpkg || of_rpm().is_ok_and(|answer| answer.code == Some(0))
-}
-
 /// Whether this process is the program at `path`.
 pub(super) fn runs_from(path: &Path) -> bool {
-    let same = |one: &fs::Metadata, other: &fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
-    match (fs::metadata("/proc/self/exe"), fs::metadata(path)) {
-        (Ok(me), Ok(there)) => same(&me, &there),
-        _ => false,
-    }
+    platform::same_file(&platform::own_program(), path)
 }

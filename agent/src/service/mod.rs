@@ -1,12 +1,15 @@
-//! EDGE: the agent as a service of systemd: put in place, started, taken away. The files and their places are those of the
+//! EDGE: the agent as a service of systemd, launchd or Windows: put in place, started, taken away. The files and their places are those of the
 //! packages, so that one may follow the other.
 //!
 //! Everything here may be repeated: what is already as it should be is left alone, and each step says whether it did anything.
 
 mod files;
+#[cfg_attr(target_os = "linux", path = "systemd.rs")]
+#[cfg_attr(target_os = "macos", path = "launchd.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod manager;
 mod remove;
 mod settings;
-mod systemd;
 #[cfg(test)]
 mod tests;
 
@@ -19,12 +22,12 @@ use crate::clock;
 use crate::config::{self, Config, ConfigError};
 use crate::host::Host;
 use crate::identity::{self, EnrolError, Enrolment, Identity, IdentityError, Outcome, Token, copied, hyphenated};
-use crate::report;
 use crate::state::{StateDir, StateError};
-use files::{CONFIG, PROGRAM, Place};
+use crate::{platform, report};
+use files::{CONFIG, Place};
+use manager::{PROGRAM, Services, packaged};
 pub use remove::{Removed, uninstall};
 use settings::Wish;
-use systemd::Services;
 
 /// The collector's clock and ours may differ by this before it is worth a word.
 const OFFSET_TOLD_MS: i64 = 30_000;
@@ -33,7 +36,7 @@ const OFFSET_TOLD_MS: i64 = 30_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// Not root.
-    #[error("{0} changes files of the system: run it as root, for example with sudo; nothing was changed")]
+    #[error("{0} changes files of the system: run it as {administrator}; nothing was changed", administrator = manager::ADMINISTRATOR)]
     NotRoot(&'static str),
     /// Another init, or none (a container).
     #[error(
@@ -60,7 +63,7 @@ pub enum ServiceError {
         #[source]
         source: io::Error,
     },
-    /// One of systemd's tools.
+    /// The service manager, or one of its tools.
     #[error("{0}")]
     Tool(String),
     /// The state directory.
@@ -116,7 +119,7 @@ pub async fn install<E: From<ServiceError>>(
     let services = Services(host);
     able(host, "install")?;
     usual(&config)?;
-    let packaged = files::packaged(host);
+    let packaged = packaged(host);
     if packaged && !files::runs_from(Path::new(PROGRAM)) {
         return Err(ServiceError::Packaged(
             "Upgrade it as one (apt-get install ./muster-agent_*.deb), or run this as /usr/bin/muster-agent install",
@@ -197,12 +200,12 @@ pub fn state_proxy(file: &Path, text: &str) -> Result<(), ServiceError> {
     files::put_settings(file, text).map(|_| ())
 }
 
-/// Whether this process may change the system, and there is a systemd to run the agent.
+/// Whether this process may change the system, and there is something to run the agent.
 fn able(host: &Host, what: &'static str) -> Result<(), ServiceError> {
-    if !rustix::process::geteuid().is_root() {
+    if !platform::is_administrator() {
         return Err(ServiceError::NotRoot(what));
     }
-    if !host.exists("/run/systemd/system") { Err(ServiceError::NoSystemd) } else { Ok(()) }
+    manager::able(host)
 }
 
 /// The service looks at the usual places alone.

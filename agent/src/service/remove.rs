@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::files::{CONFIG, PROGRAM, Place, UNITS, USERS, packaged};
-use super::systemd::Services;
+use super::files::{CONFIG, Place};
+use super::manager::{PROGRAM, Services, UNITS, USERS, packaged};
 use super::{ServiceError, able, note, usual};
 use crate::config::{Config, DEFAULT_STATE};
 use crate::helper;
@@ -51,7 +51,7 @@ pub async fn uninstall(
     note(&mut did, "stopped", services.stop()?);
     note(&mut did, "disabled", services.disable()?);
     note(&mut did, "helper", services.disable_helper()?);
-    let was_here = place.path(PROGRAM).exists() || place.path(UNITS[0].0).exists();
+    let was_here = [PROGRAM].iter().chain(UNITS.iter().map(|(name, _)| name)).any(|name| place.path(name).exists());
     // Told once: what is removed already said so.
     match if was_here { farewell().await } else { None } {
         Some(Ok(())) => did.push("said_goodbye"),
@@ -64,19 +64,19 @@ pub async fn uninstall(
     services.forget()?;
     // Left from one answer of the helper to the next.
     place.remove(helper::LOCKS)?;
-    place.tidy("/run/muster");
+    place.tidy_above(helper::SOCKET);
     note(&mut did, "program", place.remove(PROGRAM)?);
     for (name, _) in USERS {
         note(&mut did, "unit", place.remove(name)?);
     }
     if purge {
         note(&mut did, "state", place.remove(DEFAULT_STATE)?);
-        place.tidy("/var/lib/muster");
+        place.tidy_above(DEFAULT_STATE);
         note(&mut did, "configuration", place.remove(CONFIG)?);
         for name in DROP_INS {
             note(&mut did, "configuration", place.remove(name)?);
         }
-        place.tidy("/etc/muster");
+        place.tidy_above(CONFIG);
         note(&mut did, "user", services.remove_user()?);
     } else if place.path(DEFAULT_STATE).exists() {
         notes.push(format!(

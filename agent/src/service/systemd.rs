@@ -1,7 +1,27 @@
-//! What is asked of systemd, by its own tools.
+//! What is asked of systemd, by its own tools, and where Linux keeps what it starts.
 
-use super::{ServiceError, files};
+use super::ServiceError;
 use crate::host::{CommandError, Host};
+
+/// Where the unit starts it from.
+pub(super) const PROGRAM: &str = "/usr/bin/muster-agent";
+/// Who may change the system.
+pub(super) const ADMINISTRATOR: &str = "root, for example with sudo";
+/// Who the agent runs as, and whose its state is.
+pub(super) const USERS: [(&str, &str); 2] = [
+    ("/usr/lib/sysusers.d/muster-agent.conf", include_str!("../../../deploy/systemd/muster-agent.sysusers")),
+    ("/usr/lib/tmpfiles.d/muster-agent.conf", include_str!("../../../deploy/systemd/muster-agent.tmpfiles")),
+];
+/// What systemd is told.
+pub(super) const UNITS: [(&str, &str); 3] = [
+    ("/usr/lib/systemd/system/muster-agent.service", include_str!("../../../deploy/systemd/muster-agent.service")),
+    ("/usr/lib/systemd/system/muster-helper.socket", include_str!("../../../deploy/systemd/muster-helper.socket")),
+    ("/usr/lib/systemd/system/muster-helper@.service", include_str!("../../../deploy/systemd/muster-helper@.service")),
+];
+/// The list of files that dpkg keeps of an installed package (of a removed one only its settings are left in it).
+const DPKG_LIST: &str = "/var/lib/dpkg/info/muster-agent.list";
+/// For `rpm --query`.
+const RPM_MS: u64 = 20_000;
 
 /// The agent's unit.
 pub(super) const UNIT: &str = "muster-agent.service";
@@ -15,6 +35,18 @@ const JOB_MS: u64 = 120_000;
 /// The other questions.
 const ASK_MS: u64 = 30_000;
 
+/// Whether there is a systemd to run the agent.
+pub(super) fn able(host: &Host) -> Result<(), ServiceError> {
+    if host.exists("/run/systemd/system") { Ok(()) } else { Err(ServiceError::NoSystemd) }
+}
+
+/// Whether a package put the program where it is.
+pub(super) fn packaged(host: &Host) -> bool {
+    let of_dpkg = host.read_text(DPKG_LIST).is_ok_and(|list| list.lines().any(|line| line == PROGRAM));
+    let of_rpm = || host.run("rpm", &["--query", "--quiet", "muster-agent"], RPM_MS);
+    of_dpkg || of_rpm().is_ok_and(|answer| answer.code == Some(0))
+}
+
 /// The services of this machine.
 pub(super) struct Services<'a>(pub(super) &'a Host);
 
@@ -23,10 +55,10 @@ impl Services<'_> {
     pub(super) fn make_user(&self) -> Result<bool, ServiceError> {
         let is_new = !self.has_user();
         if is_new {
-            self.must("systemd-sysusers", &[files::USERS[0].0], "journalctl -t systemd-sysusers")?;
+            self.must("systemd-sysusers", &[USERS[0].0], "journalctl -t systemd-sysusers")?;
         }
         // Also gives the directory back to the user where it is not.
-        self.must("systemd-tmpfiles", &["--create", files::USERS[1].0], "journalctl -t systemd-tmpfiles")?;
+        self.must("systemd-tmpfiles", &["--create", USERS[1].0], "journalctl -t systemd-tmpfiles")?;
         Ok(is_new)
     }
 

@@ -2,10 +2,11 @@
 //!
 //! Everything goes by path, so that nothing here has to be kept open between two records of a quiet day.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::platform;
 
 /// How much a file system holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub struct RealFiles;
 
 impl Files for RealFiles {
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)
+        platform::make_private_dir(dir)
     }
 
     fn list(&mut self, dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -69,7 +70,8 @@ impl Files for RealFiles {
     }
 
     fn create(&mut self, file: &Path, bytes: &[u8]) -> io::Result<()> {
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(bytes)
+        let mut options = OpenOptions::new();
+        platform::private(options.write(true).create(true).truncate(true)).open(file)?.write_all(bytes)
     }
 
     fn append(&mut self, file: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -81,12 +83,11 @@ impl Files for RealFiles {
     }
 
     fn sync(&mut self, file: &Path) -> io::Result<()> {
-        // Linux syncs through a descriptor for reading too, also where nothing may be written any more.
-        File::open(file)?.sync_data()
+        platform::sync_file(file)
     }
 
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        platform::sync_dir(dir)
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -102,11 +103,8 @@ impl Files for RealFiles {
     }
 
     fn room(&mut self, dir: &Path) -> io::Result<Room> {
-        let stat = rustix::fs::statvfs(dir)?;
-        Ok(Room {
-            free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
-            all_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
-        })
+        let (free_bytes, all_bytes) = platform::room(dir)?;
+        Ok(Room { free_bytes, all_bytes })
     }
 }
 

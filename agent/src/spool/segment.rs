@@ -122,7 +122,7 @@ pub(super) fn replace(files: &mut dyn Files, path: &Path, bytes: &[u8]) -> io::R
 
 /// Whether what could not be read is gone for good; all else (too many open files, no right) may pass.
 pub(super) fn is_lost(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+    error.kind() == io::ErrorKind::NotFound || crate::platform::is_lost(error)
 }
 
 /// Where reading a segment is.

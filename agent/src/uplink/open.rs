@@ -1,6 +1,5 @@
 //! Opening a session: dial, say `Hello`, wait for `Welcome`.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::hello::Hello;
 use crate::dial::{DialError, PathWatch, Proxy, dial, is_expiry, is_refusal};
+use crate::platform::Socket;
 
 /// Messages between the agent and the transport; more wait in the session's own backlog.
 const OUTBOUND_MAX: usize = 8;
@@ -36,7 +36,7 @@ pub(super) struct Opened {
     pub(super) outbound: mpsc::Sender<v1::AgentMessage>,
     pub(super) inbound: Streaming<v1::CollectorMessage>,
     pub(super) channel: Channel,
-    pub(super) socket: OwnedFd,
+    pub(super) socket: Socket,
     pub(super) welcome: v1::Welcome,
 }
 

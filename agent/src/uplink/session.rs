@@ -1,7 +1,6 @@
 //! What one open stream has sent and heard. No waiting happens here.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use muster_proto::v1;
@@ -15,6 +14,7 @@ use tonic::{Status, Streaming};
 use super::open::Opened;
 use crate::clock::Moment;
 use crate::gather::Gathered;
+use crate::platform::Socket;
 use crate::report::StreamEncoder;
 use crate::spool::{Kept, Spool};
 
@@ -32,7 +32,7 @@ pub(super) struct Session {
     outbound: Option<mpsc::Sender<v1::AgentMessage>>,
     inbound: Streaming<v1::CollectorMessage>,
     pub(super) channel: Channel,
-    pub(super) socket: OwnedFd,
+    pub(super) socket: Socket,
     pub(super) opened: Moment,
     pub(super) spread: Duration,
     pub(super) draining: bool,

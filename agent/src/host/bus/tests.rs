@@ -75,7 +75,7 @@ fn a_message_that_is_none_is_an_error_and_not_waited_for() {
 
 #[test]
 fn an_announced_length_takes_no_memory_until_its_bytes_come() {
-    let (mut theirs, stream) = UnixStream::pair().unwrap();
+    let (mut theirs, stream) = Stream::pair().unwrap();
     let until_ns = clock::boottime_ns() + PATIENT_MS * 1_000_000;
     let mut bus = Bus { stream, bytes: Vec::new(), serial: 0, shared: true, until_ns };
     let mut announced = message(2, 1, Some(9), &Body::variant_text("x"));

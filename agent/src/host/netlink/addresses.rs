@@ -2,10 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
-
-use super::{Attributes, Messages, PIECE_BYTES, open, question, receive, u32_at};
+use super::super::os::{Errno, netlink};
+use super::{Attributes, Messages, PIECE_BYTES, question, receive, u32_at};
 
 /// Message types and struct ifaddrmsg (include/uapi/linux/rtnetlink.h, if_addr.h).
 const RTM_NEWADDR: u16 = 20;
@@ -77,8 +75,8 @@ pub(super) fn ask() -> Result<Vec<Address>, Errno> {
 
 /// Asks for all of a kind and visits each message of the answer.
 pub(super) fn dump(asked: u16, answered: u16, head: &[u8], mut visit: impl FnMut(&[u8])) -> Result<(), Errno> {
-    let socket = open(None)?;
-    send(&socket, &question(asked, head), SendFlags::empty())?;
+    let socket = netlink::route()?;
+    netlink::send(&socket, &question(asked, head))?;
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     loop {
         piece.clear();

@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use rustix::io::Errno;
-
+use super::super::os::Errno;
 use super::addresses::{dump, ip};
 use super::{Attributes, u32_at};
 

@@ -184,11 +184,7 @@ async fn socket_to(address: &str, path: PathWatch) -> io::Result<TcpStream> {
 /// When the kernel refuses an option.
 pub fn watch_path(socket: &Socket, path: PathWatch) -> io::Result<()> {
     let socket = socket2::SockRef::from(socket);
-    let keep_alive = socket2::TcpKeepalive::new()
-        .with_time(path.keep_alive)
-        .with_interval(path.keep_alive)
-        .with_retries(path.probes);
-    socket.set_tcp_keepalive(&keep_alive)?;
+    platform::keep_alive(&socket, path.keep_alive, path.probes)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(path.user_timeout))?;
     Ok(())

@@ -33,11 +33,11 @@ const OWN: &[(&str, Read)] = &[
     #[cfg(windows)]
     ("firmware", firmware),
     #[cfg(windows)]
-    ("memory_arrays", parts::memory_arrays),
+    ("memory_arrays", |host, sheet| by_firmware(host, sheet, parts::memory_arrays)),
     #[cfg(windows)]
-    ("memory_modules", parts::memory_modules),
+    ("memory_modules", |host, sheet| by_firmware(host, sheet, parts::memory_modules)),
     #[cfg(windows)]
-    ("power_supplies", parts::power_supplies),
+    ("power_supplies", |host, sheet| by_firmware(host, sheet, parts::power_supplies)),
     #[cfg(windows)]
     ("packages", packages),
 ];
@@ -58,6 +58,20 @@ fn unread(_: &Host, _: &mut Sheet) -> Result<(), Unread> {
 
 fn failed(error: &sysinfo::Error) -> Unread {
     Unread::Unreadable(error.to_string())
+}
+
+/// Where the system names none of what each machine has, it was not read.
+fn any(sheet: &Sheet, what: &str) -> Result<(), Unread> {
+    if sheet.is_empty() { Err(Unread::Unreadable(format!("the system names no {what}"))) } else { Ok(()) }
+}
+
+/// What the firmware's table says, where there is one.
+#[cfg(windows)]
+fn by_firmware(host: &Host, sheet: &mut Sheet, read: Read) -> Result<(), Unread> {
+    match platform::firmware_table() {
+        Some(_) => read(host, sheet),
+        None => Err(Unread::Unreadable("the registry has no table of the firmware".to_owned())),
+    }
 }
 
 /// What the firmware says, unless it is a placeholder.
@@ -171,7 +185,7 @@ fn volumes(_: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
                 .latest("free_bytes", disk.available_space() >> STEP_BITS << STEP_BITS),
         );
     }
-    Ok(())
+    any(sheet, "volume")
 }
 
 fn interfaces(_: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
@@ -192,7 +206,7 @@ fn interfaces(_: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
                 .latest("state", network.operational_state().to_string()),
         );
     }
-    Ok(())
+    any(sheet, "interface")
 }
 
 fn addresses(_: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
@@ -204,7 +218,7 @@ fn addresses(_: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
             sheet.row(super::network::address(&name, ip.addr, ip.prefix));
         }
     }
-    Ok(())
+    any(sheet, "address")
 }
 
 #[cfg(windows)]
@@ -215,8 +229,10 @@ fn firmware(_: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
         .known("vendor", said("BIOSVendor"))
         .known("version", said("BIOSVersion"))
         .durable("date", super::settings::iso(&platform::registry::firmware("BIOSReleaseDate")));
-    sheet.row(row);
-    Ok(())
+    if !row.durable.is_empty() {
+        sheet.row(row);
+    }
+    any(sheet, "firmware")
 }
 
 /// What was installed for all users.

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{Access, Gid, Uid};
 
@@ -31,6 +32,12 @@ pub(super) fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
 /// Another handle of the same socket.
 pub(crate) fn duplicate(stream: &tokio::net::TcpStream) -> io::Result<Socket> {
     stream.as_fd().try_clone_to_owned()
+}
+
+/// Lets the kernel ask whether the other side lives, so often before it gives up.
+pub(crate) fn keep_alive(socket: &socket2::SockRef<'_>, every: Duration, probes: u32) -> io::Result<()> {
+    let keep_alive = socket2::TcpKeepalive::new().with_time(every).with_interval(every).with_retries(probes);
+    socket.set_tcp_keepalive(&keep_alive)
 }
 
 /// A file that is made so is its owner's alone.

@@ -124,6 +124,9 @@ fn filesystem(_: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
         .map_err(|error| unread(&error))?;
     let counts = |disk: &&sysinfo::Disk| disk.total_space() > 0 && own::counts(disk);
     let disks: Vec<&sysinfo::Disk> = disks.iter().filter(counts).collect();
+    if disks.is_empty() {
+        return Err(ProbeError::Failed("the system names no volume".to_owned()));
+    }
     let families: [(&str, &str, fn(&sysinfo::Disk) -> f64); 4] = [
         ("node_filesystem_size_bytes", "Filesystem size in bytes.", |disk| number(disk.total_space())),
         ("node_filesystem_avail_bytes", "Filesystem space available to non-root users in bytes.", |disk| {

@@ -7,6 +7,7 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::os::windows::io::AsSocket as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW};
 use windows_sys::Win32::UI::Shell::IsUserAnAdmin;
@@ -27,6 +28,14 @@ const LOST: [i32; 4] = [23, 1117, 1392, 1393];
 /// Another handle of the same socket.
 pub(crate) fn duplicate(stream: &tokio::net::TcpStream) -> io::Result<Socket> {
     stream.as_socket().try_clone_to_owned()
+}
+
+/// Lets the system ask whether the other side lives, so often before it gives up. Windows before 10.1703, and wine, ask ten
+/// times and cannot be told another number.
+pub(crate) fn keep_alive(socket: &socket2::SockRef<'_>, every: Duration, probes: u32) -> io::Result<()> {
+    let keep_alive = socket2::TcpKeepalive::new().with_time(every).with_interval(every);
+    let counted = keep_alive.clone().with_retries(probes);
+    socket.set_tcp_keepalive(&counted).or_else(|_| socket.set_tcp_keepalive(&keep_alive))
 }
 
 /// A file inherits who may read it from its directory, which [`make_private_dir`] closed.

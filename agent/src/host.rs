@@ -33,8 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::check::board::Board;
 use crate::platform::{self, Known};
-use os::{Descriptor, Errno};
 use crate::withheld::Withheld;
+use os::{Descriptor, Errno};
 
 pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output, Program};

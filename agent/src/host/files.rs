@@ -44,6 +44,13 @@ pub struct Messages {
     descriptor: Descriptor,
 }
 
+#[cfg(unix)]
+impl std::os::fd::AsFd for Messages {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
 impl Messages {
     /// A file that somebody else has opened.
     #[cfg(test)]

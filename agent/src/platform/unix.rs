@@ -55,6 +55,16 @@ pub(crate) fn has_mode(meta: &Metadata, mode: u32) -> bool {
     meta.mode() & 0o7777 == mode
 }
 
+/// The mode of a file.
+pub(crate) fn mode_of(meta: &Metadata) -> u32 {
+    meta.mode() & 0o7777
+}
+
+/// Gives a file to whom another one belongs.
+pub(crate) fn same_owner(path: &Path, meta: &Metadata) -> io::Result<()> {
+    std::os::unix::fs::chown(path, Some(meta.uid()), Some(meta.gid()))
+}
+
 /// Makes a directory that only its owner may enter, with those above it.
 pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)

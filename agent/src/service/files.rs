@@ -112,9 +112,9 @@ pub(super) fn put_settings(path: &Path, text: &str) -> Result<bool, ServiceError
         return Ok(false);
     }
     let before = fs::metadata(path).ok();
-    let mode = before.as_ref().map_or(0o644, |meta| meta.mode() & 0o7777);
+    let mode = before.as_ref().map_or(0o644, platform::mode_of);
     let written = replace(path, text.as_bytes(), mode).and_then(|()| match before {
-        Some(before) => std::os::unix::fs::chown(path, Some(before.uid()), Some(before.gid())),
+        Some(before) => platform::same_owner(path, &before),
         None => Ok(()),
     });
     written.map_err(|source| ServiceError::File { path: path.to_owned(), did: "written", source })?;

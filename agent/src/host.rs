@@ -26,6 +26,7 @@ pub mod rolled;
 mod text;
 mod timex;
 mod uname;
+mod way;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

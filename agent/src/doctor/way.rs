@@ -1,6 +1,5 @@
 //! The way to the collector: through which proxy, and whether somebody answers who is the collector that this host trusts.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use crate::config::Config;
 use crate::dial::{DialError, PathWatch, Proxy, dial};
 use crate::host::Host;
 use crate::identity::{CURRENT, Identity};
+use crate::platform;
 use crate::state::StateDir;
 
 /// Looked at, then gone.
@@ -39,7 +39,7 @@ fn tell_proxy(proxy: Option<&Proxy>, file: &Path) -> Finding {
     const WHAT: &str = "way to the collector";
     let Some(proxy) = proxy else { return Finding::new(WHAT, Standing::Fine, "direct", "") };
     let (told, shown) = (format!("through the proxy {proxy}"), file.display());
-    let is_open = std::fs::metadata(file).is_ok_and(|meta| meta.mode() & READ_BY_ALL != 0);
+    let is_open = std::fs::metadata(file).is_ok_and(|meta| platform::mode_of(&meta) & READ_BY_ALL != 0);
     if proxy.states_password() && is_open {
         return Finding::new(
             WHAT,

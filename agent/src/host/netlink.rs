@@ -1,6 +1,7 @@
 //! What the kernel says over netlink: one question, one answer in pieces. Interfaces with their counters, TCP sockets.
 
 mod addresses;
+#[cfg_attr(not(target_os = "linux"), path = "netlink/looked.rs")]
 mod changes;
 mod neighbours;
 

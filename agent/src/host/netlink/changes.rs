@@ -1,7 +1,5 @@
-//! That links, addresses or routes of this machine have changed, as the kernel tells whoever listens (rtnetlink(7)), and where
-//! the machine is reached since.
+//! That links, addresses or routes of this machine have changed, as the kernel tells whoever listens (rtnetlink(7)).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
@@ -18,11 +16,6 @@ const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 const BUFFER_BYTES: usize = 4096;
 /// Messages taken at once: more than fit into the buffer.
 const TAKEN_MAX: usize = 64;
-/// Addresses that are nobody's (RFC 5737, RFC 3849) and a port that discards: nothing is sent, only the route is asked for.
-const ELSEWHERE: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
-const DISCARD: u16 = 9;
-
 /// Who listens for changes. On a captured machine there never is one.
 #[derive(Debug, Default)]
 pub struct Changes(Option<AsyncFd<OwnedFd>>);
@@ -85,21 +78,6 @@ impl Host {
         }
         Changes(listening.ok())
     }
-
-    /// The addresses from which this machine speaks to the world, IPv4 and IPv6; none where there is no route to it.
-    #[must_use]
-    pub fn speaks_from(&self) -> [Option<IpAddr>; 2] {
-        if !self.is_live() {
-            return [None; 2];
-        }
-        ELSEWHERE.map(|elsewhere| {
-            let own: IpAddr =
-                if elsewhere.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-            let socket = UdpSocket::bind(SocketAddr::new(own, 0)).ok()?;
-            socket.connect(SocketAddr::new(elsewhere, DISCARD)).ok()?;
-            Some(socket.local_addr().ok()?.ip())
-        })
-    }
 }
 
 #[cfg(test)]
@@ -111,7 +89,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let captured = Host::captured(root.path().into(), None);
         assert!(captured.network_changes().0.is_none());
-        assert_eq!(captured.speaks_from(), [None; 2]);
         let socket = listen().unwrap();
         assert!(!drain(socket.get_ref()), "nothing has changed in this moment");
     }

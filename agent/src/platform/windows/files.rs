@@ -49,13 +49,13 @@ pub(crate) fn public(_: &File, _: u32) -> io::Result<()> {
 }
 
 /// The same.
-/// Files have no modes here: what is beside them holds for them.
-pub(crate) fn mode_of(_meta: &Metadata) -> u32 {
-    0o644
+/// Files have no modes here: an access list says who may read them, and it is not looked into.
+pub(crate) fn mode_of(_: &Metadata) -> u32 {
+    0o600
 }
 
 /// A file belongs to whom its directory's list of rights says.
-pub(crate) fn same_owner(_path: &Path, _meta: &Metadata) -> io::Result<()> {
+pub(crate) fn same_owner(_: &Path, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 

@@ -20,10 +20,9 @@ use tempfile::TempDir;
 const MINUTE: Duration = Duration::from_secs(60);
 /// The last section is told within so long: it is taken at the lowest priority, and the machine below may do much else.
 const TOLD: Duration = Duration::from_secs(600);
-/// Done at once: files of a package by hand of dpkg, an account in the group sudo, and a listener.
-const DONE: &str = "dpkg -i /root/change/change.deb >/dev/null && useradd -m -G sudo ann && \
-    systemd-run --quiet --unit=listener --property=User=nobody \
-    /usr/bin/prometheus-node-exporter --web.listen-address=127.0.0.1:9999";
+/// Done at once: a package, an account that was there before is given sudo, and somebody listens.
+const DONE: &str = "dpkg -i /root/change/change.deb >/dev/null && usermod -a -G sudo ann && \
+    setsid -f prometheus-node-exporter --web.listen-address=127.0.0.1:9999 >/dev/null 2>&1";
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -104,7 +103,7 @@ fn packages() -> Result<TempDir> {
 
 /// Installs, enrols and starts.
 async fn begin(machine: &Container) -> Result<()> {
-    machine.must(&["sh", "-ec", "dpkg -i /root/packages/*.deb >/dev/null"]).await;
+    machine.must(&["sh", "-ec", "useradd -m ann && dpkg -i /root/packages/*.deb >/dev/null"]).await;
     machine.must(&["systemctl", "enable", "--now", "--quiet", "muster-collector"]).await;
     let words = ["muster-collector", "token", "create", "--kind", "single", "--class", "server"];
     let token = eventually("a token", TOLD, || async {
@@ -138,13 +137,13 @@ async fn ask(machine: &Container, words: &[&str]) -> Option<Value> {
 async fn told(machine: &Container) -> usize {
     // Sections are told by name.
     let all = || async {
-        let rows = ask(machine, &["inventory", "search", "--section", "virtualization"]).await?;
+        let rows = ask(machine, &["inventory", "search", "--section", "virtualization", "--field", "role=*"]).await?;
         rows.as_array().is_some_and(|rows| !rows.is_empty()).then_some(())
     };
     eventually("all of it is told", TOLD, all).await;
     // What is told a minute later still belongs to the beginning: units that start, timers that are set.
     pass(2 * MINUTE).await;
-    let rows = ask(machine, &["inventory", "search", "--section", "packages"]).await;
+    let rows = ask(machine, &["inventory", "search", "--section", "packages", "--name", "*"]).await;
     rows.and_then(|rows| rows.as_array().map(Vec::len)).unwrap_or(0)
 }
 

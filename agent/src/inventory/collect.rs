@@ -80,7 +80,7 @@ mod tests {
             Ok(())
         };
         let sources = [
-            Source { name: "hangs", read: hangs, budget_ms: 50 },
+            Source { name: "hangs", read: hangs, budget_ms: 50, rests_on: &[] },
             Source {
                 name: "lives",
                 read: |_, sheet| {
@@ -89,9 +89,15 @@ mod tests {
                     Ok(())
                 },
                 budget_ms: 10_000,
+                rests_on: &[],
             },
-            Source { name: "dies", read: |_, _| panic!("of the test"), budget_ms: 10_000 },
-            Source { name: "none", read: |_, _| Err(Unread::Absent("no such bus".into())), budget_ms: 10_000 },
+            Source { name: "dies", read: |_, _| panic!("of the test"), budget_ms: 10_000, rests_on: &[] },
+            Source {
+                name: "none",
+                read: |_, _| Err(Unread::Absent("no such bus".into())),
+                budget_ms: 10_000,
+                rests_on: &[],
+            },
         ];
         let all = sections(&sources);
         let told: Vec<(&str, Status, &str, usize, bool)> =

@@ -46,8 +46,8 @@ const OWN: &[(&str, Read)] = &[
 pub(super) static SECTIONS: LazyLock<Vec<Source>> = LazyLock::new(|| {
     let read = |name: &str| OWN.iter().find(|(own, _)| *own == name).map(|(_, read)| *read);
     let source = |known: &Source| match read(known.name) {
-        Some(read) => Source { name: known.name, read, budget_ms: known.budget_ms },
-        None => Source { name: known.name, read: unread, budget_ms: FILES_MS },
+        Some(read) => Source { name: known.name, read, budget_ms: known.budget_ms, rests_on: &[] },
+        None => Source { name: known.name, read: unread, budget_ms: FILES_MS, rests_on: &[] },
     };
     super::SECTIONS.iter().map(source).collect()
 });

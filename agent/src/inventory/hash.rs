@@ -24,6 +24,12 @@ fn fields(what: &'static [u8], key: &str, fields: &Fields) -> u128 {
     number(&parts)
 }
 
+/// Of a text, for this side alone.
+#[must_use]
+pub fn text(text: &str) -> u128 {
+    number(&[b"text\0", text.as_bytes()])
+}
+
 /// Of a row: its key and what is durable of it.
 #[must_use]
 pub fn row(row: &Row) -> u128 {

@@ -18,13 +18,16 @@ pub struct Kept {
     pub hash: u128,
     /// By key: hashes of what is durable and of what moves.
     pub rows: BTreeMap<String, (u128, u128)>,
+    /// What it rested on when it was read; none where it was not whole, or is read each time.
+    pub rests: Option<u128>,
 }
 
 impl Kept {
     /// As it is in a file.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("{HEAD} {}\n", hash::spelled(self.hash));
+        let rests = self.rests.map(|rests| format!(" {}", hash::spelled(rests))).unwrap_or_default();
+        let mut text = format!("{HEAD} {}{rests}\n", hash::spelled(self.hash));
         for (key, (durable, latest)) in &self.rows {
             text.extend([&hash::spelled(*durable), " ", &hash::spelled(*latest), " ", key, "\n"]);
         }
@@ -35,13 +38,15 @@ impl Kept {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
-        let hash = hash::read(lines.next()?.strip_prefix(HEAD)?.trim())?;
+        let mut first = lines.next()?.strip_prefix(HEAD)?.split_ascii_whitespace().map(hash::read);
+        let (hash, rests) = (first.next()??, first.next());
+        let rests = if let Some(read) = rests { Some(read?) } else { None };
         let row = |line: &str| {
             let (durable, rest) = line.split_once(' ')?;
             let (latest, key) = rest.split_once(' ')?;
             Some((key.to_owned(), (hash::read(durable)?, hash::read(latest)?)))
         };
-        Some(Self { hash, rows: lines.map(row).collect::<Option<_>>()? })
+        Some(Self { hash, rows: lines.map(row).collect::<Option<_>>()?, rests })
     }
 }
 
@@ -85,7 +90,7 @@ pub fn delta<'a>(section: &'a Section, kept: Option<&Kept>, compare: bool) -> (O
             differs.then_some(Delta { section, base: kept.hash, new, full: false, put, gone })
         }
     };
-    (delta, Kept { hash: new, rows })
+    (delta, Kept { hash: new, rows, rests: None })
 }
 
 #[cfg(test)]
@@ -160,10 +165,13 @@ mod tests {
     fn the_file_is_read_back_as_it_was_and_half_of_it_is_not() {
         let (_, kept) = delta(&section(&[("a b/c", "1", ""), ("é", "1", "x")]), None, false);
         let text = kept.to_text();
-        assert_eq!(Kept::parse(&text), Some(kept));
+        assert_eq!(Kept::parse(&text), Some(kept.clone()));
+        let settled = Kept { rests: Some(7), ..kept };
+        assert_eq!(Kept::parse(&settled.to_text()), Some(settled));
         assert_eq!(Kept::parse(&text[..text.len() - 3]), None);
         assert_eq!(Kept::parse(""), None);
         assert_eq!(Kept::parse("muster inventory 2 00\n"), None);
+        assert_eq!(Kept::parse(&format!("{HEAD} {} half\n", hash::spelled(1))), None);
     }
 
     proptest! {

@@ -28,6 +28,7 @@ mod parts;
 mod peripherals;
 mod placeholder;
 pub mod print;
+mod rests;
 mod row;
 mod services;
 mod settings;
@@ -137,6 +138,9 @@ pub struct Source {
     read: fn(&Host, &mut Sheet) -> Result<(), Unread>,
     /// After so many milliseconds it is cut.
     budget_ms: u64,
+    /// Files and directories whose every change is a change of what it says: while they are the same, and the collector has it,
+    /// it is read once a day. Empty where it is read each time.
+    rests_on: &'static [&'static str],
 }
 
 /// Milliseconds for files, which at the lowest priority wait for a busy machine, and for programs, which have deadlines of
@@ -145,11 +149,20 @@ const FILES_MS: u64 = 20_000;
 const TOOLS_MS: u64 = 60_000;
 
 const fn files(name: &'static str, read: fn(&Host, &mut Sheet) -> Result<(), Unread>) -> Source {
-    Source { name, read, budget_ms: FILES_MS }
+    Source { name, read, budget_ms: FILES_MS, rests_on: &[] }
 }
 
 const fn tools(name: &'static str, read: fn(&Host, &mut Sheet) -> Result<(), Unread>) -> Source {
-    Source { name, read, budget_ms: TOOLS_MS }
+    Source { name, read, budget_ms: TOOLS_MS, rests_on: &[] }
+}
+
+/// One whose tools are dear to ask.
+const fn settled(
+    name: &'static str,
+    read: fn(&Host, &mut Sheet) -> Result<(), Unread>,
+    rests_on: &'static [&'static str],
+) -> Source {
+    Source { name, read, budget_ms: TOOLS_MS, rests_on }
 }
 
 /// All sections: files first, since what waits for a program keeps the rest waiting.
@@ -188,8 +201,8 @@ pub static SECTIONS: &[Source] = &[
     tools("volumes", volumes::read),
     tools("services", services::services),
     tools("scheduled_jobs", services::jobs),
-    tools("packages", packages::read),
-    tools("updates", updates::pending),
+    settled("packages", packages::read, &packages::RESTS_ON),
+    settled("updates", updates::pending, &updates::RESTS_ON),
 ];
 
 /// The sections of this machine: the same everywhere, read as its system lets them be read.

@@ -4,10 +4,10 @@
 //! Of each section that differs there are then `inventory-NAME.records`, which are sent, and `inventory-NAME.next`,
 //! which becomes `inventory-NAME.kept` when the collector has them ([`Kept`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::kept::{self, Kept};
-use super::{Section, Status, custom, hash, is_name, sections};
+use super::{Section, Status, custom, hash, is_name, rests, sections};
 use crate::clock;
 use crate::host::Host;
 use crate::report;
@@ -109,16 +109,19 @@ pub fn tell(host: &Host, wanted: &Wanted, order: &Order, state: &StateDir) -> Re
     // Whoever waits for this can go on when it is late; nobody waits for a report of it.
     crate::platform::lower_priority();
     let (mut outcome, mut seen) = (Ok(()), Vec::new());
-    let is_picked = |name: &str| !order.only || order.full.iter().any(|full| full == name);
+    let rests = rests(host, wanted);
+    let settled: BTreeSet<&str> =
+        rests.iter().filter(|(name, rests)| is_settled(name, **rests, order, state)).map(|(name, _)| *name).collect();
+    let is_picked = |name: &str| !settled.contains(name) && (!order.only || order.full.iter().any(|full| full == name));
     take(host, wanted, is_picked, |section| {
         seen.push(section.name.clone());
-        let left = leave(&section, order, state);
+        let left = leave(&section, rests.get(section.name.as_str()).copied(), order, state);
         if outcome.is_ok() {
             outcome = left;
         }
     });
     for name in order.known.keys().filter(|name| is_picked(name) && is_name(name) && !seen.contains(name)) {
-        let left = leave(&no_more(name), order, state);
+        let left = leave(&no_more(name), None, order, state);
         outcome = outcome.and(left);
     }
     outcome
@@ -137,15 +140,37 @@ fn no_more(name: &str) -> Section {
     }
 }
 
-fn leave(section: &Section, order: &Order, state: &StateDir) -> Result<(), StateError> {
+/// What the sections that are looked at rest on, by name.
+fn rests(host: &Host, wanted: &Wanted) -> BTreeMap<&'static str, u128> {
+    let withheld = host.withheld();
+    let is_off = |name: &str| wanted.off.iter().any(|off| off == name) || withheld.section(name).is_some();
+    let sources = sections(host).iter().filter(|source| !source.rests_on.is_empty() && !is_off(source.name));
+    let withheld = format!("{withheld:?}");
+    sources.filter_map(|source| Some((source.name, rests::number(host, source, &withheld)?))).collect()
+}
+
+/// Whether the collector has the section as it would be read now.
+fn is_settled(name: &str, rests: u128, order: &Order, state: &StateDir) -> bool {
+    !order.compare && kept(name, order, state).is_some_and(|kept| kept.rests == Some(rests))
+}
+
+/// A section as the collector has it, where that is known and it need not be told in full.
+fn kept(name: &str, order: &Order, state: &StateDir) -> Option<Kept> {
+    let hash = order.known.get(name).filter(|_| !order.full.iter().any(|full| full == name))?;
+    let bytes = state.read_long(&file(name, "kept"), kept::FILE_BYTES_MAX).ok().flatten()?;
+    Kept::parse(std::str::from_utf8(&bytes).ok()?).filter(|kept| kept.hash == *hash)
+}
+
+fn leave(section: &Section, rests: Option<u128>, order: &Order, state: &StateDir) -> Result<(), StateError> {
     let name = &section.name;
-    let known = order.known.get(name).filter(|_| !order.full.contains(name));
-    let kept = known.and_then(|hash| {
-        let bytes = state.read_long(&file(name, "kept"), kept::FILE_BYTES_MAX).ok().flatten()?;
-        Kept::parse(std::str::from_utf8(&bytes).ok()?).filter(|kept| kept.hash == *hash)
-    });
-    let (delta, next) = kept::delta(section, kept.as_ref(), order.compare);
-    let Some(delta) = delta else { return Ok(()) };
+    let kept = kept(name, order, state);
+    let (delta, mut next) = kept::delta(section, kept.as_ref(), order.compare);
+    // What could not be read is tried again.
+    next.rests = rests.filter(|_| matches!(section.status, Status::Complete | Status::Absent));
+    let Some(delta) = delta else {
+        let is_same = kept.is_some_and(|kept| kept.rests == next.rests);
+        return if is_same { Ok(()) } else { state.write_unsynced(&file(name, "kept"), next.to_text().as_bytes()) };
+    };
     let mut records = Vec::new();
     for message in report::inventory_messages(&delta) {
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
@@ -208,6 +233,50 @@ mod tests {
         assert_eq!(told(&order), Some(1));
         order.known.insert("packages".to_owned(), kept.hash ^ 1);
         assert_eq!(told(&order), Some(1), "in full, since the collector has something else");
+    }
+
+    #[test]
+    fn a_resolver_is_asked_again_when_what_it_rests_on_has_changed_and_once_a_day() {
+        let machine = Machine::new();
+        machine.files(&[("var/lib/dpkg/status", STATUS), ("var/lib/apt/lists/main_Packages", "one")]);
+        let asked = machine.root().join("asked");
+        let answer = "echo 'Inst bash [5.2-1] (5.2-2 Debian:12.5/stable [amd64])'";
+        machine.tool("apt-get", &format!("echo >> {}; {answer}", asked.display()));
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let mut order = Order::default();
+        // How often it was asked by then, and whether there is something to tell.
+        let told = |order: &mut Order, wanted: &Wanted| {
+            tell(&machine.host(), wanted, order, &state).unwrap();
+            let is_told = state.read_long(&file("updates", "records"), 1 << 20).unwrap().is_some();
+            if is_told {
+                state.remove(&file("updates", "records")).unwrap();
+                state.promote(&file("updates", "next"), &file("updates", "kept")).unwrap();
+                let bytes = state.read_long(&file("updates", "kept"), 1 << 20).unwrap().unwrap();
+                let kept = Kept::parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
+                order.known.insert("updates".to_owned(), kept.hash);
+            }
+            (std::fs::read(&asked).unwrap().len(), is_told)
+        };
+        let wanted = Wanted::default();
+        assert_eq!(told(&mut order, &wanted), (1, true));
+        assert_eq!(told(&mut order, &wanted), (1, false), "nothing has changed");
+        machine.file("var/lib/apt/lists/main_Packages", "one two");
+        assert_eq!(told(&mut order, &wanted), (2, false), "the answer is the same");
+        assert_eq!(told(&mut order, &wanted), (2, false), "and is that of the new lists");
+        order.compare = true;
+        assert_eq!(told(&mut order, &wanted), (3, true));
+        order.compare = false;
+        order.full = vec!["updates".to_owned()];
+        assert_eq!(told(&mut order, &wanted), (4, true));
+        order.full.clear();
+        machine.tool("apt-get", &format!("echo >> {}; exit 100", asked.display()));
+        assert_eq!(told(&mut order, &wanted), (4, false));
+        machine.file("var/lib/dpkg/status", format!("{STATUS}\n"));
+        assert_eq!(told(&mut order, &wanted), (5, true), "it failed, which is told");
+        assert_eq!(told(&mut order, &wanted), (6, false), "and it is tried again");
+        let off = Wanted { off: vec!["updates".to_owned()], ..Wanted::default() };
+        assert_eq!(told(&mut order, &off), (6, true));
     }
 
     #[test]

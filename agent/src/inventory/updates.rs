@@ -18,6 +18,43 @@ const REBOOT: [&str; 2] = ["/run/reboot-required", "/var/run/reboot-required"];
 const LISTS: [&str; 5] =
     ["/var/lib/apt/lists", "/var/cache/libdnf5", "/var/cache/dnf", "/var/cache/zypp/solv", "/var/lib/pacman/sync"];
 
+/// What is installed, what is known of repositories, and what of it may be taken.
+pub(super) const RESTS_ON: [&str; 33] = [
+    "/var/lib/dpkg/status",
+    "/var/lib/dpkg/status.d",
+    "/var/lib/apt/extended_states",
+    "/var/lib/apt/lists",
+    "/etc/apt/apt.conf",
+    "/etc/apt/apt.conf.d",
+    "/etc/apt/preferences",
+    "/etc/apt/preferences.d",
+    "/etc/apt/sources.list",
+    "/etc/apt/sources.list.d",
+    "/usr/lib/sysimage/rpm",
+    "/var/lib/rpm",
+    "/var/cache/libdnf5",
+    "/var/cache/dnf",
+    "/etc/dnf",
+    "/etc/dnf/vars",
+    "/etc/dnf/modules.d",
+    "/etc/dnf/plugins",
+    "/etc/yum.repos.d",
+    "/etc/zypp",
+    "/etc/zypp/repos.d",
+    "/etc/zypp/services.d",
+    "/var/cache/zypp/solv",
+    "/lib/apk/db/installed",
+    "/usr/lib/apk/db/installed",
+    "/etc/apk",
+    "/var/cache/apk",
+    "/var/lib/apk",
+    "/var/lib/pacman/local",
+    "/var/lib/pacman/sync",
+    "/etc/pacman.conf",
+    "/etc/pacman.d",
+    "/usr/bin/apt-get",
+];
+
 /// A package that could be newer.
 struct Update<'a> {
     manager: &'static str,

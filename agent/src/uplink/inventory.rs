@@ -250,16 +250,17 @@ impl Uplink {
         {
             let name = file(&section, "records");
             let records = self.parts.state.read_long(&name, RECORDS_BYTES_MAX).ok().flatten().unwrap_or_default();
+            // One at a time: decoded they are many times as long, and the agent would stay as large as it has been once.
             let bodies = messages(&records).unwrap_or_default();
-            let bodies: Option<Vec<_>> = bodies.iter().map(|message| report::inventory_record(message)).collect();
-            let bodies = bodies.unwrap_or_default();
+            let is_whole = bodies.iter().all(|message| report::inventory_record(message).is_some());
             if let Err(error) = self.parts.state.remove(&name) {
                 tracing::warn!(%error, section, "records of the inventory cannot be removed, so they are not sent");
                 continue;
             }
-            let Some(hash) = bodies.first().and_then(new_hash) else { continue };
+            let first = bodies.first().filter(|_| is_whole).and_then(|message| report::inventory_record(message));
+            let Some(hash) = first.as_ref().and_then(new_hash) else { continue };
             let now = self.now();
-            for body in bodies {
+            for body in bodies.into_iter().filter_map(report::inventory_record) {
                 self.record(Kind::Bulk, now, body);
             }
             // What is not on the disk is not sent; the next section waits for this one.

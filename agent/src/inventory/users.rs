@@ -96,7 +96,26 @@ pub(super) fn users(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
             None => row,
         });
     }
+    elsewhere(&passwd, &group, &sudo).into_iter().for_each(|row| sheet.row(row));
     Ok(())
+}
+
+/// Who may become root here and has an account elsewhere, such as in a directory: named by a rule, or a member of a group that is.
+fn elsewhere(passwd: &str, group: &str, sudo: &sudo::Sudo) -> Vec<Row> {
+    let known: BTreeSet<&str> = accounts(passwd).map(|account| account.name).collect();
+    let mut others: BTreeMap<&str, BTreeSet<&str>> = sudo.people().map(|name| (name, BTreeSet::new())).collect();
+    for (name, _, members) in group_lines(group) {
+        for member in members {
+            others.entry(member).or_default().insert(name);
+        }
+    }
+    let rows = others.into_iter().filter(|(name, _)| !known.contains(name)).filter_map(|(name, groups)| {
+        let by = sudo.by(name, "", &groups).filter(|by| !by.starts_with("ALL"))?;
+        let groups = groups.into_iter().collect::<Vec<_>>().join(",");
+        let row = Row::new(name).durable("name", name).durable("groups", groups);
+        Some(row.durable("sudo", "yes").durable("sudo_by", by))
+    });
+    rows.collect()
 }
 
 /// Whether there is a password, never what it is: shadow(5).
@@ -195,6 +214,23 @@ mod tests {
             .map(|line| if line.starts_with("root") { format!("{line} uid=0") } else { line.to_owned() })
         );
         assert_eq!(machine.section("users").status, Status::Complete);
+    }
+
+    #[test]
+    fn whoever_has_an_account_elsewhere_and_may_become_root_here_is_listed() {
+        let machine = machine();
+        machine.file("etc/group", "sudo:x:27:ann,dana\nusers:x:100:erin\n");
+        machine
+            .file("etc/sudoers", "%sudo ALL=(ALL) ALL\nfrank@example.org ALL=(ALL) NOPASSWD: ALL\nALL ALL=/bin/true\n");
+        let lines = machine.lines("users");
+        let without_account: Vec<&String> = lines.iter().filter(|line| !line.contains("uid=")).collect();
+        assert_eq!(
+            without_account,
+            [
+                "dana: groups=sudo name=dana sudo=yes sudo_by=%sudo",
+                "frank@example.org: name=frank@example.org sudo=yes sudo_by=frank@example.org (NOPASSWD)",
+            ]
+        );
     }
 
     #[test]

@@ -68,6 +68,13 @@ fn entries(text: &str) -> Vec<(String, bool)> {
 }
 
 impl Sudo {
+    /// Those whom a rule names themselves.
+    pub(super) fn people(&self) -> impl Iterator<Item = &str> {
+        let names = self.0.iter().map(|(who, _)| who.as_str());
+        // Groups, numbers, netgroups, and words that stand for others.
+        names.filter(|who| !who.starts_with(['%', '#', '+', '!', '"']) && who.chars().any(|c| c.is_ascii_lowercase()))
+    }
+
     /// By which rule a user may; root needs none.
     pub(super) fn by(&self, name: &str, uid: &str, groups: &BTreeSet<&str>) -> Option<String> {
         if uid == "0" {

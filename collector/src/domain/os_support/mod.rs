@@ -8,6 +8,7 @@ mod release;
 mod table;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use jiff::civil::Date;
 

@@ -1,5 +1,6 @@
 //! Which operating system a machine runs, from what os-release(5) says of it.
 
+use super::windows;
 use crate::domain::inventory::first_of;
 
 /// What os-release says.
@@ -15,6 +16,10 @@ pub struct Release {
     pub base_codename: String,
     /// `NAME` or `PRETTY_NAME`.
     pub name: String,
+    /// Of Windows: the number of the build, such as 26100.
+    pub build: Option<u32>,
+    /// Of Windows: `EditionID`, such as `Professional` or `ServerStandard`.
+    pub edition: String,
 }
 
 /// How names of releases begin, and the `ID` of each. Longer ones first where one begins another.
@@ -50,6 +55,13 @@ impl Release {
         let release = Self {
             version: get(&["os_version_id", "version_id", "os_version", "version"]),
             like: like.split_whitespace().map(str::to_owned).collect(),
+            // 10.0.26100.4061: what follows the build counts its updates.
+            build: if id == "windows" {
+                get(&["kernel"]).split('.').nth(2).and_then(|part| part.parse().ok())
+            } else {
+                None
+            },
+            edition: if id == "windows" { get(&["variant"]) } else { String::new() },
             base_codename: get(&["base_codename", "ubuntu_codename", "debian_codename", "codename"]),
             id,
             name,
@@ -72,6 +84,7 @@ impl Release {
     /// What the table calls it.
     pub(super) fn product(&self) -> &str {
         match self.id.as_str() {
+            "windows" if windows::is_server(self) => "windows-server",
             "rocky" => "rocky-linux",
             "ol" => "oracle-linux",
             "amzn" => "amazon-linux",

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::civil::Date;
 
-use super::{Release, Support, Tier, day};
+use super::{Release, Support, Tier, day, windows};
 use crate::domain::time::Timestamp;
 
 const BUILT_IN: &str = include_str!("table.csv");
@@ -36,6 +36,17 @@ pub struct Cycle {
     pub extended: Option<(Date, String)>,
 }
 
+/// A build that is known by its number, and the cycle that it is; of Windows without the edition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Whose.
+    pub product: String,
+    /// Its number: 26100.
+    pub number: u32,
+    /// What cycles of it begin with: `11-24h2`.
+    pub cycle: String,
+}
+
 /// All cycles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -43,6 +54,8 @@ pub struct Table {
     pub dated: Date,
     /// The cycles, in their order.
     pub cycles: Vec<Cycle>,
+    /// Builds, by the number that a machine tells.
+    pub builds: Vec<Build>,
     /// Products of which the extended support was bought.
     pub contracts: Vec<String>,
 }
@@ -54,12 +67,13 @@ impl Table {
         Self::parse(BUILT_IN).expect("a test reads the table of the program")
     }
 
-    /// Reads a table: `dated,DAY` and then `product,cycle,active until,security until,extended until,name` a line.
+    /// Reads a table: `dated,DAY` and then `product,cycle,active until,security until,extended until,name` a line, and
+    /// `build,product,number,cycle` for systems that tell a number.
     ///
     /// # Errors
     /// The first line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, TableError> {
-        let (mut dated, mut cycles) = (None, Vec::new());
+        let (mut dated, mut cycles, mut builds) = (None, Vec::new(), Vec::new());
         for (n, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -71,6 +85,11 @@ impl Table {
                 continue;
             }
             let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+            if let ["build", product, number, cycle] = cells[..] {
+                let number = number.parse().map_err(|_| wrong("build,product,number,cycle: a number such as 26100"))?;
+                builds.push(Build { product: product.to_owned(), number, cycle: cycle.to_owned() });
+                continue;
+            }
             let [product, name, active, security, extended, called] = cells[..] else {
                 return Err(wrong("six cells: product,cycle,active until,security until,extended until,name"));
             };
@@ -86,7 +105,7 @@ impl Table {
             cycles.push(Cycle { product, name, active: date(active)?, security: date(security)?, extended });
         }
         let dated = dated.ok_or(TableError { line: 1, why: "dated,DAY is missing".into() })?;
-        Ok(Self { dated, cycles, contracts: Vec::new() })
+        Ok(Self { dated, cycles, builds, contracts: Vec::new() })
     }
 
     /// Whether nobody has looked for half a year that it is so.
@@ -108,6 +127,16 @@ impl Table {
             return Support::without(release.id.clone(), Tier::Rolling);
         }
         let product = release.product();
+        let of_build = windows::names(release, self);
+        let exactly = |name: &String| self.cycles.iter().find(|one| one.product == product && one.name == *name);
+        if let Some(cycle) = of_build.iter().find_map(exactly) {
+            return self.standing(cycle, false, now);
+        }
+        // A build that is not in the table is a newer one: 10 and 11 are no cycles.
+        if release.build.is_some() {
+            let cycle = release.build.map(|build| format!("build {build}")).unwrap_or_default();
+            return Support { cycle, ..Support::without(product.to_owned(), Tier::Unknown) };
+        }
         if let Some(cycle) = self.find(product, &release.version) {
             return self.standing(cycle, false, now);
         }

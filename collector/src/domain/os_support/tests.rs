@@ -51,6 +51,44 @@ fn a_release_is_found_by_its_version_and_stands_in_a_tier() {
 }
 
 #[test]
+fn windows_is_known_by_its_build_and_its_edition() {
+    let machine = |kernel: &str, variant: &str| {
+        let fields = [
+            ("id", "windows"),
+            ("name", "Windows"),
+            ("version", "11 (26100)"),
+            ("kernel", kernel),
+            ("variant", variant),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        found(&Release::of_fields(&fields).expect("it has an id"))
+    };
+    let cases = [
+        ("10.0.26100.4061", "Professional", "windows 11-24h2-w", Tier::Ended),
+        ("10.0.26100.4061", "Core", "windows 11-24h2-w", Tier::Ended),
+        ("10.0.26100.4061", "Enterprise", "windows 11-24h2-e", Tier::Active),
+        ("10.0.26100.4061", "EnterpriseS", "windows 11-24h2-e-lts", Tier::Active),
+        ("10.0.26100.4061", "IoTEnterpriseS", "windows 11-24h2-iot-lts", Tier::Active),
+        ("10.0.26100.4061", "ServerRdsh", "windows 11-24h2-e", Tier::Active),
+        ("10.0.26100.4061", "ServerStandard", "windows-server 2025", Tier::Active),
+        ("10.0.20348.2527", "ServerDatacenter", "windows-server 2022", Tier::SecurityOnly),
+        ("6.3.9600.0", "ServerStandard", "windows-server 2012-r2", Tier::Ended),
+        ("10.0.17763.1", "IoTEnterpriseS", "windows 10-1809-e-lts", Tier::SecurityOnly),
+        ("10.0.19045.6332", "Professional", "windows 10-22h2", Tier::Extended),
+        ("10.0.22631.1", "SomethingNew", "windows 11-23h2-w", Tier::Ended),
+        ("10.0.29999.1", "Professional", "windows build 29999", Tier::Unknown),
+    ];
+    for (kernel, edition, name, tier) in cases {
+        let (named, in_tier, words) = machine(kernel, edition);
+        assert_eq!((named.as_str(), in_tier), (name, tier), "{kernel} {edition}: {words}");
+    }
+    assert_eq!(
+        found(&release("macos", "15.7.9")),
+        ("macos 15".into(), Tier::Active, "macos 15: no end is announced".into())
+    );
+}
+
+#[test]
 fn a_derivative_is_judged_by_its_base_and_says_so() {
     let zorin = Release { base_codename: "jammy".into(), ..release("zorin", "17") };
     let (named, tier, words) = found(&zorin);

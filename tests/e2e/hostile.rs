@@ -78,6 +78,45 @@ async fn a_decompression_bomb_is_refused_before_it_unfolds_and_counted() {
     bystander.is_unharmed(&collector).await;
 }
 
+/// Ten hosts that do nothing but beat, each on stream after stream: what one says beyond its rate ends the stream and is not
+/// kept anywhere. Kept, a million messages were more than 100 MB.
+#[tokio::test]
+async fn a_million_small_messages_are_cut_off_cost_little_memory_and_nobody_else_notices() {
+    const HOSTS: u32 = 10;
+    const EACH: u32 = 100_000;
+    let collector = Collector::start("").await;
+    let bystander = Bystander::beside(&collector).await;
+    let before = peak_bytes(&collector);
+    let mut floods = tokio::task::JoinSet::new();
+    for n in 0..HOSTS {
+        let raw = Raw::enrolled(&collector, facts(&format!("flood-{n}"))).await;
+        floods.spawn(async move {
+            let (mut said, mut cut) = (0, 0);
+            let mut channel = raw.connect().await;
+            while said < EACH {
+                match Talk::open(channel.clone(), false, Some(hello(1))).await {
+                    Ok(talk) => {
+                        while said < EACH && talk.send(Body::Beat(v1::Beat {})).await {
+                            said += 1;
+                        }
+                    }
+                    // After some streams the connection is closed too.
+                    Err(status) if status.code() == Code::Unavailable => channel = raw.connect().await,
+                    Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
+                }
+                cut += 1;
+            }
+            cut
+        });
+    }
+    let cut: Vec<u32> = floods.join_all().await;
+    assert!(cut.iter().all(|cut| *cut > 1), "{cut:?}");
+    counted(&collector, "rate").await;
+    let grown = peak_bytes(&collector) - before;
+    assert!(grown < 32 << 20, "a million messages cost the collector {grown} bytes");
+    bystander.is_unharmed(&collector).await;
+}
+
 #[tokio::test]
 async fn a_series_bomb_is_capped_its_family_named_and_the_rest_shown() {
     let collector = Collector::start("").await;

@@ -4,39 +4,56 @@
 use std::path::{Path, PathBuf};
 
 use muster_tests::http::samples;
-use muster_tests::process::{Said, installed, program, run};
+use muster_tests::process::{Process, Said, installed, program, run};
+use muster_tests::{Agent, Collector, eventually};
 use tokio::process::Command;
 
-/// A control group that limits memory; removed when dropped.
+use crate::s;
+
+/// A control group that limits one thing; removed when dropped.
 struct Group {
     directory: PathBuf,
     name: String,
 }
 
 const LIMIT_BYTES: u64 = 134_217_728;
+/// What prlimit leaves of addresses: 128 MiB, most of it for the stacks of threads.
+const ADDRESSES: &str = "--as=134217728";
 
 impl Group {
-    /// In version 1 where memory is limited there, else in version 2.
-    fn make() -> Self {
-        let name = format!("muster-story-{}", std::process::id());
-        let version_1 = Path::new("/sys/fs/cgroup/memory");
-        let (top, file) = if version_1.join("tasks").exists() {
-            (version_1, "memory.limit_in_bytes")
+    /// Of memory or cpu: in version 1 where it is limited there, else in version 2; the file of each, and what is written to it.
+    fn make(controller: &str, version_1: (&str, &str), version_2: (&str, &str)) -> Self {
+        let name = format!("muster-story-{controller}-{}", std::process::id());
+        let top = Path::new("/sys/fs/cgroup").join(controller);
+        let (top, (file, limit)) = if top.join("tasks").exists() {
+            (top, version_1)
         } else {
             // Where it is on already nothing changes.
-            let _ = std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-            (Path::new("/sys/fs/cgroup"), "memory.max")
+            let _ = std::fs::write("/sys/fs/cgroup/cgroup.subtree_control", format!("+{controller}"));
+            (PathBuf::from("/sys/fs/cgroup"), version_2)
         };
         let group = Self { directory: top.join(&name), name };
         std::fs::create_dir(&group.directory).expect("control groups can be made here");
-        std::fs::write(group.directory.join(file), LIMIT_BYTES.to_string()).expect("memory can be limited here");
+        std::fs::write(group.directory.join(file), limit).expect("it can be limited here");
         group
     }
 
+    fn of_memory() -> Self {
+        let limit = LIMIT_BYTES.to_string();
+        Self::make("memory", ("memory.limit_in_bytes", &limit), ("memory.max", &limit))
+    }
+
+    /// A command that runs a program in it: `words` behind.
+    fn command(&self, words: &[&str]) -> Command {
+        let script = format!("echo $$ >{}/cgroup.procs && exec \"$@\"", self.directory.display());
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, "sh"]).args(words);
+        command
+    }
+
     /// Runs the agent in it.
-    async fn run(&self, arguments: &str) -> Said {
-        let script = format!("echo $$ >{}/cgroup.procs && exec \"$0\" {arguments}", self.directory.display());
-        run(Command::new("/bin/sh").arg("-c").arg(script).arg(program("muster-agent"))).await
+    async fn run(&self, argument: &str) -> Said {
+        run(&mut self.command(&[program("muster-agent").to_str().expect("a path of letters"), argument])).await
     }
 }
 
@@ -53,7 +70,7 @@ fn line<'a>(doctor: &'a str, what: &str) -> &'a str {
 
 #[tokio::test]
 async fn in_a_control_group_its_limit_is_said_and_the_machines_memory_stays_the_machines() {
-    let group = Group::make();
+    let group = Group::of_memory();
     let page = samples(&group.run("once").await.out);
     let limit = format!("muster_cgroup_memory_limit_bytes{{cgroup=\"/{}\"}}", group.name);
     assert_eq!(page.get(&limit), Some(&(LIMIT_BYTES as f64)), "{page:?}");
@@ -64,6 +81,33 @@ async fn in_a_control_group_its_limit_is_said_and_the_machines_memory_stays_the_
     let doctor = group.run("doctor").await.out;
     assert!(line(&doctor, "cgroup memory").contains(&format!("/{} gives", group.name)), "{doctor}");
     assert!(line(&doctor, "cgroup memory").contains(&LIMIT_BYTES.to_string()), "{doctor}");
+}
+
+/// Slower, and all there.
+#[tokio::test]
+async fn with_a_twentieth_of_a_processor_and_few_addresses_everything_is_read_and_the_host_is_up() {
+    let group = Group::make("cpu", ("cpu.cfs_quota_us", "5000"), ("cpu.max", "5000 100000"));
+    let collector = Collector::start("").await;
+    let agent = Agent::enrolled(&collector, "normal", None).await;
+    agent.configure("interval = \"5s\"\n");
+    let file = agent.home().join("agent.toml");
+    let words = [installed("prlimit", "util-linux"), program("muster-agent"), file];
+    let [prlimit, program, file] = words.each_ref().map(|path| path.to_str().expect("a path of letters"));
+    let mut poor = group.command(&[prlimit, ADDRESSES, program, "--config", file, "run"]);
+    let process = Process::start("the agent of few means", &mut poor, &agent.home().join("agent.log"));
+    collector.host_is(&agent.host, "up", s(60)).await;
+    let reports = format!("muster_host_last_report_timestamp_seconds{{host=\"{}\"}}", agent.name);
+    let first = collector.metric(&reports).await.expect("it reports");
+    let later = || async { collector.metric(&reports).await.filter(|last| *last > first + 12.0) };
+    eventually("it goes on", s(60), later).await;
+    let page = collector.get(&format!("/hosts/{}/metrics", agent.host)).await.body;
+    for source in ["stat", "meminfo", "netdev", "filesystem", "diskstats"] {
+        let read = format!("node_scrape_collector_success{{collector=\"{source}\"}} 1");
+        assert!(page.contains(&read), "{source}\n{page}");
+    }
+    assert!(!process.log().contains("panicked"), "{}", process.tail());
+    let doctor = group.run("doctor").await.out;
+    assert!(line(&doctor, "cgroup cpu").contains("0.05 CPUs"), "it is said: {doctor}");
 }
 
 #[tokio::test]

@@ -174,9 +174,9 @@ impl Talk {
         Ok(Self { say, hear })
     }
 
-    /// Says something; whether anybody takes it is heard with [`Talk::next`].
-    pub async fn send(&self, body: agent_message::Body) {
-        let _ = self.say.send(v1::AgentMessage { body: Some(body) }).await;
+    /// Says something. False when the stream has ended; why is heard with [`Talk::next`].
+    pub async fn send(&self, body: agent_message::Body) -> bool {
+        self.say.send(v1::AgentMessage { body: Some(body) }).await.is_ok()
     }
 
     /// The next thing the collector says.

@@ -262,6 +262,32 @@ async fn a_receiver_that_hangs_delays_no_other() {
     world.workers.stop(Duration::ZERO).await;
 }
 
+/// Of an answer without end a beginning is read, and its connection is given up.
+#[tokio::test]
+async fn an_answer_without_end_is_an_answer_and_is_not_read_to_its_end() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let endless = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let never_ends = hook("endless", &format!("http://{}/", endless.local_addr().unwrap()));
+    let mut world = world(&[], vec![never_ends], Vec::new()).await;
+    world.outbox.submit(Page { receiver: "endless".into(), ..fresh(1, 1, 1) });
+    let mut stream = endless.accept().await.unwrap().0;
+    let (mut heard, mut request) = ([0; 4096], Vec::new());
+    // As a service does: it answers when it has heard.
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = stream.read(&mut heard).await.unwrap();
+        request.extend_from_slice(&heard[..count]);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+    let (chunk, mut written) = ([b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat(), 0);
+    while written < 1 << 30 && stream.write_all(&chunk).await.is_ok() {
+        written += chunk.len();
+    }
+    // What both ends' sockets hold is at most 6 MiB each (tcp_wmem, tcp_rmem).
+    assert!(written < 16 << 20, "{written} bytes were taken");
+    assert_eq!(world.settled(1).await, [(1, Outcome::Accepted { provider_id: None })]);
+}
+
 #[tokio::test]
 async fn a_connection_that_breaks_is_tried_again() {
     let breaks = TcpListener::bind("127.0.0.1:0").await.unwrap();

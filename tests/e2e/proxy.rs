@@ -28,7 +28,7 @@ fn password_file(agent: &Agent, password: &str) -> String {
 async fn through_a_real_proxy_an_agent_enrols_streams_and_is_back_by_itself_with_all_records_when_the_proxy_was_gone() {
     let collector = Collector::start("").await;
     let network = Network::make().await;
-    let mut proxy = Tinyproxy::start(PASSWORD, collector.grpc).await;
+    let mut proxy = Tinyproxy::start(PASSWORD, &[collector.grpc]).await;
     let mut agent = Agent::new(Some(&network));
     // The collector is at this machine's loopback, which is another one in the agent's network.
     let direct = enrol(&agent, &collector, &[]).await;
@@ -69,8 +69,8 @@ async fn through_a_real_proxy_an_agent_enrols_streams_and_is_back_by_itself_with
 #[tokio::test]
 async fn through_a_real_proxy_a_wrong_password_none_and_another_port_are_told_apart() {
     let collector = Collector::start("").await;
-    let proxy = Tinyproxy::start("right", collector.grpc).await;
-    let elsewhere = Tinyproxy::start("right", 9).await;
+    let proxy = Tinyproxy::start("right", &[collector.grpc]).await;
+    let elsewhere = Tinyproxy::start("right", &[9]).await;
     for (port, user, password, told) in [
         (proxy.port, "me@", Some("wrong"), "does not take this user and password (401"),
         (proxy.port, "", None, "asks for a user and a password (407"),

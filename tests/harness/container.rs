@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::network::Network;
 use crate::process::{Process, Said, installed, run};
 use crate::wait::eventually;
 
@@ -45,6 +46,16 @@ impl Container {
     /// When it does not boot.
     pub async fn boot_alone(name: &str, tree: &Path, install: impl FnOnce(&Path)) -> Self {
         Self::boot_with(name, tree, &["--private-network"], install).await
+    }
+
+    /// The same in this network.
+    ///
+    /// # Panics
+    /// When it does not boot.
+    pub async fn boot_in(network: &Network, name: &str, tree: &Path, install: impl FnOnce(&Path)) -> Self {
+        // Where `ip netns add` leaves it.
+        let namespace = format!("--network-namespace-path=/run/netns/{}", network.name);
+        Self::boot_with(name, tree, &[&namespace], install).await
     }
 
     async fn boot_with(name: &str, tree: &Path, options: &[&str], install: impl FnOnce(&Path)) -> Self {

@@ -95,6 +95,20 @@ impl Network {
         assert_eq!(said.code, 0, "the cut: {}", said.err);
     }
 
+    /// Lets nothing out from now on but what goes to this port, wherever it is; nobody is told.
+    ///
+    /// # Panics
+    /// When packets cannot be dropped here.
+    pub async fn only_to(&self, port: u16) {
+        let rules = format!(
+            "add table inet only; add chain inet only out {{ type filter hook output priority 0; policy drop; }}; \
+             add rule inet only out oifname lo accept; add rule inet only out tcp dport {port} accept"
+        );
+        let nft = installed("nft", "nftables");
+        let said = run(Command::new("ip").args(["netns", "exec", &self.name]).arg(nft).arg(rules)).await;
+        assert_eq!(said.code, 0, "the only way out: {}", said.err);
+    }
+
     /// Lets packets pass again.
     ///
     /// # Panics

@@ -19,7 +19,7 @@ const START: Duration = Duration::from_secs(20);
 /// Who is in the middle; nothing of the story waits longer for a peer that says nothing.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A tinyproxy that lets `me` through, to one port.
+/// A tinyproxy that lets `me` through, to some ports.
 #[derive(Debug)]
 pub struct Tinyproxy {
     home: TempDir,
@@ -29,16 +29,17 @@ pub struct Tinyproxy {
 }
 
 impl Tinyproxy {
-    /// Starts one that opens the way to `port` for `me` with `password`.
+    /// Starts one that opens the way to `ports` for `me` with `password`.
     ///
     /// # Panics
     /// When it does not get ready.
-    pub async fn start(password: &str, port: u16) -> Self {
+    pub async fn start(password: &str, ports: &[u16]) -> Self {
         let mut proxy = Self { home: TempDir::new().expect("a directory"), port: free_port(), process: None };
         let (own, log) = (proxy.port, proxy.home.path().join("tinyproxy.log"));
+        let ways: String = ports.iter().map(|port| format!("ConnectPort {port}\n")).collect();
         let lines = format!(
             "Port {own}\nListen 0.0.0.0\nTimeout 600\nMaxClients 20\nLogLevel Info\nLogFile \"{}\"\n\
-             BasicAuth me {password}\nConnectPort {port}\n",
+             BasicAuth me {password}\n{ways}",
             log.display()
         );
         std::fs::write(proxy.home.path().join("tinyproxy.conf"), lines).expect("a file in a directory of our own");

@@ -1,5 +1,5 @@
-//! The Ansible role, by ansible-playbook itself, on three booted machines: installed with one token, again, their collector lost
-//! and restored elsewhere, removed.
+//! The Ansible role, by ansible-playbook itself, on three booted machines, one of them behind a proxy: installed with one token,
+//! again, their collector lost and restored elsewhere, removed.
 //!
 //! Ansible's own connection over ssh is used, with a program in the place of ssh that enters the container.
 
@@ -8,7 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use muster_tests::container::{self, Container};
+use muster_tests::network::Network;
 use muster_tests::process::{Process, installed, program, root, run};
+use muster_tests::proxy::Tinyproxy;
 use muster_tests::{Collector, Webhook, never};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -22,6 +24,8 @@ const TREE: &str = "bookworm-python-1";
 const NAMES: [&str; 3] = ["rolled-alpha", "rolled-beta", "rolled-gamma"];
 /// Three machines at once, on one that does much else.
 const PLAYED: std::time::Duration = s(600);
+/// What the proxy asks of whom it lets through.
+const PASSWORD: &str = "secret-of.ours";
 /// Stands for ssh: its last two words are the host, here the number of a process in it, and a command.
 const SSH: &str = "#!/bin/bash\nexec nsenter -t \"${@: -2:1}\" -a -- /bin/sh -c \"${@: -1}\"\n";
 
@@ -30,16 +34,36 @@ struct Roll {
     home: TempDir,
     machines: Vec<Container>,
     packages: TempDir,
+    /// What the last machine is told of its way to the collector.
+    way: String,
 }
 
 impl Roll {
     async fn begin() -> Self {
+        Self::begin_with(None).await
+    }
+
+    /// The last machine is in a network of its own, out of which the proxy is the only way.
+    async fn begin_with(proxied: Option<(&Network, &Tinyproxy)>) -> Self {
         let tree = container::debootstrapped(TREE, PACKAGES, |root| Ok(root.to_path_buf())).expect("a tree of Debian");
         let packages = make_packages(&["muster-agent.deb"]);
         let boot = |name| Container::boot(name, &tree, |_| ());
-        let (alpha, beta, gamma) = tokio::join!(boot(NAMES[0]), boot(NAMES[1]), boot(NAMES[2]));
+        let last = async {
+            match proxied {
+                Some((network, proxy)) => {
+                    network.only_to(proxy.port).await;
+                    Container::boot_in(network, NAMES[2], &tree, |_| ()).await
+                }
+                None => boot(NAMES[2]).await,
+            }
+        };
+        let (alpha, beta, gamma) = tokio::join!(boot(NAMES[0]), boot(NAMES[1]), last);
         let machines = vec![alpha, beta, gamma];
-        let roll = Self { home: TempDir::new().expect("a directory"), machines, packages };
+        let way = proxied.map_or_else(String::new, |(network, proxy)| {
+            let url = format!("http://me@{}", network.outside(proxy.port));
+            format!(" muster_agent_proxy={url} muster_agent_proxy_password={PASSWORD}")
+        });
+        let roll = Self { home: TempDir::new().expect("a directory"), machines, packages, way };
         let ssh = roll.file("ssh", SSH);
         std::fs::set_permissions(ssh, std::fs::Permissions::from_mode(0o755)).expect("our own file");
         carry(&roll.home.path().join("muster-agent"));
@@ -64,7 +88,8 @@ impl Roll {
         let mut text = String::new();
         for ((machine, name), (variable, file)) in self.machines.iter().zip(NAMES).zip(by) {
             let init = machine.init();
-            writeln!(text, "{name} ansible_host={init} {variable}={}", file.display()).expect("a text grows");
+            let way = if name == NAMES[2] { &self.way } else { "" };
+            writeln!(text, "{name} ansible_host={init} {variable}={}{way}", file.display()).expect("a text grows");
         }
         text.push_str("[all:vars]\nansible_python_interpreter=/usr/bin/python3\n");
         self.file("inventory", &text)
@@ -106,7 +131,9 @@ async fn machines_are_installed_by_the_role_with_one_token_and_come_back_to_a_co
     let hook = Webhook::start().await;
     let (mut lost, mut found) = (Collector::prepare(&hook.receiver()), Collector::prepare(&hook.receiver()));
     lost.run().await;
-    let roll = Roll::begin().await;
+    let (network, proxy) = (Network::make().await, Tinyproxy::start(PASSWORD, &[lost.grpc, found.grpc]).await);
+    let roll = Roll::begin_with(Some((&network, &proxy))).await;
+    only_through(&proxy, &network, &roll.machines[2], &lost).await;
     let before = files_of(&roll.machines[0]).await;
     let token = roll
         .file("token", &lost.cli(&["token", "create", "--kind", "batch", "--uses", "3", "--class", "server"]).await);
@@ -134,6 +161,10 @@ async fn machines_are_installed_by_the_role_with_one_token_and_come_back_to_a_co
     }
 
     restored_elsewhere(&mut lost, &mut found, &hook).await;
+    for collector in [&lost, &found] {
+        let ordered = format!("CONNECT {} HTTP/1.1", collector.address());
+        assert!(proxy.log().contains(&ordered), "{ordered}: {}", proxy.log());
+    }
 
     more["muster_agent_state"] = "absent".into();
     let changed = roll.play(VERSIONS[1], &more).await;
@@ -147,6 +178,15 @@ async fn machines_are_installed_by_the_role_with_one_token_and_come_back_to_a_co
         let after = files_of(machine).await;
         let left: Vec<_> = after.difference(&before).filter(|file| !super::backup_of_users(file)).collect();
         assert!(left.is_empty(), "left behind: {left:#?}");
+    }
+}
+
+/// The machine reaches the proxy, and the collector no other way.
+async fn only_through(proxy: &Tinyproxy, network: &Network, machine: &Container, collector: &Collector) {
+    for (port, answers) in [(proxy.port, true), (collector.grpc, false)] {
+        let dial = format!("exec 3<>/dev/tcp/{}", network.outside(port).replace(':', "/"));
+        let said = machine.run(&["timeout", "3", "bash", "-c", &dial]).await;
+        assert_eq!(said.code == 0, answers, "{dial}: {}", said.all());
     }
 }
 

@@ -72,5 +72,8 @@ async fn hosts_are_found_by_the_version_of_their_agent() {
         let listed = text(stage.ask(loopback(), request(&Method::GET, &path, &[], "")).await).await;
         let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
         assert_eq!(listed["items"].as_array().unwrap().len(), count, "{asked}");
+        let view = text(stage.ask(loopback(), request(&Method::GET, &format!("/?agent={asked}"), &[], "")).await).await;
+        assert_eq!(view.contains("No host fits"), count == 0, "{asked}: {view}");
+        assert!(view.contains(&format!("name=\"agent\" value=\"{asked}\"")), "it stays in the form: {view}");
     }
 }

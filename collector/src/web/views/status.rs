@@ -61,23 +61,26 @@ pub(in crate::web) struct Filter {
     label: String,
     #[serde(default)]
     search: String,
+    #[serde(default)]
+    agent: String,
 }
 
 impl Filter {
     /// Its fields, as they stand in addresses and forms.
-    pub(super) fn fields(&self) -> [(&'static str, &str); 5] {
+    pub(super) fn fields(&self) -> [(&'static str, &str); 6] {
         [
             ("state", &self.state),
             ("site", &self.site),
             ("class", &self.class),
             ("label", &self.label),
             ("search", &self.search),
+            ("agent", &self.agent),
         ]
     }
 
     /// Whether it asks for more than a name and a state.
     fn is_narrow(&self) -> bool {
-        [&self.site, &self.class, &self.label].iter().any(|field| !field.is_empty())
+        [&self.site, &self.class, &self.label, &self.agent].iter().any(|field| !field.is_empty())
     }
 
     /// The hosts that are meant.

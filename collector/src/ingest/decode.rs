@@ -53,8 +53,8 @@ pub const SEQUENCE_MAX: u64 = 1 << 53;
 /// Why a message cannot be read: a bounded kind and the limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// An envelope or a record without content, or one of a newer protocol.
-    #[error("a message without known content: is this agent newer than its collector?")]
+    /// A record without content, or with one of a newer protocol.
+    #[error("a record without known content: is this agent newer than its collector?")]
     Empty,
     /// Longer than allowed.
     #[error("{what} is {size} long, the limit is {limit}: send less")]
@@ -111,6 +111,8 @@ pub enum Heard {
     Answer,
     /// The agent leaves.
     Goodbye(Why),
+    /// Nothing, or what only newer agents say: it is passed over.
+    Unknown,
 }
 
 impl Heard {
@@ -126,6 +128,7 @@ impl Heard {
             Self::SettingsApplied { .. } => "settings_applied",
             Self::Answer => "answer",
             Self::Goodbye(_) => "goodbye",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -188,7 +191,8 @@ pub struct Greeting {
 /// # Errors
 /// [`DecodeError`].
 pub fn message(envelope: v1::AgentMessage) -> Result<Heard, DecodeError> {
-    Ok(match envelope.body.ok_or(DecodeError::Empty)? {
+    let Some(body) = envelope.body else { return Ok(Heard::Unknown) };
+    Ok(match body {
         Body::Hello(hello) => Heard::Greeting(Box::new(greeting(hello)?)),
         Body::Beat(_) => Heard::Beat,
         Body::Dictionary(dictionary) => Heard::Dictionary(dictionary_update(dictionary)?),
@@ -351,13 +355,13 @@ fn dictionary_update(dictionary: v1::Dictionary) -> Result<DictionaryUpdate, Dec
     let bytes = dictionary.encode_to_vec();
     Ok(DictionaryUpdate {
         bytes,
-        families: dictionary.families.into_iter().map(family).collect::<Result<_, _>>()?,
+        families: dictionary.families.into_iter().map(family).collect(),
         series: dictionary.series.into_iter().map(series).collect(),
         retired: dictionary.retired,
     })
 }
 
-fn family(family: v1::Family) -> Result<FamilyEntry, DecodeError> {
+fn family(family: v1::Family) -> FamilyEntry {
     let kind = match family.r#type {
         1 => FamilyType::Counter,
         2 => FamilyType::Gauge,
@@ -365,10 +369,10 @@ fn family(family: v1::Family) -> Result<FamilyEntry, DecodeError> {
         4 => FamilyType::Summary,
         _ => FamilyType::Untyped,
     };
-    // Numbers of an unknown unit would be shown wrong.
-    let unit =
-        Unit::from_wire(family.unit).ok_or(DecodeError::Malformed("a family counts in a unit that is not known"))?;
-    Ok(FamilyEntry { id: family.id, name: family.name, kind, help: cut(family.help, HELP_BYTES), unit })
+    // Numbers of a unit that only newer agents know would be shown wrong; what has no name is not shown.
+    let unit = Unit::from_wire(family.unit);
+    let name = if unit.is_some() { family.name } else { String::new() };
+    FamilyEntry { id: family.id, name, kind, help: cut(family.help, HELP_BYTES), unit: unit.unwrap_or_default() }
 }
 
 fn series(series: v1::Series) -> SeriesEntry {

@@ -4,10 +4,9 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Every word that a refusal is counted under, so that each counts from zero: the first one is a rise only where a zero
 /// was seen before it.
-const REASONS: [&str; 25] = [
+const REASONS: [&str; 24] = [
     "bad_request",
     "clone",
-    "empty_message",
     "expired_token",
     "inventory",
     "lane_full",

@@ -260,7 +260,7 @@ impl Running {
                 self.metrics().refuse("malformed");
                 return Err(Status::failed_precondition("Hello must be said once"));
             }
-            Heard::Beat | Heard::Answer | Heard::Readings(_) => {}
+            Heard::Beat | Heard::Answer | Heard::Unknown | Heard::Readings(_) => {}
         }
         Ok(false)
     }

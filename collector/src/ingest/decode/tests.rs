@@ -18,9 +18,18 @@ fn gap(reason: &str) -> record::Body {
 }
 
 #[test]
-fn a_beat_is_heard_and_an_empty_envelope_is_not() {
+fn a_beat_is_heard_and_what_only_newer_agents_say_is_passed_over() {
     assert!(matches!(message(envelope(Body::Beat(v1::Beat {}))), Ok(Heard::Beat)));
-    assert_eq!(message(v1::AgentMessage { body: None }).unwrap_err(), DecodeError::Empty);
+    assert!(matches!(message(v1::AgentMessage { body: None }), Ok(Heard::Unknown)));
+}
+
+#[test]
+fn a_family_of_a_unit_that_is_not_known_has_no_name_and_the_others_keep_theirs() {
+    let family = |unit| v1::Family { id: unit, name: format!("unit_{unit}"), unit, ..v1::Family::default() };
+    let dictionary = v1::Dictionary { families: vec![family(6), family(7)], ..v1::Dictionary::default() };
+    let Heard::Dictionary(update) = message(envelope(Body::Dictionary(dictionary))).unwrap() else { panic!() };
+    let names: Vec<&str> = update.families.iter().map(|family| family.name.as_str()).collect();
+    assert_eq!(names, ["unit_6", ""]);
 }
 
 #[test]

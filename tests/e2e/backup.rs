@@ -1,5 +1,6 @@
 //! Everything in one sealed file, and back from it on another machine.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use muster_tests::process::{Process, Said, program, run};
@@ -28,6 +29,11 @@ async fn restore(collector: &Collector, file: &Path, passphrase: &Path) -> Said 
     command.arg("restore").arg(file).arg("--state").arg(collector.state());
     command.arg("--config").arg(collector.home().join("as-it-was.toml"));
     run(command.arg("--passphrase-file").arg(passphrase)).await
+}
+
+/// The names of what is in a directory.
+fn files(directory: &Path) -> BTreeSet<std::ffi::OsString> {
+    std::fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.file_name()).collect()
 }
 
 /// A check that tells each change and is believed only after a hundred tries: records without a page.
@@ -159,8 +165,12 @@ async fn a_restore_that_cannot_be_changes_nothing_and_says_why() {
         assert!(said.err.contains("nothing was changed"), "{}", said.err);
         assert!(!empty.state().exists() && !empty.home().join("as-it-was.toml").exists());
     }
+    let before = files(&collector.state());
     let used = restore(&collector, &file, &right).await;
     assert!(used.code == 1 && used.err.contains("is in use: there is "), "{}", used.all());
+    assert!(used.err.contains("nothing was changed"), "{}", used.err);
+    assert_eq!(files(&collector.state()), before, "none came, none went");
+    assert!(!collector.home().join("as-it-was.toml").exists());
 }
 
 #[tokio::test]

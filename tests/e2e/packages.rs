@@ -5,6 +5,7 @@
 mod by_hand;
 mod helped;
 mod rolled_out;
+mod under_load;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -33,11 +33,13 @@ async fn an_older_program_refuses_a_newer_store_says_which_and_leaves_it_untouch
         assert_eq!(store().execute(change, [version]).expect("meta can be changed"), 1);
     };
     set("999");
+    let newer = std::fs::read(&file).expect("the store is a file");
 
     let code = collector.spawn().ended(s(20)).await;
     assert_eq!(code, 1, "{}", collector.log());
     let log = collector.log();
     assert!(log.contains("state.db") && log.contains("999") && log.contains("newer"), "{log}");
+    assert!(std::fs::read(&file).expect("the store is a file") == newer, "it is left untouched");
 
     set(&own);
     collector.run().await;

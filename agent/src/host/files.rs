@@ -44,7 +44,7 @@ pub struct Messages {
     descriptor: Descriptor,
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 impl std::os::fd::AsFd for Messages {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.descriptor.as_fd()

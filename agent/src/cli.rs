@@ -3,6 +3,8 @@
 
 mod enrol;
 mod install;
+#[cfg(test)]
+mod manual;
 #[cfg(windows)]
 mod service;
 

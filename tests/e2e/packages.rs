@@ -26,6 +26,16 @@ const VERSIONS: [&str; 2] = ["0.9.0", "0.9.1"];
 /// Figures of `systemd-analyze security` that are not exceeded. Of the agent's points each one left is explained in its unit.
 const EXPOSURE: [(&str, f64); 2] = [("muster-agent.service", 3.1), ("muster-collector.service", 2.0)];
 
+/// Of what the packages bring for those who ask how.
+const MANUAL: [&str; 6] = [
+    "usr/share/man/man8/muster-agent.8.gz",
+    "usr/share/man/man8/muster-agent-install.8.gz",
+    "usr/share/man/man8/muster-collector-token-create.8.gz",
+    "usr/share/bash-completion/completions/muster-agent",
+    "usr/share/zsh/vendor-completions/_muster-collector",
+    "usr/share/fish/vendor_completions.d/muster-agent.fish",
+];
+
 struct Story {
     machine: Container,
     packages: TempDir,
@@ -155,6 +165,9 @@ impl Story {
     async fn installed_and_enrolled(&mut self) {
         for name in ["muster-collector", "muster-agent"] {
             self.apt(&["install", &self.package(name, VERSIONS[0])]).await;
+        }
+        for file in MANUAL {
+            assert!(self.machine.root().join(file).exists(), "{file}");
         }
         // Nothing is started that was not enrolled, or that nobody asked for.
         assert_eq!(self.unit("muster-agent").await, ("enabled".to_owned(), "inactive".to_owned()));

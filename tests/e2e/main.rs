@@ -60,6 +60,7 @@ mod receivers;
 mod redundancy;
 mod report_delivery;
 mod restart;
+mod retention;
 mod roaming;
 mod roll_out;
 mod rota;

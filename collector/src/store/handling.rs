@@ -12,12 +12,9 @@ use crate::domain::{
     calendar::Span,
     ids::IncidentNo,
     record::{IncidentRow, Page, PageKind},
-    sla::handling::Incident,
+    sla::handling::{Incident, NOTICED_WITHIN_MS},
     time::Timestamp,
 };
-
-/// What ended a time may be noticed only after it, in milliseconds: a day.
-const NOTICED_WITHIN_MS: i64 = 24 * 3_600_000;
 
 const INCIDENTS: &str = "SELECT body FROM incident
     WHERE opened_ms < ?2 AND (resolved_ms IS NULL OR resolved_ms > ?1) ORDER BY no";

@@ -189,15 +189,19 @@ fn incidents(
 ) -> Result<Vec<(IncidentRow, Vec<IncidentEventRow>)>, StoreError> {
     let mut statement = connection.prepare(INCIDENTS).map_err(in_state)?;
     let rows: Vec<IncidentRow> = collect(statement.query([opened.plus_ms(-RECENT_MS).ms()]), body)?;
-    let mut events = connection
-        .prepare("SELECT n, at_ms, kind, text, person FROM incident_event WHERE incident = ?1 ORDER BY n")
-        .map_err(in_state)?;
     rows.into_iter()
         .map(|incident| {
-            let timeline = collect(events.query([incident.no.0]), |row| incident_event(row, incident.no))?;
+            let timeline = timeline(connection, incident.no)?;
             Ok((incident, timeline))
         })
         .collect()
+}
+
+/// What happened in an incident, in its order.
+pub(super) fn timeline(connection: &Connection, incident: IncidentNo) -> Result<Vec<IncidentEventRow>, StoreError> {
+    let sql = "SELECT n, at_ms, kind, text, person FROM incident_event WHERE incident = ?1 ORDER BY n";
+    let mut events = connection.prepare_cached(sql).map_err(in_state)?;
+    collect(events.query([incident.0]), |row| incident_event(row, incident))
 }
 
 fn past(connection: &Connection, opened: Timestamp) -> Result<Vec<IncidentRow>, StoreError> {

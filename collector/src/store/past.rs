@@ -4,12 +4,12 @@ use rusqlite::{Connection, params};
 
 use super::{
     Store, StoreError, from_json, in_state,
-    load::{collect, column},
+    load::{body, collect, column, timeline},
 };
 use crate::domain::{
     dismissal::past::Past,
     ids::IncidentNo,
-    record::{IncidentRow, Page, PageKind},
+    record::{IncidentEventRow, IncidentRow, Page, PageKind},
     time::Timestamp,
 };
 
@@ -21,9 +21,34 @@ const MOST_WITH_CALLS: usize = 1_000;
 const INCIDENTS: &str = "SELECT body FROM incident WHERE opened_ms >= ?1 ORDER BY no DESC LIMIT ?2";
 const HANDLED: &str = "SELECT count(*) FROM incident_event WHERE incident = ?1 AND person IS NOT NULL
     AND kind IN ('acknowledged', 'resolved')";
-const CALLS: &str = "SELECT body FROM page WHERE incident = ?1 ORDER BY id";
+const PAGES: &str = "SELECT body FROM page WHERE incident = ?1 ORDER BY id";
+
+/// An incident with its timeline and its pages, both in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whole {
+    /// The incident.
+    pub row: IncidentRow,
+    /// Its timeline.
+    pub events: Vec<IncidentEventRow>,
+    /// Its pages.
+    pub pages: Vec<Page>,
+}
 
 impl Store {
+    /// An incident, however long it has been over; none where it is kept no longer.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn incident(&self, no: IncidentNo) -> Result<Option<Whole>, StoreError> {
+        self.read(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT body FROM incident WHERE no = ?1").map_err(in_state)?;
+            let Some(row) = collect(statement.query([no.0]), body)?.pop() else { return Ok(None) };
+            Ok(Some(Whole { row, events: timeline(connection, no)?, pages: pages(connection, no)? }))
+        })
+        .await
+    }
+
     /// The incidents opened since then that `wanted` wants, newest first, with the calls that they made.
     ///
     /// # Errors
@@ -59,8 +84,12 @@ fn is_handled(connection: &Connection, incident: IncidentNo) -> Result<bool, Sto
 
 /// When people were called: what tells of an end, or of who has it, calls nobody.
 fn calls(connection: &Connection, incident: IncidentNo) -> Result<Vec<Timestamp>, StoreError> {
-    let mut statement = connection.prepare_cached(CALLS).map_err(in_state)?;
-    let pages: Vec<Page> = collect(statement.query([incident.0]), |row| from_json(&column::<String>(row, 0)?))?;
+    let pages = pages(connection, incident)?;
     let calls = pages.iter().filter(|page| matches!(page.kind, PageKind::Opened | PageKind::Updated));
     Ok(calls.map(|page| page.decided).collect())
+}
+
+fn pages(connection: &Connection, incident: IncidentNo) -> Result<Vec<Page>, StoreError> {
+    let mut statement = connection.prepare_cached(PAGES).map_err(in_state)?;
+    collect(statement.query([incident.0]), body)
 }

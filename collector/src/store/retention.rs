@@ -1,13 +1,20 @@
 //! Forgetting what is older than it is kept for, in small slices, so that nobody waits for it.
 //!
 //! Keys are looked up by the readers and deleted by the writers, a few hundred in one transaction. Ledgers stay: agreements are
-//! reckoned from them, and issued reports cite them. Of the audit log the oldest whole days go, and what its chain follows
-//! from then on is kept.
+//! reckoned from them, and issued reports cite them, with the versions of agreements, windows, corrections and what was said
+//! of incidents, which stay too and say themselves who entered them. Incidents that a report may cite stay for as long as
+//! it is kept. Of the audit log the oldest whole days go, and what its chain follows from then on is kept.
 
 use rusqlite::{Connection, params};
 
 use super::{FACTS_FILE, Store, StoreError, backup, chain, in_state, storage_error};
-use crate::domain::{ids::HostNo, retention::Retention, time::Timestamp};
+use crate::domain::{
+    calendar::Span,
+    ids::HostNo,
+    retention::Retention,
+    sla::cited::{self, free},
+    time::Timestamp,
+};
 
 const DAY_MS: i64 = 86_400_000;
 /// A month and the days that people take to ask about it: facts that only fill in a past silence.
@@ -18,10 +25,6 @@ const SHORT_LIVED: [&str; 3] = ["rollup", "gap", "clock_step"];
 const KINDS: [&str; 7] = ["rollup", "gap", "clock_step", "kernel", "evidence", "checks", "inventory"];
 /// Facts of one host; beyond, the oldest go. Some 200 MB of roll-ups.
 const MOST_FACTS_PER_HOST: i64 = 200_000;
-/// What changed on hosts is kept for thirteen months: it is shown beside incidents.
-const CHANGES_KEPT_MS: i64 = 396 * DAY_MS;
-/// A report may cite what was up to so long before it was due: a year, and a month to draw it up.
-const CITED_MS: i64 = 396 * DAY_MS;
 /// In `meta`: the hash that the oldest entry of the audit log follows, in hex, once older ones are gone.
 pub(super) const AUDIT_BASE: &str = "audit_base";
 /// Rows in one transaction: some 5 ms of the writer.
@@ -55,70 +58,81 @@ fn excess(facts: i64, now: Timestamp) -> Excess {
 /// A fact's place: epoch and sequence.
 type Place = (Vec<u8>, i64);
 
-/// How to find keys of what is from before `?1`, and how to delete one.
+/// How to find keys of what is from `?1` on and from before `?2`, at most `?3`; and how to delete one.
 type Old = (&'static str, &'static str);
 
-const CHANGES: Old = (
-    "SELECT DISTINCT host, at_ms FROM host_change WHERE at_ms < ?1 LIMIT ?2",
+/// Those before an incident have been collected and stay with it, so that it shows them for as long as it is kept.
+const CHANGES: [Old; 1] = [(
+    "SELECT DISTINCT host, at_ms FROM host_change WHERE at_ms >= ?1 AND at_ms < ?2 LIMIT ?3",
     "DELETE FROM host_change WHERE host = ?1 AND at_ms = ?2",
-);
+)];
 
 /// Which reports were delivered: of each the newest stays, since what is due follows from it, and what is still to be sent.
 const REPORTS: [Old; 2] = [
     (
-        "SELECT d.issue, d.n FROM report_issue i JOIN report_delivery d ON d.issue = i.no WHERE i.due_ms < ?1
+        "SELECT d.issue, d.n FROM report_issue i JOIN report_delivery d ON d.issue = i.no
+         WHERE i.due_ms >= ?1 AND i.due_ms < ?2
          AND i.no NOT IN (SELECT max(no) FROM report_issue GROUP BY report, agreement, scheduled)
-         AND i.no NOT IN (SELECT issue FROM report_delivery WHERE state IN ('waiting', 'under_way')) LIMIT ?2",
+         AND i.no NOT IN (SELECT issue FROM report_delivery WHERE state IN ('waiting', 'under_way')) LIMIT ?3",
         "DELETE FROM report_delivery WHERE issue = ?1 AND n = ?2",
     ),
     (
-        "SELECT i.no, i.due_ms FROM report_issue i WHERE i.due_ms < ?1
+        "SELECT i.no, i.due_ms FROM report_issue i WHERE i.due_ms >= ?1 AND i.due_ms < ?2
          AND i.no NOT IN (SELECT max(no) FROM report_issue GROUP BY report, agreement, scheduled)
-         AND i.no NOT IN (SELECT issue FROM report_delivery) LIMIT ?2",
+         AND i.no NOT IN (SELECT issue FROM report_delivery) LIMIT ?3",
         "DELETE FROM report_issue WHERE no = ?1 AND due_ms = ?2",
     ),
 ];
 
-/// Incidents resolved before `?1` with their details, closed findings, and pages about no incident. The newest incident and
-/// the newest page stay, since numbers go on from them, and so do incidents that somebody called no problem.
-const INCIDENTS: [Old; 7] = [
+/// Incidents that were opened and resolved within that time with their details, and findings that began within it and are
+/// closed. The newest incident and the newest page stay, since numbers go on from them, and so do incidents that somebody
+/// called no problem.
+const INCIDENTS: [Old; 5] = [
     (
         "SELECT a.page, a.n FROM incident i JOIN page p ON p.incident = i.no JOIN attempt a ON a.page = p.id
-         WHERE i.state = 'resolved' AND i.resolved_ms < ?1 LIMIT ?2",
+         WHERE i.state = 'resolved' AND i.opened_ms >= ?1 AND i.resolved_ms < ?2 LIMIT ?3",
         "DELETE FROM attempt WHERE page = ?1 AND n = ?2",
     ),
     (
         "SELECT e.incident, e.n FROM incident i JOIN incident_event e ON e.incident = i.no
-         WHERE i.state = 'resolved' AND i.resolved_ms < ?1 LIMIT ?2",
+         WHERE i.state = 'resolved' AND i.opened_ms >= ?1 AND i.resolved_ms < ?2 LIMIT ?3",
         "DELETE FROM incident_event WHERE incident = ?1 AND n = ?2",
     ),
     (
         "SELECT p.id, p.incident FROM incident i JOIN page p ON p.incident = i.no
-         WHERE i.state = 'resolved' AND i.resolved_ms < ?1 AND p.id < (SELECT max(id) FROM page) LIMIT ?2",
+         WHERE i.state = 'resolved' AND i.opened_ms >= ?1 AND i.resolved_ms < ?2
+         AND p.id < (SELECT max(id) FROM page) LIMIT ?3",
         "DELETE FROM page WHERE id = ?1 AND incident = ?2",
     ),
     (
-        "SELECT i.no, i.resolved_ms FROM incident i WHERE i.state = 'resolved' AND i.resolved_ms < ?1
+        "SELECT i.no, i.resolved_ms FROM incident i WHERE i.state = 'resolved' AND i.opened_ms >= ?1 AND i.resolved_ms < ?2
          AND i.no < (SELECT max(no) FROM incident) AND i.no NOT IN (SELECT incident FROM dismissal)
-         AND NOT EXISTS (SELECT 1 FROM page p WHERE p.incident = i.no) LIMIT ?2",
+         AND NOT EXISTS (SELECT 1 FROM page p WHERE p.incident = i.no) LIMIT ?3",
         "DELETE FROM incident WHERE no = ?1 AND resolved_ms = ?2",
     ),
     (
-        "SELECT host, since_ms FROM finding WHERE open = 0 AND since_ms < ?1 LIMIT ?2",
+        "SELECT host, since_ms FROM finding WHERE open = 0 AND since_ms >= ?1 AND since_ms < ?2 LIMIT ?3",
         "DELETE FROM finding WHERE host = ?1 AND since_ms = ?2 AND open = 0",
     ),
-    // Tests and notices are about no incident.
+];
+
+/// Pages about no incident: tests and notices.
+const TESTS: [Old; 2] = [
     (
         "SELECT a.page, a.n FROM page p JOIN attempt a ON a.page = p.id
-         WHERE p.incident IS NULL AND p.decided_ms < ?1 AND p.delivery <> 'queued' LIMIT ?2",
+         WHERE p.incident IS NULL AND p.decided_ms >= ?1 AND p.decided_ms < ?2 AND p.delivery <> 'queued' LIMIT ?3",
         "DELETE FROM attempt WHERE page = ?1 AND n = ?2",
     ),
     (
-        "SELECT p.id, p.n FROM page p WHERE p.incident IS NULL AND p.decided_ms < ?1 AND p.delivery <> 'queued'
-         AND p.id < (SELECT max(id) FROM page) LIMIT ?2",
+        "SELECT p.id, p.n FROM page p WHERE p.incident IS NULL AND p.decided_ms >= ?1 AND p.decided_ms < ?2
+         AND p.delivery <> 'queued' AND p.id < (SELECT max(id) FROM page) LIMIT ?3",
         "DELETE FROM page WHERE id = ?1 AND n = ?2",
     ),
 ];
+
+/// Reports that are kept: what was made of which period, and when.
+const KEPT_REPORTS: &str = "SELECT DISTINCT i.period, i.due_ms FROM report_issue i
+    WHERE EXISTS (SELECT 1 FROM report_delivery d WHERE d.issue = i.no)";
 
 impl Store {
     /// Forgets what is older than it is kept for; asked once an hour. Other writes go in between.
@@ -133,15 +147,13 @@ impl Store {
             pruned.facts += self.prune_changes(host).await?;
         }
         let kept = self.retention();
-        pruned.facts += self.prune_inventory(now.plus_ms(-kept.inventory_ms)).await?;
-        pruned.details += self.prune_details(CHANGES, now.plus_ms(-CHANGES_KEPT_MS)).await?;
-        for old in REPORTS {
-            pruned.details += self.prune_details(old, now.plus_ms(-kept.reports_ms)).await?;
-        }
-        let cited = self.read(oldest_report).await?.map_or(now, |due| due.plus_ms(-CITED_MS));
-        for old in INCIDENTS {
-            pruned.details += self.prune_details(old, now.plus_ms(-kept.incidents_ms).min(cited)).await?;
-        }
+        let before = |kept_ms: i64| now.plus_ms(-kept_ms);
+        pruned.facts += self.prune_inventory(before(kept.inventory_ms)).await?;
+        pruned.details += self.prune_details(&CHANGES, free(Vec::new(), before(kept.inventory_ms))).await?;
+        pruned.details += self.prune_details(&REPORTS, free(Vec::new(), before(kept.reports_ms))).await?;
+        pruned.details += self.prune_details(&TESTS, free(Vec::new(), before(kept.incidents_ms))).await?;
+        let cited = self.read(cited_by_reports).await?;
+        pruned.details += self.prune_details(&INCIDENTS, free(cited, before(kept.incidents_ms))).await?;
         pruned.audit = self.prune_audit(now.plus_ms(-kept.audit_ms)).await?;
         Ok(pruned)
     }
@@ -216,10 +228,21 @@ impl Store {
         Ok(u64::try_from(most - left).unwrap_or(0))
     }
 
-    async fn prune_details(&self, (find, delete): Old, before: Timestamp) -> Result<u64, StoreError> {
+    /// Deletes what lies within one of these times, each kind of it before the next.
+    async fn prune_details(&self, kinds: &'static [Old], times: Vec<Span>) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for time in times {
+            for old in kinds {
+                deleted += self.prune_kind(*old, time).await?;
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn prune_kind(&self, (find, delete): Old, time: Span) -> Result<u64, StoreError> {
         let mut deleted = 0;
         loop {
-            let found = self.read(move |connection| keys(connection, find, before)).await?;
+            let found = self.read(move |connection| keys(connection, find, time)).await?;
             let number = found.len();
             if number == 0 {
                 return Ok(deleted);
@@ -281,10 +304,11 @@ fn delete_places(connection: &Connection, host: HostNo, places: &[Place]) -> Res
     })
 }
 
-/// When the oldest report was due that is still kept.
-fn oldest_report(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let oldest = connection.query_row("SELECT min(due_ms) FROM report_issue", [], |row| row.get::<_, Option<i64>>(0));
-    Ok(oldest.map_err(in_state)?.map(Timestamp::from_ms))
+/// The times that reports are about which are kept.
+fn cited_by_reports(connection: &Connection) -> Result<Vec<Span>, StoreError> {
+    let mut statement = connection.prepare_cached(KEPT_REPORTS).map_err(in_state)?;
+    let row = |row: &rusqlite::Row<'_>| Ok(cited::span(&row.get::<_, String>(0)?, Timestamp::from_ms(row.get(1)?)));
+    statement.query_map([], row).and_then(Iterator::collect).map_err(in_state)
 }
 
 /// Deletes a slice of the oldest entries of days before `day`, and notes what the next one follows.
@@ -315,10 +339,11 @@ pub(super) fn audit_base(connection: &Connection) -> Result<Vec<u8>, StoreError>
         .ok_or_else(|| StoreError::Broken("state.db: what the audit log follows cannot be read".into()))
 }
 
-fn keys(connection: &Connection, find: &str, before: Timestamp) -> Result<Vec<(i64, i64)>, StoreError> {
+fn keys(connection: &Connection, find: &str, within: Span) -> Result<Vec<(i64, i64)>, StoreError> {
     let mut statement = connection.prepare_cached(find).map_err(in_state)?;
-    let found =
-        statement.query_map(params![before.ms(), SLICE], |row| Ok((row.get(0)?, row.get(1)?))).map_err(in_state)?;
+    let found = statement
+        .query_map(params![within.from.ms(), within.until.ms(), SLICE], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(in_state)?;
     found.collect::<Result<_, _>>().map_err(in_state)
 }
 

@@ -3,6 +3,7 @@
 mod agreements;
 mod calls;
 mod check_ledger;
+mod cited;
 mod dismissals;
 mod evidence;
 mod hardware;

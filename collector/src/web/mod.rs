@@ -17,6 +17,7 @@ mod neighbours;
 mod not_a_problem;
 mod parts;
 mod password;
+mod past_incidents;
 mod ping;
 mod problem;
 mod processes;

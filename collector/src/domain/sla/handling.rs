@@ -8,6 +8,9 @@ use super::{
 };
 use crate::domain::{calendar::Span, ids::IncidentNo, time::Timestamp};
 
+/// What ended a time may be noticed only after it, in milliseconds: a day.
+pub const NOTICED_WITHIN_MS: i64 = 24 * 3_600_000;
+
 /// An incident about a subject's being there, as far as reports tell of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {

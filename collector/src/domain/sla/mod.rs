@@ -12,7 +12,7 @@
 //! reads a report, [`account`] lists all that was not simply up, [`handling`] says who had it and how soon, and
 //! [`burn_down`] how the budget was spent, [`days`] what came of each day, and a [`table`] sums it up. A report names its [`inputs`] - of checks in
 //! [`check_basis`] - so that [`verification`] can tell whether it stands, and [`as_it_was`] what to reckon again from; its
-//! [`delivery`] says when it is due where, and a [`share`] shows it to a department. A [`standing`] is what metrics say of an agreement, [`burn`] how fast its
+//! [`delivery`] says when it is due where, a [`share`] shows it to a department, and what it [`cited`] stays while it is kept. A [`standing`] is what metrics say of an agreement, [`burn`] how fast its
 //! [`budget`] is spent, and [`forecast`] how long it lasts.
 
 pub mod account;
@@ -25,6 +25,7 @@ pub mod burn;
 pub mod burn_down;
 pub mod check;
 pub mod check_basis;
+pub mod cited;
 pub mod comparison;
 pub mod days;
 pub mod delivery;

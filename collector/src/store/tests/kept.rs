@@ -153,40 +153,10 @@ async fn incidents_are_forgotten_after_three_years_and_numbers_go_on() {
     assert_eq!((left("incident"), left("incident_event"), left("page"), left("attempt")), (3, 2, 3, 0));
 }
 
-fn count(directory: &tempfile::TempDir, table: &str) -> i64 {
+/// Rows of a table of `state.db`.
+pub(super) fn count(directory: &tempfile::TempDir, table: &str) -> i64 {
     let file = Connection::open(directory.path().join("state.db")).unwrap();
     file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-}
-
-#[tokio::test]
-async fn what_a_kept_report_may_cite_and_what_was_called_no_problem_stays() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path(), NOW).unwrap();
-    let over = |no: i64, days: i64| incident(no, IncidentState::Resolved, Some(-days * DAY_MS));
-    store.commit(vec![over(1, 1_500), over(2, 1_400), over(3, 1_200), over(4, 0)]).await.unwrap();
-    let file = Connection::open(directory.path().join("state.db")).unwrap();
-    let issue = |no: i64, days: i64| {
-        let sql = "INSERT INTO report_issue (no, report, agreement, period, due_ms, scheduled, body)
-                   VALUES (?1, 'monthly', 'web', 'p' || ?1, ?2, 1, '{}')";
-        file.execute(sql, rusqlite::params![no, NOW.ms() - days * DAY_MS]).unwrap();
-        file.execute("INSERT INTO report_delivery (issue, n, state, body) VALUES (?1, 1, 'done', '{}')", [no]).unwrap();
-    };
-    // One that is kept no longer, one that is and reaches back 396 days from 1 090 ago, and the newest.
-    issue(1, 1_097);
-    issue(2, 1_090);
-    issue(3, 30);
-    store.prune(NOW).await.unwrap();
-    assert_eq!((count(&directory, "report_issue"), count(&directory, "report_delivery")), (2, 2));
-    // Resolved 1 500 days ago: before all of it. 1 400 and 1 200 days ago: within the year of report 2.
-    assert_eq!(count(&directory, "incident"), 3);
-    file.execute("DELETE FROM report_issue WHERE no = 2", []).unwrap();
-    file.execute("INSERT INTO dismissal (no, version, incident, body) VALUES (1, 1, 3, '{}')", []).unwrap();
-    store.prune(NOW).await.unwrap();
-    let left: Vec<i64> = {
-        let mut statement = file.prepare("SELECT no FROM incident ORDER BY no").unwrap();
-        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-    };
-    assert_eq!(left, [3, 4]);
 }
 
 #[tokio::test]

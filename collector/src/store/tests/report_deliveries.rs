@@ -3,7 +3,8 @@
 use super::*;
 use crate::domain::sla::delivery::{Delivery, Destination, Document, Format, Issue, Made, Outcome, State as How, Way};
 
-fn issue(period: &str, due: i64, asked_by: Option<&str>) -> Issue {
+/// A report over a period, due that many milliseconds after the present.
+pub(super) fn issue(period: &str, due: i64, asked_by: Option<&str>) -> Issue {
     let (version, digest, verdict) = (3, "d".to_owned(), "met".to_owned());
     let made = Made { version, digest, verdict, title: "t".into(), text: "x".into(), stem: "s".into() };
     let mail = |to: &str| Destination { way: Way::Mail, to: to.into() };

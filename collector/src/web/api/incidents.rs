@@ -74,7 +74,7 @@ fn brief(view: &IncidentView) -> Value {
 pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<String>) -> Answered {
     let snapshot = web.snapshot();
     let no = number_of(&number)?;
-    let view = snapshot.incidents.get(&no).ok_or_else(|| unknown(no))?;
+    let view = web.incident(no).await?;
     let events: Vec<Value> = view
         .events
         .iter()
@@ -98,7 +98,7 @@ pub(in crate::web) async fn show(State(web): State<Shared>, Path(number): Path<S
             })
         })
         .collect();
-    let mut answer = brief(view);
+    let mut answer = brief(&view);
     answer["hosts"] = json!(view.hosts);
     answer["timeline"] = Value::from(events);
     answer["pages"] = Value::from(pages);

@@ -34,7 +34,7 @@ use crate::{
     web::{
         Shared, Web,
         access::Caller,
-        api::incidents::{acknowledged_ms, answer_of, checked_note, checked_priority, number_of, unknown},
+        api::incidents::{acknowledged_ms, answer_of, checked_note, checked_priority, number_of},
         problem::{Problem, settled},
         processes::rule_of,
         words,
@@ -169,6 +169,8 @@ struct IncidentPage {
     priorities: [&'static str; 5],
     is_open: bool,
     is_resolved: bool,
+    /// Whether something can still be said of it.
+    is_recent: bool,
     /// Whoever looks has it.
     is_mine: bool,
     since: When,
@@ -217,17 +219,22 @@ pub(in crate::web) async fn view(
 ) -> Shown {
     let snapshot = web.snapshot();
     let no = number_of(&number)?;
-    let view = snapshot.incidents.get(&no).ok_or_else(|| unknown(no))?;
+    let view = &web.incident(no).await?;
     let now = web.now();
     let frame = Frame::new(&web, &caller, "incidents", format!("#{no}"));
     let attempts = web.context.store.attempts(no).await.map_err(Problem::from)?;
-    let graph = graph_of(&web, &view.row).await?;
+    let graph = if ended_before_graphs(&view.row, now) { None } else { graph_of(&web, &view.row).await? };
     let mut page =
         page(frame, &snapshot, &web.context.config, view, &attempts, |at| When::new(at, now, &web.zone), now);
     (page.graph, page.zone) = (graph, zone_words(&web, now));
     let told = web.processes_of(&view.row).await?;
     page.processes = told.map(|told| processes::seen(&told, now, &web.zone)).unwrap_or_default();
     show(&page)
+}
+
+/// Whether it was over before the two days that graphs show.
+fn ended_before_graphs(row: &IncidentRow, now: Timestamp) -> bool {
+    row.resolved.is_some_and(|at| now.since_ms(at) > Span::Days.ms())
 }
 
 /// The last two days of the reading that an incident began with.
@@ -277,6 +284,7 @@ fn page(
         priorities: Priority::ALL.map(Priority::word),
         is_open: row.state == IncidentState::Open,
         is_resolved: row.state == IncidentState::Resolved,
+        is_recent: snapshot.incidents.contains_key(&row.no),
         is_mine: row.acknowledged_by.is_some() && row.acknowledged_by == frame.who,
         since: when(row.since),
         opened: when(row.opened),

@@ -66,7 +66,7 @@ impl Watchdog {
     #[must_use]
     pub fn ready() -> Self {
         // Outside systemd there is nobody to tell.
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("serving")]);
         Self { every: sd_notify::watchdog_enabled().map(|limit| limit / 2) }
     }
 
@@ -78,6 +78,15 @@ impl Watchdog {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         }
     }
+}
+
+/// A start of which nothing is heard for longer has come to a halt, in microseconds.
+const STARTING_US: u32 = 60_000_000;
+
+/// Tells systemd what keeps the service from being ready, and that it goes on.
+pub fn starting(what: &str) {
+    use sd_notify::NotifyState::{ExtendTimeoutUsec, Status};
+    let _ = sd_notify::notify(&[ExtendTimeoutUsec(STARTING_US), Status(what)]);
 }
 
 /// Tells systemd that the service stops.

@@ -45,6 +45,7 @@ mod ledger;
 mod liveness;
 mod mail;
 mod maintenance;
+mod migration;
 mod mount;
 mod node_exporter;
 mod on_call;

@@ -42,6 +42,8 @@ pub struct Collector {
     program: PathBuf,
     /// What its wall clock says, if something else than this machine's: see [`faketime::set`].
     pub clock: Option<String>,
+    /// The socket on which it tells systemd how it is (`sd_notify`), if anybody listens.
+    pub notify: Option<PathBuf>,
 }
 
 impl Collector {
@@ -63,7 +65,8 @@ impl Collector {
     pub fn prepare(tables: &str) -> Self {
         let home = TempDir::new().expect("a directory");
         let (http, grpc) = (free_port(), free_port());
-        let collector = Self { home, process: None, http, grpc, program: program("muster-collector"), clock: None };
+        let collector =
+            Self { home, process: None, http, grpc, program: program("muster-collector"), clock: None, notify: None };
         collector.configure(tables);
         collector
     }
@@ -100,6 +103,9 @@ impl Collector {
         command.args(["serve", "--config"]).arg(self.config());
         if let Some(clock) = &self.clock {
             faketime::set(&mut command, clock);
+        }
+        if let Some(socket) = &self.notify {
+            command.env("NOTIFY_SOCKET", socket);
         }
         Process::start("the collector", &mut command, &self.log_file())
     }

@@ -15,6 +15,7 @@ mod pulse;
 mod reports;
 mod service_levels;
 mod settings;
+mod starting;
 mod trends;
 mod watchdog;
 
@@ -158,7 +159,7 @@ struct Running {
 impl House {
     async fn build(config: Config, ports: &Ports) -> anyhow::Result<Self> {
         let (clock, registry) = (Clock::start(), registry()?);
-        let store = open_store(&config, &registry, clock.now())?;
+        let store = starting::open_store(&config, &registry, &clock)?;
         let identity = Identity::open(&config.state, store.clone(), clock.now())?.with_rules(config.host_rules.clone());
         let restored = backup::note_restored(&store, clock.now()).await?;
         let loaded = devices::load(&config, &identity, &store, clock.now()).await?;
@@ -412,14 +413,6 @@ fn is_near(request: &axum::http::Extensions) -> bool {
         Some(web::Door::Unix { .. }) => true,
         None => false,
     }
-}
-
-fn open_store(config: &Config, registry: &Registry, now: Timestamp) -> anyhow::Result<Store> {
-    let store = Store::open(&config.state, now)?;
-    store.keep(config.retention);
-    registry.register(Box::new(store.commit_seconds()))?;
-    store.reports().iter().for_each(|report| tracing::warn!("{report}"));
-    Ok(store)
 }
 
 /// The configuration with the real ports, for what people are shown.

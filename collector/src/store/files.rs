@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{
     StoreError,
     migrations::{Migration, migrate},
+    opening::{Doing, Watcher},
     storage_error,
 };
 use crate::domain::time::Timestamp;
@@ -40,10 +41,15 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// Opens `path` for writing with full sync, brought to the newest schema.
-pub(super) fn open_for_writing(path: &Path, steps: &[Migration], now: Timestamp) -> Result<Opened, StoreError> {
+/// Opens `path` for writing with full sync, brought to the newest schema. `watcher` hears how far it is.
+pub(super) fn open_for_writing(
+    path: &Path,
+    steps: &[Migration],
+    now: Timestamp,
+    watcher: &dyn Watcher,
+) -> Result<Opened, StoreError> {
     let fresh = fs::metadata(path).map_or(true, |meta| meta.len() == 0);
-    match open_checked(path, steps) {
+    match open_checked(path, steps, watcher) {
         Ok(connection) => Ok(Opened { connection, fresh, report: None }),
         Err(Trouble::Damaged(why)) => {
             let aside = set_aside(path, now)?;
@@ -51,7 +57,7 @@ pub(super) fn open_for_writing(path: &Path, steps: &[Migration], now: Timestamp)
                 "{} was damaged ({why}): it was set aside as {aside} and a fresh one was begun; restore a backup if you have one",
                 path.display()
             );
-            match open_checked(path, steps) {
+            match open_checked(path, steps, watcher) {
                 Ok(connection) => Ok(Opened { connection, fresh: true, report: Some(report) }),
                 Err(Trouble::Damaged(why)) => Err(StoreError::Broken(format!("{}: {why}", path.display()))),
                 Err(Trouble::Other(error)) => Err(error),
@@ -76,7 +82,7 @@ enum Trouble {
     Other(StoreError),
 }
 
-fn open_checked(path: &Path, steps: &[Migration]) -> Result<Connection, Trouble> {
+fn open_checked(path: &Path, steps: &[Migration], watcher: &dyn Watcher) -> Result<Connection, Trouble> {
     let name = path.display().to_string();
     let sorted = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Trouble::Damaged(error.to_string()),
@@ -92,12 +98,15 @@ fn open_checked(path: &Path, steps: &[Migration]) -> Result<Connection, Trouble>
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
         .map_err(sorted)?;
     if fs::metadata(path).is_ok_and(|meta| meta.len() <= CHECKED_WHOLE_BYTES) {
+        let of = connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).map_err(sorted)?;
+        let what = format!("{} is read whole to see that it is sound", path.file_name().unwrap_or_default().display());
+        watcher.hear(Doing { what, done: 0, of: u64::try_from(of).unwrap_or(0), unit: "pages" });
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(sorted)?;
         if verdict != "ok" {
             return Err(Trouble::Damaged(verdict));
         }
     }
-    migrate(&mut connection, path, steps).map_err(Trouble::Other)?;
+    migrate(&mut connection, path, steps, watcher).map_err(Trouble::Other)?;
     Ok(connection)
 }
 

@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod lives;
 mod load;
 mod migrations;
+pub mod opening;
 pub mod overrides;
 pub mod past;
 pub mod peek;
@@ -60,6 +61,7 @@ use rusqlite::{Connection, ErrorCode, params};
 pub use self::{facts::Stored, lease::Lease, reserve::DiskState, retention::Pruned};
 use self::{
     faults::{Faults, NoFaults},
+    opening::{NoWatcher, Watcher},
     reserve::Reserve,
     writer::{Reader, Writer, WriterSetup},
 };
@@ -184,20 +186,25 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the directory cannot be written, is locked by another collector, or is newer than this program.
     pub fn open(directory: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        Self::open_with(directory, now, Arc::new(NoFaults))
+        Self::open_with(directory, now, Arc::new(NoFaults), &NoWatcher)
     }
 
-    /// The same with a say in which commits fail.
+    /// The same with a say in which commits fail, and with somebody who hears how far it is.
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_with(directory: &Path, now: Timestamp, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
+    pub fn open_with(
+        directory: &Path,
+        now: Timestamp,
+        faults: Arc<dyn Faults>,
+        watcher: &dyn Watcher,
+    ) -> Result<Self, StoreError> {
         files::make_directory(directory)?;
         let lock = lease::lock(directory)?;
         backup::tidy(directory)?;
         let (state_path, facts_path) = (directory.join(STATE_FILE), directory.join(FACTS_FILE));
-        let mut state = files::open_for_writing(&state_path, migrations::STATE, now)?;
-        let facts = files::open_for_writing(&facts_path, migrations::FACTS, now)?;
+        let mut state = files::open_for_writing(&state_path, migrations::STATE, now, watcher)?;
+        let facts = files::open_for_writing(&facts_path, migrations::FACTS, now, watcher)?;
         let (run, lease, profiles) = begin_run(&mut state, &facts.connection, lock, now)?;
         let reserve = Arc::new(Reserve::keep(directory));
         let reports = [state.report, facts.report].into_iter().flatten().collect();

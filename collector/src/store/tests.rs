@@ -14,6 +14,7 @@ mod kept;
 mod labels;
 mod ledgers;
 mod lives;
+mod opening;
 mod positions;
 mod repeated;
 mod report_deliveries;
@@ -30,6 +31,7 @@ use super::{
     DiskState, Fact, Store, StoreError,
     faults::Faults,
     migrations::{Migration, migrate},
+    opening::NoWatcher,
     people::{ApiTokenRow, Person, Role, WebSessionRow},
 };
 use crate::domain::{
@@ -358,7 +360,7 @@ async fn facts_are_stored_once_per_epoch_and_sequence() {
 async fn a_full_disk_gets_the_reserve_once_and_then_the_caller_hears_of_it() {
     let directory = tempfile::tempdir().unwrap();
     let faults = Arc::new(Failing::default());
-    let store = Store::open_with(directory.path(), NOW, Arc::clone(&faults) as Arc<dyn Faults>).unwrap();
+    let store = Store::open_with(directory.path(), NOW, Arc::clone(&faults) as Arc<dyn Faults>, &NoWatcher).unwrap();
     let full = StoreError::Full("state.db".into());
     assert!(directory.path().join("reserve").exists());
     faults.plan("state.db", &full, 1);
@@ -448,9 +450,9 @@ fn an_older_store_is_copied_before_it_is_migrated() {
         Migration::new(2, "ALTER TABLE one ADD COLUMN b TEXT"),
     ];
     let mut connection = Connection::open(&path).unwrap();
-    migrate(&mut connection, &path, &steps[..1]).unwrap();
+    migrate(&mut connection, &path, &steps[..1], &NoWatcher).unwrap();
     assert!(!directory.path().join("state.db.before-1").exists());
-    migrate(&mut connection, &path, &steps).unwrap();
+    migrate(&mut connection, &path, &steps, &NoWatcher).unwrap();
     let count = |path: &Path, sql: &str| -> rusqlite::Result<i64> {
         Connection::open(path)?.query_row(sql, [], |row| row.get(0))
     };

@@ -64,7 +64,7 @@ async fn a_section_of_many_rows_is_seen_whole_or_not_at_all() {
     for n in 1.. {
         let home = tempfile::tempdir().unwrap();
         let faults = Arc::new(FailsOne::default());
-        let store = Store::open_with(home.path(), NOW, Arc::clone(&faults) as Arc<dyn Faults>).unwrap();
+        let store = Store::open_with(home.path(), NOW, Arc::clone(&faults) as Arc<dyn Faults>, &NoWatcher).unwrap();
         take(&store, 1, 1, 0, &full("packages", &list(&old))).await;
         let before = seen(&store).await;
         faults.0.store(n, Ordering::Relaxed);
@@ -169,7 +169,7 @@ async fn an_inventory_of_the_schema_before_is_all_there() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("facts.db");
     let mut connection = Connection::open(&path).unwrap();
-    migrate(&mut connection, &path, &super::super::migrations::FACTS[..5]).unwrap();
+    migrate(&mut connection, &path, &super::super::migrations::FACTS[..5], &NoWatcher).unwrap();
     let rows = "
         INSERT INTO inventory_section VALUES (1, 'packages');
         INSERT INTO thing VALUES (1, 1, 'packages/openssl', 'openssl');

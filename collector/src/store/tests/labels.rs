@@ -27,7 +27,7 @@ async fn a_store_of_single_sources_gets_layers_that_say_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let mut connection = Connection::open(&path).unwrap();
-    migrate(&mut connection, &path, &STATE[..3]).unwrap();
+    migrate(&mut connection, &path, &STATE[..3], &NoWatcher).unwrap();
     connection
         .execute_batch(
             r#"INSERT INTO host (no, id, name, class, site, watch, labels, sources, admission, facts) VALUES

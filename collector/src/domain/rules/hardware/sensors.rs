@@ -1,6 +1,6 @@
 //! The management controller: sensors beyond their limits, and discrete events by their words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Part, Weight};
 use crate::domain::{
@@ -78,28 +78,49 @@ fn history(finding: Finding, entry: &str) -> Finding {
         .seen("entry", entry)
 }
 
-/// Sensors, or events that nothing took back.
+/// Sensors, or events that nothing took back. A log is gone through once, from its end: one may have thousands of entries of one
+/// sensor.
 fn standing(sensors: &Sensors) -> impl Iterator<Item = &Sensor> {
-    let rows = sensors.rows.iter().enumerate().filter(|(_, row)| row.ends == Ends::Nothing);
-    rows.filter(|(at, row)| !sensors.is_log || !is_taken_back(&sensors.rows[at + 1..], row)).map(|(_, row)| row)
+    let mut later: BTreeMap<&str, Later> = BTreeMap::new();
+    let mut standing = Vec::new();
+    for row in sensors.rows.iter().rev() {
+        if !sensors.is_log {
+            standing.extend((row.ends == Ends::Nothing).then_some(row));
+            continue;
+        }
+        let (event, of_sensor) = (row.event(), later.entry(row.name.as_str()).or_default());
+        match row.ends {
+            Ends::Sensor => of_sensor.is_well = true,
+            Ends::Event => drop(of_sensor.ended.insert(event)),
+            Ends::Nothing => {
+                standing.extend((!of_sensor.takes_back(&event)).then_some(row));
+                of_sensor.came.insert(event);
+            }
+        }
+    }
+    standing.into_iter().rev()
 }
 
-/// A later entry of the same sensor says that this very event is over, or that all is well.
-fn is_taken_back(later: &[Sensor], row: &Sensor) -> bool {
-    let event = row.event();
-    later.iter().filter(|later| later.name == row.name).any(|later| match later.ends {
-        Ends::Sensor => true,
-        Ends::Event => later.event() == event,
-        Ends::Nothing => is_way_back(&event, &later.event()),
-    })
+/// What a sensor logged after an entry.
+#[derive(Default)]
+struct Later {
+    /// That all is well.
+    is_well: bool,
+    /// Events that are over.
+    ended: BTreeSet<String>,
+    /// Events.
+    came: BTreeSet<String>,
 }
 
-/// A limit is passed again, in the other direction: `Upper Critical going high`, `Upper Critical going low`.
-fn is_way_back(event: &str, later: &str) -> bool {
-    let is_back = |one: &str, other: &str| {
-        event.strip_suffix(one).is_some_and(|limit| later.strip_suffix(other).is_some_and(|again| again == limit))
-    };
-    is_back("going high", "going low") || is_back("going low", "going high")
+impl Later {
+    /// It says that this very event is over, that all is well, or that a limit was passed again in the other direction: `Upper
+    /// Critical going high`, `Upper Critical going low`.
+    fn takes_back(&self, event: &str) -> bool {
+        let back = |one: &str, other: &str| {
+            event.strip_suffix(one).is_some_and(|limit| self.came.contains(&format!("{limit}{other}")))
+        };
+        self.is_well || self.ended.contains(event) || back("going high", "going low") || back("going low", "going high")
+    }
 }
 
 fn one(row: &Sensor, is_log: bool) -> Option<Finding> {

@@ -7,7 +7,7 @@ use super::{
         sheet::{Told, named, sheets},
         standing::{Seen, differences, findings, history, understood},
     },
-    WELL, check_cases,
+    WELL, check_cases, judged,
 };
 use crate::domain::{
     event::Severity::{self, Info, Warning},
@@ -128,4 +128,16 @@ fn an_old_entry_is_on_the_sheet_of_its_sensor_and_is_no_verdict() {
     assert!(evidence.iter().any(|value| value.value == "1 10/06/2026 19:47:00 UTC"), "{evidence:?}");
     assert_eq!(sheet(Some(&[OLD]), "sensor Fan 1").verdict().0, Failing);
     assert_eq!(sheet(None, "sensor Fan 1").verdict().0, super::super::Verdict::Unknown);
+}
+
+#[test]
+fn a_log_of_twenty_thousand_entries_of_one_sensor_is_judged_in_one_pass() {
+    // Each looked for among all that follow it, with its words taken apart anew, took minutes.
+    let line = |n: usize| {
+        format!("{n:5} | 10/06/2026 | 19:47:00 UTC | Fan FAN{} | Lower Critical going low | Asserted\n", n % 2)
+    };
+    let text: String = (1..20_000).map(line).collect();
+    assert_eq!(judged(&text).2.len(), 19_999, "nothing took one of them back");
+    let well = format!("{text}20000 | 10/06/2026 | 19:48:00 UTC | Fan FAN1 | Transition to OK | Asserted\n");
+    assert_eq!(judged(&well).2.len(), 9_999, "those of the other sensor are left");
 }

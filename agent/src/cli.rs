@@ -70,7 +70,7 @@ enum Command {
     Enrol(enrol::EnrolArgs),
     /// Reports until stopped (what the service runs)
     Run(MachineArgs),
-    /// What the service manager of Windows starts
+    /// What the service manager of Windows starts, and what the package calls
     #[cfg(windows)]
     #[command(hide = true)]
     Service(service::ServiceArgs),
@@ -223,7 +223,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Enrol(args) => runtime()?.block_on(enrol::enrol(cli.config.as_deref(), config, args))?,
         Command::Run(machine) => run_agent(cli.config.as_deref(), config, machine)?,
         #[cfg(windows)]
-        Command::Service(args) => args.run(cli.config, config)?,
+        Command::Service(args) => return args.run(cli.config, config),
         Command::Maintenance(args) => println!("{}", runtime()?.block_on(own_maintenance(config, args))?),
         Command::Once(args) => {
             let format = match args.format {

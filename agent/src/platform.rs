@@ -22,15 +22,15 @@ pub(crate) use own::{NAME, boot_id, command, cpu_times, firmware_table, uname};
 #[cfg(windows)]
 pub(crate) use own::{
     Owner, Socket, duplicate, give, has_mode, is_administrator, is_lost, keep_alive, make_private_dir, mode_of,
-    owner_of, private, public, put_in_place, room, same_file, same_owner, sync_dir, sync_file, why_not_private,
-    why_not_usable,
+    owner_of, private, public, put_in_place, remove_program, room, same_file, same_owner, sync_dir, sync_file,
+    why_not_private, why_not_usable,
 };
 pub(crate) use own::{boottime, going_down, known, lower_priority, notify, own_program};
 #[cfg(unix)]
 pub(crate) use unix::{
     Owner, Socket, duplicate, give, has_mode, is_administrator, is_lost, keep_alive, make_private_dir, mode_of,
-    owner_of, private, public, put_in_place, room, same_file, same_owner, sync_dir, sync_file, why_not_private,
-    why_not_usable,
+    owner_of, private, public, put_in_place, remove_program, room, same_file, same_owner, sync_dir, sync_file,
+    why_not_private, why_not_usable,
 };
 
 /// Whether it is a whole path on this system.

@@ -25,9 +25,16 @@ pub fn start_in(level: &str, file: &std::path::Path) {
     if std::fs::metadata(file).is_ok_and(|meta| meta.len() > LONG) {
         let _ = std::fs::rename(file, file.with_extension("old"));
     }
+    let _ = file.parent().map(std::fs::create_dir_all);
     let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(file) else { return };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter(level)).with_ansi(false);
     let _ = subscriber.with_writer(std::sync::Mutex::new(file)).with_target(false).try_init();
+}
+
+/// What was done for a package.
+#[cfg(windows)]
+pub fn told(what: &str) {
+    tracing::info!("{what}");
 }
 
 /// Why the service ends.

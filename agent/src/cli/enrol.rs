@@ -39,7 +39,7 @@ pub(super) struct EnrolArgs {
 }
 
 /// The proxy on the way.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ProxyArgs {
     /// HTTP proxy on the way to the collector, http://[USER@]HOST:PORT, or none; written into agent.toml
     #[arg(long, value_name = "URL")]

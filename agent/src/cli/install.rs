@@ -8,7 +8,7 @@ use clap::Args;
 use muster_agent::app;
 use muster_agent::config::{self, Config};
 use muster_agent::host::Host;
-use muster_agent::service::{self, Order};
+use muster_agent::service::{self, Installed, Order};
 
 use super::enrol::{ProxyArgs, read_token, usable_addresses};
 use super::{UsageError, runtime};
@@ -61,6 +61,18 @@ pub(super) struct InstallArgs {
     proxy: ProxyArgs,
 }
 
+#[cfg(windows)]
+impl InstallArgs {
+    /// What a package was told.
+    pub(super) fn of_package(
+        collector: Vec<String>,
+        token_file: Option<PathBuf>,
+        label: Vec<(String, String)>,
+    ) -> Self {
+        Self { collector, token_file, label, helper: false, proxy: ProxyArgs::default() }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct UninstallArgs {
     /// Also remove identity, settings, records that were not sent, and the user
@@ -68,20 +80,25 @@ pub(super) struct UninstallArgs {
     purge: bool,
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "expected NAME=VALUE".to_owned())
 }
 
 pub(super) fn install(file: Option<&Path>, config: Config, args: InstallArgs) -> anyhow::Result<ExitCode> {
+    let installed = installed(file, config, args)?;
+    println!("{}", serde_json::to_string(&installed)?);
+    Ok(code(installed.changed))
+}
+
+/// Does it.
+pub(super) fn installed(file: Option<&Path>, config: Config, args: InstallArgs) -> anyhow::Result<Installed> {
     usual(file)?;
     let InstallArgs { collector, token_file, label, helper, proxy } = args;
     usable_addresses(&collector)?;
     let token = || read_token(token_file);
     let order = Order { addresses: collector, labels: label, helper, proxy: proxy.wish(), token };
-    let installed = runtime()?.block_on(service::install::<anyhow::Error>(&Host::live(), config, order))?;
-    println!("{}", serde_json::to_string(&installed)?);
-    Ok(code(installed.changed))
+    runtime()?.block_on(service::install::<anyhow::Error>(&Host::live(), config, order))
 }
 
 pub(super) fn uninstall(file: Option<&Path>, config: Config, args: UninstallArgs) -> anyhow::Result<ExitCode> {

@@ -113,7 +113,7 @@ fn os(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
     #[cfg(windows)]
     let row = row
         .durable("variant", platform::registry::version(platform::registry::EDITION))
-        .known("installed_at", platform::registry::installed_s().and_then(|seconds| date::spelled(seconds)));
+        .known("installed_at", platform::registry::installed_s().and_then(date::spelled));
     // Counted back from the wall clock, which is disciplined: whole minutes stand.
     let booted = System::boot_time().ok().and_then(|seconds| i64::try_from(seconds).ok());
     let booted = booted.and_then(|seconds| date::spelled(seconds.saturating_add(30).div_euclid(60) * 60));

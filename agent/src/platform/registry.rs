@@ -20,6 +20,9 @@ pub(crate) const DISPLAY_VERSION: &str = "DisplayVersion";
 /// The edition.
 pub(crate) const EDITION: &str = "EditionID";
 
+/// What the package writes (`deploy/windows/muster-agent.wxs`).
+const PACKAGE: &str = r"SOFTWARE\Muster\Agent";
+
 fn open(path: &str) -> Option<Key> {
     LOCAL_MACHINE.open(path).ok()
 }
@@ -35,6 +38,11 @@ fn number(path: &str, name: &str) -> Option<u32> {
 /// A value that says which Windows this is.
 pub(crate) fn version(name: &str) -> String {
     text(VERSION, name)
+}
+
+/// Whether a package put the agent there.
+pub(crate) fn is_packaged() -> bool {
+    !text(PACKAGE, "Package").is_empty()
 }
 
 /// `10.0.22631.4317`.

@@ -86,6 +86,11 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
+/// Removes a program, which may be one that runs.
+pub(crate) fn remove_program(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}
+
 /// Bytes that may still be written where `dir` lies, and bytes in all.
 pub(crate) fn room(dir: &Path) -> io::Result<(u64, u64)> {
     let stat = rustix::fs::statvfs(dir)?;

@@ -23,8 +23,8 @@ use crate::host::Uname;
 
 pub(crate) use files::{
     Owner, Socket, duplicate, give, has_mode, is_administrator, is_lost, keep_alive, make_private_dir, mode_of,
-    owner_of, private, public, put_in_place, room, same_file, same_owner, sync_dir, sync_file, why_not_private,
-    why_not_usable,
+    owner_of, private, public, put_in_place, remove_program, room, same_file, same_owner, sync_dir, sync_file,
+    why_not_private, why_not_usable,
 };
 
 /// What this system is called.

@@ -119,6 +119,9 @@ fn memory(_: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     Ok(())
 }
 
+/// A family's name and help, and its value for a volume.
+type Family = (&'static str, &'static str, fn(&sysinfo::Disk) -> f64);
+
 fn filesystem(_: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage())
         .map_err(|error| unread(&error))?;
@@ -127,7 +130,7 @@ fn filesystem(_: &Host, sink: &mut Sink<'_>) -> Result<(), ProbeError> {
     if disks.is_empty() {
         return Err(ProbeError::Failed("the system names no volume".to_owned()));
     }
-    let families: [(&str, &str, fn(&sysinfo::Disk) -> f64); 4] = [
+    let families: [Family; 4] = [
         ("node_filesystem_size_bytes", "Filesystem size in bytes.", |disk| number(disk.total_space())),
         ("node_filesystem_avail_bytes", "Filesystem space available to non-root users in bytes.", |disk| {
             number(disk.available_space())

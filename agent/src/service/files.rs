@@ -96,6 +96,16 @@ impl Place {
         }
     }
 
+    /// Removes a program, which may be this one; whether it was there.
+    pub(super) fn remove_program(&self, name: &str) -> Result<bool, ServiceError> {
+        let path = self.path(name);
+        match platform::remove_program(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(ServiceError::File { path, did: "removed", source }),
+        }
+    }
+
     /// Removes the directory that something was in, if it has become empty.
     pub(super) fn tidy_above(&self, name: &str) {
         if let Some(above) = self.path(name).parent() {

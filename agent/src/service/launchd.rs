@@ -5,6 +5,10 @@ use crate::host::Host;
 
 /// Where it is started from.
 pub(super) const PROGRAM: &str = "/usr/local/bin/muster-agent";
+/// What to do instead where a package put it there, which none does.
+pub(super) const UPGRADE: &str = "Run muster-agent install from the newer archive";
+/// The same of taking it away.
+pub(super) const REMOVE: &str = "Run muster-agent uninstall";
 /// It runs as root, as launchd's daemons do.
 pub(super) const USERS: [(&str, &str); 0] = [];
 /// What launchd is told.
@@ -22,7 +26,7 @@ pub(super) fn able(_: &Host) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// There is no package for macOS.
+/// The archive for macOS calls `muster-agent install`; it is no package.
 pub(super) fn packaged(_: &Host) -> bool {
     false
 }

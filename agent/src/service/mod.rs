@@ -26,6 +26,8 @@ use crate::state::{StateDir, StateError};
 use crate::{platform, report};
 use files::{CONFIG, Place};
 use manager::{PROGRAM, Services, packaged};
+#[cfg(windows)]
+pub use remove::withdraw;
 pub use remove::{Removed, uninstall};
 use settings::Wish;
 
@@ -121,10 +123,7 @@ pub async fn install<E: From<ServiceError>>(
     usual(&config)?;
     let packaged = packaged(host);
     if packaged && !files::runs_from(Path::new(PROGRAM)) {
-        return Err(ServiceError::Packaged(
-            "Upgrade it as one (apt-get install ./muster-agent_*.deb), or run this as /usr/bin/muster-agent install",
-        )
-        .into());
+        return Err(ServiceError::Packaged(manager::UPGRADE).into());
     }
     let wish = Wish {
         labels: &order.labels,
@@ -177,6 +176,16 @@ pub async fn install<E: From<ServiceError>>(
     did.extend(services.run(!did.is_empty())?);
     let host_id = hyphenated(&identity.host_id);
     Ok(Installed { changed: !did.is_empty(), did, host_id, name: identity.name, notes })
+}
+
+/// Whether an enrolled agent is here that is started at boot: after its package was changed, it shall run. Whether it ran just
+/// before, nobody knows: its service was stopped to change its file.
+///
+/// # Errors
+/// When the identity that is there cannot be read, or the service manager does not answer.
+#[cfg(windows)]
+pub fn shall_run(config: &Config) -> Result<bool, ServiceError> {
+    Ok(identity_here(&config.state)?.is_some() && manager::is_wanted()?)
 }
 
 /// The settings with this proxy, as they are written into `file` with [`state_proxy`]; nothing where they are so already.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::files::{CONFIG, Place};
 use super::manager::{PROGRAM, Services, UNITS, USERS, packaged};
-use super::{ServiceError, able, note, usual};
+use super::{ServiceError, able, manager, note, usual};
 use crate::config::{Config, DEFAULT_STATE};
 use crate::helper;
 use crate::host::Host;
@@ -43,21 +43,10 @@ pub async fn uninstall(
     able(host, "uninstall")?;
     usual(config)?;
     if packaged(host) {
-        return Err(ServiceError::Packaged(
-            "Remove it as one: apt-get remove muster-agent (or purge; dnf remove muster-agent). It says goodbye to the collector, too",
-        ));
+        return Err(ServiceError::Packaged(manager::REMOVE));
     }
     let (mut did, mut notes) = (Vec::new(), Vec::new());
-    note(&mut did, "stopped", services.stop()?);
-    note(&mut did, "disabled", services.disable()?);
-    note(&mut did, "helper", services.disable_helper()?);
-    let was_here = [PROGRAM].iter().chain(UNITS.iter().map(|(name, _)| name)).any(|name| place.path(name).exists());
-    // Told once: what is removed already said so.
-    match if was_here { farewell().await } else { None } {
-        Some(Ok(())) => did.push("said_goodbye"),
-        Some(Err(reason)) => notes.push(format!("the collector was not told: {reason}")),
-        None => {}
-    }
+    quit(&place, &services, farewell, &mut did, &mut notes).await?;
     for (name, _) in UNITS {
         note(&mut did, "unit", place.remove(name)?);
     }
@@ -65,23 +54,76 @@ pub async fn uninstall(
     // Left from one answer of the helper to the next.
     place.remove(helper::LOCKS)?;
     place.tidy_above(helper::SOCKET);
-    note(&mut did, "program", place.remove(PROGRAM)?);
+    note(&mut did, "program", place.remove_program(PROGRAM)?);
     for (name, _) in USERS {
         note(&mut did, "unit", place.remove(name)?);
     }
+    leave(&place, &services, purge, &mut did, &mut notes)?;
+    Ok(Removed { changed: !did.is_empty(), did, notes })
+}
+
+/// What [`uninstall`] does for a package, whose program is its own to remove.
+///
+/// # Errors
+/// [`ServiceError`].
+#[cfg(windows)]
+pub async fn withdraw(
+    host: &Host,
+    config: &Config,
+    purge: bool,
+    farewell: impl AsyncFnOnce() -> Option<Result<(), String>>,
+) -> Result<Removed, ServiceError> {
+    let (place, services) = (Place::live(), Services(host));
+    able(host, "withdrawn")?;
+    usual(config)?;
+    let (mut did, mut notes) = (Vec::new(), Vec::new());
+    quit(&place, &services, farewell, &mut did, &mut notes).await?;
+    leave(&place, &services, purge, &mut did, &mut notes)?;
+    Ok(Removed { changed: !did.is_empty(), did, notes })
+}
+
+/// The agent runs no more, is not started again, and its collector knows.
+async fn quit(
+    place: &Place,
+    services: &Services<'_>,
+    farewell: impl AsyncFnOnce() -> Option<Result<(), String>>,
+    did: &mut Vec<&'static str>,
+    notes: &mut Vec<String>,
+) -> Result<(), ServiceError> {
+    note(did, "stopped", services.stop()?);
+    note(did, "disabled", services.disable()?);
+    note(did, "helper", services.disable_helper()?);
+    let was_here = [PROGRAM].iter().chain(UNITS.iter().map(|(name, _)| name)).any(|name| place.path(name).exists());
+    // Told once: what is removed already said so.
+    match if was_here { farewell().await } else { None } {
+        Some(Ok(())) => did.push("said_goodbye"),
+        Some(Err(reason)) => notes.push(format!("the collector was not told: {reason}")),
+        None => {}
+    }
+    Ok(())
+}
+
+/// With `purge` nothing is left of who it was.
+fn leave(
+    place: &Place,
+    services: &Services<'_>,
+    purge: bool,
+    did: &mut Vec<&'static str>,
+    notes: &mut Vec<String>,
+) -> Result<(), ServiceError> {
     if purge {
-        note(&mut did, "state", place.remove(DEFAULT_STATE)?);
+        note(did, "state", place.remove(DEFAULT_STATE)?);
         place.tidy_above(DEFAULT_STATE);
-        note(&mut did, "configuration", place.remove(CONFIG)?);
+        note(did, "configuration", place.remove(CONFIG)?);
         for name in DROP_INS {
-            note(&mut did, "configuration", place.remove(name)?);
+            note(did, "configuration", place.remove(name)?);
         }
         place.tidy_above(CONFIG);
-        note(&mut did, "user", services.remove_user()?);
+        note(did, "user", services.remove_user()?);
     } else if place.path(DEFAULT_STATE).exists() {
         notes.push(format!(
             "{DEFAULT_STATE} and {CONFIG} are left: who it was, and its settings; --purge removes them too"
         ));
     }
-    Ok(Removed { changed: !did.is_empty(), did, notes })
+    Ok(())
 }

@@ -7,6 +7,11 @@ use crate::host::{CommandError, Host};
 pub(super) const PROGRAM: &str = "/usr/bin/muster-agent";
 /// Who may change the system.
 pub(super) const ADMINISTRATOR: &str = "root, for example with sudo";
+/// What to do instead where a package put it there.
+pub(super) const UPGRADE: &str =
+    "Upgrade it as one (apt-get install ./muster-agent_*.deb), or run this as /usr/bin/muster-agent install";
+/// The same of taking it away.
+pub(super) const REMOVE: &str = "Remove it as one: apt-get remove muster-agent (or purge; dnf remove muster-agent). It says goodbye to the collector, too";
 /// Who the agent runs as, and whose its state is.
 pub(super) const USERS: [(&str, &str); 2] = [
     ("/usr/lib/sysusers.d/muster-agent.conf", include_str!("../../../deploy/systemd/muster-agent.sysusers")),

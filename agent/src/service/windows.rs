@@ -11,10 +11,15 @@ use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
 use super::ServiceError;
 use crate::host::Host;
+use crate::platform::registry;
 use crate::platform::service::NAME;
 
 /// Where it is started from.
 pub(super) const PROGRAM: &str = r"C:\Program Files\Muster\muster-agent.exe";
+/// What to do instead where a package put it there.
+pub(super) const UPGRADE: &str = r"Upgrade it as one (msiexec /i muster-agent_VERSION_x64.msi), or run this as C:\Program Files\Muster\muster-agent.exe install";
+/// The same of taking it away.
+pub(super) const REMOVE: &str = "Remove it as one: Settings, Apps, Muster agent, or msiexec /x with the package (PURGE=1 also removes who it was). It says goodbye to the collector, too";
 /// It runs as LocalSystem, which may read what others may not.
 pub(super) const USERS: [(&str, &str); 0] = [];
 /// The manager keeps what it is told in the registry.
@@ -26,6 +31,8 @@ const TITLE: &str = "Muster agent";
 const ABOUT: &str = "Reports what this machine is and how it does to a Muster collector.";
 /// ERROR_SERVICE_DOES_NOT_EXIST of winerror.h.
 const NO_SERVICE: i32 = 1060;
+/// ERROR_INVALID_LEVEL of winerror.h.
+const NO_SUCH_SETTING: i32 = 124;
 /// Restarts after a failure, in seconds; the last one goes on. Counted anew after a day without one.
 const RESTARTS_S: [u64; 3] = [5, 30, 60];
 const CALM: Duration = Duration::from_secs(86_400);
@@ -38,9 +45,16 @@ pub(super) fn able(_: &Host) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// There is no package for Windows.
+/// Whether a package put the program where it is.
 pub(super) fn packaged(_: &Host) -> bool {
-    false
+    registry::is_packaged()
+}
+
+/// Whether the service is started at boot, or there is none: a package that was removed and is here again.
+pub(super) fn is_wanted() -> Result<bool, ServiceError> {
+    let Some(service) = find()? else { return Ok(true) };
+    let config = service.query_config().map_err(|error| broken("looked at", &error))?;
+    Ok(config.start_type == ServiceStartType::AutoStart)
 }
 
 /// The services of this machine.
@@ -155,15 +169,27 @@ fn create() -> Result<Service, ServiceError> {
         command: None,
         actions: Some(RESTARTS_S.into_iter().map(restart).collect()),
     };
-    let make = || {
-        let service = manager_of(&info)?;
+    let service = manager_of(&info).map_err(|error| broken("made", &error))?;
+    let settled = (|| {
         service.set_description(ABOUT)?;
-        service.set_delayed_auto_start(true)?;
-        service.update_failure_actions(failing)?;
-        service.set_failure_actions_on_non_crash_failures(true)?;
-        Ok(service)
-    };
-    make().map_err(|error| broken("made", &error))
+        where_known(service.set_delayed_auto_start(true))?;
+        where_known(service.update_failure_actions(failing))?;
+        where_known(service.set_failure_actions_on_non_crash_failures(true))
+    })();
+    if let Err(error) = settled {
+        // One that is there is taken for one that is as it should be.
+        let _ = service.delete();
+        return Err(broken("made", &error));
+    }
+    Ok(service)
+}
+
+/// A setting that this manager has no word for (wine's) stays as it is.
+fn where_known(set: Result<(), windows_service::Error>) -> Result<(), windows_service::Error> {
+    match set {
+        Err(windows_service::Error::Winapi(error)) if error.raw_os_error() == Some(NO_SUCH_SETTING) => Ok(()),
+        set => set,
+    }
 }
 
 fn manager_of(info: &ServiceInfo) -> Result<Service, windows_service::Error> {

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
+};
 use windows_sys::Win32::UI::Shell::IsUserAnAdmin;
 
 use super::super::registry;
@@ -18,7 +20,8 @@ use super::super::registry;
 pub(crate) type Socket = std::os::windows::io::OwnedSocket;
 
 /// A file has its directory's access list: there is no owner to be looked after.
-pub(crate) type Owner = ();
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner;
 
 /// SYSTEM, the administrators, and who made it, by their well-known ids: names are in the system's language.
 const GRANTS: [&str; 3] = ["*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F", "*S-1-3-4:(OI)(CI)F"];
@@ -106,6 +109,32 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
+/// Removes a program, and what [`put_in_place`] left of the one before. One that runs cannot be removed: it gets another name,
+/// and goes with its directory when Windows starts next.
+pub(crate) fn remove_program(path: &Path) -> io::Result<()> {
+    let aside = path.with_extension("old");
+    let _ = std::fs::remove_file(&aside);
+    let Err(error) = std::fs::remove_file(path) else {
+        // What others keep there keeps it.
+        let _ = path.parent().map(std::fs::remove_dir);
+        return Ok(());
+    };
+    if error.kind() == io::ErrorKind::NotFound || std::fs::rename(path, &aside).is_err() {
+        return Err(error);
+    }
+    remove_at_start(&aside)?;
+    path.parent().map_or(Ok(()), remove_at_start)
+}
+
+/// What is still empty, or a file, then.
+#[expect(unsafe_code, reason = "std removes at once or not at all")]
+fn remove_at_start(path: &Path) -> io::Result<()> {
+    let name: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+    // SAFETY: the name ends with a NUL, and no new name means removal.
+    let said = unsafe { MoveFileExW(name.as_ptr(), std::ptr::null(), MOVEFILE_DELAY_UNTIL_REBOOT) };
+    if said == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Bytes that may still be written where `dir` lies, and bytes in all.
 #[expect(unsafe_code, reason = "std does not say how much room there is")]
 pub(crate) fn room(dir: &Path) -> io::Result<(u64, u64)> {
@@ -122,7 +151,9 @@ pub(crate) fn is_lost(error: &io::Error) -> bool {
 }
 
 /// Its access list says it.
-pub(crate) fn owner_of(_: &Metadata) -> Owner {}
+pub(crate) fn owner_of(_: &Metadata) -> Owner {
+    Owner
+}
 
 /// Whether two are the same file.
 pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
@@ -140,10 +171,10 @@ pub(crate) fn is_administrator() -> bool {
 }
 
 /// It inherited its access list.
-pub(crate) fn give(_: &Path, (): Owner) {}
+pub(crate) fn give(_: &Path, _: Owner) {}
 
 /// The directory is closed when it is made; its access list is not read again.
-pub(crate) fn why_not_private(_: &Path, _: &Metadata, (): Owner) -> Option<(String, String)> {
+pub(crate) fn why_not_private(_: &Path, _: &Metadata, _: Owner) -> Option<(String, String)> {
     None
 }
 

@@ -75,8 +75,11 @@ pub(super) fn device<'a>(_: &'a str, place: &'a str) -> &'a str {
     place
 }
 
+/// A family's name and help, and its value for a volume.
+type Family = (&'static str, &'static str, fn(&Disk) -> u64);
+
 pub(super) fn filesystem(disks: &[&Disk], sink: &mut Sink<'_>) {
-    let families: [(&str, &str, fn(&Disk) -> u64); 2] = [
+    let families: [Family; 2] = [
         (
             "windows_logical_disk_size_bytes",
             "Total space in bytes (LogicalDisk.PercentFreeSpace_Base)",

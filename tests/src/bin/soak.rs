@@ -1,6 +1,6 @@
 //! The agent and the collector for an hour: does anything grow?
 //!
-//! `soak [--minutes 60]`
+//! `soak [--minutes 60] [--rate 0]`
 //!
 //! The released agent collects each second and reports to the released collector, whose page of that host is scraped
 //! each 15 s. Each minute both are looked at; the table has the mean of each ten minutes, and the slope of the second
@@ -11,8 +11,19 @@
 //! 84 KiB an hour, so 64 KiB are less than any leak of a collection; one page that comes or goes while half an hour is
 //! looked at is 8 KiB. The collector, which besides keeps pages of its database, may grow by 1 MiB an hour, 291 bytes a
 //! report. Needs root: both run in namespaces of their own (`tests/long`).
+//!
+//! With `--rate 100` there is trouble at 100 times the rate of a fleet of some hundred hosts on a bad day: 1 200 an hour, each a check
+//! of the agent that fails for a minute, an incident from outside for as long, and a label that somebody changes; all of
+//! them are paged to a webhook. What was resolved within a day is held, so the collector's memory may then grow by 16 KiB
+//! more with each of the 2 400 incidents an hour; what the records take on disk is told by the hour and by the trouble.
+
+#[path = "../soak/troubles.rs"]
+mod troubles;
 
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -21,6 +32,9 @@ use muster_tests::measure::figures::{Table, flag, progress, say, short};
 use muster_tests::measure::meter::{self, Memory};
 use muster_tests::wait::pass;
 use muster_tests::{Agent, Collector, http};
+use tokio::task::JoinSet;
+
+use troubles::{Troubles, USUAL_PER_HOUR};
 
 /// Before the first look: what is read once has been read, and the dictionary is known.
 const SETTLE: Duration = Duration::from_secs(90);
@@ -33,6 +47,10 @@ const SCRAPE_EVERY: Duration = Duration::from_secs(15);
 /// KiB an hour, reasons above.
 const AGENT_SLOPE_MAX: f64 = 64.0;
 const COLLECTOR_SLOPE_MAX: f64 = 1024.0;
+/// KiB that the collector may hold for each incident of the last day: the incident with its timeline, pages and attempts.
+const INCIDENT_KIB: f64 = 16.0;
+/// Incidents of one trouble: of the check, and from outside.
+const INCIDENTS_OF_ONE: f64 = 2.0;
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -60,21 +78,46 @@ struct Subject {
     looks: Vec<Look>,
 }
 
+/// Both at work, and whoever makes trouble.
+struct Stage {
+    collector: Arc<Collector>,
+    agent: Agent,
+    made: Arc<AtomicU64>,
+    trouble: JoinSet<Result<()>>,
+}
+
+impl Stage {
+    async fn set(rate: f64) -> Result<Self> {
+        let troubles = if rate > 0.0 { Some(Troubles::prepare(rate).await?) } else { None };
+        let (receiver, checks) = troubles.as_ref().map(|some| (some.receiver(), some.checks())).unwrap_or_default();
+        let collector = Arc::new(Collector::start(&receiver).await);
+        let mut agent = Agent::enrolled(&collector, "normal", None).await;
+        agent.configure(&format!("interval = \"1s\"\n{checks}"));
+        agent.run();
+        collector.host_is(&agent.host, "up", Duration::from_secs(30)).await;
+        let made = troubles.as_ref().map(Troubles::made).unwrap_or_default();
+        let mut trouble = JoinSet::new();
+        if let Some(troubles) = troubles {
+            trouble.spawn(troubles.go_on(Arc::clone(&collector), agent.name.clone()));
+        }
+        Ok(Self { collector, agent, made, trouble })
+    }
+}
+
 async fn measure() -> Result<()> {
     let minutes: usize = flag("--minutes", 60);
     ensure!(minutes >= 4, "--minutes {minutes}: a slope needs at least 4");
-    let collector = Collector::start("").await;
-    let mut agent = Agent::enrolled(&collector, "normal", None).await;
-    agent.configure("interval = \"1s\"");
-    agent.run();
-    collector.host_is(&agent.host, "up", Duration::from_secs(30)).await;
+    let rate: f64 = flag("--rate", 0.0);
+    let Stage { collector, agent, made, mut trouble } = Stage::set(rate).await?;
     let page = collector.url(&format!("/hosts/{}/metrics", agent.host));
     scrape(&page, SETTLE).await;
 
+    let held_kib = rate * USUAL_PER_HOUR * INCIDENTS_OF_ONE * INCIDENT_KIB;
     let mut subjects = [
         Subject::new("agent", agent.process().pid(), AGENT_SLOPE_MAX),
-        Subject::new("collector", collector.process().pid(), COLLECTOR_SLOPE_MAX),
+        Subject::new("collector", collector.process().pid(), COLLECTOR_SLOPE_MAX + held_kib),
     ];
+    let (state, mut stored, before) = (collector.state(), Vec::new(), made.load(Ordering::Relaxed));
     let from_ns = boottime_ns();
     let reports_before = collector.metric_sum("muster_reports_received_total", "").await;
     let mut last_ns = from_ns;
@@ -85,6 +128,10 @@ async fn measure() -> Result<()> {
             subject.look(seconds(from_ns, now_ns) / 3600.0, seconds(last_ns, now_ns));
         }
         last_ns = now_ns;
+        stored.push((seconds(from_ns, now_ns) / 3600.0, stored_kib(&state)?));
+        if let Some(ended) = trouble.try_join_next() {
+            ended??;
+        }
         progress(&format!("minute {minute} of {minutes}"));
     }
     let reports = collector.metric_sum("muster_reports_received_total", "").await - reports_before;
@@ -96,8 +143,13 @@ async fn measure() -> Result<()> {
         SETTLE.as_secs(),
         short(reports)
     ));
+    let made = made.load(Ordering::Relaxed) - before;
+    if rate > 0.0 {
+        say(&format!("{made} troubles, at {rate} times the usual rate; {}", recorded(&state)?));
+    }
     say(&format!("load average at the end {}\n", meter::load_average()));
     print(&subjects);
+    print_stored(&stored, made as f64, minutes as f64 / 60.0);
     Ok(())
 }
 
@@ -109,6 +161,40 @@ async fn scrape(page: &str, time: Duration) {
         let _ = http::get(page).await;
         pass(SCRAPE_EVERY.min(Duration::from_nanos(left_ns))).await;
     }
+}
+
+/// What the two files of the records take, in KiB.
+fn stored_kib(state: &Path) -> Result<f64> {
+    let mut bytes = 0;
+    for file in ["state.db", "facts.db"] {
+        bytes += fs::metadata(state.join(file))?.len();
+    }
+    Ok(bytes as f64 / 1024.0)
+}
+
+/// What became of the troubles, as the records have it.
+fn recorded(state: &Path) -> Result<String> {
+    let file = rusqlite::Connection::open(state.join("state.db"))?;
+    let count = |what: &str| file.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get::<_, i64>(0));
+    Ok(format!(
+        "{} incidents ({} not resolved), {} pages, {} entries of the audit log",
+        count("incident")?,
+        count("incident WHERE state <> 'resolved'")?,
+        count("page")?,
+        count("audit")?
+    ))
+}
+
+/// How the records grow: they are kept for years, so they do.
+fn print_stored(stored: &[(f64, f64)], made: f64, hours: f64) {
+    let slope = slope(&stored[stored.len() / 2..]);
+    let mut table =
+        Table::new(&["records on disk", "KiB at first", "KiB at last", "KiB an hour, second half", "KiB a trouble"]);
+    let of = |at: Option<&(f64, f64)>| short(at.map_or(0.0, |(_, kib)| *kib));
+    let each = if made > 0.0 { short(slope * hours / made) } else { "-".to_owned() };
+    table.row(["state.db and facts.db".to_owned(), of(stored.first()), of(stored.last()), short(slope), each]);
+    say("");
+    table.print();
 }
 
 fn seconds(from_ns: u64, to_ns: u64) -> f64 {

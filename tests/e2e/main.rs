@@ -58,6 +58,7 @@ mod promised;
 mod proxy;
 mod quickstart;
 mod receivers;
+mod recorded;
 mod redundancy;
 mod report_delivery;
 mod restart;

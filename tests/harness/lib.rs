@@ -24,6 +24,7 @@ pub mod smtp;
 pub mod visitor;
 pub mod wait;
 pub mod webhook;
+pub mod wire;
 
 pub use agent::Agent;
 pub use collector::Collector;

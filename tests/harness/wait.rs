@@ -53,6 +53,14 @@ pub fn never<T: std::fmt::Debug, F: Future<Output = Option<T>>>(
     }
 }
 
+/// The outcome of something that ends within the deadline.
+///
+/// # Panics
+/// When it does not; the message is `what`.
+pub async fn within<T>(what: &str, deadline: Duration, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(deadline, future).await.unwrap_or_else(|_| panic!("not within {deadline:?}: {what}"))
+}
+
 /// Lets time pass while something is held in a state (stopped, cut off): the story's own length, not a guess.
 pub async fn pass(time: Duration) {
     tokio::time::sleep(time).await;

@@ -4,7 +4,7 @@
 //! it again as its own; [`fleet`] runs many of them through the agent's real uplink; [`ground`] is what they stand on;
 //! [`meter`] reads what processes cost; [`collectd`] is another agent to compare with; [`floor`] is what no agent can cost
 //! less than; [`alerts`] raises incidents; [`sink`] stamps pages, [`toll`] takes few of them; [`figures`] prints.
-//! [`proof`] reads the patches of `tests/proofs`, [`random`] are dice that a seed repeats.
+//! [`signals`] are readings over months; [`proof`] reads the patches of `tests/proofs`, [`random`] are dice that a seed repeats.
 
 pub mod alerts;
 pub mod collectd;
@@ -18,5 +18,6 @@ pub mod meter;
 pub mod proof;
 pub mod random;
 pub mod recording;
+pub mod signals;
 pub mod sink;
 pub mod toll;

@@ -213,7 +213,7 @@ mod tests {
             let code = statements(step.sql).join("\n");
             let texts = code.split('\'').skip(1).step_by(2);
             assert!(texts.clone().all(|text| !text.contains(';') && !text.contains("--")), "schema {}", step.version);
-            assert!(code.matches('\'').count() % 2 == 0, "schema {}", step.version);
+            assert!(code.matches('\'').count().is_multiple_of(2), "schema {}", step.version);
         }
     }
 }

@@ -100,11 +100,9 @@ async fn a_million_small_messages_are_cut_off_cost_little_memory_and_nobody_else
                             said += 1;
                         }
                     }
-                    // After some streams the connection is closed too.
-                    Err(status) if matches!(status.code(), Code::Unavailable | Code::Internal) => {
-                        channel = raw.connect().await;
-                    }
-                    Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
+                    // After some streams the connection is closed too, which is heard in one way or another.
+                    Err(status) if status.code() == Code::ResourceExhausted => {}
+                    Err(_) => channel = raw.connect().await,
                 }
                 cut += 1;
             }

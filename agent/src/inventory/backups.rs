@@ -30,7 +30,8 @@ const DUMP_ENDINGS: [&str; 4] = [".sql", ".dump", ".pgdump", ".bson"];
 const PACKED: [&str; 5] = [".gz", ".xz", ".zst", ".bz2", ".lz4"];
 /// Directories below one with dumps: by database or by day.
 const DUMP_DEPTH: usize = 2;
-/// Lists of packages and accounts that Debian keeps, which are on the same disk: a copy, and no backup.
+/// Where Debian itself lays copies of lists of packages and accounts each night: they are no backup, and a machine without a
+/// backup must not look like one with.
 const DEBIAN: &str = "/var/backups";
 
 pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
@@ -49,7 +50,6 @@ pub(super) fn read(host: &Host, sheet: &mut Sheet) -> Result<(), Unread> {
         }
     }
     databases::read(host, sheet);
-    debian(host, sheet);
     if sheet.is_empty() && !sheet.lacks_any() {
         return Err(Unread::Absent("no trace of a program for backups, and no dump of a database".to_owned()));
     }
@@ -154,15 +154,6 @@ fn duplicity(host: &Host, home: &str, sheet: &mut Sheet) {
     }
 }
 
-fn debian(host: &Host, sheet: &mut Sheet) {
-    let is_copy = |name: &str| name.starts_with("dpkg.status") || name.starts_with("passwd");
-    if let Some((seconds, name)) = newest(host, DEBIAN, 0, sheet, &is_copy) {
-        let row = made("debian", DEBIAN, seconds).durable("kind", "local copy");
-        let what = "lists of packages and accounts";
-        sheet.row(row.durable("what", what).durable("evidence", format_args!("{DEBIAN}/{name}")));
-    }
-}
-
 fn is_dump(name: &str) -> bool {
     let plain = PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
     DUMP_ENDINGS.iter().any(|ending| plain.ends_with(ending))
@@ -238,9 +229,6 @@ mod tests {
                 "borg//root/b1: evidence=/root/.config/borg/security/b1/manifest-timestamp kind=repository \
                  last_at=2026-11-30T01:02:03Z tool=borg what=ssh://nas.example/backups/web"
                     .to_owned(),
-                "debian//var/backups: evidence=/var/backups/dpkg.status.0 kind=local copy last_at=2025-11-30T11:00:00Z \
-                 tool=debian what=lists of packages and accounts"
-                    .to_owned(),
                 "dump//var/backups/postgresql: evidence=/var/backups/postgresql/shop/shop-1.sql.gz kind=database \
                  last_at=2025-11-30T11:00:00Z tool=dump what=postgresql"
                     .to_owned(),
@@ -257,7 +245,9 @@ mod tests {
 
     #[test]
     fn a_machine_without_a_trace_says_so_and_no_password_is_told() {
-        assert_eq!(Machine::new().section("backups").status, Status::Absent);
+        let machine = Machine::new();
+        written(&machine, "var/backups/dpkg.status.0", 1_764_500_400);
+        assert_eq!(machine.section("backups").status, Status::Absent, "Debian's copies are none");
         assert_eq!(without_credentials("sftp://u@h:22/x@y"), "sftp://h:22/x@y");
         assert_eq!(without_credentials("/srv/borg"), "/srv/borg");
         assert_eq!(without_credentials("https://u:p@h"), "https://h");

@@ -109,7 +109,7 @@ pub fn tell(host: &Host, wanted: &Wanted, order: &Order, state: &StateDir) -> Re
     // Whoever waits for this can go on when it is late; nobody waits for a report of it.
     crate::platform::lower_priority();
     let (mut outcome, mut seen) = (Ok(()), Vec::new());
-    let rests = rests(host, wanted);
+    let rests = numbers(host, wanted);
     let settled: BTreeSet<&str> =
         rests.iter().filter(|(name, rests)| is_settled(name, **rests, order, state)).map(|(name, _)| *name).collect();
     let is_picked = |name: &str| !settled.contains(name) && (!order.only || order.full.iter().any(|full| full == name));
@@ -140,8 +140,8 @@ fn no_more(name: &str) -> Section {
     }
 }
 
-/// What the sections that are looked at rest on, by name.
-fn rests(host: &Host, wanted: &Wanted) -> BTreeMap<&'static str, u128> {
+/// What the sections that are looked at rest on, by name ([`rests`]).
+fn numbers(host: &Host, wanted: &Wanted) -> BTreeMap<&'static str, u128> {
     let withheld = host.withheld();
     let is_off = |name: &str| wanted.off.iter().any(|off| off == name) || withheld.section(name).is_some();
     let sources = sections(host).iter().filter(|source| !source.rests_on.is_empty() && !is_off(source.name));

@@ -290,7 +290,7 @@ impl Spool {
     /// A new stream begins at what the collector says to have: that is acknowledged, the rest is handed out again.
     ///
     /// Returns how many records were acknowledged, lost by the collector and are no longer here. `None` when the collector
-    /// has numbers that were never handed out: the machine was put back to an earlier state, and only
+    /// has numbers that this disk knows nothing of (the machine was put back, or the disk refused them): only
     /// [`Spool::begin_again`] keeps records from being taken for others.
     pub fn resume(&mut self, through: u64) -> Option<u64> {
         let own = self.offered.max(self.acked);

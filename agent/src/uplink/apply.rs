@@ -29,6 +29,9 @@ const SLEPT_MS: u64 = 2_000;
 const STARVED_MS: u64 = 30_000;
 /// While nobody listens losses are counted together for so long, so that the record of a loss does not cost more of them.
 const LOSSES_EVERY_MS: u64 = 600_000;
+/// Why records get new numbers. The two cannot be told apart: what was sent from memory left no trace on the disk.
+const BEHIND: &str = "this host's disk is behind what was sent: the machine was put back to an earlier state, \
+                      or the disk refused records before the agent stopped";
 /// Addresses taken from a `Drain`.
 const MOVED_TO_MAX: usize = 8;
 
@@ -125,7 +128,7 @@ impl Uplink {
         let spool = &mut self.parts.spool;
         let known = welcome.known_epoch == spool.epoch();
         let Some(lost) = spool.resume(if known { welcome.through } else { 0 }) else {
-            tracing::warn!("this machine was put back to an earlier state: records are numbered anew");
+            tracing::warn!("records are numbered anew: {BEHIND}");
             self.begin_epoch(now);
             return false;
         };
@@ -140,8 +143,7 @@ impl Uplink {
 
     fn begin_epoch(&mut self, now: Moment) {
         self.parts.spool.begin_again(now);
-        let reason = "the machine was put back to an earlier state";
-        self.record(Kind::Urgent, now, report::gap_record("records", now, now, 0, reason));
+        self.record(Kind::Urgent, now, report::gap_record("records", now, now, 0, BEHIND));
         self.end_session(Ending::Moved);
     }
 

@@ -12,7 +12,7 @@ use muster_agent::gather::Gathered;
 use muster_agent::host::Host;
 use muster_agent::inventory::tell::{Order, Wanted, tell};
 use muster_agent::probe::{Every, Names, SOURCES, Scratch, Section, Sink, Source, Table};
-use muster_agent::report::StreamEncoder;
+use muster_agent::report::{StreamEncoder, inventory_messages};
 use muster_agent::state::StateDir;
 
 #[path = "../../tests/e2e/captured/hypervisor.rs"]
@@ -104,7 +104,10 @@ fn main() {
     let host = Host::captured(files.path().to_path_buf(), None);
     let state = StateDir::open(kept.path()).expect("a directory of our own");
     criterion.bench_function("take the inventory of 3000 packages", |bencher| {
-        bencher.iter(|| tell(&host, &Wanted::default(), &Order::default(), &state).expect("the state is written"));
+        bencher.iter(|| {
+            tell(&host, &Wanted::default(), &Order::default(), &state, inventory_messages)
+                .expect("the state is written")
+        });
     });
     criterion.final_summary();
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::check::{self, board::Board};
+use crate::check::board::Board;
+use crate::check::remote::RemoteChecks;
+use crate::checker;
 use crate::clock;
 use crate::collecting::Collecting;
-use crate::config::{Config, RemoteChecks};
+use crate::config::Config;
 use crate::exporter;
 use crate::gather::Gatherer;
 use crate::hardware::prove::Proofs;
@@ -92,7 +94,7 @@ pub async fn run(config: Config, host: Host, again: Again, shutdown: impl Future
     });
     if let Some(board) = board {
         tracing::info!(checks = board.definitions().len(), "checks that this machine runs");
-        tasks.spawn(check::running::run(host.clone(), board));
+        tasks.spawn(checker::run(host.clone(), board));
     }
     if let Some(interval) = config.hardware {
         tasks.spawn(Running { host: host.clone(), interval, position, proofs, found, now: clock::now }.run());

@@ -17,11 +17,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use muster_agent::config::{self, Config, ConfigError};
 use muster_agent::host::Host;
 use muster_agent::identity::TokenError;
+use muster_agent::inspection::parse_duration;
 use muster_agent::inventory::{self, tell};
 use muster_agent::maintenance::{self, Done, MaintenanceError, Order};
 use muster_agent::service::ServiceError;
 use muster_agent::state::StateDir;
-use muster_agent::{app, doctor, hardware, helper, once, platform, show, telemetry};
+use muster_agent::{app, doctor, hardware, helper, once, platform, report, show, telemetry};
 
 /// Exit code for wrong usage and configuration (EX_USAGE of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
@@ -122,7 +123,7 @@ struct MaintenanceArgs {
 }
 
 fn lasting(text: &str) -> Result<Duration, String> {
-    let given = config::parse_duration(text).filter(|lasts| !lasts.is_zero());
+    let given = parse_duration(text).filter(|lasts| !lasts.is_zero());
     given.ok_or_else(|| "expected a time such as 30m or 2h".to_owned())
 }
 
@@ -252,7 +253,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::TellInventory(TellArgs { known, full, only, compare, machine }) => {
             let order = tell::Order { known: known.into_iter().collect(), full, only, compare };
-            tell::tell(&machine.host(&config), &config.wanted, &order, &StateDir::open(&config.state)?)?;
+            let state = StateDir::open(&config.state)?;
+            tell::tell(&machine.host(&config), &config.wanted, &order, &state, report::inventory_messages)?;
         }
         Command::Doctor(machine) => {
             let file = cli.config.unwrap_or_else(|| config::DEFAULT_PATH.into());

@@ -9,7 +9,6 @@ mod files;
 mod inventory;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -21,10 +20,11 @@ use toml::Spanned;
 
 use crate::check::Definition;
 use crate::check::define::{self, Plugins, Table};
-use crate::check::remote::Local;
+use crate::check::remote::{Local, RemoteChecks};
 use crate::dial::Proxy;
 use crate::hardware;
 use crate::host::Crowding;
+use crate::inspection::{Inspection, Mistake, parse_duration};
 use crate::inventory::tell::Wanted;
 use crate::platform::{self, is_absolute};
 use crate::withheld::Withheld;
@@ -130,18 +130,6 @@ struct RawLog {
     level: Option<Spanned<String>>,
 }
 
-/// Which checks the collector may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RemoteChecks {
-    /// None at all.
-    None,
-    /// Those that are part of the agent, with bounded arguments.
-    #[default]
-    BuiltIn,
-    /// Also plugins that this machine's own files name.
-    NamedPlugins,
-}
-
 /// The configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -205,23 +193,6 @@ impl Default for Config {
     }
 }
 
-/// One mistake in a configuration file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong, with key, value and expectation.
-    pub text: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file.display(), self.line, self.text)
-    }
-}
-
 /// All mistakes of a configuration file, one per line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -265,7 +236,7 @@ impl Config {
 
     fn parse_with(file: &Path, text: &str, plugins: (Plugins, Vec<Mistake>)) -> Result<Self, ConfigError> {
         let (plugins, elsewhere) = plugins;
-        let mut inspection = Inspection { file, text, mistakes: Vec::new() };
+        let mut inspection = Inspection::of(file, text);
         if let Err(error) = text.parse::<toml::Table>() {
             inspection.mistake(error.span().map_or(0, |span| span.start), error.message().to_owned());
             inspection.mistakes.extend(elsewhere);
@@ -298,22 +269,6 @@ impl Config {
     }
 }
 
-/// `15s`, `500ms`, `5m`, `1h`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let ms = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(number.checked_mul(ms)?))
-}
-
 /// The statement that covers byte `at`, replaced by spaces so that lines keep their numbers.
 fn blank_statement(text: &str, at: usize) -> Option<String> {
     let at = at.min(text.len());
@@ -325,42 +280,7 @@ fn blank_statement(text: &str, at: usize) -> Option<String> {
     Some(format!("{}{}{}", &text[..start], " ".repeat(end - start), &text[end..]))
 }
 
-/// Whether `text` is `host:port` (IPv6 in brackets).
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return false };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let host_is_fine = match bare {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
-    };
-    host_is_fine && port.parse::<u16>().is_ok_and(|port| port > 0)
-}
-
-/// What is wrong with one file.
-pub(crate) struct Inspection<'a> {
-    file: &'a Path,
-    text: &'a str,
-    mistakes: Vec<Mistake>,
-}
-
-impl<'a> Inspection<'a> {
-    /// Nothing is wrong yet.
-    pub(crate) const fn of(file: &'a Path, text: &'a str) -> Self {
-        Self { file, text, mistakes: Vec::new() }
-    }
-
-    /// What is wrong, in the order in which it was noted.
-    pub(crate) fn mistakes(&self) -> &[Mistake] {
-        &self.mistakes
-    }
-
-    /// Notes what is wrong at this byte of the text.
-    pub(crate) fn mistake(&mut self, at: usize, text: String) {
-        let line = self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
-        self.mistakes.push(Mistake { file: self.file.to_path_buf(), line, text });
-    }
-
+impl Inspection<'_> {
     fn config(&mut self, mut raw: RawConfig, plugins: Plugins) -> Config {
         let mut config = Config::default();
         let known = define::plugins(raw.plugins, plugins, self);
@@ -474,10 +394,6 @@ impl<'a> Inspection<'a> {
             }
         }
         labels
-    }
-
-    fn expected(&mut self, key: &str, value: &Spanned<String>, expectation: &str) {
-        self.mistake(value.span().start, format!("{key} = {:?}: expected {expectation}", value.get_ref()));
     }
 }
 

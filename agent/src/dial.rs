@@ -6,10 +6,12 @@
 
 mod answer;
 mod proxy;
+mod stranger;
 
 #[doc(hidden)]
 pub use answer::{Answer as ProxyAnswer, read as read_proxy_answer};
 pub use proxy::{Proxy, Trouble};
+pub use stranger::{Stranger, is_about_time};
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -250,8 +252,8 @@ async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport:
 fn tls_failure(address: &str, error: io::Error) -> DialError {
     let address = address.to_owned();
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(tls) if crate::identity::is_about_time(tls) => DialError::ClockWrong { address, source: tls.clone() },
-        Some(tls) => match crate::identity::issuer_of_stranger(tls) {
+        Some(tls) if is_about_time(tls) => DialError::ClockWrong { address, source: tls.clone() },
+        Some(tls) => match stranger::issuer(tls) {
             Some(issuer) => DialError::Stranger { address, issuer },
             None => DialError::NotTrusted { address, source: tls.clone() },
         },

@@ -22,10 +22,11 @@ mod netlink;
 #[cfg_attr(target_os = "linux", path = "host/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "host/portable.rs")]
 mod os;
+#[cfg(target_os = "linux")]
+mod request;
 pub mod rolled;
 mod text;
 mod timex;
-mod uname;
 mod way;
 
 use std::collections::HashMap;
@@ -37,18 +38,24 @@ use crate::platform::{self, Known};
 use crate::withheld::Withheld;
 use os::{Descriptor, Errno};
 
+pub use crate::platform::Uname;
 pub use bus::{Bus, Call, Reply, Values};
 pub use command::{CommandError, Output, Program};
 pub use container::FIRST_PID;
 pub use crowding::Crowding;
 pub use files::{FileStat, Messages};
 pub use firmware::FIRMWARE_TABLE;
+#[cfg(target_os = "linux")]
+pub(crate) use helped::Answer;
 pub use mounts::{FsStat, MountError};
 #[doc(hidden)]
 pub use netlink::count_in as count_in_netlink;
 pub use netlink::{Address, Changes, Counter, Link, Neighbour, TcpSocket};
+#[cfg(target_os = "linux")]
+pub(crate) use request::Errand;
+#[cfg(target_os = "linux")]
+pub use request::{Asks, Bmc, Device, Guarded, NoName, Pool, Reached, Request};
 pub use timex::Timex;
-pub use uname::Uname;
 
 /// Facts (contents that hardly change) remembered between two calls of [`Host::forget_facts`].
 const FACTS_MAX: usize = 4096;

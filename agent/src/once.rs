@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{self, Definition, board::Board};
+use crate::check::Definition;
+use crate::check::board::Board;
+use crate::checker;
 use crate::clock;
 use crate::exposition;
 use crate::gather::{Gathered, Gatherer, SourceState};
@@ -40,7 +42,7 @@ pub async fn checked(host: &Host, checks: Vec<Definition>) -> Option<Arc<Board>>
         return None;
     }
     let board = Arc::new(Board::new(checks));
-    check::running::once(host, &board).await;
+    checker::once(host, &board).await;
     Some(board)
 }
 

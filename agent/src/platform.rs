@@ -10,6 +10,7 @@ mod own;
 #[cfg(windows)]
 #[path = "platform/registry.rs"]
 pub(crate) mod registry;
+mod uname;
 #[cfg(unix)]
 #[path = "platform/unix.rs"]
 mod unix;
@@ -26,6 +27,7 @@ pub(crate) use own::{
     why_not_private, why_not_usable,
 };
 pub(crate) use own::{boottime, going_down, known, lower_priority, notify, own_program};
+pub use uname::Uname;
 #[cfg(unix)]
 pub(crate) use unix::{
     Owner, Socket, duplicate, give, has_mode, is_administrator, is_lost, keep_alive, make_private_dir, mode_of,

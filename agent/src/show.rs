@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::check::board::Board;
+use crate::check::remote::RemoteChecks;
 use crate::clock;
-use crate::config::{Config, RemoteChecks};
+use crate::config::Config;
 use crate::evidence;
 use crate::gather::Gatherer;
 use crate::hardware;

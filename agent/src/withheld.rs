@@ -1,15 +1,9 @@
-//! PURE: what whoever runs this machine wants nobody else to know of it, family by family, taken out of all that is said.
-//!
-//! A section of the inventory that lacks such fields says which, and that they are switched off, so that nobody takes them for
-//! absent. Where what is withheld is a row's key, a stand-in tells the rows apart: it is the same as long as the machine is, and
-//! nobody learns from it what it stands for.
+//! PURE: what whoever runs this machine wants nobody else to know of it, family by family: which sections and fields that are, and
+//! what files and tools say without it. [`crate::inventory`] takes it out of its sections.
 
 use std::fmt;
 
-use ring::hmac;
 use serde_json::Value;
-
-use crate::inventory::{Section, Status};
 
 /// A family of fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +52,8 @@ impl Family {
     }
 
     /// Its fields in a section.
-    fn fields_of(self, section: &str) -> &'static [&'static str] {
+    #[must_use]
+    pub fn fields_of(self, section: &str) -> &'static [&'static str] {
         self.fields().iter().find(|(name, _)| *name == section).map_or(&[], |(_, names)| names)
     }
 }
@@ -87,7 +82,8 @@ impl Withheld {
         if self.holds(family) { "" } else { text }
     }
 
-    fn families(self) -> impl Iterator<Item = Family> {
+    /// The families that are.
+    pub fn families(self) -> impl Iterator<Item = Family> {
         Family::ALL.into_iter().map(|(_, family)| family).filter(move |family| self.holds(*family))
     }
 
@@ -97,30 +93,6 @@ impl Withheld {
         let known =
             Family::ALL.into_iter().find(|(_, family)| self.holds(*family) && family.sections().contains(&name));
         known.map(|(name, _)| name)
-    }
-
-    /// Takes out of a section what is withheld. `secret` is what this machine alone knows.
-    pub fn clean(self, section: &mut Section, secret: &[u8]) {
-        let names: Vec<&str> = self.families().flat_map(|family| family.fields_of(&section.name)).copied().collect();
-        if names.is_empty() || section.rows.is_empty() {
-            return;
-        }
-        for row in &mut section.rows {
-            for fields in [&mut row.durable, &mut row.latest] {
-                for (_, value) in fields.iter().filter(|(name, _)| names.contains(&name.as_ref())) {
-                    if row.key.contains(value.as_str()) {
-                        row.key = row.key.replace(value.as_str(), &stand_in(value, secret));
-                    }
-                }
-                fields.retain(|(name, _)| !names.contains(&name.as_ref()));
-            }
-        }
-        section.rows.sort_by(|one, other| one.key.cmp(&other.key));
-        let told = format!("switched off by [collect] off in agent.toml: {}", names.join(", "));
-        section.reason = if section.reason.is_empty() { told } else { format!("{told}; {}", section.reason) };
-        if section.status == Status::Complete {
-            section.status = Status::Partial;
-        }
     }
 
     /// Takes serial numbers out of what a file or a tool said, JSON or lines of text; `None` where nothing is withheld or there
@@ -144,16 +116,6 @@ impl fmt::Debug for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.families()).finish()
     }
-}
-
-/// Bytes of a stand-in's number: one of 2^32 for the few parts of a machine.
-const STAND_IN_BYTES: usize = 4;
-
-fn stand_in(value: &str, secret: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let tag = hmac::sign(&key, value.as_bytes());
-    let digits: String = tag.as_ref()[..STAND_IN_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("off-{digits}")
 }
 
 /// Removes members that are serial numbers; whether there was one.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::http::Url;
 use super::keys::{Keys, text, texts};
-use super::{CHECKS_MAX, Certificate, Definition, Dns, FileAge, Http, Icmp, Kind, Limits, Plugin, Process, dns};
-use crate::config::{Inspection, is_address};
+use super::query::{self, Record};
+use super::url::Url;
+use super::{CHECKS_MAX, Certificate, Definition, Dns, FileAge, Http, Icmp, Kind, Limits, Plugin, Process};
+use crate::inspection::{Inspection, is_address};
 use crate::platform::is_absolute;
 
 pub(crate) use super::keys::Table;
@@ -219,13 +220,13 @@ fn certificate(keys: &mut Keys<'_, '_>) -> Option<Kind> {
 
 fn dns_question(keys: &mut Keys<'_, '_>) -> Option<Kind> {
     let query = keys.required("query", "a name of at most 253 letters, digits, dots, - and _", |value| {
-        text(value).filter(|name| dns::is_name(name))
+        text(value).filter(|name| query::is_name(name))
     });
-    let record = keys.optional("type", dns::Record::EXPECTED, |value| dns::Record::of(value.as_str()?));
+    let record = keys.optional("type", Record::EXPECTED, |value| Record::of(value.as_str()?));
     let server =
-        keys.optional("server", "an address, with a port if it is not 53", |value| dns::server(value.as_str()?));
+        keys.optional("server", "an address, with a port if it is not 53", |value| query::server(value.as_str()?));
     let expect = keys.optional("expect", "a list of texts", texts).unwrap_or_default();
-    Some(Kind::Dns(Dns { query: query?, record: record.unwrap_or(dns::Record::A), server, expect }))
+    Some(Kind::Dns(Dns { query: query?, record: record.unwrap_or(Record::A), server, expect }))
 }
 
 fn process(keys: &mut Keys<'_, '_>) -> Option<Kind> {

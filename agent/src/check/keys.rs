@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toml::{Spanned, Value};
 
-use crate::config::{Inspection, parse_duration};
+use crate::inspection::{Inspection, parse_duration};
 
 /// Longest text of a definition, in bytes.
 const TEXT_MAX: usize = 1024;

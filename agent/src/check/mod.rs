@@ -1,27 +1,17 @@
 //! Service checks: is what this machine offers, or needs, at its service? Built-in kinds, and Nagios plugins unchanged.
 //!
 //! [`define`] reads the definitions of `agent.toml`, [`remote`] those that the collector sends; [`turn`] counts attempts and says when a check is due again;
-//! [`running`] runs what is due, each within its own deadline, beside collecting and the uplink and never in their way;
-//! [`board`] holds the last outcomes, for readings and for the collector. What an outcome means is the collector's to
+//! [`crate::checker`] runs what is due; [`board`] holds the last outcomes, for readings and for the collector. What an outcome means is the collector's to
 //! decide. Where no check is defined and none may be sent nothing of this exists while the agent runs.
 
 pub mod board;
-mod certificate;
 pub mod define;
-pub mod dns;
-mod file_age;
-pub mod http;
-mod icmp;
 mod keys;
 pub mod perfdata;
-mod plugin;
-mod process;
+pub mod query;
 pub mod remote;
-pub mod running;
-mod tcp;
-mod tls;
 pub mod turn;
-mod unit;
+pub mod url;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -144,7 +134,7 @@ impl Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
     /// Where to begin.
-    pub url: http::Url,
+    pub url: url::Url,
     /// `HEAD` instead of `GET`.
     pub head: bool,
     /// Codes that are right, as ranges with both ends.
@@ -178,7 +168,7 @@ pub struct Dns {
     /// The name asked for.
     pub query: String,
     /// What is asked of it.
-    pub record: dns::Record,
+    pub record: query::Record,
     /// Who is asked; else the first server of `/etc/resolv.conf`.
     pub server: Option<std::net::SocketAddr>,
     /// Answers that shall be among those given.
@@ -251,14 +241,14 @@ impl Outcome {
 
     /// The same with one more figure.
     #[must_use]
-    fn with(mut self, label: &str, value: f64, unit: &str) -> Self {
+    pub(crate) fn with(mut self, label: &str, value: f64, unit: &str) -> Self {
         self.perfdata.push(Datum { label: label.to_owned(), value, unit: unit.to_owned(), counter: false });
         self
     }
 }
 
 /// A duration in words: `0.42 ms`, `1.250 s`.
-fn spell(took: Duration) -> String {
+pub(crate) fn spell(took: Duration) -> String {
     let seconds = took.as_secs_f64();
     if seconds < 1.0 { format!("{:.2} ms", seconds * 1e3) } else { format!("{seconds:.3} s") }
 }

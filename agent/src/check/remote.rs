@@ -10,7 +10,19 @@ use std::time::Duration;
 use super::define::{self, Plugins, Table};
 use super::keys::Keys;
 use super::{CHECKS_MAX, Definition};
-use crate::config::{Inspection, RemoteChecks};
+use crate::inspection::Inspection;
+
+/// Which checks the collector may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RemoteChecks {
+    /// None at all.
+    None,
+    /// Those that are part of the agent, with bounded arguments.
+    #[default]
+    BuiltIn,
+    /// Also plugins that this machine's own files name.
+    NamedPlugins,
+}
 
 /// What this machine's own file says of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,7 +75,7 @@ pub(crate) fn checks(
         }
         definitions.extend(define::check(Keys::new(table, place, at, inspection), &mut names, &local.plugins));
     }
-    if !inspection.mistakes().is_empty() {
+    if !inspection.mistakes.is_empty() {
         return Vec::new();
     }
     definitions.retain(|check| !local.has_check(&check.name));

@@ -9,6 +9,7 @@ use clap::Args;
 use muster_agent::config::{self, Config};
 use muster_agent::dial::DialError;
 use muster_agent::identity::{self, EnrolError, Enrolment, Outcome, Token};
+use muster_agent::inspection::is_address;
 use muster_agent::state::StateDir;
 use muster_agent::{clock, report, service};
 
@@ -103,7 +104,7 @@ pub(super) async fn enrol(file: Option<&Path>, config: Config, args: EnrolArgs) 
 }
 
 pub(super) fn usable_addresses(addresses: &[String]) -> Result<(), UsageError> {
-    match addresses.iter().find(|address| !config::is_address(address)) {
+    match addresses.iter().find(|address| !is_address(address)) {
         Some(wrong) => {
             let text = format!("--collector {wrong:?}: expected HOST:PORT, for example muster.example.org:7460");
             Err(UsageError(text))

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Inspection, parse_duration};
 use crate::hardware::{
     INTERVAL, INTERVAL_MAX, INTERVAL_MIN,
     prove::{Plan, WEEKDAYS},
 };
+use crate::inspection::{Inspection, parse_duration};
 use crate::inventory::{self, tell::Wanted};
 use crate::withheld::{Family, Withheld};
 

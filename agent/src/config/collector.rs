@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, Inspection, is_address};
+use super::Config;
 use crate::dial::Proxy;
+use crate::inspection::{Inspection, is_address};
 
 /// What `proxy` says where there is none.
 pub const DIRECT: &str = "none";

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{Config, ConfigError, FILE_BYTES_MAX, Inspection, Mistake};
+use super::{Config, ConfigError, FILE_BYTES_MAX};
 use crate::check::define::{self, Plugins, Table};
+use crate::inspection::{Inspection, Mistake};
 
 impl Config {
     /// Reads a configuration from text as it would stand in `file`, with the plugins that have files beside it.
@@ -29,7 +30,7 @@ pub(super) fn plugins(directory: &Path) -> (Plugins, Vec<Mistake>) {
         let Some(name) = file.file_stem().and_then(|name| name.to_str()) else { continue };
         match text(&file) {
             Ok(text) => {
-                let mut inspection = Inspection { file: &file, text: &text, mistakes: Vec::new() };
+                let mut inspection = Inspection::of(&file, &text);
                 match toml::from_str::<Table>(&text) {
                     Ok(table) => {
                         let plugin = define::plugin_file(table, &mut inspection);

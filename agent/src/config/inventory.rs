@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Inspection, parse_duration};
+use crate::inspection::{Inspection, parse_duration};
 use crate::inventory;
 use crate::inventory::tell::Wanted;
 use crate::platform::is_absolute;

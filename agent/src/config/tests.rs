@@ -1,6 +1,7 @@
 use crate::hardware::prove::Plan;
 
 use super::*;
+use crate::inspection::is_address;
 use crate::withheld::Family;
 
 fn mistakes(text: &str) -> Vec<String> {

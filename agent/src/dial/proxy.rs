@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::answer::{self, Answer, Refusal, Strange};
 use super::{STEP_TIMEOUT, socket_to};
-use crate::config::is_address;
+use crate::inspection::is_address;
 
 /// What is read of an answer at once.
 const PIECE_BYTES: usize = 2048;

@@ -5,7 +5,6 @@
 //! means, with which arguments, is decided here. Answers are cut at the length that the agent keeps, each tool has its deadline, and a
 //! thing is asked by one at a time, also while a tool that cannot be killed still hangs about it.
 
-mod request;
 #[cfg(test)]
 mod tests;
 
@@ -20,13 +19,10 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::hardware::PAYLOAD_MAX;
-use crate::host::{CommandError, Host, HostError, Output};
-use request::Errand;
-pub use request::{Asks, Bmc, Device, Guarded, NoName, Pool, Reached, Request};
+use crate::host::{Answer, CommandError, Errand, Host, HostError, Output, Request};
 
 /// Who may ask.
 pub const ASKER: &str = "muster-agent";
@@ -36,34 +32,12 @@ pub const SOCKET: &str = "/run/muster/helper.sock";
 pub const LOCKS: &str = "/run/muster-helper";
 /// The longest request has a name of 255 bytes in it.
 const REQUEST_BYTES_MAX: usize = 1024;
-/// The first line of an answer.
-pub(crate) const HEAD_BYTES_MAX: usize = 4096;
 /// A reason is a line.
 const REASON_CHARS: usize = 300;
 /// Who connects has its request ready; in milliseconds.
 const REQUEST_MS: u64 = if cfg!(test) { 300 } else { 5_000 };
 /// And takes the answer: so long for each piece of it; the unit's `RuntimeMaxSec` bounds them all.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
-
-/// The first line of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Answer {
-    /// The tool has ended; so many bytes of what it said follow.
-    Output { code: Option<i32>, truncated: bool, bytes: usize },
-    /// There is no such tool.
-    NotPresent,
-    /// It was killed at its deadline.
-    TimedOut,
-    /// Another one still asks, or a tool that cannot be killed hangs.
-    Hanging,
-    /// It could not be run.
-    Failed { reason: String },
-    /// The request is none that is answered.
-    Refused { reason: String },
-    /// The descriptor comes with this line.
-    Opened,
-}
 
 /// For whom it works, and on what.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use rustix::io::Errno;
 
-use super::request::Guarded;
 use super::*;
+use crate::host::Guarded;
 use crate::host::Messages;
 
 /// A machine with two drives, an array and a log, and tools that note how they were called.

@@ -10,15 +10,37 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde::{Deserialize, Serialize};
 
-use super::{CommandError, Host, HostError, Output};
+use super::{CommandError, Host, HostError, Output, Request};
 use crate::clock;
-use crate::helper::{Answer, HEAD_BYTES_MAX, Request};
 
+/// The first line of an answer.
+const HEAD_BYTES_MAX: usize = 4096;
 /// What systemd takes to start a helper, and the answer to arrive.
 const MARGIN_MS: u64 = 10_000;
 /// For a file, which is opened at once: whoever reads it waits.
 const OPENED_MS: u64 = 5_000;
+
+/// The first line of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// The tool has ended; so many bytes of what it said follow.
+    Output { code: Option<i32>, truncated: bool, bytes: usize },
+    /// There is no such tool.
+    NotPresent,
+    /// It was killed at its deadline.
+    TimedOut,
+    /// Another one still asks, or a tool that cannot be killed hangs.
+    Hanging,
+    /// It could not be run.
+    Failed { reason: String },
+    /// The request is none that is answered.
+    Refused { reason: String },
+    /// The descriptor comes with this line.
+    Opened,
+}
 
 impl Host {
     /// The same machine, with the helper that listens there, if one does.

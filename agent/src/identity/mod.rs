@@ -16,7 +16,7 @@ pub use copy::{Copied, copied};
 pub use enrol::{EnrolError, Enrolment, Outcome, enrol, recover, renew};
 pub use renewal::next_attempt_ms;
 pub use token::{PIN_BYTES, Token, TokenError};
-pub use verify::{CollectorVerifier, PinVerifier, is_about_time, issuer_of_stranger, pin_of};
+pub use verify::{CollectorVerifier, PinVerifier, pin_of};
 
 use std::sync::Arc;
 

@@ -10,13 +10,11 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::token::PIN_BYTES;
-
-/// Of a stranger's issuer, so much is told: names have no end.
-const ISSUER_CHARS_MAX: usize = 200;
+use crate::dial::{Stranger, is_about_time};
 
 fn algorithms() -> WebPkiSupportedAlgorithms {
     rustls::crypto::ring::default_provider().signature_verification_algorithms
@@ -154,43 +152,6 @@ impl ServerCertVerifier for CollectorVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         algorithms().supported_schemes()
     }
-}
-
-/// Somebody whose certificate is of another issuer.
-#[derive(Debug, thiserror::Error)]
-#[error("its certificate is issued by {issuer:?}")]
-struct Stranger {
-    issuer: String,
-}
-
-impl Stranger {
-    fn showing(certificate: &CertificateDer<'_>) -> Error {
-        let parsed = X509Certificate::from_der(certificate);
-        let issuer = parsed.map_or_else(|_| "nobody who can be read".to_owned(), |(_, read)| read.issuer().to_string());
-        let issuer = issuer.chars().filter(|c| !c.is_control()).take(ISSUER_CHARS_MAX).collect();
-        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Self { issuer }))))
-    }
-}
-
-/// Who issued the certificate that was refused because of its issuer.
-#[must_use]
-pub fn issuer_of_stranger(error: &Error) -> Option<String> {
-    let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = error else { return None };
-    other.downcast_ref::<Stranger>().map(|stranger| stranger.issuer.clone())
-}
-
-/// Whether a certificate was refused only for its dates: then our clock may be what is wrong.
-#[must_use]
-pub fn is_about_time(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::InvalidCertificate(
-            CertificateError::Expired
-                | CertificateError::ExpiredContext { .. }
-                | CertificateError::NotValidYet
-                | CertificateError::NotValidYetContext { .. }
-        )
-    )
 }
 
 fn store(root: &CertificateDer<'_>) -> Result<RootCertStore, Error> {

@@ -42,6 +42,7 @@ mod updates;
 mod users;
 mod virtualization;
 mod volumes;
+mod withhold;
 
 use std::time::Duration;
 

@@ -6,11 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kept::{self, Kept};
+use super::kept::{self, Delta, Kept};
 use super::{Section, Status, custom, hash, is_name, rests, sections};
 use crate::clock;
 use crate::host::Host;
-use crate::report;
 use crate::state::{StateDir, StateError};
 
 /// What is to be taken.
@@ -101,11 +100,14 @@ pub fn take(host: &Host, wanted: &Wanted, mut picked: impl FnMut(&str) -> bool, 
     }
 }
 
-/// Takes what is ordered and leaves in the state directory what is to be told.
+/// What is told of a section, as messages.
+pub type Encode = fn(&Delta<'_>) -> Vec<Vec<u8>>;
+
+/// Takes what is ordered and leaves in the state directory what is to be told, encoded.
 ///
 /// # Errors
 /// When the state directory cannot be written.
-pub fn tell(host: &Host, wanted: &Wanted, order: &Order, state: &StateDir) -> Result<(), StateError> {
+pub fn tell(host: &Host, wanted: &Wanted, order: &Order, state: &StateDir, encode: Encode) -> Result<(), StateError> {
     // Whoever waits for this can go on when it is late; nobody waits for a report of it.
     crate::platform::lower_priority();
     let (mut outcome, mut seen) = (Ok(()), Vec::new());
@@ -115,13 +117,13 @@ pub fn tell(host: &Host, wanted: &Wanted, order: &Order, state: &StateDir) -> Re
     let is_picked = |name: &str| !settled.contains(name) && (!order.only || order.full.iter().any(|full| full == name));
     take(host, wanted, is_picked, |section| {
         seen.push(section.name.clone());
-        let left = leave(&section, rests.get(section.name.as_str()).copied(), order, state);
+        let left = leave(&section, rests.get(section.name.as_str()).copied(), order, state, encode);
         if outcome.is_ok() {
             outcome = left;
         }
     });
     for name in order.known.keys().filter(|name| is_picked(name) && is_name(name) && !seen.contains(name)) {
-        let left = leave(&no_more(name), None, order, state);
+        let left = leave(&no_more(name), None, order, state, encode);
         outcome = outcome.and(left);
     }
     outcome
@@ -161,7 +163,13 @@ fn kept(name: &str, order: &Order, state: &StateDir) -> Option<Kept> {
     Kept::parse(std::str::from_utf8(&bytes).ok()?).filter(|kept| kept.hash == *hash)
 }
 
-fn leave(section: &Section, rests: Option<u128>, order: &Order, state: &StateDir) -> Result<(), StateError> {
+fn leave(
+    section: &Section,
+    rests: Option<u128>,
+    order: &Order,
+    state: &StateDir,
+    encode: Encode,
+) -> Result<(), StateError> {
     let name = &section.name;
     let kept = kept(name, order, state);
     let (delta, mut next) = kept::delta(section, kept.as_ref(), order.compare);
@@ -172,7 +180,7 @@ fn leave(section: &Section, rests: Option<u128>, order: &Order, state: &StateDir
         return if is_same { Ok(()) } else { state.write_unsynced(&file(name, "kept"), next.to_text().as_bytes()) };
     };
     let mut records = Vec::new();
-    for message in report::inventory_messages(&delta) {
+    for message in encode(&delta) {
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
         records.extend_from_slice(&length.to_be_bytes());
         records.extend_from_slice(&message);
@@ -205,6 +213,7 @@ pub fn known_in(argument: &str) -> Option<(String, u128)> {
 mod tests {
     use super::super::testing::Machine;
     use super::*;
+    use crate::report;
     use crate::withheld::{Family, Withheld};
 
     const STATUS: &str = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n\n";
@@ -217,7 +226,7 @@ mod tests {
         let state = StateDir::open(dir.path()).unwrap();
         let mut order = Order { full: vec!["packages".into()], only: true, ..Order::default() };
         let told = |order: &Order| {
-            tell(&machine.host(), &Wanted::default(), order, &state).unwrap();
+            tell(&machine.host(), &Wanted::default(), order, &state, report::inventory_messages).unwrap();
             let records = state.read_long(&file("packages", "records"), 1 << 20).unwrap();
             state.remove(&file("packages", "records")).unwrap();
             records.map(|records| messages(&records).unwrap().len())
@@ -247,7 +256,7 @@ mod tests {
         let mut order = Order::default();
         // How often it was asked by then, and whether there is something to tell.
         let told = |order: &mut Order, wanted: &Wanted| {
-            tell(&machine.host(), wanted, order, &state).unwrap();
+            tell(&machine.host(), wanted, order, &state, report::inventory_messages).unwrap();
             let is_told = state.read_long(&file("updates", "records"), 1 << 20).unwrap().is_some();
             if is_told {
                 state.remove(&file("updates", "records")).unwrap();
@@ -286,7 +295,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         let order = Order { known: [("custom_racks".to_owned(), 7), ("Bad".to_owned(), 7)].into(), ..Order::default() };
-        tell(&machine.host(), &Wanted { off: vec!["packages".into()], ..Wanted::default() }, &order, &state).unwrap();
+        tell(
+            &machine.host(),
+            &Wanted { off: vec!["packages".into()], ..Wanted::default() },
+            &order,
+            &state,
+            report::inventory_messages,
+        )
+        .unwrap();
         let kept = |name: &str| {
             let bytes = state.read_long(&file(name, "next"), 1 << 20).unwrap().unwrap();
             Kept::parse(std::str::from_utf8(&bytes).unwrap()).unwrap()

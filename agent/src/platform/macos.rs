@@ -9,8 +9,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use sysinfo::Product;
 
-use super::{CpuTimes, Known, Notice};
-use crate::host::Uname;
+use super::{CpuTimes, Known, Notice, Uname};
 
 /// What this system is called.
 pub(crate) const NAME: &str = "macOS";

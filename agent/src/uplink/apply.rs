@@ -216,7 +216,7 @@ impl Uplink {
         tracing::info!(within_ms = drain.within_ms, "the collector asks to reconnect");
         self.moved_to = drain.addresses;
         self.moved_to.truncate(MOVED_TO_MAX);
-        self.moved_to.retain(|address| crate::config::is_address(address));
+        self.moved_to.retain(|address| crate::inspection::is_address(address));
         self.address = 0;
         if let Some(session) = &mut self.session {
             session.draining = true;

@@ -15,8 +15,8 @@ use super::Uplink;
 use super::settings::{Settings, Watch};
 use crate::check::Definition;
 use crate::check::define::Table;
-use crate::check::remote::{self, Local};
-use crate::config::{Inspection, RemoteChecks};
+use crate::check::remote::{self, Local, RemoteChecks};
+use crate::inspection::Inspection;
 
 /// The wire's limit for a settings document.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
@@ -78,7 +78,7 @@ impl Central {
         let states = interval.into_iter().chain(own).collect();
         let mut inspection = Inspection::of(Path::new("settings"), text);
         let checks = remote::checks(document.check, local, &mut inspection);
-        let mistakes: Vec<&str> = inspection.mistakes().iter().map(|mistake| mistake.text.as_str()).collect();
+        let mistakes: Vec<&str> = inspection.mistakes.iter().map(|mistake| mistake.text.as_str()).collect();
         if mistakes.is_empty() {
             return Ok(Self { settings, checks, local: states });
         }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::inventory::Row;
+use crate::inventory::{Row, Section, Status};
 
 fn section(name: &str, rows: Vec<Row>) -> Section {
     Section {

@@ -39,7 +39,7 @@ fn what_is_not_said_has_its_default() {
         ("a.example", 30, 7)
     );
     let Kind::Dns(dns) = one("kind = \"dns\"\nquery = \"a.example\"").kind else { panic!() };
-    assert_eq!((dns.record, dns.server), (dns::Record::A, None));
+    assert_eq!((dns.record, dns.server), (Record::A, None));
 }
 
 #[test]

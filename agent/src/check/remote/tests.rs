@@ -14,7 +14,7 @@ fn sent(own: &str, checks: &str) -> (Vec<Definition>, String) {
     let document: Document = toml::from_str(checks).unwrap();
     let mut inspection = Inspection::of(Path::new("settings"), checks);
     let taken = super::checks(document.check, &local, &mut inspection);
-    let said: Vec<&str> = inspection.mistakes().iter().map(|mistake| mistake.text.as_str()).collect();
+    let said: Vec<&str> = inspection.mistakes.iter().map(|mistake| mistake.text.as_str()).collect();
     (taken, said.join("\n"))
 }
 

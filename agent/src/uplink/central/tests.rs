@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::{Config, RemoteChecks};
+use crate::check::remote::RemoteChecks;
+use crate::config::Config;
 
 fn local(own: &str) -> Local {
     Config::parse(Path::new("agent.toml"), own).unwrap().local()

@@ -35,7 +35,14 @@ async fn telling(interval: Duration) -> (World, Uplink, Arc<Taken>) {
     let take = move |order: &Order| {
         own.orders.lock().unwrap().push(order.clone());
         let off = SECTIONS.iter().map(|source| source.name.to_owned()).filter(|name| name != "packages").collect();
-        tell(&own.machine.host(), &Wanted { off, ..Wanted::default() }, order, &state).unwrap();
+        tell(
+            &own.machine.host(),
+            &Wanted { off, ..Wanted::default() },
+            order,
+            &state,
+            crate::report::inventory_messages,
+        )
+        .unwrap();
     };
     uplink.telling = Telling::new(Some(Plan { interval, take: Arc::new(take) }), &world.state);
     (world, uplink, taken)

@@ -1,6 +1,6 @@
 //! Runs a Nagios plugin unchanged: its exit code is the status, its first line the headline, its performance data figures.
 
-use super::{OUTPUT_MAX, Outcome, Plugin, Status, perfdata};
+use crate::check::{OUTPUT_MAX, Outcome, Plugin, Status, perfdata};
 use crate::host::{CommandError, Host, Program};
 
 /// Blocks until the plugin ends or is killed.

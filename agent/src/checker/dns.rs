@@ -6,11 +6,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
 
-use super::{Dns, Outcome, Status, spell};
+use crate::check::query::{self, Record};
+use crate::check::{Dns, Outcome, Status, spell};
 use crate::host::Host;
 
-/// The port of name servers.
-const PORT: u16 = 53;
 /// Bytes of a message's header (RFC 1035, 4.1.1).
 const HEADER: usize = 12;
 /// Longest message over UDP without extensions.
@@ -25,64 +24,6 @@ const STEPS_MAX: usize = 128;
 const ANSWERS_MAX: usize = 256;
 /// The class "Internet".
 const INTERNET: u16 = 1;
-
-/// What is asked of a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Record {
-    /// An IPv4 address.
-    A,
-    /// A name server.
-    Ns,
-    /// Another name.
-    Cname,
-    /// The name of an address.
-    Ptr,
-    /// A mail server.
-    Mx,
-    /// A text.
-    Txt,
-    /// An IPv6 address.
-    Aaaa,
-}
-
-impl Record {
-    pub(super) const EXPECTED: &str = "\"A\", \"AAAA\", \"CNAME\", \"MX\", \"NS\", \"PTR\" or \"TXT\"";
-    const ALL: [(&'static str, Self, u16); 7] = [
-        ("A", Self::A, 1),
-        ("NS", Self::Ns, 2),
-        ("CNAME", Self::Cname, 5),
-        ("PTR", Self::Ptr, 12),
-        ("MX", Self::Mx, 15),
-        ("TXT", Self::Txt, 16),
-        ("AAAA", Self::Aaaa, 28),
-    ];
-
-    pub(super) fn of(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, ..)| *name == word).map(|(_, record, _)| *record)
-    }
-
-    fn number(self) -> u16 {
-        Self::ALL.iter().find(|(_, record, _)| *record == self).map_or(0, |(.., number)| *number)
-    }
-
-    fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(_, record, _)| *record == self).map_or("", |(word, ..)| word)
-    }
-}
-
-/// Whether a text can be asked for.
-pub(super) fn is_name(text: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    text.len() <= 253 && text.strip_suffix('.').unwrap_or(text).split('.').all(label)
-}
-
-/// An address with or without a port.
-pub(super) fn server(text: &str) -> Option<SocketAddr> {
-    text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse::<IpAddr>().ok()?, PORT)))
-}
 
 pub(super) async fn run(check: &Dns, host: &Host, id: u16) -> Outcome {
     let Some(server) = check.server.or_else(|| own_server(host)) else {
@@ -123,7 +64,7 @@ fn own_server(host: &Host) -> Option<SocketAddr> {
     let text = host.read_text("/etc/resolv.conf").ok()?;
     text.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();
-        if words.next() == Some("nameserver") { server(words.next()?) } else { None }
+        if words.next() == Some("nameserver") { query::server(words.next()?) } else { None }
     })
 }
 
@@ -305,19 +246,6 @@ mod tests {
         assert_eq!(decode(&looped, Record::Cname), None);
         let whole = answer([0x81, 0x80], &[(1, &[192, 0, 2, 7])]);
         assert!((0..whole.len()).all(|cut| decode(&whole[..cut], Record::A).is_none()));
-    }
-
-    #[test]
-    fn names_and_servers_are_checked() {
-        for fine in ["a", "a.example", "_ldap._tcp.a.example.", "xn--bcher-kva.example"] {
-            assert!(is_name(fine), "{fine}");
-        }
-        for wrong in ["", ".", "a..b", "a b", "ü.example", &"a".repeat(64)] {
-            assert!(!is_name(wrong), "{wrong}");
-        }
-        assert_eq!(server("192.0.2.1"), Some("192.0.2.1:53".parse().unwrap()));
-        assert_eq!(server("[::1]:5353"), Some("[::1]:5353".parse().unwrap()));
-        assert_eq!(server("ns.example"), None);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout};
 
-use super::{Icmp, Outcome, Status, spell};
+use crate::check::{Icmp, Outcome, Status, spell};
 
 /// Echo requests and replies of ICMP and ICMPv6 (RFC 792, RFC 4443).
 const REQUEST: [u8; 2] = [8, 128];

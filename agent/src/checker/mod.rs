@@ -1,8 +1,19 @@
-//! Runs what is due, each within its own deadline. Nothing here waits for collecting or the uplink, nor they for this.
+//! Runs the service checks that are due, each within its own deadline. Nothing here waits for collecting or the uplink, nor they for this.
 //!
 //! What talks over the network runs on the agent's own thread, which never waits in it; what may block (plugins, files,
 //! systemd) on a thread of its own that lives as long as the run. A thread that does not come back is left alone, and its
 //! check is not begun anew until it does.
+
+mod certificate;
+mod dns;
+mod file_age;
+mod http;
+mod icmp;
+mod plugin;
+mod process;
+mod tcp;
+mod tls;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +23,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::board::Board;
-use super::turn::{self, Turn};
-use super::{Definition, Kind, Outcome, Status, certificate, dns, file_age, http, icmp, plugin, process, tcp, unit};
+use crate::check::board::Board;
+use crate::check::turn::{self, Turn};
+use crate::check::{Definition, Kind, Outcome, Status};
 use crate::clock;
 use crate::host::Host;
 use crate::identity::random_ratio;

@@ -1,6 +1,6 @@
 //! Is a systemd unit active?
 
-use super::{Outcome, Status};
+use crate::check::{Outcome, Status};
 use crate::host::{Call, Host, HostError};
 
 /// Objects and interfaces of org.freedesktop.systemd1(5).

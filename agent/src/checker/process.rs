@@ -1,6 +1,6 @@
 //! Are enough processes there, and not too many?
 
-use super::{Outcome, Process, Status};
+use crate::check::{Outcome, Process, Status};
 use crate::host::Host;
 
 /// The kernel keeps so many bytes of a program's name (TASK_COMM_LEN of include/linux/sched.h, less its end).

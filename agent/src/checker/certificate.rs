@@ -6,7 +6,8 @@ use rustls::server::ParsedCertificate;
 use tokio::net::TcpStream;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{Certificate, Outcome, Status, tls};
+use super::tls;
+use crate::check::{Certificate, Outcome, Status};
 
 const DAY_S: i64 = 86_400;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FileAge, Outcome, Status};
+use crate::check::{FileAge, Outcome, Status};
 use crate::host::Host;
 
 pub(super) fn run(check: &FileAge, host: &Host, now_s: i64) -> Outcome {

@@ -3,7 +3,7 @@
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::{Outcome, Status, spell};
+use crate::check::{Outcome, Status, spell};
 
 pub(super) async fn run(address: &str) -> Outcome {
     let begun = Instant::now();

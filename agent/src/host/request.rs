@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::Host;
+use super::Host;
 
 /// A name of a device in sysfs; the longest of the kernel's are shorter (`DISK_NAME_LEN`, include/linux/blkdev.h).
 const NAME_BYTES_MAX: usize = 32;
@@ -277,7 +277,7 @@ impl Request {
     }
 
     /// What is done.
-    pub(super) fn errand(&self) -> Errand {
+    pub(crate) fn errand(&self) -> Errand {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (tool, words) = match self {
             Self::Drive { device, reached, unless_asleep, asks } => {
@@ -299,7 +299,7 @@ impl Request {
     }
 
     /// What no two may be asked at once, as a name of a file.
-    pub(super) fn thing(&self) -> String {
+    pub(crate) fn thing(&self) -> String {
         match self {
             Self::Drive { device, .. } => format!("drive-{}", device.0),
             Self::Bmc(_) => "bmc".to_owned(),
@@ -311,7 +311,7 @@ impl Request {
     }
 
     /// Whether it begins a test, which is done only where this machine's own file plans tests.
-    pub(super) fn begins_test(&self) -> bool {
+    pub(crate) fn begins_test(&self) -> bool {
         match self {
             Self::Drive { asks, .. } => matches!(asks, Asks::BeginShort | Asks::BeginLong),
             Self::CheckArray(_) | Self::ScrubPool(_) => true,
@@ -320,7 +320,7 @@ impl Request {
     }
 
     /// Whether this machine has what is asked about.
-    pub(super) fn is_here(&self, host: &Host) -> bool {
+    pub(crate) fn is_here(&self, host: &Host) -> bool {
         match self {
             Self::Drive { device, .. } => ["block", "nvme", "scsi_generic"]
                 .iter()
@@ -344,7 +344,7 @@ impl Request {
 
 /// What the helper does to answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Errand {
+pub(crate) enum Errand {
     /// Runs this tool with these arguments.
     Run(&'static str, Vec<String>),
     /// Opens this file.

@@ -141,7 +141,7 @@ impl Rule {
 mod tests {
     use super::*;
 
-    const README: &str = include_str!("../../../../README.md");
+    const HELP: &str = include_str!("../../../help/rules.md");
 
     #[test]
     fn every_rule_can_be_configured_and_explained() {
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(names.len(), RULES.len(), "names are unique");
         for rule in RULES {
             assert!(rule.limits.len() <= LIMITS, "{}", rule.name);
-            assert!(README.contains(&format!("| `{}` |", rule.name)), "{} is not in the README", rule.name);
+            assert!(HELP.contains(&format!("| `{}` |", rule.name)), "{} is not in help", rule.name);
             assert!(!rule.says.is_empty() && !rule.source.is_empty() && !rule.remedy.is_empty(), "{}", rule.name);
             for limit in rule.limits {
                 let inside = limit.default.is_nan() || (limit.least..=limit.most).contains(&limit.default);

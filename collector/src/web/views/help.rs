@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The pages by their names in the address, in the order in which they are listed.
-pub(crate) const PAGES: [(&str, &str); 8] = [
+pub(crate) const PAGES: [(&str, &str); 19] = [
     ("", include_str!("../../../help/index.md")),
     ("install", include_str!("../../../help/install.md")),
     ("on-call", include_str!("../../../help/on-call.md")),
@@ -23,6 +23,17 @@ pub(crate) const PAGES: [(&str, &str); 8] = [
     ("inventory", include_str!("../../../help/inventory.md")),
     ("sla-report", include_str!("../../../help/sla-report.md")),
     ("backup", include_str!("../../../help/backup.md")),
+    ("checks", include_str!("../../../help/checks.md")),
+    ("devices", include_str!("../../../help/devices.md")),
+    ("labels", include_str!("../../../help/labels.md")),
+    ("incidents", include_str!("../../../help/incidents.md")),
+    ("paging", include_str!("../../../help/paging.md")),
+    ("elsewhere", include_str!("../../../help/elsewhere.md")),
+    ("hardware", include_str!("../../../help/hardware.md")),
+    ("trends", include_str!("../../../help/trends.md")),
+    ("service-levels", include_str!("../../../help/service-levels.md")),
+    ("what-is-read", include_str!("../../../help/what-is-read.md")),
+    ("faces", include_str!("../../../help/faces.md")),
 ];
 
 #[derive(Template)]

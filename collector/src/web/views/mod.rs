@@ -94,7 +94,8 @@ impl Frame {
             "incidents" | "on-call" => "/help/on-call",
             "service-levels" => "/help/sla-report",
             "add" => "/help/install",
-            "hardware" => "/help/rules",
+            "hardware" => "/help/hardware",
+            "settings" => "/help/checks",
             _ => "/help",
         }
     }

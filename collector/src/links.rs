@@ -78,9 +78,7 @@ impl Links {
                 key = vec![0; KEY_BYTES];
                 let no_bytes = || io::Error::other("the operating system gives no random bytes");
                 SystemRandom::new().fill(&mut key).map_err(|_| no_bytes())?;
-                let mut file =
-                    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(named)?;
-                file.write_all(&key).and_then(|()| file.sync_all()).map_err(named)?;
+                keep(state, &path, &key).map_err(named)?;
             }
             Err(error) => return Err(named(error)),
         }
@@ -146,6 +144,17 @@ impl Links {
         let (incident, page, ends) = (IncidentNo(number()?), PageId(number()?), Timestamp::from_ms(number()?));
         Some(Link { incident, page, ends, who: parts.next()?.to_owned() })
     }
+}
+
+/// Puts a new key on the disk, whole and under its name, before anything is signed with it: after a power cut it is there or not,
+/// never half of it, which a person would have to remove.
+fn keep(state: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
+    let beside = state.join(format!("{KEY_FILE}.new"));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    fs::File::open(state)?.sync_all()
 }
 
 /// Whose turns a calendar shows.
@@ -252,6 +261,22 @@ mod tests {
         for nothing in ["", ".", "x", "a.b", "é.é"] {
             assert_eq!(links.read(nothing), None);
         }
+    }
+
+    #[test]
+    fn half_a_key_that_a_power_cut_left_is_made_anew_and_none_is_left_under_its_name() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let state = tempfile::tempdir().unwrap();
+        let beside = state.path().join("links.key.new");
+        fs::write(&beside, "half of a key, and then more than a whole one has").unwrap();
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+        let text = Links::open(state.path()).unwrap().sign(PURPOSE, &link());
+        assert_eq!(Links::open(state.path()).unwrap().read(&text), Some(link()));
+        let names: Vec<_> = fs::read_dir(state.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [KEY_FILE]);
+        let meta = fs::metadata(state.path().join(KEY_FILE)).unwrap();
+        assert_eq!((meta.len(), meta.permissions().mode() & 0o777), (32, 0o600));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Agent {
     boot_id: Option<PathBuf>,
     /// It looks at the machine captured in `root` of its home, whose tools are in `commands`, instead of this one.
     pub captured: bool,
+    /// The file in which `strace` notes what it does to files, if anybody wants to know: see [`crate::power::trace`].
+    pub traced: Option<PathBuf>,
 }
 
 impl Agent {
@@ -92,6 +94,7 @@ impl Agent {
             program: program("muster-agent"),
             boot_id: None,
             captured: false,
+            traced: None,
         };
         agent.configure("");
         agent
@@ -166,6 +169,9 @@ impl Agent {
             let mounted = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
             words.extend(["unshare", "--mount", "sh", "-c", mounted].map(Into::into));
             words.push(boot_id.into());
+        }
+        if let Some(file) = &self.traced {
+            words.extend(crate::power::trace::words(file));
         }
         words.push((&self.program).into());
         let mut command = Command::new(&words[0]);

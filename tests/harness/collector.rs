@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use crate::faketime;
 use crate::http::{self, Answer};
+use crate::power::trace::traced;
 use crate::process::{Process, Said, free_port, program, run};
 use crate::wait::eventually;
 
@@ -44,6 +45,8 @@ pub struct Collector {
     pub clock: Option<String>,
     /// The socket on which it tells systemd how it is (`sd_notify`), if anybody listens.
     pub notify: Option<PathBuf>,
+    /// The file in which `strace` notes what it does to files, if anybody wants to know: see [`crate::power::trace`].
+    pub traced: Option<PathBuf>,
 }
 
 impl Collector {
@@ -65,8 +68,8 @@ impl Collector {
     pub fn prepare(tables: &str) -> Self {
         let home = TempDir::new().expect("a directory");
         let (http, grpc) = (free_port(), free_port());
-        let collector =
-            Self { home, process: None, http, grpc, program: program("muster-collector"), clock: None, notify: None };
+        let program = program("muster-collector");
+        let collector = Self { home, process: None, http, grpc, program, clock: None, notify: None, traced: None };
         collector.configure(tables);
         collector
     }
@@ -99,7 +102,10 @@ impl Collector {
 
     /// Starts it and waits for nothing.
     pub fn spawn(&self) -> Process {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.traced {
+            Some(file) => traced(&self.program, file),
+            None => Command::new(&self.program),
+        };
         command.args(["serve", "--config"]).arg(self.config());
         if let Some(clock) = &self.clock {
             faketime::set(&mut command, clock);

@@ -15,6 +15,8 @@ pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod ntfy;
+#[path = "../src/power/mod.rs"]
+pub mod power;
 pub mod process;
 pub mod proxy;
 pub mod raw;

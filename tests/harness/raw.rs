@@ -74,6 +74,13 @@ impl Raw {
         Self::holding(collector, identity)
     }
 
+    /// The same host, whose collector is now this one.
+    #[must_use]
+    pub fn at(&self, collector: &Collector) -> Self {
+        let (identity, root) = (self.identity.clone(), self.root.clone());
+        Self { identity, address: collector.address(), root, host: self.host.clone(), name: self.name.clone() }
+    }
+
     fn holding(collector: &Collector, identity: Identity) -> Self {
         let root = std::fs::read(collector.state().join("authority/root.der")).expect("the collector's root");
         let (host, name) = (hyphenated(&identity.host_id), identity.name.clone());

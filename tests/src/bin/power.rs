@@ -7,7 +7,7 @@
 //! rebuilt as a disk could have it that keeps what it was told to sync and no more (`tests/src/power/disk.rs`), and a collector is
 //! started on it. It has to start by itself, both files of its store have to be sound, each record that was acknowledged has to
 //! be there as it was sent, each incident that was taken once, with who took it and its end; nothing is there that nobody sent;
-//! no page is lost, and none that was recorded as accepted is sent again; the next record of each host is taken, and its ledger
+//! no page is lost, none that was recorded as accepted is sent again, and the link in the last of them works; the next record of each host is taken, and its ledger
 //! says that nobody watched since the cut.
 //!
 //! The same for an agent whose collector goes on and has what it had at the cut: the agent has to start by itself and be the same

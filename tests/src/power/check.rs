@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::cut::{Cut, Dice};
 use super::look::{self, Held};
-use super::promise::Promised;
+use super::promise::{Promised, Word};
 use super::scene::{ALERT, Recording, reads, record, says, session};
 use crate::collector::Entry;
 use crate::raw::Talk;
@@ -91,6 +91,7 @@ async fn look(recording: &Recording, cut: &Cut, promised: &Promised, started: &A
     }
     let before: Vec<&Message> =
         recording.pages.iter().filter(|(at_ns, _)| *at_ns <= cut.at_ns).map(|(_, page)| page).collect();
+    broken.extend(link_works(&before, &collector).await);
     broken.extend(owed(&before, &hook, promised).await);
     ensure!(
         http::get(&collector.url("/api/v1/incidents")).await.is_some_and(|answer| answer.status == 200),
@@ -149,8 +150,9 @@ async fn owed(before: &[&Message], hook: &Webhook, promised: &Promised) -> Vec<S
     let lacking = || {
         let after = hook.messages();
         let told = |kind: &str, name: &str| before.iter().copied().chain(&after).any(|page| is(page, kind, name));
-        let opened =
-            promised.raised.iter().filter(|name| !told("incident.opened", name)).map(|name| format!("{name} opened"));
+        // Nobody is called about what a person has.
+        let opened = promised.raised.difference(&promised.takes).filter(|name| !told("incident.opened", name));
+        let opened = opened.map(|name| format!("{name} opened"));
         let ended = promised
             .ended
             .iter()
@@ -178,8 +180,27 @@ async fn owed(before: &[&Message], hook: &Webhook, promised: &Promised) -> Vec<S
 /// What a page says: all but the address of the collector, which is another one after the cut.
 fn words(page: &Message) -> Value {
     let mut body = page.body.clone();
-    body["data"]["url"].take();
+    for name in ["url", "act_url"] {
+        let path = path_of(&body["data"][name]).map(str::to_owned);
+        if let Some(path) = path {
+            body["data"][name] = path.into();
+        }
+    }
     body
+}
+
+/// What follows the address in a URL.
+fn path_of(url: &Value) -> Option<&str> {
+    let (_, rest) = url.as_str()?.split_once("://")?;
+    rest.find('/').map(|at| &rest[at..])
+}
+
+/// The link in the last page that was sent still leads to its incident.
+async fn link_works(before: &[&Message], collector: &Collector) -> Option<String> {
+    let path = before.iter().rev().find_map(|page| path_of(&page.body["data"]["act_url"]))?;
+    let answer = http::get(&collector.url(path)).await;
+    let status = answer.map_or(0, |answer| answer.status);
+    (status != 200).then(|| format!("the link {path} in a page is answered with {status}"))
 }
 
 /// What was promised and is not there.
@@ -246,8 +267,13 @@ fn ledgers(recording: &Recording, promised: &Promised, collector: &Collector, cu
         if let Some(entry) = entries.iter().find(|entry| entry.state == "down") {
             broken.push(format!("host {host} was never down: {entry:?}"));
         }
+        // Since it was heard last, or since the collector noted last that it ran.
+        let heard = recording.words.iter().rev().find(|(at_ns, word)| {
+            *at_ns <= cut.at_ns && matches!(word, Word::Stored(of, _) | Word::Up(of) if of == host)
+        });
+        let heard_ms = heard.map_or(cut_ms, |(at_ns, _)| i64::try_from(at_ns / 1_000_000).unwrap_or(cut_ms));
         let fits = |entry: &Entry| {
-            let since = cut_ms - BEAT_MS..=cut_ms;
+            let since = heard_ms - BEAT_MS..=cut_ms;
             entry.state == "collector_down" && entry.to_ms >= start_ms && since.contains(&entry.from_ms)
         };
         if !entries.iter().any(fits) {

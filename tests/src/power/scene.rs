@@ -91,7 +91,7 @@ pub async fn session(raw: &Raw, host: usize, generation: u64, stored: u64) -> Re
 struct Scene {
     home: PathBuf,
     collector: Collector,
-    hook: Webhook,
+    hook: Arc<Webhook>,
     diary: Arc<Diary>,
     hosts: Vec<Arc<Raw>>,
     alerts: Option<Arc<Alerts>>,
@@ -109,7 +109,7 @@ struct Scene {
 /// # Panics
 /// When the collector does not do what it is asked for.
 pub async fn record_of(plan: Plan) -> Result<Recording> {
-    let hook = Webhook::start().await;
+    let hook = Arc::new(Webhook::start().await);
     let collector = Collector::prepare(&hook.receiver());
     let mut scene = Scene {
         home: collector.home().to_path_buf(),
@@ -161,13 +161,14 @@ impl Scene {
             load.spawn(tell(host, Arc::clone(raw), Arc::clone(&self.diary)));
         }
         let alerts = Arc::clone(self.alerts.as_ref().context("a sender of alerts")?);
-        load.spawn(raise(
+        load.spawn(raise(Raiser {
             alerts,
-            self.collector.url("/api/v1/incidents"),
-            self.collector.state(),
-            Arc::clone(&self.diary),
-            Arc::clone(&self.raised),
-        ));
+            url: self.collector.url("/api/v1/incidents"),
+            state: self.collector.state(),
+            diary: Arc::clone(&self.diary),
+            raised: Arc::clone(&self.raised),
+            hook: Arc::clone(&self.hook),
+        }));
         let marks = tokio::task::spawn_blocking({
             let (state, diary, is_over) = (self.collector.state(), Arc::clone(&self.diary), Arc::clone(&is_over));
             move || mark(&state, &diary, &is_over)
@@ -270,8 +271,21 @@ pub async fn reads(talk: &Talk) {
     .await;
 }
 
-/// Incidents from outside, until nobody answers: each third is over soon, each fourth is taken by a person.
-async fn raise(alerts: Arc<Alerts>, url: String, state: PathBuf, diary: Arc<Diary>, raised: Arc<AtomicUsize>) {
+/// What is needed to raise incidents.
+struct Raiser {
+    alerts: Arc<Alerts>,
+    url: String,
+    state: PathBuf,
+    diary: Arc<Diary>,
+    raised: Arc<AtomicUsize>,
+    hook: Arc<Webhook>,
+}
+
+/// Incidents from outside, until nobody answers: each third time one is over that was paged (of what is over before nobody is
+/// called), each fourth is taken by a person.
+async fn raise(by: Raiser) {
+    let Raiser { alerts, url, state, diary, raised, hook } = by;
+    let mut open = Vec::new();
     loop {
         let n = raised.fetch_add(1, Ordering::Relaxed);
         let name = format!("{ALERT}{n}");
@@ -290,7 +304,15 @@ async fn raise(alerts: Arc<Alerts>, url: String, state: PathBuf, diary: Arc<Diar
                 diary.note(Word::Taken(name.clone()));
             }
         }
-        if n % 3 == 2 {
+        open.push(name);
+        let told = |name: &String| {
+            let is = |page: &Message| page.kind() == "incident.opened" && page.body["data"]["component"] == **name;
+            hook.messages().iter().any(is)
+        };
+        if n % 3 == 2
+            && let Some(at) = open.iter().position(told)
+        {
+            let name = open.remove(at);
             diary.note(Word::Ends(name.clone()));
             if alerts.end(&name, "critical").await.is_ok() {
                 diary.note(Word::Ended(name));

@@ -6,6 +6,7 @@
 
 mod answer;
 mod proxy;
+mod reach;
 mod stranger;
 
 #[doc(hidden)]
@@ -37,7 +38,7 @@ const AUTHORITY: &str = "http://collector.muster.internal";
 /// What the name of each collector's root begins with.
 const OUR_ISSUERS: &str = "CN=Muster ";
 
-/// How quickly the kernel gives a silent path up.
+/// How the kernel treats a path, and how quickly it gives a silent one up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathWatch {
     /// Between keep-alive probes, and before the first.
@@ -46,6 +47,9 @@ pub struct PathWatch {
     pub probes: u32,
     /// How long data may stay unacknowledged.
     pub user_timeout: Duration,
+    /// Packets are small enough for every path, either way. Where one swallows large packets and whoever should say so is not
+    /// heard, nothing else comes through.
+    pub narrow: bool,
 }
 
 /// Why no connection came about.
@@ -117,6 +121,21 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// Whether somebody was there and then nothing came, or it was given up for that on the other side: as where large packets
+    /// vanish on the way.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        use io::ErrorKind::{ConnectionReset, TimedOut};
+        match self {
+            Self::Silent { .. } => true,
+            Self::Unreachable { source, .. } => matches!(source.kind(), ConnectionReset | TimedOut),
+            Self::Proxy { trouble, .. } => matches!(**trouble, Trouble::Stuck | Trouble::Cut(_)),
+            _ => false,
+        }
+    }
+}
+
 /// A live connection.
 #[derive(Debug)]
 pub struct Dialled {
@@ -147,7 +166,7 @@ pub async fn dial(
     };
     let stream = match proxy {
         Some(proxy) => proxy::through(proxy, address, path).await.map_err(|trouble| behind(proxy, trouble))?,
-        None => timeout(STEP_TIMEOUT, socket_to(address, path)).await.map_err(silent)?.map_err(unreachable)?,
+        None => timeout(STEP_TIMEOUT, reach::socket_to(address, path)).await.map_err(silent)?.map_err(unreachable)?,
     };
     let socket = platform::duplicate(&stream).map_err(unreachable)?;
     let handshake = timeout(STEP_TIMEOUT, TlsConnector::from(tls).connect(name, stream)).await;
@@ -170,14 +189,6 @@ pub async fn dial(
     };
     let channel = over(stream).await.map_err(|source| DialError::Http { address: address.to_owned(), source })?;
     Ok(Dialled { channel, socket })
-}
-
-/// A watched TCP connection.
-async fn socket_to(address: &str, path: PathWatch) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    watch_path(&platform::duplicate(&stream)?, path)?;
-    Ok(stream)
 }
 
 /// Sets keep-alive and user time-out of a live socket.

@@ -16,7 +16,7 @@ use crate::state::StateDir;
 const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 /// The connection is as short as the call.
 const PATH: PathWatch =
-    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(20) };
+    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(20), narrow: false };
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -53,6 +53,7 @@ mod oom;
 mod os_support;
 mod packages;
 mod parity;
+mod paths;
 mod power;
 mod prometheus;
 mod promised;

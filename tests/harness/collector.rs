@@ -40,6 +40,8 @@ pub struct Collector {
     pub http: u16,
     /// The port for agents.
     pub grpc: u16,
+    /// The address at which it listens for agents: all of IPv4, unless said otherwise before [`Collector::configure`].
+    pub listen: &'static str,
     program: PathBuf,
     /// What its wall clock says, if something else than this machine's: see [`faketime::set`].
     pub clock: Option<String>,
@@ -69,7 +71,9 @@ impl Collector {
         let home = TempDir::new().expect("a directory");
         let (http, grpc) = (free_port(), free_port());
         let program = program("muster-collector");
-        let collector = Self { home, process: None, http, grpc, program, clock: None, notify: None, traced: None };
+        let listen = "0.0.0.0";
+        let collector =
+            Self { home, process: None, http, grpc, listen, program, clock: None, notify: None, traced: None };
         collector.configure(tables);
         collector
     }
@@ -79,9 +83,9 @@ impl Collector {
     /// # Panics
     /// When it cannot be written.
     pub fn configure(&self, tables: &str) {
-        let (http, grpc, state) = (self.http, self.grpc, self.state());
+        let (http, grpc, listen, state) = (self.http, self.grpc, self.listen, self.state());
         let text = format!(
-            "state = \"{}\"\n[grpc]\nlisten = \"0.0.0.0:{grpc}\"\naddresses = [\"127.0.0.1:{grpc}\"]\n\
+            "state = \"{}\"\n[grpc]\nlisten = \"{listen}:{grpc}\"\naddresses = [\"127.0.0.1:{grpc}\"]\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n{tables}\n",
             state.display()
         );

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod ntfy;
+pub mod path;
 #[path = "../src/power/mod.rs"]
 pub mod power;
 pub mod process;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::process::Command;
 
+use crate::path::{Carrier, Path};
 use crate::process::{Said, installed, run};
 
 /// Numbers of networks, and of places that they move to.
@@ -19,6 +20,8 @@ pub struct Network {
     place: u16,
     /// This machine's address, as it is dialled from inside.
     here: String,
+    /// What its cable does to packets, if anything.
+    carrier: Option<Carrier>,
 }
 
 impl Network {
@@ -74,11 +77,104 @@ impl Network {
         network
     }
 
+    /// Makes one whose cable does this to what goes over it.
+    ///
+    /// # Panics
+    /// When this may not be done here.
+    pub async fn over(path: Path) -> Self {
+        let mut network = Self::new();
+        network.here = network.address(1);
+        let (name, cable) = (network.name.clone(), network.cable());
+        let (here, there) = (network.address(1), network.address(2));
+        for line in [
+            format!("ip netns add {name}"),
+            format!("ip tuntap add dev {cable} mode tun"),
+            format!("ip -n {name} tuntap add dev eth0 mode tun"),
+        ] {
+            done(&line).await;
+        }
+        network.carrier = Some(Carrier::start(&cable, &name, path).await);
+        for line in [
+            format!("ip addr add {here}/30 dev {cable}"),
+            format!("ip link set {cable} up"),
+            format!("ip -n {name} addr add {there}/30 dev eth0"),
+            format!("ip -n {name} link set eth0 up"),
+            format!("ip -n {name} link set lo up"),
+            format!("ip -n {name} route add default via {here}"),
+        ] {
+            done(&line).await;
+        }
+        network
+    }
+
+    /// Makes one in which there is no other address than of IPv6.
+    ///
+    /// # Panics
+    /// When this may not be done here.
+    pub async fn of_six_alone() -> Self {
+        let mut network = Self::new();
+        let (here, there) = (network.address_of_six(1), network.address_of_six(2));
+        network.here = format!("[{here}]");
+        let (name, cable) = (network.name.clone(), network.cable());
+        for line in [
+            format!("ip netns add {name}"),
+            format!("ip link add {cable} type veth peer name eth0 netns {name}"),
+            format!("ip addr add {here}/64 dev {cable} nodad"),
+            format!("ip link set {cable} up"),
+            format!("ip -n {name} addr add {there}/64 dev eth0 nodad"),
+            format!("ip -n {name} link set eth0 up"),
+            format!("ip -n {name} link set lo up"),
+            format!("ip -n {name} route add default via {here}"),
+        ] {
+            done(&line).await;
+        }
+        network
+    }
+
+    /// From the next packet on its cable does this.
+    ///
+    /// # Panics
+    /// When it is an ordinary one.
+    pub fn turn(&self, path: Path) {
+        self.carrier.as_ref().expect("a cable with a carrier").turn(path);
+    }
+
+    /// The names that are known inside from now on, to programs started after the first call, as lines of hosts(5). Nobody else is
+    /// asked there.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub fn name(&self, hosts: &str) {
+        let folder = self.files();
+        std::fs::create_dir_all(&folder).expect("the folder of ip-netns(8)");
+        for (file, lines) in [("hosts", hosts), ("nsswitch.conf", "hosts: files\n"), ("resolv.conf", "")] {
+            std::fs::write(folder.join(file), lines).expect("a file in a folder of our own");
+        }
+    }
+
+    /// Gives it an address of IPv6 too, from which nothing comes through to anybody; nobody is told.
+    ///
+    /// # Panics
+    /// When packets cannot be dropped here.
+    pub async fn dead_six(&self, address: &str) {
+        done(&format!("ip -n {} addr add {address}/64 dev eth0 nodad", self.name)).await;
+        let rules = "add table ip6 dead; add chain ip6 dead out { type filter hook output priority 0; policy drop; }";
+        let nft = installed("nft", "nftables");
+        let said = run(Command::new("ip").args(["netns", "exec", &self.name]).arg(nft).arg(rules)).await;
+        assert_eq!(said.code, 0, "the dead way: {}", said.err);
+    }
+
     fn new() -> Self {
         let _ = installed("ip", "iproute2");
         let _ = installed("nft", "nftables");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("muster-{}-{number}", std::process::id()), number, place: number, here: String::new() }
+        Self {
+            name: format!("muster-{}-{number}", std::process::id()),
+            number,
+            place: number,
+            here: String::new(),
+            carrier: None,
+        }
     }
 
     /// Drops every packet both ways from now on; nobody is told.
@@ -174,6 +270,16 @@ impl Network {
         format!("198.{half}.{}.{place}", std::process::id() % 250)
     }
 
+    /// The same of IPv6, from a network of this process's own (RFC 4193).
+    fn address_of_six(&self, end: u16) -> String {
+        format!("fd4d:7573:{:x}:{:x}::{end}", std::process::id() % 0x1_0000, self.place)
+    }
+
+    /// What ip-netns(8) puts in the place of files in /etc for those it starts inside.
+    fn files(&self) -> std::path::PathBuf {
+        std::path::Path::new("/etc/netns").join(&self.name)
+    }
+
     fn cable(&self) -> String {
         format!("m{}-{}", std::process::id() % 1_000_000, self.number)
     }
@@ -184,6 +290,7 @@ impl Drop for Network {
         // The cable goes with the namespace once nothing runs in it any more; its near end is removed by name.
         let _ = std::process::Command::new("ip").args(["link", "del", &self.cable()]).output();
         let _ = std::process::Command::new("ip").args(["netns", "del", &self.name]).output();
+        let _ = std::fs::remove_dir_all(self.files());
     }
 }
 

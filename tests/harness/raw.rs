@@ -27,7 +27,7 @@ const OUTBOUND: usize = 16;
 const ANSWER: Duration = Duration::from_secs(20);
 /// As the agent's at the normal level.
 const PATH: PathWatch =
-    PathWatch { keep_alive: Duration::from_secs(1), probes: 3, user_timeout: Duration::from_secs(3) };
+    PathWatch { keep_alive: Duration::from_secs(1), probes: 3, user_timeout: Duration::from_secs(3), narrow: false };
 
 /// An enrolled host without an agent.
 #[derive(Debug)]

@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::STEP_TIMEOUT;
 use super::answer::{self, Answer, Refusal, Strange};
-use super::{STEP_TIMEOUT, socket_to};
+use super::reach::socket_to;
 use crate::inspection::is_address;
 
 /// What is read of an answer at once.

@@ -13,7 +13,7 @@ use crate::state::StateDir;
 
 /// Looked at, then gone.
 const PATH: PathWatch =
-    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(10) };
+    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(10), narrow: false };
 /// Others may read it.
 const READ_BY_ALL: u32 = 0o004;
 
@@ -57,8 +57,21 @@ async fn examine_address(address: &str, proxy: Option<&Proxy>, identity: &Identi
         Ok(tls) => tls,
         Err(error) => return Finding::new(&what, Standing::Broken, error.to_string(), ""),
     };
-    match dial(address, proxy, tls, identity.server_name(), PATH).await {
+    match dial(address, proxy, tls.clone(), identity.server_name(), PATH).await {
         Ok(_) => Finding::new(&what, Standing::Fine, "answers, and is the one this host trusts", ""),
+        Err(error)
+            if error.is_silence()
+                && dial(address, proxy, tls, identity.server_name(), PathWatch { narrow: true, ..PATH })
+                    .await
+                    .is_ok() =>
+        {
+            Finding::new(
+                &what,
+                Standing::Limited,
+                "is the one this host trusts, and answers to small packets alone: larger ones vanish on the way",
+                "the agent gets by; let ICMP (\"packet too big\", \"fragmentation needed\") pass, or lower the MTU of the tunnel's ends",
+            )
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let remedy = match &error {

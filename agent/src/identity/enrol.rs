@@ -33,7 +33,7 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(4)];
 /// Connections for enrolment are short.
 const PATH: PathWatch =
-    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(20) };
+    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(20), narrow: false };
 
 /// Why an enrolment failed.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +195,13 @@ const RECOVERY: &[u8] = b"muster recover v1";
 ///
 /// # Errors
 /// [`EnrolError`]; the identity in use is untouched either way.
-pub async fn recover(addresses: Vec<String>, proxy: Option<Proxy>, current: Identity) -> Result<Identity, EnrolError> {
+pub async fn recover(
+    addresses: Vec<String>,
+    proxy: Option<Proxy>,
+    narrow: bool,
+    current: Identity,
+) -> Result<Identity, EnrolError> {
+    let path = PathWatch { narrow, ..PATH };
     let key = rcgen::KeyPair::generate().map_err(IdentityError::from)?;
     let (csr, nonce) = (signing_request(&key)?, random::<16>());
     let digest = ring::digest::digest(&ring::digest::SHA256, &csr);
@@ -209,7 +215,7 @@ pub async fn recover(addresses: Vec<String>, proxy: Option<Proxy>, current: Iden
     };
     let mut last = EnrolError::NoAddress;
     for address in addresses {
-        match ask_late(&address, proxy.as_ref(), &current, request.clone()).await {
+        match ask_late(&address, proxy.as_ref(), path, &current, request.clone()).await {
             Ok(reply) => return current.with_next(&reply.certificate_chain, &key),
             Err(error @ EnrolError::Refused { .. }) => return Err(error),
             Err(error) => last = error,
@@ -222,13 +228,14 @@ pub async fn recover(addresses: Vec<String>, proxy: Option<Proxy>, current: Iden
 async fn ask_late(
     address: &str,
     proxy: Option<&Proxy>,
+    path: PathWatch,
     current: &Identity,
     request: v1::RecoverRequest,
 ) -> Result<v1::Enrolled, EnrolError> {
     let root = current.chain.last().ok_or(EnrolError::Reply("there is no root to know the collector by"))?;
     let verifier = CollectorVerifier::new(root).map_err(IdentityError::from)?;
     let tls = speaking_h2(config_believing(std::sync::Arc::new(verifier)).with_no_client_auth());
-    let dialled = dial(address, proxy, tls, current.server_name(), PATH).await?;
+    let dialled = dial(address, proxy, tls, current.server_name(), path).await?;
     let mut request = tonic::Request::new(request);
     request.set_timeout(REPLY_TIMEOUT);
     let reply = EnrolmentClient::new(dialled.channel).recover(request).await.map_err(|status| refusal(&status))?;
@@ -265,10 +272,12 @@ fn signing_request(key: &rcgen::KeyPair) -> Result<Vec<u8>, EnrolError> {
 
 async fn ask_all(order: &Enrolment, request: v1::EnrolRequest) -> Result<(v1::Enrolled, bool), EnrolError> {
     let mut last = EnrolError::NoAddress;
-    for pause in ROUNDS {
+    // Each second round is for paths that swallow large packets.
+    for (pause, narrow) in ROUNDS.into_iter().zip([false, true].into_iter().cycle()) {
         tokio::time::sleep(pause).await;
+        let path = PathWatch { narrow, ..PATH };
         for address in &order.addresses {
-            match ask(address, order, request.clone()).await {
+            match ask(address, order, path, request.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error @ (EnrolError::Dial(_) | EnrolError::Unavailable { .. })) => last = error,
@@ -298,11 +307,16 @@ fn issued(issuer: &Option<String>) -> String {
     issuer.as_ref().map(|issuer| format!(" (its certificate is issued by {issuer:?})")).unwrap_or_default()
 }
 
-async fn ask(address: &str, order: &Enrolment, request: v1::EnrolRequest) -> Result<(v1::Enrolled, bool), EnrolError> {
+async fn ask(
+    address: &str,
+    order: &Enrolment,
+    path: PathWatch,
+    request: v1::EnrolRequest,
+) -> Result<(v1::Enrolled, bool), EnrolError> {
     let (verifier, clock_wrong) = PinVerifier::new(order.token.pin());
     let tls = speaking_h2(config_believing(std::sync::Arc::new(verifier)).with_no_client_auth());
     let name = ServerName::try_from(SERVER_NAME).expect("a constant DNS name");
-    let dialled = dial(address, order.proxy.as_ref(), tls, name, PATH).await.map_err(|error| match error {
+    let dialled = dial(address, order.proxy.as_ref(), tls, name, path).await.map_err(|error| match error {
         DialError::NotTrusted { address, .. } => EnrolError::WrongPin { address, issuer: None },
         DialError::Stranger { address, issuer } => EnrolError::WrongPin { address, issuer: Some(issuer) },
         other => other.into(),

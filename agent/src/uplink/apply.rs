@@ -10,7 +10,7 @@ use prost::Message as _;
 use tokio::time::Instant;
 
 use super::backoff::Ending;
-use super::open::{OpenError, Opened, describe, refuses};
+use super::open::{OpenError, Opened, describe, is_silence, refuses};
 use super::session::{Progress, Session};
 use super::{ALIVE_LOG, Event, Uplink};
 use crate::clock::Moment;
@@ -47,8 +47,9 @@ impl Uplink {
                 self.end_session(Ending::Vanished);
             }
             Event::Progress(Progress::Message(Err(status))) => {
-                let refused = refuses(&status);
-                tracing::warn!("the session is lost: {}", describe(&status).escape_debug());
+                let (refused, described) = (refuses(&status), describe(&status));
+                tracing::warn!("the session is lost: {}", described.escape_debug());
+                self.narrow |= is_silence(&described);
                 self.end_session(if refused { Ending::Refused } else { Ending::Vanished });
             }
             Event::OpenDue => self.begin_opening(),
@@ -156,6 +157,7 @@ impl Uplink {
         if let Some(cause) = std::error::Error::source(error) {
             text = format!("{text}: {cause}");
         }
+        self.narrow ^= error.is_silence();
         if self.opening_with_next {
             // Whatever it was, the pair that is known to work gets the next turn.
             self.doubt_next = refused || !self.doubt_next;
@@ -362,7 +364,7 @@ impl Uplink {
             let own = &self.parts.addresses;
             let known = if own.is_empty() { &self.identity.addresses } else { own };
             let (known, proxy) = (known.clone(), self.parts.proxy.clone());
-            self.renewing = Some(Box::pin(identity::recover(known, proxy, self.identity.clone())));
+            self.renewing = Some(Box::pin(identity::recover(known, proxy, self.narrow, self.identity.clone())));
         }
     }
 

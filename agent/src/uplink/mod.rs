@@ -40,7 +40,7 @@ use crate::alive::{self, AliveLog};
 use crate::check::Definition;
 use crate::check::remote::Local;
 use crate::clock::Moment;
-use crate::dial::Proxy;
+use crate::dial::{PathWatch, Proxy};
 use crate::evidence::Evidence;
 use crate::gather::Gathered;
 use crate::hardware::{Batch, told::Told};
@@ -165,6 +165,8 @@ pub struct Uplink {
     /// What is known of the network; nothing before it runs.
     moving: moving::Moving,
     address: usize,
+    /// The next connection is for a path that swallows large packets: one of ordinary packets came to nothing in silence.
+    narrow: bool,
     moved_to: Vec<String>,
     renewing: Option<Renewing>,
     renewal_tried_ms: Option<i64>,
@@ -243,6 +245,7 @@ impl Uplink {
             open_at: Some(Instant::now() + Backoff::first(random_ratio())),
             moving: moving::Moving::default(),
             address: 0,
+            narrow: false,
             moved_to: Vec::new(),
             renewing: None,
             renewal_tried_ms: None,
@@ -343,7 +346,7 @@ impl Uplink {
             proxy: self.parts.proxy.clone(),
             tls,
             name: self.identity.server_name(),
-            path: self.settings.watch.path(),
+            path: PathWatch { narrow: self.narrow, ..self.settings.watch.path() },
             hello: self.hello(),
             welcome_timeout: self.parts.pace.welcome,
         };

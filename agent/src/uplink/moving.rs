@@ -125,7 +125,7 @@ impl Uplink {
             return;
         }
         self.backoff.forgive();
-        self.opening = None;
+        (self.opening, self.narrow) = (None, false);
         self.open_at = Some(Instant::now() + Backoff::first(random_ratio()));
     }
 }

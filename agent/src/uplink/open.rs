@@ -55,6 +55,24 @@ pub(super) enum OpenError {
     Silent { address: String },
 }
 
+impl OpenError {
+    /// Whether somebody was there and then nothing came, as where large packets vanish on the way.
+    pub(super) fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent { .. } => true,
+            Self::Dial(error) => error.is_silence(),
+            Self::Ended { message, .. } => is_silence(message),
+            Self::Refused { .. } | Self::Expired { .. } => false,
+        }
+    }
+}
+
+/// Whether a description of an end says that a kernel gave the path up, ours or the other one; of errors below it h2 keeps nothing
+/// but the text.
+pub(super) fn is_silence(description: &str) -> bool {
+    ["timed out", "reset by peer"].iter().any(|words| description.contains(words))
+}
+
 /// Opens a session.
 pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
     let Ticket { address, proxy, tls, name, path, hello, welcome_timeout } = ticket;

@@ -49,12 +49,18 @@ impl Watch {
     #[must_use]
     pub fn path(self) -> PathWatch {
         match self {
-            Self::Fast | Self::Normal => {
-                PathWatch { keep_alive: Duration::from_secs(1), probes: 3, user_timeout: Duration::from_secs(3) }
-            }
-            Self::Relaxed => {
-                PathWatch { keep_alive: Duration::from_secs(30), probes: 3, user_timeout: Duration::from_secs(90) }
-            }
+            Self::Fast | Self::Normal => PathWatch {
+                keep_alive: Duration::from_secs(1),
+                probes: 3,
+                user_timeout: Duration::from_secs(3),
+                narrow: false,
+            },
+            Self::Relaxed => PathWatch {
+                keep_alive: Duration::from_secs(30),
+                probes: 3,
+                user_timeout: Duration::from_secs(90),
+                narrow: false,
+            },
         }
     }
 }

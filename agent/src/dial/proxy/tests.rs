@@ -6,7 +6,7 @@ use super::*;
 use crate::dial::PathWatch;
 
 const PATH: PathWatch =
-    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(5) };
+    PathWatch { keep_alive: Duration::from_secs(5), probes: 3, user_timeout: Duration::from_secs(5), narrow: false };
 const OPEN: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// A proxy that says these pieces once it has heard the order, then hangs up; what it heard, and what the agent got.

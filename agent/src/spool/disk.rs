@@ -60,6 +60,7 @@ impl Spool {
         (self.next, self.segments, self.unopened) = (next, segments, false);
         (self.memory, self.memory_bytes) = (VecDeque::new(), 0);
         (self.offered_said, self.reader) = (self.offered, None);
+        opening::keep_aside(&mut *self.files, &old_dir, &self.dir);
         // What stays of it is removed at the next opening.
         let _ = self.files.remove_dir(&old_dir);
         Ok(())

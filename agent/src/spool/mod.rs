@@ -46,7 +46,7 @@ const LOSSES_MAX: usize = 16;
 pub struct Limits {
     /// Bytes of one segment; 1 MiB.
     pub segment_bytes: u64,
-    /// Bytes of all; 64 MiB. What is set aside because it is damaged may take as much.
+    /// Bytes of all; 64 MiB. What is set aside because it is damaged may take as much; what is of another agent stays.
     pub quota_bytes: u64,
     /// How long anything but an event is kept, in milliseconds; seven days, for the collector takes nothing older.
     pub age_ms: i64,

@@ -17,9 +17,10 @@ const BELIEVABLE_MS: i64 = 1_577_836_800_000;
 /// Where the cursor is damaged the newest records may have been given up without a trace in the segments: this is more
 /// than the default quota can hold of the shortest.
 const MORE_THAN_KEPT: u64 = 1 << 21;
-/// What is set aside is named FILE.corrupt-TIME or FILE.newer-TIME.
+/// What is set aside is named FILE.corrupt-TIME, FILE.newer-TIME or FILE.foreign-TIME.
 const CORRUPT: &str = "corrupt";
 const NEWER: &str = "newer";
+const FOREIGN: &str = "foreign";
 
 /// What opening found.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ fn settle(files: &mut dyn Files, dir: &Path) -> io::Result<()> {
     }
     // Neither of them counts from here; they take room, nothing else, until they can be removed.
     let _ = files.remove_dir(&next);
+    keep_aside(files, &old, dir);
     let _ = files.remove_dir(&old);
     Ok(())
 }
@@ -160,6 +162,9 @@ impl Opening<'_> {
         let header = frame::read_header(bytes);
         if header.is_some_and(|header| header.version != frame::VERSION) {
             return self.refuse(path, bytes.len(), 1, "a spool segment of a newer agent is set aside", NEWER);
+        }
+        if header.is_none() && frame::is_of_other_order(bytes) {
+            return self.refuse(path, bytes.len(), 1, "a spool segment of another byte order is set aside", FOREIGN);
         }
         let epoch = header.map(|header| header.epoch).or(self.epoch).or_else(|| frame::epoch_of(bytes, HEADER_BYTES));
         let scan = scan(bytes, &epoch.unwrap_or_default());
@@ -277,11 +282,11 @@ impl Opening<'_> {
         PathBuf::from(name)
     }
 
-    /// A disk that damages a file at each start must not be filled with them.
+    /// A disk that damages a file at each start must not be filled with them. What is whole and of another agent stays.
     fn bound_aside(&mut self) {
         let mut known: Vec<(i64, PathBuf, u64)> = Vec::new();
         for path in self.files.list(self.dir).unwrap_or_default() {
-            if let Some(set_aside_ms) = set_aside_at(&path) {
+            if let Some((CORRUPT, set_aside_ms)) = set_aside_at(&path) {
                 let bytes = self.files.read(&path, 0, READ_MAX).map_or(0, |bytes| bytes.len() as u64);
                 known.push((set_aside_ms, path, bytes));
             }
@@ -296,10 +301,24 @@ impl Opening<'_> {
     }
 }
 
-/// When a file was set aside, in milliseconds; nothing when it was not.
-fn set_aside_at(path: &Path) -> Option<i64> {
+/// Why and when a file was set aside, in milliseconds; nothing when it was not.
+fn set_aside_at(path: &Path) -> Option<(&str, i64)> {
     let (why, at) = path.extension()?.to_str()?.split_once('-')?;
-    if why == CORRUPT || why == NEWER { at.parse().ok() } else { None }
+    [CORRUPT, NEWER, FOREIGN].contains(&why).then_some((why, at.parse().ok()?))
+}
+
+/// Brings what was set aside from the directory of an epoch that has ended into the one that took its place.
+pub(super) fn keep_aside(files: &mut dyn Files, old: &Path, dir: &Path) {
+    let listed = files.list(old).unwrap_or_default();
+    let mut moved = false;
+    for path in listed.iter().filter(|path| set_aside_at(path).is_some()) {
+        if let Some(name) = path.file_name() {
+            moved |= files.rename(path, &dir.join(name)).is_ok();
+        }
+    }
+    if moved {
+        let _ = files.sync_dir(dir);
+    }
 }
 
 fn has_extension(path: &Path, wanted: &str) -> bool {

@@ -288,18 +288,87 @@ fn directory_that_cannot_be_made_leaves_an_agent_that_works() {
     assert_eq!(drain(&mut spool), [1]);
 }
 
+/// What lies in `aside` stays as it is, though more is set aside as damaged than may be kept, and though an epoch ends.
+fn stays_whatever_comes(dir: &Path, aside: &[(PathBuf, Vec<u8>)]) {
+    let limits = Limits { quota_bytes: 2_000, ..SMALL };
+    let damaged = |at_ms: i64| dir.join(format!("00000000000900000000.seg.corrupt-{at_ms}"));
+    for at_ms in 2_000..2_005 {
+        std::fs::write(dir.join("00000000000900000000.seg"), vec![b'x'; 900]).unwrap();
+        drop(Spool::open(dir, limits, Box::new(RealFiles), Moment { wall_ms: at_ms, boottime_ms: 0 }));
+    }
+    assert!(!damaged(2_000).exists() && damaged(2_004).exists(), "of what is damaged the oldest goes");
+    let mut spool = opened(dir, limits);
+    spool.append(Kind::Urgent, at(0), payload(1));
+    spool.begin_again(at(5));
+    assert!(!spool.in_memory());
+    drop(opened(dir, limits));
+    for (path, bytes) in aside {
+        assert_eq!(&std::fs::read(path).unwrap(), bytes, "{}", path.display());
+    }
+}
+
 #[test]
 fn segment_of_a_newer_agent_is_set_aside_and_never_deleted() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("spool");
+    std::fs::create_dir(&dir).unwrap();
     let mut header = frame::header(&[1; 16], 1);
     header[4] = 9;
     let crc = crc32c::crc32c(&header[..30]);
     header[30..].copy_from_slice(&crc.to_le_bytes());
-    std::fs::write(dir.path().join("00000000000000000001.seg"), [&header[..], b"newer content"].concat()).unwrap();
-    let mut spool = opened(dir.path(), SMALL);
-    assert!(dir.path().join("00000000000000000001.seg.newer-1000").exists());
+    let bytes = [&header[..], &[b'n'; 3_000]].concat();
+    std::fs::write(dir.join("00000000000000000001.seg"), &bytes).unwrap();
+    let mut spool = opened(&dir, SMALL);
+    let aside = dir.join("00000000000000000001.seg.newer-1000");
+    assert!(aside.exists());
     assert!(spool.take_losses()[0].reason.contains("newer"));
     assert!(spool.append(Kind::Urgent, at(0), payload(1)) > 1, "its numbers are left to it");
+    drop(spool);
+    stays_whatever_comes(&dir, &[(aside, bytes)]);
+}
+
+/// A segment as one would write it who takes numbers from their other end.
+fn from_the_other_end(first: u64, records: u64) -> Vec<u8> {
+    let mut bytes = [b"MUSP\0\x01".as_slice(), &[1; 16], &first.to_be_bytes()].concat();
+    bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
+    for sequence in first..first + records {
+        let payload = payload(sequence);
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let rest = [&[1; 16], &sequence.to_be_bytes()[..], &[0], &1_000_i64.to_be_bytes(), &payload].concat();
+        let crc = crc32c::crc32c(&[b"\xF5mr\n".as_slice(), &length, &rest].concat());
+        bytes.extend([b"\xF5mr\n".as_slice(), &length, &crc.to_be_bytes(), &rest].concat());
+    }
+    bytes
+}
+
+#[test]
+fn a_spool_of_another_byte_order_is_set_aside_whole_never_deleted_and_told_and_the_agent_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("spool");
+    std::fs::create_dir(&dir).unwrap();
+    let mut cursor = [b"MUSC\0\x02".as_slice(), &[1; 16]].concat();
+    for number in [0_u64, 60, u64::MAX] {
+        cursor.extend(number.to_be_bytes());
+    }
+    cursor.extend(crc32c::crc32c(&cursor).to_be_bytes());
+    std::fs::write(dir.join("cursor"), cursor).unwrap();
+    let mut aside = Vec::new();
+    for first in [1, 31] {
+        let (name, bytes) = (format!("{first:020}.seg"), from_the_other_end(first, 30));
+        std::fs::write(dir.join(&name), &bytes).unwrap();
+        aside.push((dir.join(format!("{name}.foreign-1000")), bytes));
+    }
+
+    let mut spool = opened(&dir, SMALL);
+    assert!(!spool.in_memory() && segment_files(&dir).is_empty());
+    let told: Vec<&str> = spool.take_losses().iter().map(|loss| loss.reason).collect();
+    assert!(told.iter().any(|reason| reason.contains("another byte order")), "{told:?}");
+    let number = spool.append(Kind::Urgent, at(0), payload(7));
+    assert!(number > 60, "its numbers are left to it: {number}");
+    assert_eq!(drain(&mut spool), [number]);
+    drop(spool);
+    assert_eq!(drain(&mut opened(&dir, SMALL)), [number]);
+    stays_whatever_comes(&dir, &aside);
 }
 
 #[test]

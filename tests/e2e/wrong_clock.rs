@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use muster_tests::process::{Process, Said, run};
-use muster_tests::{Agent, Collector, eventually, faketime};
+use muster_tests::{Agent, Collector, Webhook, eventually, faketime, never};
 use tokio::process::Command;
 
 use crate::s;
@@ -89,21 +89,14 @@ async fn a_clock_set_back_an_hour_and_forward_a_day_while_it_runs_is_recorded_an
     let agent = Agent::enrolled(&collector, "fast", None).await;
     agent.configure("interval = \"1s\"");
     let clock = agent.home().join("clock");
-    let set = |offset: &str| {
-        // Written beside and renamed: the library reads it at each call.
-        let new = agent.home().join("clock.new");
-        std::fs::write(&new, format!("{offset}\n")).expect("a file in a directory of our own");
-        std::fs::rename(&new, &clock).expect("a file in a directory of our own");
-    };
-    set("+0");
-    let mut command = agent.command();
-    command.env("LD_PRELOAD", faketime::library()).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
-    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1").arg("run");
+    faketime::say(&clock, "+0");
+    let mut command = wrong(agent.command(), &clock.display().to_string());
+    command.arg("run");
     let process = Process::start("the agent whose clock is set", &mut command, &agent.home().join("agent.log"));
     collector.host_is(&agent.host, "up", s(20)).await;
 
     for (steps, offset, step_s) in [(1, "-3600", -3_600.0), (2, "+86400", 90_000.0)] {
-        set(offset);
+        faketime::say(&clock, offset);
         let recorded = || async { collector.facts("clock_step").get(steps - 1).cloned() };
         let step = eventually("the step is recorded", s(20), recorded).await;
         let wall = |which: &str| step[which]["wall_ms"].as_f64().unwrap_or_else(|| panic!("{step}"));
@@ -115,6 +108,43 @@ async fn a_clock_set_back_an_hour_and_forward_a_day_while_it_runs_is_recorded_an
     assert_eq!(log.matches("the collector listens generation").count(), 1, "one session all along:\n{log}");
     assert_eq!(collector.facts("clock_step").len(), 2);
     assert!(collector.facts("gap").is_empty(), "nothing was missed: {:?}", collector.facts("gap"));
+}
+
+/// As where agent and collector keep the time of one kernel that says the last second of a day twice (adjtimex(2)).
+#[tokio::test]
+async fn a_leap_second_is_no_step_no_gap_and_no_incident_and_a_collector_started_again_in_it_tears_no_ledger() {
+    let hook = Webhook::start().await;
+    let mut collector = Collector::prepare(&hook.receiver());
+    let clock = collector.home().join("clock");
+    faketime::say(&clock, "+0");
+    collector.clock = Some(clock.display().to_string());
+    collector.run().await;
+    let agent = Agent::enrolled(&collector, "fast", None).await;
+    let mut command = wrong(agent.command(), &clock.display().to_string());
+    let process = Process::start("the agent of a leap second", command.arg("run"), &agent.home().join("agent.log"));
+    collector.host_is(&agent.host, "up", s(20)).await;
+
+    faketime::say(&clock, "-1");
+    // Longer than the agent's calm tick, and than the collector's beat.
+    never("a step, a gap or a page", s(25), || async {
+        let facts = [collector.facts("clock_step"), collector.facts("gap")].concat();
+        let told = facts.into_iter().map(|fact| fact.to_string());
+        let logged = [process.log(), collector.log()].into_iter().filter(|log| log.contains("clock was set"));
+        told.chain(logged).chain(hook.messages().iter().map(|message| format!("{message:?}"))).next()
+    })
+    .await;
+    assert_eq!(process.log().matches("the collector listens generation").count(), 1, "{}", process.log());
+
+    // Once more, and its collector is killed in the second that comes again.
+    faketime::say(&clock, "-2");
+    collector.kill().await;
+    collector.run().await;
+    collector.host_is(&agent.host, "up", s(20)).await;
+    never("a page", s(15), || async { hook.messages().pop() }).await;
+    let ledger = collector.ledger(&agent.host);
+    assert!(ledger.iter().all(|entry| entry.from_ms <= entry.to_ms && entry.state != "down"), "{ledger:#?}");
+    assert!(ledger.windows(2).all(|pair| pair[0].to_ms == pair[1].from_ms), "torn: {ledger:#?}");
+    assert!(collector.facts("clock_step").is_empty(), "{:?}", collector.facts("clock_step"));
 }
 
 #[tokio::test]

@@ -41,11 +41,20 @@ impl HostTime {
     }
 
     /// The alive log in collector time; spans that end before they begin prove nothing and are dropped.
+    ///
+    /// Of an earlier boot the last word says when it was; what came before lies so much earlier as its boot time says, for the
+    /// wall clock may have been set meanwhile, or have said a second twice.
     #[must_use]
     pub fn proofs(&self, spans: &[AliveSpan], now: Timestamp) -> Vec<AliveProof> {
         let proof = |span: &AliveSpan| {
-            let from = self.convert(span.boot_id, span.from, now);
-            let to = self.convert(span.boot_id, span.to, now);
+            let of_its_boot = spans.iter().filter(|other| other.boot_id == span.boot_id).map(|other| other.to);
+            let last = of_its_boot.max_by_key(|at| at.boottime_ms).unwrap_or(span.to);
+            let before_ms = |at: HostClock| i64::try_from(last.boottime_ms.saturating_sub(at.boottime_ms));
+            let steady = |at: HostClock| {
+                let wall_ms = last.wall_ms.saturating_sub(before_ms(at).unwrap_or(i64::MAX));
+                self.convert(span.boot_id, HostClock { wall_ms, ..at }, now)
+            };
+            let (from, to) = (steady(span.from), steady(span.to));
             let AliveSpan { boot_id, clean_end, resumed, .. } = *span;
             (from <= to).then_some(AliveProof { boot_id, from, to, clean_end, resumed })
         };
@@ -80,6 +89,24 @@ mod tests {
         for boot in [[1; 16], [2; 16]] {
             assert!(time.convert(boot, late, NOW) <= NOW);
             assert!(time.convert(boot, early, NOW) >= NOW.plus_ms(-OLDEST_MS));
+        }
+    }
+
+    #[test]
+    fn lives_of_an_earlier_boot_are_as_long_and_as_far_apart_as_its_own_time_says_though_its_clock_was_set() {
+        const MINUTE_MS: i64 = 60_000;
+        // A second said twice, an hour back, a day forward: between the two lives, and within the second.
+        for set_ms in [-1_000, -60 * MINUTE_MS, 24 * 60 * MINUTE_MS] {
+            let at = |minute: i64, set_ms: i64| HostClock {
+                wall_ms: NOW.ms() + YEAR_MS + (minute - 300) * MINUTE_MS + set_ms,
+                boottime_ms: u64::try_from(minute * MINUTE_MS).unwrap(),
+            };
+            let span = |from, to| AliveSpan { boot_id: [2; 16], from, to, clean_end: false, resumed: false };
+            let spans = [span(at(10, -2 * set_ms), at(20, -2 * set_ms)), span(at(30, -set_ms), at(40, 0))];
+            let proofs = year_ahead().proofs(&spans, NOW);
+            let minutes = |at: Timestamp| (at.ms() - NOW.ms()) / MINUTE_MS + 300;
+            let said: Vec<_> = proofs.iter().map(|proof| (minutes(proof.from), minutes(proof.to))).collect();
+            assert_eq!(said, [(10, 20), (30, 40)], "set by {set_ms}");
         }
     }
 

@@ -170,6 +170,44 @@ async fn a_wall_clock_set_back_an_hour_and_forward_a_day_is_recorded_as_such_and
     assert!(uplink.parts.spool.take_losses().is_empty());
 }
 
+/// The kernel says the last second of the day twice (adjtimex(2), TIME_OOP); servers of clouds make each second of a day longer
+/// instead, which is a millisecond each 86 seconds.
+#[tokio::test]
+async fn a_leap_second_said_twice_or_smeared_over_a_day_is_no_step_and_no_gap_and_makes_no_minute_longer() {
+    for (smeared, slices) in [(false, 100), (true, 1_000)] {
+        let (_world, mut uplink) = alone(Limits::default()).await;
+        let began = NOW.get();
+        for slice in 0..slices {
+            live(&mut uplink, 86_000);
+            match smeared {
+                true => set_wall(-1),
+                false if slice == 50 => set_wall(-1_000),
+                false => {}
+            }
+        }
+        let (wall_ms, boot_ms) =
+            (NOW.get().wall_ms - began.wall_ms, i64::try_from(NOW.get().boottime_ms - began.boottime_ms).unwrap());
+        assert_eq!(boot_ms - wall_ms, 1_000, "one second was said twice");
+        uplink.tell_losses(NOW.get());
+        let facts = facts(&mut uplink);
+        assert!(facts.iter().all(|fact| matches!(fact, Fact::Rollup(_))), "smeared: {smeared}: a step or a gap");
+        let minutes: Vec<(u64, u64)> = facts
+            .iter()
+            .filter_map(|fact| if let Fact::Rollup(minute) = fact { Some(minute) } else { None })
+            .map(|minute| (minute.from.unwrap().boottime_ms, minute.to.unwrap().boottime_ms))
+            .collect();
+        let expected = slices * 86 / 60;
+        assert!(minutes.len().abs_diff(expected) <= 1, "{expected} minutes, smeared: {smeared}: {}", minutes.len());
+        assert!(minutes.iter().all(|(from, to)| from <= to && to - from < 60_000), "{minutes:?}");
+        assert!(minutes.windows(2).all(|pair| pair[0].1 < pair[1].0), "in order: {minutes:?}");
+        let lives: Vec<u64> = uplink.alive.spans().map(|span| span.to.boottime_ms - span.from.boottime_ms).collect();
+        assert!(
+            matches!(lives[..], [lived] if lived >= slices as u64 * 86_000 - 11_000),
+            "smeared: {smeared}: {lives:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_collector_that_acknowledges_nothing_is_left_for_a_new_session() {
     let (mut world, uplink) = world_at(0, Limits::default(), test_clock).await;

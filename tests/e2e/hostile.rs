@@ -3,7 +3,8 @@
 
 use muster_proto::v1::{self, agent_message::Body};
 use muster_tests::raw::{Raw, Talk, facts, hello, now, record};
-use muster_tests::{Agent, Collector, eventually};
+use muster_tests::siege::Siege;
+use muster_tests::{Agent, Collector, Webhook, eventually};
 use tokio::io::AsyncWriteExt as _;
 use tonic::Code;
 
@@ -256,4 +257,35 @@ async fn slow_handshakes_and_half_open_connections_end_after_ten_seconds_and_oth
     };
     eventually("all slow handshakes are ended", s(15), timed_out).await;
     bystander.is_unharmed(&collector).await;
+}
+
+/// A thousand who begin handshakes and never end them, half of them a byte a second, from twenty addresses, and a host of ours
+/// that opens streams and resets them.
+#[tokio::test]
+async fn while_the_door_is_besieged_those_inside_notice_nothing_and_others_come_in_and_come_back() {
+    let hook = Webhook::start().await;
+    let collector = Collector::start(&hook.receiver()).await;
+    let bystander = Bystander::beside(&collector).await;
+    let mut returning = Agent::up(&collector, "normal").await;
+    let siege = Siege::lay(collector.grpc, 1_000, Raw::enrolled(&collector, facts("resets")).await);
+    let refused = || async {
+        let series = "muster_handshakes_total{outcome=\"too_many_pending\"}";
+        collector.metric(series).await.filter(|count| *count >= 500.0)
+    };
+    eventually("all places at the door are taken, again and again", s(30), refused).await;
+    eventually("streams are opened and reset", s(30), || async { (siege.resets() > 1_000).then_some(()) }).await;
+
+    let newcomer = Agent::up(&collector, "fast").await;
+    returning.kill().await;
+    returning.run();
+    let back = || async { (returning.log().matches("the collector listens").count() == 2).then_some(()) };
+    eventually("who was in is in again", s(60), back).await;
+    collector.host_is(&returning.host, "up", s(20)).await;
+    // The door is as full as before: 200 places, each empty for a moment now and then.
+    assert!(siege.held() >= 100, "{} are held", siege.held());
+    let before = refused().await;
+    eventually("it goes on", s(20), || async { (refused().await > before).then_some(()) }).await;
+    bystander.is_unharmed(&collector).await;
+    Bystander(newcomer).is_unharmed(&collector).await;
+    assert!(hook.messages().is_empty(), "{:?}", hook.messages());
 }

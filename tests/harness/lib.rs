@@ -23,6 +23,7 @@ pub mod proxy;
 pub mod raw;
 pub mod servers;
 pub mod service;
+pub mod siege;
 pub mod smtp;
 pub mod visitor;
 pub mod wait;

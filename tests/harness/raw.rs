@@ -102,6 +102,12 @@ impl Raw {
         self.dial(tls).await.expect("the collector answers")
     }
 
+    /// The same, unless nobody answers.
+    pub async fn try_connect(&self) -> Option<Channel> {
+        let tls = self.identity.client_config().ok()?;
+        self.dial(tls).await.ok()
+    }
+
     /// Connects without a certificate.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! EDGE. Accepts agents: TCP, TLS within ten seconds, and no more of anything than the limits say.
 
 use std::{
+    collections::HashMap,
     future::Future,
     net::{IpAddr, SocketAddr},
     pin::pin,
@@ -10,7 +11,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -20,8 +21,8 @@ use super::{
     Context, IngestError,
     connection::{self, Services},
     control::{ConnectInfo, ConnectionControl, Wire, tune},
+    door::{AtTheDoor, Place},
     exchange::Exchange,
-    limits::AtTheDoor,
     look::{self, AT_ONCE},
 };
 use crate::domain::{
@@ -51,7 +52,7 @@ pub async fn serve(
     context: Arc<Context>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), IngestError> {
-    let door = Arc::new(Mutex::new(AtTheDoor::new(context.limits)));
+    let door = Arc::new(Mutex::new(Door { who: AtTheDoor::new(context.limits), cuts: HashMap::new() }));
     let services = Services::new(&context);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -107,8 +108,15 @@ async fn admit(arrived: Arrived, context: Arc<Context>, services: Services, stop
 
 /// TLS and the greeting of HTTP/2.
 async fn enter(arrived: Arrived, context: &Context) -> Option<(Box<Exchange>, ConnectInfo, Option<Anonymous>)> {
-    let Arrived { socket, peer, permit } = arrived;
-    let stream = handshake(socket, peer, context).await?;
+    let Arrived { socket, peer, mut permit } = arrived;
+    let stream = tokio::select! {
+        done = handshake(socket, peer, context) => done?,
+        // Gone: somebody else needs the place.
+        _ = &mut permit.cut => {
+            context.metrics().handshake("displaced");
+            return None;
+        }
+    };
     let certificate: Option<Arc<[u8]>> = {
         let (_, tls) = stream.get_ref();
         tls.peer_certificates().and_then(|chain| chain.first()).map(|leaf| leaf.as_ref().into())
@@ -151,47 +159,67 @@ async fn handshake(socket: TcpStream, peer: SocketAddr, context: &Context) -> Op
     None
 }
 
+/// The door, and how those are told whose place another one gets.
+struct Door {
+    who: AtTheDoor,
+    /// By handshake under way; dropped, it is to end.
+    cuts: HashMap<Place, oneshot::Sender<()>>,
+}
+
 /// A handshake under way; freed when dropped.
 struct Pending {
-    door: Arc<Mutex<AtTheDoor>>,
+    door: Arc<Mutex<Door>>,
     address: IpAddr,
+    place: Place,
+    /// Ends when another one gets its place.
+    cut: oneshot::Receiver<()>,
 }
 
 impl Pending {
-    fn arrive(door: &Arc<Mutex<AtTheDoor>>, context: &Context, address: IpAddr) -> Option<Self> {
-        let arrived = locked(door).arrive(address, context.now());
-        if let Err(outcome) = arrived {
-            context.metrics().handshake(outcome);
-            return None;
+    fn arrive(door: &Arc<Mutex<Door>>, context: &Context, address: IpAddr) -> Option<Self> {
+        let mut held = locked(door);
+        let admitted = match held.who.arrive(address, context.now()) {
+            Ok(admitted) => admitted,
+            Err(outcome) => {
+                context.metrics().handshake(outcome);
+                return None;
+            }
+        };
+        if let Some(gone) = admitted.instead_of {
+            held.cuts.remove(&gone);
         }
-        Some(Self { door: door.clone(), address })
+        let (sender, cut) = oneshot::channel();
+        held.cuts.insert(admitted.place, sender);
+        Some(Self { door: door.clone(), address, place: admitted.place, cut })
     }
 
     fn stay_anonymous(self) -> Option<Anonymous> {
-        let stays = locked(&self.door).anonymous_stays(self.address);
+        let stays = locked(&self.door).who.anonymous_stays(self.address);
         stays.then(|| Anonymous { door: self.door.clone(), address: self.address })
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        locked(&self.door).handshake_ended(self.address);
+        let mut door = locked(&self.door);
+        door.cuts.remove(&self.place);
+        door.who.handshake_ended(self.place);
     }
 }
 
 /// A connection without certificate; freed when dropped.
 struct Anonymous {
-    door: Arc<Mutex<AtTheDoor>>,
+    door: Arc<Mutex<Door>>,
     address: IpAddr,
 }
 
 impl Drop for Anonymous {
     fn drop(&mut self) {
-        locked(&self.door).anonymous_left(self.address);
+        locked(&self.door).who.anonymous_left(self.address);
     }
 }
 
-fn locked(door: &Mutex<AtTheDoor>) -> MutexGuard<'_, AtTheDoor> {
+fn locked(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
     door.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

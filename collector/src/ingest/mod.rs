@@ -12,6 +12,7 @@ mod bells;
 pub mod connection;
 pub mod control;
 pub mod decode;
+pub mod door;
 pub mod enrolment;
 mod exchange;
 pub mod lane;
@@ -36,11 +37,7 @@ use std::{
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use self::{acceptor::serve, metrics::IngestMetrics, sessions::Sessions};
-use self::{
-    limits::{ConnectionLimits, EnrolLimits},
-    look::Habits,
-    sessions::Departures,
-};
+use self::{door::ConnectionLimits, limits::EnrolLimits, look::Habits, sessions::Departures};
 use crate::{
     bell::Bell,
     clock::Clock,

@@ -1,12 +1,13 @@
 //! A thousand agents whose collector vanishes and comes back: how soon all are there, and what that costs
 //!
-//! `herd [--hosts 1000] [--series 300] [--away 20] [--record 30]`
+//! `herd [--hosts 1000] [--series 300] [--away MINUTES] [--record 30]`: away for a third of a minute unless told otherwise;
+//! `--away 30` is the half hour after which every agent waits up to a minute between two tries, and takes 40 minutes
 //!
 //! The agents are simulated in one other process (`muster_tests::measure::fleet`), each with its key, its spool and its
 //! connection, through the agent's real uplink. The collector is the released program: it is killed (SIGKILL), is away
-//! for so many seconds, during which every agent tries again and again, and is started anew on the same state. It is
-//! looked at twice a second, which is part of what it costs. The run fails if an agent stays away, if a handshake fails
-//! or if anybody is paged.
+//! for so long, during which every agent tries again and again and keeps what it reads, and is started anew on the same
+//! state. It is looked at twice a second, which is part of what it costs. The run fails if an agent stays away, if a handshake
+//! fails or if anybody is paged.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use muster_tests::{Collector, http};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// All are back within this, or never: the longest wait between two tries is a minute.
 const BACK_WITHIN_S: f64 = 180.0;
+/// Between two words on how long it is away.
+const SAID_EVERY: Duration = Duration::from_secs(60);
 /// After a change, before anything is measured.
 const SETTLE: Duration = Duration::from_secs(20);
 /// What is paged is paged within this: a host that is missed is paged 30 s after it is seen to be.
@@ -60,7 +63,8 @@ impl Look {
 }
 
 async fn measure() -> Result<()> {
-    let (hosts, away): (usize, u64) = (flag("--hosts", 1_000), flag("--away", 20));
+    let (hosts, away): (usize, Duration) =
+        (flag("--hosts", 1_000), Duration::from_secs_f64(60.0 * flag::<f64>("--away", 1.0 / 3.0)));
     let (url, mut pages) = sink::start();
     let receiver = format!("[[receiver]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"{url}\"\n");
     let mut collector = Collector::start(&receiver).await;
@@ -75,7 +79,7 @@ async fn measure() -> Result<()> {
     progress("all are here and report");
 
     collector.kill().await;
-    pass(Duration::from_secs(away)).await;
+    stay_away(away).await;
     let began_ns = boottime_ns();
     collector.run().await;
     let ready = seconds_since(began_ns);
@@ -92,6 +96,17 @@ async fn measure() -> Result<()> {
         bail!("{paged} pages, {failed} failed handshakes, {up} hosts up");
     }
     Ok(())
+}
+
+/// Lets the time pass and says how far it is, for it may be long.
+async fn stay_away(away: Duration) {
+    let mut left = away;
+    while !left.is_zero() {
+        let slice = left.min(SAID_EVERY);
+        pass(slice).await;
+        left -= slice;
+        progress(&format!("the collector is away for {} of {} s", (away - left).as_secs(), away.as_secs()));
+    }
 }
 
 async fn all_are_here(collector: &Collector, hosts: usize) {
@@ -131,7 +146,7 @@ async fn watch(collector: &Collector, began_ns: u64, hosts: f64) -> Result<Vec<L
     }
 }
 
-fn report(looks: &[Look], ready: f64, hosts: usize, away: u64, paged: usize) -> Result<()> {
+fn report(looks: &[Look], ready: f64, hosts: usize, away: Duration, paged: usize) -> Result<()> {
     let last = looks.last().context("nobody looked")?;
     let back_at = |share: f64| {
         let look = looks.iter().find(|look| look.sessions >= share * hosts as f64);
@@ -139,7 +154,7 @@ fn report(looks: &[Look], ready: f64, hosts: usize, away: u64, paged: usize) -> 
     };
     let rates = looks.windows(2).map(|pair| (pair[1].all() - pair[0].all()) / (pair[1].at - pair[0].at));
     let largest = rates.fold(0.0, f64::max);
-    say(&format!("{hosts} agents; the collector was killed, away for {away} s and started again"));
+    say(&format!("{hosts} agents; the collector was killed, away for {} s and started again", away.as_secs()));
     say(&format!("load average at the end {}", meter::load_average()));
     say("");
     let mut table = Table::new(&["figure", "measured", "goal", "of the goal"]);
@@ -148,6 +163,7 @@ fn report(looks: &[Look], ready: f64, hosts: usize, away: u64, paged: usize) -> 
     table.against("until 99 % are back", back_at(0.99), "s", None);
     table.against("until all are back (a wait is a minute at most)", last.at, "s", Some(70.0));
     table.against("largest rate of handshakes, over half a second", largest, "/s", Some(1_000.0));
+    table.against("  the same, of the mean until all are back", largest / (last.all() / last.at), "times", None);
     table.against("handshakes", last.all(), "", None);
     table.against("CPU of the collector until then, its start in", last.cpu, "s", None);
     table.against("  per agent", last.cpu / hosts as f64 * 1e3, "ms", None);

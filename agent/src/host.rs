@@ -416,7 +416,7 @@ impl Host {
                 reason: error.to_string(),
             });
         }
-        Ok(os::uname())
+        Ok(platform::uname())
     }
 
     /// The kernel's random id of this boot; zeros where it is not said.

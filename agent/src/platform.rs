@@ -15,11 +15,9 @@ mod uname;
 #[path = "platform/unix.rs"]
 mod unix;
 
-#[cfg(windows)]
-pub(crate) use own::service;
 pub use own::{DEFAULT_CONFIG, DEFAULT_CUSTOM, DEFAULT_STATE, asked_to_stop};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use own::{NAME, boot_id, command, cpu_times, firmware_table, uname};
+pub(crate) use own::{NAME, boot_id, command, cpu_times, firmware_table};
 #[cfg(windows)]
 pub(crate) use own::{
     Owner, Socket, duplicate, give, has_mode, is_administrator, is_lost, keep_alive, make_private_dir, mode_of,
@@ -27,11 +25,13 @@ pub(crate) use own::{
     why_not_private, why_not_usable,
 };
 pub(crate) use own::{boottime, going_down, known, lower_priority, notify, own_program};
+#[cfg(windows)]
+pub(crate) use own::{service, uname};
 pub use uname::Uname;
 #[cfg(unix)]
 pub(crate) use unix::{
     Owner, Socket, duplicate, give, has_mode, is_administrator, is_lost, keep_alive, make_private_dir, mode_of,
-    owner_of, private, public, put_in_place, remove_program, room, same_file, same_owner, sync_dir, sync_file,
+    owner_of, private, public, put_in_place, remove_program, room, same_file, same_owner, sync_dir, sync_file, uname,
     why_not_private, why_not_usable,
 };
 

@@ -13,6 +13,19 @@ use crate::platform;
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 const LOCK: &str = "lock";
 
+/// A file that is not read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: cannot be {did}")]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What was tried.
+    pub did: &'static str,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
 /// What can go wrong with the state directory.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -28,16 +41,8 @@ pub enum StateError {
         source: io::Error,
     },
     /// A file in it cannot be read or written.
-    #[error("{path}: cannot be {did}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        did: &'static str,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A private file is not private.
     #[error("{path}: {problem}; {remedy}")]
     NotPrivate {
@@ -128,7 +133,7 @@ impl StateDir {
     /// When the disk refuses; the old content is then still there.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         self.write_with(name, bytes, File::sync_all)?;
-        self.sync().map_err(|source| StateError::File { path: self.file(name), did: "written", source })
+        self.sync().map_err(|source| StateError::File(FileError { path: self.file(name), did: "written", source }))
     }
 
     /// The same of what can be made anew: when the power fails it may be gone, or not whole.
@@ -147,7 +152,7 @@ impl StateDir {
     ) -> Result<(), StateError> {
         let path = self.file(name);
         let neighbour = self.file(&format!("{name}.new"));
-        let failed = |source| StateError::File { path: path.clone(), did: "written", source };
+        let failed = |source| StateError::File(FileError { path: path.clone(), did: "written", source });
         let _ = fs::remove_file(&neighbour);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -171,7 +176,7 @@ impl StateDir {
     /// As [`StateDir::read`].
     pub fn read_long(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, StateError> {
         let path = self.file(name);
-        let failed = |source| StateError::File { path: path.clone(), did: "read", source };
+        let failed = |source| StateError::File(FileError { path: path.clone(), did: "read", source });
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -191,7 +196,7 @@ impl StateDir {
         let meta = match fs::symlink_metadata(&path) {
             Ok(meta) => meta,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StateError::File { path, did: "read", source }),
+            Err(source) => return Err(StateError::File(FileError { path, did: "read", source })),
         };
         let refuse =
             |problem: String, remedy: String| Err(StateError::NotPrivate { path: path.clone(), problem, remedy });
@@ -212,7 +217,7 @@ impl StateDir {
         let path = self.file(name);
         match fs::rename(&path, self.file(&format!("{name}.{why}-{wall_ms}"))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StateError::File { path, did: "set aside", source: error })
+                Err(StateError::File(FileError { path, did: "set aside", source: error }))
             }
             _ => Ok(()),
         }
@@ -223,11 +228,9 @@ impl StateDir {
     /// # Errors
     /// When the rename fails.
     pub fn promote(&self, from: &str, to: &str) -> Result<(), StateError> {
-        fs::rename(self.file(from), self.file(to)).and_then(|()| self.sync()).map_err(|source| StateError::File {
-            path: self.file(to),
-            did: "replaced",
-            source,
-        })
+        fs::rename(self.file(from), self.file(to))
+            .and_then(|()| self.sync())
+            .map_err(|source| StateError::File(FileError { path: self.file(to), did: "replaced", source }))
     }
 
     /// Moves `from` over `to`; when the power fails either may be there.
@@ -236,7 +239,7 @@ impl StateDir {
     /// When the rename fails.
     pub fn promote_unsynced(&self, from: &str, to: &str) -> Result<(), StateError> {
         let (from, path) = (self.file(from), self.file(to));
-        fs::rename(from, &path).map_err(|source| StateError::File { path, did: "replaced", source })
+        fs::rename(from, &path).map_err(|source| StateError::File(FileError { path, did: "replaced", source }))
     }
 
     /// Removes `name` if it is there.
@@ -246,7 +249,7 @@ impl StateDir {
     pub fn remove(&self, name: &str) -> Result<(), StateError> {
         match fs::remove_file(self.file(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StateError::File { path: self.file(name), did: "removed", source: error })
+                Err(StateError::File(FileError { path: self.file(name), did: "removed", source: error }))
             }
             _ => Ok(()),
         }

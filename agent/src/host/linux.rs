@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{FileStat, FsStat, HostError, Timex, Uname};
+use super::{FileStat, FsStat, HostError, Timex};
 
 /// An open file.
 pub(super) type Descriptor = OwnedFd;
@@ -78,20 +78,6 @@ pub(super) fn statfs(path: &str) -> Result<FsStat, Errno> {
         files: stat.f_files,
         files_free: stat.f_ffree,
     })
-}
-
-/// What `uname` says.
-pub(super) fn uname() -> Uname {
-    let uname = rustix::system::uname();
-    let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
-    Uname {
-        sysname: text(uname.sysname()),
-        nodename: text(uname.nodename()),
-        release: text(uname.release()),
-        version: text(uname.version()),
-        machine: text(uname.machine()),
-        domainname: text(uname.domainname()),
-    }
 }
 
 /// Linux says it in a file.

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::{FileStat, FsStat, HostError, Timex, Uname};
+use super::{FileStat, FsStat, HostError, Timex};
 use crate::platform;
 
 /// An open file or directory, and where it is.
@@ -139,11 +139,6 @@ pub(super) fn stat(path: &Path) -> Result<FileStat, Errno> {
 /// Sizes of file systems are read in `platform`.
 pub(super) fn statfs(_: &str) -> Result<FsStat, Errno> {
     Err(Errno::NOENT)
-}
-
-/// What there is of `uname`.
-pub(super) fn uname() -> Uname {
-    platform::uname()
 }
 
 /// What tells this boot from others.

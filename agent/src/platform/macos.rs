@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use sysinfo::Product;
 
-use super::{CpuTimes, Known, Notice, Uname};
+use super::{CpuTimes, Known, Notice};
 
 /// What this system is called.
 pub(crate) const NAME: &str = "macOS";
@@ -53,20 +53,6 @@ pub(crate) fn own_program() -> PathBuf {
 /// Whoever waits for this process can go on when it is late.
 pub(crate) fn lower_priority() {
     let _ = rustix::process::setpriority_process(None, 19);
-}
-
-/// What `uname` says.
-pub(crate) fn uname() -> Uname {
-    let uname = rustix::system::uname();
-    let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
-    Uname {
-        sysname: text(uname.sysname()),
-        nodename: text(uname.nodename()),
-        release: text(uname.release()),
-        version: text(uname.version()),
-        machine: text(uname.machine()),
-        domainname: "(none)".to_owned(),
-    }
 }
 
 /// The kernel's id of this boot.

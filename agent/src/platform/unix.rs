@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::fs::{Access, Gid, Uid};
 
+use super::Uname;
+
 /// A socket of our own.
 pub(crate) type Socket = std::os::fd::OwnedFd;
 
@@ -27,6 +29,23 @@ pub(super) fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// What `uname` says.
+pub(crate) fn uname() -> Uname {
+    let uname = rustix::system::uname();
+    let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
+    Uname {
+        sysname: text(uname.sysname()),
+        nodename: text(uname.nodename()),
+        release: text(uname.release()),
+        version: text(uname.version()),
+        machine: text(uname.machine()),
+        #[cfg(target_os = "linux")]
+        domainname: text(uname.domainname()),
+        #[cfg(not(target_os = "linux"))]
+        domainname: "(none)".to_owned(),
+    }
 }
 
 /// Another handle of the same socket.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::ServiceError;
 use super::manager::{PROGRAM, UNITS, USERS};
 use crate::platform;
+use crate::state::FileError;
 
 /// The settings.
 pub(super) const CONFIG: &str = crate::config::DEFAULT_PATH;
@@ -55,7 +56,8 @@ impl Place {
     /// Puts this very program in place.
     pub(super) fn put_program(&self) -> Result<bool, ServiceError> {
         let own = platform::own_program();
-        let program = fs::read(&own).map_err(|source| ServiceError::File { path: own, did: "read", source })?;
+        let program =
+            fs::read(&own).map_err(|source| ServiceError::File(FileError { path: own, did: "read", source }))?;
         self.put(PROGRAM, &program, 0o755)
     }
 
@@ -67,7 +69,8 @@ impl Place {
         if is_so {
             return Ok(false);
         }
-        replace(&path, content, mode).map_err(|source| ServiceError::File { path, did: "written", source })?;
+        replace(&path, content, mode)
+            .map_err(|source| ServiceError::File(FileError { path, did: "written", source }))?;
         Ok(true)
     }
 
@@ -92,7 +95,7 @@ impl Place {
         match removed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(ServiceError::File { path, did: "removed", source }),
+            Err(source) => Err(ServiceError::File(FileError { path, did: "removed", source })),
         }
     }
 
@@ -102,7 +105,7 @@ impl Place {
         match platform::remove_program(&path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(ServiceError::File { path, did: "removed", source }),
+            Err(source) => Err(ServiceError::File(FileError { path, did: "removed", source })),
         }
     }
 
@@ -127,7 +130,7 @@ pub(super) fn put_settings(path: &Path, text: &str) -> Result<bool, ServiceError
         Some(before) => platform::same_owner(path, &before),
         None => Ok(()),
     });
-    written.map_err(|source| ServiceError::File { path: path.to_owned(), did: "written", source })?;
+    written.map_err(|source| ServiceError::File(FileError { path: path.to_owned(), did: "written", source }))?;
     Ok(true)
 }
 

@@ -1,6 +1,6 @@
 //! What is asked of launchd, by its own tool, and where macOS keeps what it starts.
 
-use super::ServiceError;
+use super::{ServiceError, tool};
 use crate::host::Host;
 
 /// Where it is started from.
@@ -85,23 +85,11 @@ impl Services<'_> {
     }
 
     fn is_loaded(&self) -> Result<bool, ServiceError> {
-        let output = self.0.run("launchctl", &["print", DAEMON], JOB_MS).map_err(|error| broken(&error))?;
+        let output = tool::ask(self.0, "launchctl", &["print", DAEMON], JOB_MS)?;
         Ok(output.code == Some(0))
     }
 
     fn must(&self, words: &[&str]) -> Result<(), ServiceError> {
-        let output = self.0.run("launchctl", words, JOB_MS).map_err(|error| broken(&error))?;
-        if output.code == Some(0) {
-            return Ok(());
-        }
-        let code = output.code.map_or("a signal".to_owned(), |code| code.to_string());
-        Err(ServiceError::Tool(format!(
-            "launchctl {} ended with {code}; see /Library/Logs/muster-agent.log",
-            words.join(" ")
-        )))
+        tool::must(self.0, "launchctl", words, JOB_MS, "/Library/Logs/muster-agent.log")
     }
-}
-
-fn broken(error: &crate::host::CommandError) -> ServiceError {
-    ServiceError::Tool(error.to_string())
 }

@@ -12,8 +12,9 @@ mod remove;
 mod settings;
 #[cfg(test)]
 mod tests;
+#[cfg(unix)]
+mod tool;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -22,7 +23,7 @@ use crate::clock;
 use crate::config::{self, Config, ConfigError};
 use crate::host::Host;
 use crate::identity::{self, EnrolError, Enrolment, Identity, IdentityError, Outcome, Token, copied, hyphenated};
-use crate::state::{StateDir, StateError};
+use crate::state::{FileError, StateDir, StateError};
 use crate::{platform, report};
 use files::{CONFIG, Place};
 use manager::{PROGRAM, Services, packaged};
@@ -55,16 +56,8 @@ pub enum ServiceError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A file of the system.
-    #[error("{path}: cannot be {did}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        did: &'static str,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The service manager, or one of its tools.
     #[error("{0}")]
     Tool(String),

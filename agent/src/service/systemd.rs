@@ -1,7 +1,7 @@
 //! What is asked of systemd, by its own tools, and where Linux keeps what it starts.
 
-use super::ServiceError;
-use crate::host::{CommandError, Host};
+use super::{ServiceError, tool};
+use crate::host::Host;
 
 /// Where the unit starts it from.
 pub(super) const PROGRAM: &str = "/usr/bin/muster-agent";
@@ -161,7 +161,7 @@ impl Services<'_> {
 
     fn state_of(&self, unit: &str, name: &str) -> Result<String, ServiceError> {
         let words = ["show", "--value", "--property", name, unit];
-        let output = self.0.run("systemctl", &words, ASK_MS).map_err(|error| broken(&error))?;
+        let output = tool::ask(self.0, "systemctl", &words, ASK_MS)?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
@@ -170,15 +170,6 @@ impl Services<'_> {
     }
 
     fn must(&self, tool: &str, words: &[&str], look: &str) -> Result<(), ServiceError> {
-        let output = self.0.run(tool, words, JOB_MS).map_err(|error| broken(&error))?;
-        if output.code == Some(0) {
-            return Ok(());
-        }
-        let code = output.code.map_or("a signal".to_owned(), |code| code.to_string());
-        Err(ServiceError::Tool(format!("{tool} {} ended with {code}; see: {look}", words.join(" "))))
+        tool::must(self.0, tool, words, JOB_MS, look)
     }
-}
-
-fn broken(error: &CommandError) -> ServiceError {
-    ServiceError::Tool(error.to_string())
 }

@@ -17,6 +17,7 @@ mod hello;
 mod inventory;
 mod moving;
 mod open;
+mod outgoing;
 mod session;
 mod settings;
 #[cfg(test)]

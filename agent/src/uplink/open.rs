@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use muster_proto::v1;
 use muster_proto::v1::agent_message::Body;
-use muster_proto::v1::uplink_client::UplinkClient;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
 use super::hello::Hello;
+use super::outgoing::{self, Outgoing};
 use crate::dial::{DialError, PathWatch, Proxy, dial, is_expiry, is_refusal};
 use crate::platform::Socket;
 
@@ -33,7 +32,7 @@ pub(super) struct Ticket {
 
 /// An open session.
 pub(super) struct Opened {
-    pub(super) outbound: mpsc::Sender<v1::AgentMessage>,
+    pub(super) outbound: mpsc::Sender<Outgoing>,
     pub(super) inbound: Streaming<v1::CollectorMessage>,
     pub(super) channel: Channel,
     pub(super) socket: Socket,
@@ -82,10 +81,9 @@ pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
     };
     let (outbound, messages) = mpsc::channel(OUTBOUND_MAX);
     // Queued before the call: the collector answers only once it has heard who is there.
-    let _ = outbound.try_send(v1::AgentMessage { body: Some(Body::Hello(hello.said())) });
-    let mut client = UplinkClient::new(dialled.channel.clone());
+    let _ = outbound.try_send(Body::Hello(hello.said()).into());
     let begun = tokio::time::timeout(welcome_timeout, async {
-        let mut inbound = client.session(ReceiverStream::new(messages)).await?.into_inner();
+        let mut inbound = outgoing::session(dialled.channel.clone(), messages).await?;
         let first = inbound.message().await?;
         Ok::<_, Status>((inbound, first))
     });

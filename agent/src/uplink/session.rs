@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use muster_proto::v1;
 use muster_proto::v1::agent_message::Body;
-use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use super::open::Opened;
+use super::outgoing::Outgoing;
 use crate::clock::Moment;
 use crate::gather::Gathered;
 use crate::platform::Socket;
@@ -29,14 +29,14 @@ const BACKLOG_CALM: usize = 16;
 /// One open stream.
 pub(super) struct Session {
     /// Gone once the farewell is handed over.
-    outbound: Option<mpsc::Sender<v1::AgentMessage>>,
+    outbound: Option<mpsc::Sender<Outgoing>>,
     inbound: Streaming<v1::CollectorMessage>,
     pub(super) channel: Channel,
     pub(super) socket: Socket,
     pub(super) opened: Moment,
     pub(super) spread: Duration,
     pub(super) draining: bool,
-    backlog: VecDeque<v1::AgentMessage>,
+    backlog: VecDeque<Outgoing>,
     encoder: StreamEncoder,
     last_sent: Instant,
     readings_sent: u64,
@@ -91,7 +91,7 @@ impl Session {
 
     /// Queues one message.
     pub(super) fn say(&mut self, body: Body) {
-        self.backlog.push_back(v1::AgentMessage { body: Some(body) });
+        self.backlog.push_back(body.into());
     }
 
     /// Queues a report, or returns false when the stream is behind and the readings are better kept as a roll-up.
@@ -205,21 +205,22 @@ impl Session {
     }
 
     fn send_record(&mut self, kept: Kept) {
-        let Ok(record) = v1::Record::decode(&kept.payload[..]) else {
-            tracing::warn!("record {} cannot be read back and is left out", kept.sequence);
+        let (sequence, bytes) = (kept.sequence, kept.payload.len());
+        let Ok(record) = Outgoing::kept(kept) else {
+            tracing::warn!("record {sequence} cannot be read back and is left out");
             return;
         };
-        self.in_flight.push_back((kept.sequence, kept.payload.len()));
-        self.in_flight_bytes += kept.payload.len();
+        self.in_flight.push_back((sequence, bytes));
+        self.in_flight_bytes += bytes;
         if let Some(left) = &mut self.allowance {
             *left -= 1;
         }
-        self.say(Body::Record(v1::Record { sequence: kept.sequence, ..record }));
+        self.backlog.push_back(record);
     }
 }
 
 /// Waits until the transport takes more; false when it never will.
-async fn room(outbound: Option<&mpsc::Sender<v1::AgentMessage>>) -> bool {
+async fn room(outbound: Option<&mpsc::Sender<Outgoing>>) -> bool {
     match outbound {
         Some(outbound) => outbound.reserve().await.is_ok(),
         None => false,

@@ -1,6 +1,7 @@
 mod away;
 mod hardware;
 mod inventory;
+mod kept;
 mod moving;
 
 use muster_proto::v1::agent_message::Body;
@@ -8,6 +9,7 @@ use muster_proto::v1::collector_message::Body as Told;
 use muster_proto::v1::uplink_server::{Uplink as Service, UplinkServer};
 use tokio::sync::oneshot;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::*;
@@ -17,16 +19,18 @@ use crate::identity::tests::{Authority, COLLECTOR_ID, serve};
 use crate::spool::{Kind, Limits, RealFiles};
 
 /// One session as the collector sees it.
-struct Call {
-    heard: Streaming<v1::AgentMessage>,
+struct Call<Heard = v1::AgentMessage> {
+    heard: Streaming<Heard>,
     tell: mpsc::Sender<Result<v1::CollectorMessage, Status>>,
 }
 
-impl Call {
+impl<Heard> Call<Heard> {
     async fn tell(&self, body: Told) {
         self.tell.send(Ok(v1::CollectorMessage { body: Some(body) })).await.unwrap();
     }
+}
 
+impl Call {
     /// The next message that `wanted` wants; others are passed over.
     async fn until<T>(&mut self, wanted: impl Fn(Body) -> Option<T>) -> T {
         loop {
@@ -83,10 +87,20 @@ async fn world(records: u64) -> (World, Uplink) {
 
 /// The same with a spool of this size and clocks of the test.
 async fn world_at(records: u64, limits: Limits, now: fn() -> Moment) -> (World, Uplink) {
+    let (sender, calls) = mpsc::channel(4);
+    world_of(Routes::new(UplinkServer::new(Collector(sender))), calls, records, limits, now).await
+}
+
+/// The same at a collector that answers by `routes`.
+async fn world_of(
+    routes: Routes,
+    calls: mpsc::Receiver<Call>,
+    records: u64,
+    limits: Limits,
+    now: fn() -> Moment,
+) -> (World, Uplink) {
     let authority = Authority::new();
     let name = format!("collector.{}.muster.internal", hyphenated(&COLLECTOR_ID));
-    let (sender, calls) = mpsc::channel(4);
-    let routes = tonic::service::Routes::new(UplinkServer::new(Collector(sender)));
     let address = serve(authority.server(&name, (2020, 2090)), routes).await;
     let dir = tempfile::tempdir().unwrap();
     let state = StateDir::open(dir.path()).unwrap();

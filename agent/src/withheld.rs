@@ -12,7 +12,7 @@ pub enum Family {
     Serials,
     /// Who has accounts here and who runs what.
     UserNames,
-    /// Addresses of its interfaces and of those nearby.
+    /// Addresses of its interfaces, those on which it listens, and those nearby.
     Addresses,
 }
 
@@ -47,7 +47,7 @@ impl Family {
                 ("containers", &["uuid"]),
             ],
             Self::UserNames => &[("listening_ports", &["user"]), ("scheduled_jobs", &["user"])],
-            Self::Addresses => &[("interfaces", &["mac", "permanent_mac"])],
+            Self::Addresses => &[("interfaces", &["mac", "permanent_mac"]), ("listening_ports", &["address"])],
         }
     }
 

@@ -120,3 +120,30 @@ fn serials_leave_what_tools_say_as_lines() {
     assert_eq!(cleaned.lines().count(), said.lines().count());
     assert_eq!(serials().cleaned(b"cpu0: temperature 40\n"), None);
 }
+
+#[test]
+fn where_a_port_is_open_is_withheld_with_the_addresses_and_whether_it_is_open_to_the_network_is_not() {
+    let row = |shown: &str, address: &str, scope: &str| {
+        Row::new(format_args!("tcp/{shown}:22")).durable("address", address).durable("port", 22).durable("scope", scope)
+    };
+    let rows = vec![
+        row("127.0.0.1", "127.0.0.1", "loopback"),
+        row("192.0.2.7", "192.0.2.7", "network"),
+        row("[2001:db8::7]", "2001:db8::7", "network"),
+    ];
+    let mut some = section("listening_ports", rows);
+    Withheld::default().and(Family::Addresses).clean(&mut some, b"machine");
+    let text = format!("{some:?}");
+    assert!(!text.contains("192.0.2.7") && !text.contains("2001:db8::7"), "{text}");
+    let mut told: Vec<_> =
+        some.rows.iter().map(|row| (row.get("address"), row.get("port"), row.get("scope"))).collect();
+    told.sort_unstable();
+    let of = |scope| (None, Some("22"), Some(scope));
+    assert_eq!(told, [of("loopback"), of("network"), of("network")]);
+    let keys: std::collections::BTreeSet<&str> = some.rows.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!(keys.len(), 3, "rows are told apart: {keys:?}");
+    assert_eq!(
+        (some.status, some.reason.as_str()),
+        (Status::Partial, "switched off by [collect] off in agent.toml: address")
+    );
+}

@@ -7,6 +7,9 @@ use crate::s;
 
 const COUNTER: &str = r#"node_cpu_seconds_total{job="node",mode="idle",cpu="0"}"#;
 
+/// Port 9 (discard, RFC 863) in place of the shipped one: what this test breaks is nobody's alert.
+const ALERTMANAGER: &str = "127.0.0.1:9";
+
 #[tokio::test]
 async fn a_real_prometheus_discovers_the_host_and_returns_its_series_under_job_node() {
     let collector = Collector::start("").await;
@@ -24,6 +27,11 @@ async fn a_real_prometheus_discovers_the_host_and_returns_its_series_under_job_n
     let up = format!("muster_host_up{{host=\"{}\"}} == 1", agent.name);
     eventually("the collector's own series", s(30), || async { prometheus.query(&up).await.pop() }).await;
 
+    // Who is told what its rules find, as the shipped configuration says it.
+    let told = || async { Some(prometheus.alertmanagers().await).filter(|all| !all.is_empty()) };
+    let told = eventually("Prometheus knows an Alertmanager", s(30), told).await;
+    assert_eq!(told, [format!("http://{ALERTMANAGER}/api/v2/alerts")]);
+
     agent.kill().await;
     let down = || async { prometheus.query(r#"up{job="node"} == 0"#).await.pop() };
     eventually("the target of a lost host is down", s(30), down).await;
@@ -38,6 +46,7 @@ pub(crate) async fn shipped(collector: &Collector) -> String {
     std::fs::read_to_string(folder.join("prometheus.yml"))
         .expect("the shipped configuration")
         .replace("127.0.0.1:7461", &format!("127.0.0.1:{}", collector.http))
+        .replace("127.0.0.1:9093", ALERTMANAGER)
         .replace("muster.token\n", &format!("{}\n", file.display()))
         .replace("  - muster", &format!("  - {}/muster", folder.display()))
         .replace("15s", "1s")

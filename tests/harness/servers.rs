@@ -73,6 +73,13 @@ impl Prometheus {
         values.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
     }
 
+    /// Where it sends alerts to.
+    pub async fn alertmanagers(&self) -> Vec<String> {
+        let answer = self.ask("alertmanagers", &[]).await;
+        let all = answer["data"]["activeAlertmanagers"].as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|one| one["url"].as_str().map(str::to_owned)).collect()
+    }
+
     async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.port);
         let url = reqwest::Url::parse_with_params(&url, parameters).expect("a URL of our own making");

@@ -61,6 +61,36 @@ async fn the_units_name_the_programs_users_and_directories_that_exist() {
     }
 }
 
+/// The maintainer that a package names when it is made with this in the environment.
+async fn maintainer(environment: &[(&str, &str)]) -> (i32, String) {
+    let home = tempfile::TempDir::new().expect("a directory");
+    let mut make = Command::new(root().join("deploy/package"));
+    for name in ["MUSTER_MAINTAINER", "DEBFULLNAME", "DEBEMAIL"] {
+        make.env_remove(name);
+    }
+    make.envs(environment.iter().copied()).args(["--fast", "--version", "1.2.3", "--programs"]);
+    make.arg(program("muster-agent").parent().expect("it lies in a directory"));
+    let said = run(make.arg("--out").arg(home.path()).arg("muster-agent.deb")).await;
+    let made = home.path().read_dir().expect("our own").flatten().next();
+    let Some(file) = made else { return (said.code, said.err) };
+    let field = run(Command::new("dpkg-deb").arg("--field").arg(file.path()).arg("Maintainer")).await;
+    (said.code, field.out.trim().to_owned())
+}
+
+#[tokio::test]
+async fn a_package_names_the_maintainer_that_it_is_told_and_else_nobodys_address() {
+    let told = |name: &str| (0, name.to_owned());
+    assert_eq!(maintainer(&[]).await, told("The Muster authors <nobody@muster.invalid>"));
+    let debian = [("DEBFULLNAME", "Ann Other"), ("DEBEMAIL", "ann@example.org")];
+    assert_eq!(maintainer(&debian).await, told("Ann Other <ann@example.org>"));
+    let ours = ("MUSTER_MAINTAINER", "IT of Example <it@example.org>");
+    assert_eq!(maintainer(&[debian[0], debian[1], ours]).await, told("IT of Example <it@example.org>"));
+    for none in ["it@example.org", "IT <it>", "IT <it@example.org>\nDepends: evil"] {
+        let (code, said) = maintainer(&[("MUSTER_MAINTAINER", none)]).await;
+        assert!(code == 64 && said.contains("MUSTER_MAINTAINER='Name <address@example.org>'"), "{none:?}: {said}");
+    }
+}
+
 mod prometheus {
     use super::*;
     use muster_tests::process::installed;

@@ -224,7 +224,7 @@ fn as_text(report: &Value) -> Result<(), CliError> {
         let (verdict, availability) = (said("amended_verdict"), said("amended"));
         print::line(&format!("With what people said afterwards: {verdict} with {availability} %\n"))?;
     }
-    print::table(&table::COLUMNS, &Value::Array(table::rows(report)))
+    print::table(&table::columns(), &Value::Array(table::rows(report)))
 }
 
 /// What else was promised in the period, under the same name.

@@ -9,44 +9,39 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The columns of a table of subjects: heading and field of [`summed_up`].
-pub const COLUMNS: [(&str, &str); 16] = [
-    ("subject", "subject"),
-    ("verdict", "verdict"),
-    ("availability %", "availability"),
-    ("amended verdict", "amended_verdict"),
-    ("amended %", "amended"),
-    ("agreed s", "agreed"),
-    ("down s", "down"),
-    ("maintenance s", "maintenance"),
-    ("unreachable s", "unreachable"),
-    ("collector down s", "collector_down"),
-    ("unknown s", "unknown"),
-    ("outages", "outages"),
-    ("mtrs s", "mtrs"),
-    ("mttd s", "mttd"),
-    ("mtta s", "mtta"),
-    ("kind", "kind"),
-];
-/// The same of a report as a whole.
-const SUMMARY: [(&str, &str); 17] = [
-    ("agreement", "name"),
-    ("period", "period"),
-    ("target %", "target"),
-    ("verdict", "verdict"),
-    ("availability %", "availability"),
-    ("amended verdict", "amended_verdict"),
-    ("amended %", "amended"),
-    ("coverage %", "coverage"),
-    ("budget left s", "budget_left"),
-    ("agreed s", "agreed"),
-    ("down s", "down"),
-    ("maintenance s", "maintenance"),
-    ("unreachable s", "unreachable"),
-    ("collector down s", "collector_down"),
-    ("unknown s", "unknown"),
-    ("outages", "outages"),
-    ("mtrs s", "mtrs"),
+/// Whose figure it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Of the report as a whole.
+    Whole,
+    /// Of each of its subjects.
+    Subject,
+    Both,
+}
+
+/// Headings and fields of [`summed_up`], in the order of both tables.
+const FIGURES: [(&str, &str, Of); 21] = [
+    ("agreement", "name", Of::Whole),
+    ("period", "period", Of::Whole),
+    ("target %", "target", Of::Whole),
+    ("subject", "subject", Of::Subject),
+    ("verdict", "verdict", Of::Both),
+    ("availability %", "availability", Of::Both),
+    ("amended verdict", "amended_verdict", Of::Both),
+    ("amended %", "amended", Of::Both),
+    ("coverage %", "coverage", Of::Whole),
+    ("budget left s", "budget_left", Of::Whole),
+    ("agreed s", "agreed", Of::Both),
+    ("down s", "down", Of::Both),
+    ("maintenance s", "maintenance", Of::Both),
+    ("unreachable s", "unreachable", Of::Both),
+    ("collector down s", "collector_down", Of::Both),
+    ("unknown s", "unknown", Of::Both),
+    ("outages", "outages", Of::Both),
+    ("mtrs s", "mtrs", Of::Both),
+    ("mttd s", "mttd", Of::Subject),
+    ("mtta s", "mtta", Of::Subject),
+    ("kind", "kind", Of::Subject),
 ];
 /// Of an outage: heading and field.
 const OUTAGES: [(&str, &str); 8] = [
@@ -71,6 +66,17 @@ const WORK: [(&str, &str); 6] = [
 /// Decimals of a percentage, as the field's tools show them.
 const DECIMALS: usize = 4;
 
+/// The columns of a table of subjects: heading and field of [`summed_up`].
+#[must_use]
+pub fn columns() -> Vec<(&'static str, &'static str)> {
+    figures_of(Of::Subject)
+}
+
+fn figures_of(whose: Of) -> Vec<(&'static str, &'static str)> {
+    let fits = FIGURES.into_iter().filter(|(.., of)| *of == whose || *of == Of::Both);
+    fits.map(|(heading, field, _)| (heading, field)).collect()
+}
+
 /// The subjects of a report, summed up.
 #[must_use]
 pub fn rows(report: &Value) -> Vec<Value> {
@@ -80,7 +86,7 @@ pub fn rows(report: &Value) -> Vec<Value> {
 /// The same for spreadsheets (RFC 4180), with the fields as heading.
 #[must_use]
 pub fn csv(report: &Value) -> String {
-    let heading = COLUMNS.map(|(_, field)| field);
+    let heading: Vec<&str> = columns().into_iter().map(|(_, field)| field).collect();
     let cell = |row: &Value, field: &str| match &row[field] {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -89,7 +95,8 @@ pub fn csv(report: &Value) -> String {
     let cells = rows(report)
         .into_iter()
         .map(|row| heading.iter().map(|field| safe_cell(&cell(&row, field))).collect::<Vec<_>>());
-    let lines = std::iter::once(heading.map(str::to_owned).to_vec()).chain(cells).map(|cells| cells.join(","));
+    let first = heading.iter().map(|field| (*field).to_owned()).collect();
+    let lines = std::iter::once(first).chain(cells).map(|cells| cells.join(","));
     lines.collect::<Vec<_>>().join("\r\n")
 }
 
@@ -97,12 +104,14 @@ pub fn csv(report: &Value) -> String {
 #[must_use]
 pub fn book(report: &Value) -> Book {
     let whole = summed_up(report);
-    let figures = SUMMARY.iter().map(|(heading, field)| vec![Cell::Text((*heading).to_owned()), cell(&whole[*field])]);
+    let line = |(heading, field): (&str, &str)| vec![Cell::Text(heading.to_owned()), cell(&whole[field])];
+    let figures = figures_of(Of::Whole).into_iter().map(line);
     let digest = vec![Cell::Text("digest".to_owned()), cell(&report["digest"])];
-    let subjects = rows(report).into_iter().map(|row| COLUMNS.map(|(_, field)| cell(&row[field])).to_vec());
+    let columns = columns();
+    let subjects = rows(report).into_iter().map(|row| columns.iter().map(|(_, field)| cell(&row[*field])).collect());
     let sheets = [
         sheet("Summary", ["figure", "value"], figures.chain([digest]).collect()),
-        sheet("Subjects", COLUMNS.map(|(heading, _)| heading), subjects.collect()),
+        sheet("Subjects", columns.iter().map(|(heading, _)| *heading), subjects.collect()),
         of_subjects("Outages", "outages", &OUTAGES, report),
         of_subjects("Planned work", "maintenance", &WORK, report),
     ];

@@ -22,6 +22,7 @@ mod ping;
 mod problem;
 mod processes;
 mod readings;
+mod recipients;
 mod roll_out;
 pub mod routes;
 mod secret;

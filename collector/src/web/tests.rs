@@ -60,6 +60,7 @@ mod not_a_problem;
 mod parts;
 mod pings;
 mod processes;
+mod reports;
 mod rules;
 mod sign_in;
 mod trends;

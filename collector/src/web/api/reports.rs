@@ -14,7 +14,7 @@ use crate::{
     domain::{
         calendar::zone,
         sla::{
-            delivery::{Delivery, Issue, Plan, State as How, stem},
+            delivery::{Delivery, Issue, Plan, State as How, Way, stem},
             force::present,
         },
     },
@@ -23,6 +23,7 @@ use crate::{
         access::Caller,
         documents::{Asked, Issued, names},
         problem::{Body, Problem},
+        recipients,
     },
 };
 
@@ -30,12 +31,13 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Those that are configured.
-pub(in crate::web) async fn list(State(web): State<Shared>) -> Answered {
-    let items = web.context.config.reports.iter().map(|plan| item(&web, plan)).collect();
+pub(in crate::web) async fn list(State(web): State<Shared>, Extension(caller): Extension<Caller>) -> Answered {
+    let shown = recipients::are_shown_to(&caller);
+    let items = web.context.config.reports.iter().map(|plan| item(&web, plan, shown)).collect();
     Ok(page_of(items, None))
 }
 
-fn item(web: &Web, plan: &Plan) -> Value {
+fn item(web: &Web, plan: &Plan, shown: bool) -> Value {
     let (now, promised) = (web.now(), web.promised());
     let agreements = present(&promised, now);
     let about = plan.about(&names(&promised));
@@ -44,11 +46,13 @@ fn item(web: &Web, plan: &Plan) -> Value {
         let next = plan.next(now, &zone(&declared.agreement.zone)?);
         Some(json!({ "agreement": name, "period": next.period.name, "due": next.due.to_string() }))
     });
+    let places = plan.destinations();
+    let mails = places.iter().filter(|place| place.way == Way::Mail);
     json!({
         "name": plan.name, "agreements": about, "every": plan.every.word(), "at": plan.at.strftime("%H:%M").to_string(),
         "formats": plan.formats.iter().map(|format| format.word()).collect::<Vec<_>>(), "directory": plan.directory,
         "receiver": plan.mail.as_ref().map(|post| &post.receiver),
-        "to": plan.mail.as_ref().map_or(&[][..], |post| &post.to), "next": next.collect::<Vec<_>>(),
+        "to": mails.map(|mail| recipients::place(mail, shown)).collect::<Vec<_>>(), "next": next.collect::<Vec<_>>(),
     })
 }
 
@@ -60,17 +64,22 @@ pub(in crate::web) struct Page {
 }
 
 /// What became of them, newest first.
-pub(in crate::web) async fn deliveries(State(web): State<Shared>, Query(page): Query<Page>) -> Answered {
+pub(in crate::web) async fn deliveries(
+    State(web): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Query(page): Query<Page>,
+) -> Answered {
     let (before, limit) = (cursor_of(page.after.as_deref())?.unwrap_or(i64::MAX), limit_of(page.limit));
     let mut issues = web.context.store.issues_before(before, limit + 1).await?;
     let more = issues.len() > limit;
     issues.truncate(limit);
     let next = issues.last().filter(|_| more).map(|issue| issue.no.to_string());
-    Ok(page_of(issues.iter().map(issued).collect(), next))
+    let shown = recipients::are_shown_to(&caller);
+    Ok(page_of(issues.iter().map(|issue| issued(issue, shown)).collect(), next))
 }
 
 /// An issue as the API writes it.
-fn issued(issue: &Issue) -> Value {
+fn issued(issue: &Issue, shown: bool) -> Value {
     let made = issue.made.as_ref();
     json!({
         "number": issue.no, "report": issue.report, "agreement": issue.agreement, "period": issue.period,
@@ -78,15 +87,16 @@ fn issued(issue: &Issue) -> Value {
         "state": if made.is_some() { "issued" } else { "left_out" }, "why": issue.why,
         "version": made.map(|made| made.version), "digest": made.map(|made| &made.digest),
         "verdict": made.map(|made| &made.verdict), "title": made.map(|made| &made.title),
-        "deliveries": issue.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "deliveries": issue.deliveries.iter().map(|one| delivery(one, shown)).collect::<Vec<_>>(),
     })
 }
 
-fn delivery(delivery: &Delivery) -> Value {
+fn delivery(delivery: &Delivery, shown: bool) -> Value {
+    let place = &delivery.destination;
     json!({
-        "way": delivery.destination.way, "to": delivery.destination.to, "state": delivery.state.word(),
+        "way": place.way, "to": recipients::place(place, shown), "state": delivery.state.word(),
         "tries": delivery.tries, "at": delivery.at.to_string(), "next": delivery.next.map(|at| at.to_string()),
-        "said": delivery.said,
+        "said": recipients::without(&delivery.said, [place], shown),
     })
 }
 
@@ -122,7 +132,7 @@ pub(in crate::web) async fn deliver(
     }
     let numbers = record(&web, &caller, made).await?;
     let issues = tried(&web, numbers).await?;
-    Ok(Json(json!({ "dry_run": false, "items": issues.iter().map(issued).collect::<Vec<_>>() })))
+    Ok(Json(json!({ "dry_run": false, "items": issues.iter().map(|issue| issued(issue, true)).collect::<Vec<_>>() })))
 }
 
 /// Which agreements over which periods.

@@ -9,7 +9,7 @@ use crate::{
             force::present,
         },
     },
-    web::{Web, documents::names, problem::Problem, words},
+    web::{Web, access::Caller, documents::names, problem::Problem, recipients, words},
 };
 
 /// A `[[report]]`.
@@ -26,22 +26,25 @@ pub(super) struct ReportPlan {
 }
 
 /// All of them.
-pub(super) async fn report_plans(web: &Web) -> Result<Vec<ReportPlan>, Problem> {
+pub(super) async fn report_plans(web: &Web, caller: &Caller) -> Result<Vec<ReportPlan>, Problem> {
     let plans = &web.context.config.reports;
     if plans.is_empty() {
         return Ok(Vec::new());
     }
     let issues = web.context.store.newest_issues().await?;
-    Ok(plans.iter().map(|plan| report_plan(web, plan, &issues)).collect())
+    let shown = recipients::are_shown_to(caller);
+    Ok(plans.iter().map(|plan| report_plan(web, plan, &issues, shown)).collect())
 }
 
-fn report_plan(web: &Web, plan: &Plan, issues: &[Issue]) -> ReportPlan {
+fn report_plan(web: &Web, plan: &Plan, issues: &[Issue], shown: bool) -> ReportPlan {
     let promised = web.promised();
     let names = names(&promised);
     let about = plan.about(&names);
     let is_own = |issue: &&Issue| issue.report == plan.name && about.contains(&issue.agreement.as_str());
     let own: Vec<Issue> = issues.iter().filter(is_own).cloned().collect();
     let (last, told) = stands(plan, &own);
+    let told =
+        recipients::without(&told, own.iter().flat_map(|issue| &issue.deliveries).map(|one| &one.destination), shown);
     let agreements = present(&promised, web.now());
     let due = agreements.iter().filter(|declared| about.contains(&declared.agreement.name.as_str()));
     let next = due.filter_map(|declared| {
@@ -53,7 +56,7 @@ fn report_plan(web: &Web, plan: &Plan, issues: &[Issue]) -> ReportPlan {
         name: plan.name.clone(),
         about: if plan.agreements.is_empty() { "all agreements".into() } else { about.join(", ") },
         formats: plan.formats.iter().map(|format| format.word()).collect::<Vec<_>>().join(", "),
-        goes: plan.destinations().into_iter().map(|place| place.to).collect(),
+        goes: plan.destinations().iter().map(|place| recipients::place(place, shown).to_owned()).collect(),
         next: next.map(|(closed, zone)| (closed.period.name, words::clock_time(closed.due, &zone))),
         last,
         told,

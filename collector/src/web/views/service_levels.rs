@@ -190,7 +190,7 @@ pub(in crate::web) async fn list(Given(web): Given<Shared>, Extension(caller): E
     for declared in force::present(&web.promised(), web.now()) {
         agreements.push(agreement(declared, &web.report(declared).await?));
     }
-    let plans = report_plans(&web).await?;
+    let plans = report_plans(&web, &caller).await?;
     show(&ListPage { frame: Frame::new(&web, &caller, "service-levels", "Service levels"), agreements, plans })
 }
 

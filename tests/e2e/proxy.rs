@@ -4,6 +4,7 @@ use muster_tests::network::Network;
 use muster_tests::process::{Said, run};
 use muster_tests::proxy::{Tinyproxy, answering, opening_tls};
 use muster_tests::{Agent, Collector, eventually};
+use rustix::process::Signal;
 
 use crate::s;
 
@@ -64,6 +65,13 @@ async fn through_a_real_proxy_an_agent_enrols_streams_and_is_back_by_itself_with
     for text in [agent.log(), doctor.all(), collector.log()] {
         assert!(!text.contains("secret"), "{text}");
     }
+
+    // A machine that stands still keeps its connection to the proxy, which answers for itself and for nobody else.
+    agent.process().signal(Signal::STOP);
+    let host = collector.host_is(&agent.host, "down", s(20)).await;
+    assert!(host["why"].as_str().is_some_and(|why| why.contains("cannot be looked at")), "{host}");
+    agent.process().signal(Signal::CONT);
+    collector.host_is(&agent.host, "up", s(60)).await;
 }
 
 #[tokio::test]

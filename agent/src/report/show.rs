@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
+use std::net::IpAddr;
 
 use flate2::read::GzDecoder;
 use muster_proto::v1::agent_message::Body;
@@ -34,6 +35,7 @@ pub fn shown_hello(hello: &v1::Hello) -> Value {
         settings_version,
         inventory_hash,
         dictionary_hash,
+        own_address,
     } = hello;
     json!({
         "protocol": protocol, "version": version, "boot_id": hex(boot_id), "starts": starts, "generation": generation,
@@ -41,7 +43,14 @@ pub fn shown_hello(hello: &v1::Hello) -> Value {
         "fingerprint": fingerprint.as_ref().map(shown_fingerprint), "facts": facts.as_ref().map(shown_facts),
         "alive": alive.iter().map(span).collect::<Vec<_>>(), "settings_version": settings_version,
         "inventory_hash": hex(inventory_hash), "dictionary_hash": hex(dictionary_hash),
+        "own_address": address(own_address),
     })
+}
+
+/// 4 or 16 bytes.
+fn address(bytes: &[u8]) -> Value {
+    let known = <[u8; 4]>::try_from(bytes).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+    known.map_or(Value::Null, |address| json!(address))
 }
 
 fn shown_fingerprint(fingerprint: &v1::Fingerprint) -> Value {

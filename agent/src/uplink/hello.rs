@@ -1,12 +1,16 @@
 //! `Hello`: who is there, and what it did while nobody listened.
 
+use std::net::IpAddr;
+
 use muster_proto::v1;
 
 use super::Uplink;
 use crate::alive::AliveLog;
 use crate::clock::Moment;
 use crate::host::Host;
+use crate::platform::Socket;
 use crate::report;
+use crate::withheld::{Family, Withheld};
 
 /// A `Hello` whose clocks are read when there is somebody to hear it. Dialling takes seconds where packets are lost, and
 /// the collector lays all that this machine tells of its past beside the moment at which it hears this.
@@ -15,12 +19,13 @@ pub(super) struct Hello {
     lives: AliveLog,
     boot_id: [u8; 16],
     now: fn() -> Moment,
+    withheld: Withheld,
 }
 
 impl Hello {
-    /// As it is said now.
-    pub(super) fn said(self) -> v1::Hello {
-        let Self { words, mut lives, boot_id, now } = self;
+    /// As it is said now, on this connection.
+    pub(super) fn said(self, socket: &Socket) -> v1::Hello {
+        let Self { words, mut lives, boot_id, now, withheld } = self;
         let clock = |at: Moment| Some(v1::Clock { wall_ms: at.wall_ms, boottime_ms: at.boottime_ms });
         let now = now();
         // It lives now, too; in the file that stands with the next entry.
@@ -32,7 +37,19 @@ impl Hello {
             end: span.end as u32,
             resumed: span.resumed,
         });
-        v1::Hello { clock: clock(now), alive: alive.collect(), ..words }
+        let own_address = if withheld.holds(Family::Addresses) { Vec::new() } else { own_address(socket) };
+        v1::Hello { clock: clock(now), alive: alive.collect(), own_address, ..words }
+    }
+}
+
+/// What this end of a connection is called here. Where the collector hears another address, a proxy or a translation is between, and
+/// what answers there is not this machine.
+fn own_address(socket: &Socket) -> Vec<u8> {
+    let own = socket2::SockRef::from(socket).local_addr().ok().and_then(|address| address.as_socket());
+    match own.map(|own| own.ip().to_canonical()) {
+        Some(IpAddr::V4(own)) => own.octets().to_vec(),
+        Some(IpAddr::V6(own)) => own.octets().to_vec(),
+        None => Vec::new(),
     }
 }
 
@@ -69,6 +86,7 @@ impl Uplink {
             dictionary_hash: self.described.as_ref().map_or_else(Vec::new, |said| said.dictionary_hash().to_vec()),
             ..of_machine(&self.parts.host, &self.parts.labels, self.fingerprint.clone())
         };
-        Hello { words, lives: self.alive.clone(), boot_id, now: self.parts.now }
+        let withheld = self.parts.host.withheld();
+        Hello { words, lives: self.alive.clone(), boot_id, now: self.parts.now, withheld }
     }
 }

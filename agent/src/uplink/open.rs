@@ -81,7 +81,7 @@ pub(super) async fn open(ticket: Ticket) -> Result<Opened, OpenError> {
     };
     let (outbound, messages) = mpsc::channel(OUTBOUND_MAX);
     // Queued before the call: the collector answers only once it has heard who is there.
-    let _ = outbound.try_send(Body::Hello(hello.said()).into());
+    let _ = outbound.try_send(Body::Hello(hello.said(&dialled.socket)).into());
     let begun = tokio::time::timeout(welcome_timeout, async {
         let mut inbound = outgoing::session(dialled.channel.clone(), messages).await?;
         let first = inbound.message().await?;

@@ -1,6 +1,6 @@
 //! What a host is called and how it is classed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +146,9 @@ pub struct Facts {
     pub chassis: String,
     /// The agent's version.
     pub agent_version: String,
+    /// What its end of its connection is called there, where it says so. Another one than it is heard from is somebody's between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_address: Option<IpAddr>,
     /// What its answers say of checks from here.
     #[serde(default, skip_serializing_if = "RemoteChecks::is_unsaid")]
     pub remote_checks: RemoteChecks,

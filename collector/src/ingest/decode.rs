@@ -281,7 +281,7 @@ fn greeting(hello: v1::Hello) -> Result<Greeting, DecodeError> {
         clock: clock(hello.clock),
         fingerprint: fingerprint(hello.fingerprint.unwrap_or_default())?,
         labels: pairs(&facts.labels)?,
-        facts: host_facts(facts, hello.version.clone())?,
+        facts: Facts { own_address: address(&hello.own_address), ..host_facts(facts, hello.version.clone())? },
         version: hello.version,
         alive: hello.alive.into_iter().map(alive_span).collect::<Result<_, _>>()?,
         dictionary_hash: hello.dictionary_hash,
@@ -296,6 +296,13 @@ fn alive_span(span: v1::AliveSpan) -> Result<AliveSpan, DecodeError> {
         clean_end: span.end == 1,
         resumed: span.resumed,
     })
+}
+
+/// An address as its 4 or 16 bytes; what is neither is none.
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let version_4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let address = version_4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+    address.ok().map(|address| address.to_canonical())
 }
 
 fn clock(clock: Option<v1::Clock>) -> HostClock {

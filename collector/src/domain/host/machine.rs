@@ -340,7 +340,7 @@ impl Host {
             let Some(again) = self.suspicion.take() else { return };
             suspicion = again;
         }
-        let conclusion = suspicion.conclusion(timers, self.proof, self.peer.is_some(), now);
+        let conclusion = suspicion.conclusion(timers, self.proof, self.place().is_some(), now);
         match conclusion {
             Ok((state, cause)) => {
                 self.suspicion = None;
@@ -353,8 +353,15 @@ impl Host {
         }
     }
 
+    /// Where its machine would answer. Heard from another address than its own end of the connection has, it is behind a proxy or a
+    /// translation, which answers for itself alone.
+    fn place(&self) -> Option<IpAddr> {
+        let own = self.profile.facts.own_address;
+        self.peer.filter(|peer| own.is_none_or(|own| own == peer.to_canonical()))
+    }
+
     fn look(&mut self, now: Timestamp, within_ms: i64, step: &mut Step) {
-        if let Some(peer) = self.peer {
+        if let Some(peer) = self.place() {
             let look = self.suspicion.as_ref().map_or(now.ms(), Suspicion::look_id);
             self.last_look = look;
             let sharing = self.sharing;

@@ -133,6 +133,14 @@ fn a_hello_needs_its_sixteen_bytes() {
     let hello = v1::Hello { protocol: 1, boot_id: vec![1; 16], epoch: vec![2; 16], ..v1::Hello::default() };
     let Heard::Greeting(greeting) = message(envelope(Body::Hello(hello.clone()))).unwrap() else { panic!() };
     assert_eq!((greeting.boot_id, greeting.epoch), ([1; 16], [2; 16]));
+    let own = |bytes: &[u8]| {
+        let hello = v1::Hello { own_address: bytes.to_vec(), ..hello.clone() };
+        let Ok(Heard::Greeting(greeting)) = message(envelope(Body::Hello(hello))) else { panic!() };
+        greeting.facts.own_address.map(|address| address.to_string())
+    };
+    let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7];
+    assert_eq!([own(&[192, 0, 2, 7]), own(&mapped)], ["192.0.2.7", "192.0.2.7"].map(|text| Some(text.to_owned())));
+    assert_eq!([own(&[]), own(&[1; 5])], [None, None]);
     let short = v1::Hello { boot_id: vec![1; 15], ..hello.clone() };
     assert!(message(envelope(Body::Hello(short))).is_err());
     let ahead = v1::Hello { last_record: u64::MAX, ..hello };

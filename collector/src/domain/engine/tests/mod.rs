@@ -17,6 +17,7 @@ use crate::domain::{
 
 mod alerts;
 mod batches;
+mod behind;
 mod burn;
 mod changes;
 mod checks;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use muster_tests::process::{Process, Said, program, run};
+use muster_tests::process::{Process, Said, installed, program, run};
 use muster_tests::{Agent, Collector, Webhook, eventually, never};
 use tokio::process::Command;
 
@@ -141,6 +141,53 @@ async fn a_kill_while_a_backup_is_taken_leaves_no_half_file() {
     let inside = collector.state().join("b.age");
     let inside = run(&mut backup_command(&collector, &inside)).await;
     assert!(inside.code == 1 && inside.err.contains("own state directory"), "{}", inside.all());
+}
+
+/// age asks for its passphrase on a terminal, and each question is answered with the first line of a file.
+const ON_A_TERMINAL: &str = r"
+import os, pty, sys
+answer = open(sys.argv[1], 'rb').readline().rstrip(b'\n') + b'\n'
+def read(terminal):
+    told = os.read(terminal, 1024)
+    if b'passphrase' in told: os.write(terminal, answer)
+    return told
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read, lambda terminal: b'')))
+";
+
+/// What age 1.1 of Debian makes of `from` with the passphrase.
+async fn age(way: &str, passphrase: &Path, from: &Path, to: &Path) {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", ON_A_TERMINAL]).arg(passphrase).arg(installed("age", "age")).arg(way);
+    let said = run(command.arg("--output").arg(to).arg(from)).await;
+    assert_eq!(said.code, 0, "age {way}: {}", said.all());
+}
+
+#[tokio::test]
+async fn age_opens_a_backup_and_what_age_has_sealed_is_restored() {
+    let mut collector = Collector::start("").await;
+    let agent = Agent::up(&collector, "fast").await;
+    let (ours, open, theirs) = ("ours.age", "open.tar.gz", "theirs.age");
+    let [ours, open, theirs] = [ours, open, theirs].map(|name| collector.home().join(name));
+    let said = run(&mut backup_command(&collector, &ours)).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    let passphrase = passphrase(collector.home());
+    age("--decrypt", &passphrase, &ours, &open).await;
+    let inside = run(Command::new("tar").arg("--list").arg("--gzip").arg("--file").arg(&open)).await;
+    for name in ["state.db", "facts.db"] {
+        assert!(inside.out.lines().any(|line| line.ends_with(name)), "{}", inside.all());
+    }
+
+    age("--passphrase", &passphrase, &open, &theirs).await;
+    let sealed = std::fs::read(&theirs).expect("what age made");
+    assert!(sealed.starts_with(b"age-encryption.org/v1\n-> scrypt "), "{:?}", &sealed[..40]);
+    let elsewhere = Collector::prepare("");
+    let restored = restore(&elsewhere, &theirs, &passphrase).await;
+    assert_eq!(restored.code, 0, "{}", restored.all());
+    collector.kill().await;
+    let mut elsewhere = elsewhere;
+    elsewhere.run().await;
+    let known: Vec<_> = elsewhere.hosts().await.iter().map(|host| host["name"].clone()).collect();
+    assert_eq!(known, [agent.name.as_str()]);
 }
 
 #[tokio::test]

@@ -207,7 +207,13 @@ impl MachineArgs {
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = app::with_state(Config::load(cli.config.as_deref())?, cli.state.as_deref());
-    if matches!(cli.command, Command::Enrol(_) | Command::Run(_)) {
+    let logs = match cli.command {
+        Command::Enrol(_) | Command::Run(_) => true,
+        #[cfg(target_os = "linux")]
+        Command::Helper => true,
+        _ => false,
+    };
+    if logs {
         telemetry::start(&config.log_level);
     }
     match cli.command {

@@ -61,20 +61,21 @@ pub fn serve(mut socket: UnixStream, duty: &Duty<'_>) -> io::Result<()> {
     // The mode of the socket says the same; this holds where somebody has loosened it.
     let Ok(peer) = socket_peercred(&socket) else {
         // From another pid namespace, such as a container's, its number would be 0, which none is.
-        return say(&mut socket, &refused("it cannot be told who asks"), &[]);
+        return refuse(&mut socket, "somebody", "it cannot be told who asks");
     };
+    let who = format!("user {}", peer.uid.as_raw());
     if !may_ask(peer.uid.as_raw(), duty.asker) {
-        return say(&mut socket, &refused("only the agent's user may ask"), &[]);
+        return refuse(&mut socket, &who, "only the agent's user may ask");
     }
     let request = match request_on(&mut socket) {
         Ok(request) => request,
-        Err(reason) => return say(&mut socket, &refused(&reason), &[]),
+        Err(reason) => return refuse(&mut socket, &who, &reason),
     };
     if !request.is_here(duty.host) {
-        return say(&mut socket, &refused("this machine has no such device"), &[]);
+        return refuse(&mut socket, &who, "this machine has no such device");
     }
     if request.begins_test() && !duty.planned {
-        return say(&mut socket, &refused("[prove] of /etc/muster/agent.toml plans no tests"), &[]);
+        return refuse(&mut socket, &who, "[prove] of /etc/muster/agent.toml plans no tests");
     }
     match request.errand() {
         Errand::Open(path) => pass_on(&mut socket, duty.host, path),
@@ -83,6 +84,13 @@ pub fn serve(mut socket: UnixStream, duty: &Duty<'_>) -> io::Result<()> {
             say(&mut socket, &answer, &body)
         }
     }
+}
+
+/// Says no, to who asks and to the log.
+fn refuse(socket: &mut UnixStream, who: &str, reason: &str) -> io::Result<()> {
+    let reason: String = reason.chars().take(REASON_CHARS).collect();
+    tracing::warn!("{who} is refused: {}", reason.escape_debug());
+    say(socket, &Answer::Refused { reason }, &[])
 }
 
 fn may_ask(peer: u32, asker: Option<u32>) -> bool {
@@ -135,10 +143,6 @@ fn request_on(socket: &mut UnixStream) -> Result<Request, String> {
 
 fn failed(reason: &str) -> Answer {
     Answer::Failed { reason: reason.chars().take(REASON_CHARS).collect() }
-}
-
-fn refused(reason: &str) -> Answer {
-    Answer::Refused { reason: reason.chars().take(REASON_CHARS).collect() }
 }
 
 fn head(answer: &Answer) -> Vec<u8> {

@@ -71,6 +71,7 @@ async fn the_agents_user_has_with_the_helper_what_it_lacks_without_and_nobody_el
     story.switched_on().await;
     story.bounded().await;
     story.asked_by_few().await;
+    story.quiet().await;
     story.many_at_once().await;
     story.exposure_of("muster-helper@x.service", 2.0).await;
     story.reinstalled().await;
@@ -196,6 +197,24 @@ impl Story {
         let (head, _) = self.asked_as(&agent, SENSORS).await;
         assert!(head.starts_with("{\"output\":"), "{head}");
         self.machine.must(&["chmod", "0660", SOCKET]).await;
+    }
+
+    /// What was answered is no news; who was refused is, and so is what systemd says of a process that fails.
+    async fn quiet(&self) {
+        let journal = || async {
+            self.machine.must(&["journalctl", "--sync"]).await;
+            self.machine.must(&["journalctl", "--no-pager", "-q", "-o", "cat", "--unit=muster-helper@*"]).await
+        };
+        let (head, _) = self.ask(SENSORS).await;
+        assert!(head.starts_with("{\"output\":"), "{head}");
+        let said = journal().await;
+        let refusals: Vec<&str> = said.lines().filter(|line| line.contains(" is refused: ")).collect();
+        assert_eq!(refusals.len(), said.lines().count(), "{said}");
+        for refusal in ["user 0 is refused: not a name", "only the agent's user may ask"] {
+            let (who, why) = refusal.split_once(": ").unwrap_or(("user 65534", refusal));
+            let told = refusals.iter().any(|line| line.contains(who) && line.contains(why));
+            assert!(told, "{refusal}: {said}");
+        }
     }
 
     /// More connections than it takes, that say nothing, do not keep it from answering once they are gone.

@@ -45,6 +45,13 @@ pub(super) struct Cell {
     pub(super) says: String,
 }
 
+impl Cell {
+    /// Longer than `99.95`, which fills it.
+    pub(super) fn is_long(&self) -> bool {
+        self.text.len() > 5
+    }
+}
+
 /// The months of a period, from Monday to Sunday; none of a period within one day.
 pub(super) fn months(agreement: &Agreement, report: &Report, zone: &TimeZone) -> Vec<Month> {
     let days = days(agreement, report, zone);

@@ -102,7 +102,7 @@ async fn begin_again_and_again(n: usize, port: u16, counts: Arc<Counts>) {
     loop {
         if let Ok(stream) = connect(n, port).await {
             counts.held.fetch_add(1, Ordering::Relaxed);
-            hold(stream, n % 2 == 0).await;
+            hold(stream, n.is_multiple_of(2)).await;
             counts.held.fetch_sub(1, Ordering::Relaxed);
         }
         pass(AGAIN).await;

@@ -13,8 +13,8 @@ fn commands() -> Vec<String> {
         for line in text.lines() {
             fenced ^= line.starts_with("```");
             if fenced && line.starts_with("muster-") {
-                let end = line.find([' ', '\t']).and_then(|_| line.find(" <").into_iter().chain(line.find(" >")).min());
-                found.push(line[..end.unwrap_or(line.len())].to_owned());
+                let end = [" <", " >", " #", " |"].iter().filter_map(|shell| line.find(shell)).min();
+                found.push(line[..end.unwrap_or(line.len())].trim_end().to_owned());
             }
         }
     }

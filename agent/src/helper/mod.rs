@@ -88,8 +88,8 @@ pub fn serve(mut socket: UnixStream, duty: &Duty<'_>) -> io::Result<()> {
 
 /// Says no, to who asks and to the log.
 fn refuse(socket: &mut UnixStream, who: &str, reason: &str) -> io::Result<()> {
-    let reason: String = reason.chars().take(REASON_CHARS).collect();
-    tracing::warn!("{who} is refused: {}", reason.escape_debug());
+    let reason: String = reason.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
+    tracing::warn!("{who} is refused: {reason}");
     say(socket, &Answer::Refused { reason }, &[])
 }
 

@@ -281,37 +281,3 @@ fn after_a_stall_a_session_that_never_ended_is_proof_of_the_time_since() {
     fleet.restart(0);
     assert_eq!(fleet.standing(1), [(0, 5, UP), (5, 25, AWAY), (25, 30, UP)]);
 }
-
-/// A clock that knows of leap seconds says one twice: who starts again in it begins up to a second before it ended.
-#[test]
-fn a_collector_started_again_in_a_second_that_is_said_twice_tears_no_ledger_and_ends_an_outage_where_it_ended() {
-    for back_ms in [-1, -600, -1_000] {
-        let mut fleet = Fleet::of(&[Watch::Normal, Watch::Normal, Watch::Normal]);
-        fleet.now += 1_000;
-        fleet.silent_from_now(1);
-        fleet.until(20_000);
-        fleet.ends(3, Ending::Fin);
-        assert_eq!((fleet.state(1), fleet.state(2)), (State::Down, State::Up));
-        fleet.restart(back_ms);
-        fleet.until(22_000);
-        for no in [2, 3] {
-            fleet.connect_with(no, [1; 16], Vec::new());
-        }
-        fleet.until(90_000);
-        fleet.comes_back(2, &[(2, 85, 90)]);
-        fleet.until(150_000);
-        assert_eq!([1, 2, 3].map(|no| fleet.state(no)), [State::Up; 3], "{back_ms}");
-        let about_1 = [(PageKind::Opened, "h1 is down"), (PageKind::Resolved, "h1 is down")];
-        assert_eq!(fleet.told(), about_1, "{back_ms}");
-        for no in 1..=3 {
-            let spans = fleet.spans(no);
-            assert!(spans.iter().all(|span| span.from <= span.to), "{back_ms}: an entry that ends first: {spans:#?}");
-            let standing = fleet.standing(no);
-            assert!(standing.windows(2).all(|pair| pair[0].1 == pair[1].0), "{back_ms}: torn: {standing:?}");
-            assert_eq!(standing[0].0, 0);
-        }
-        let down: i64 =
-            fleet.standing(1).iter().filter(|(.., state)| *state == DOWN).map(|(from, to, _)| to - from).sum();
-        assert_eq!(down, 84, "{back_ms}: from its last word to its boot: {:?}", fleet.standing(1));
-    }
-}

@@ -16,7 +16,6 @@ pub mod measure;
 pub mod network;
 pub mod ntfy;
 pub mod path;
-#[path = "../src/power/mod.rs"]
 pub mod power;
 pub mod process;
 pub mod proxy;

@@ -4,7 +4,7 @@
 //!
 //! The released collector is recorded with `strace` while hosts tell records, incidents come from outside and are taken by a
 //! person, pages go to a webhook and a backup is taken; it is stopped and started again. For each cut its state directory is
-//! rebuilt as a disk could have it that keeps what it was told to sync and no more (`tests/src/power/disk.rs`), and a collector is
+//! rebuilt as a disk could have it that keeps what it was told to sync and no more (`tests/harness/power/disk.rs`), and a collector is
 //! started on it. It has to start by itself, both files of its store have to be sound, each record that was acknowledged has to
 //! be there as it was sent, each incident that was taken once, with who took it and its end; nothing is there that nobody sent;
 //! no page is lost, none that was recorded as accepted is sent again, and the link in the last of them works; the next record of each host is taken, and its ledger

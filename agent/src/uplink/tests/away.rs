@@ -295,10 +295,10 @@ async fn a_collector_that_takes_seconds_to_reach_is_told_the_time_at_which_it_is
     uplink.parts.addresses = vec![listener.local_addr().unwrap().to_string()];
     let collector = uplink.identity.addresses[0].clone();
     play_on(world, uplink, async |world| {
-        // As where the first packets are lost.
+        // As where the first packet is lost; longer would look like a sleep, after which the agent dials anew.
         let path = async {
             let (mut near, _) = listener.accept().await.unwrap();
-            pass(7_000);
+            pass(1_500);
             let mut far = tokio::net::TcpStream::connect(&collector).await.unwrap();
             tokio::io::copy_bidirectional(&mut near, &mut far).await
         };

@@ -421,7 +421,7 @@ pub struct Loaded {
     pub parents: Vec<(HostNo, HostNo)>,
     /// Open problems.
     pub problems: Vec<ProblemRow>,
-    /// Incidents that are open or were resolved in the last 24 h, with their timelines.
+    /// Incidents that are open or were [resolved of late](super::desk::recent), with their timelines.
     pub incidents: Vec<(IncidentRow, Vec<IncidentEventRow>)>,
     /// Incidents that are over, the latest of the last 13 months, newest first.
     pub past: Vec<IncidentRow>,

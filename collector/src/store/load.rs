@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Found, params};
 use super::{StoreError, from_json, from_word, in_state};
 use crate::domain::{
     changed::{self, ChangedRow},
-    desk::handoffs::HandoffRow,
+    desk::{handoffs::HandoffRow, recent},
     device::Device,
     dismissal::Dismissal,
     heartbeat::HeartbeatRow,
@@ -19,12 +19,10 @@ use crate::domain::{
     watch::Watch,
 };
 
-/// Resolved incidents are given back for this long after their end.
-const RECENT_MS: i64 = 24 * 3_600_000;
-
 /// Open incidents, recent ones, and those with pages still to be sent: an outcome finds its page only through its
 /// incident.
 const INCIDENTS: &str = "SELECT body FROM incident WHERE state <> 'resolved' OR resolved_ms >= ?1
+    OR no IN (SELECT no FROM incident WHERE state = 'resolved' AND resolved_ms >= ?2 ORDER BY resolved_ms DESC LIMIT ?3)
     OR no IN (SELECT incident FROM page WHERE delivery = 'queued') ORDER BY no";
 
 /// Incidents that are over are given back for this long, the latest of them: their details are kept no longer either.
@@ -188,7 +186,8 @@ fn incidents(
     opened: Timestamp,
 ) -> Result<Vec<(IncidentRow, Vec<IncidentEventRow>)>, StoreError> {
     let mut statement = connection.prepare(INCIDENTS).map_err(in_state)?;
-    let rows: Vec<IncidentRow> = collect(statement.query([opened.plus_ms(-RECENT_MS).ms()]), body)?;
+    let (all, most) = (opened.plus_ms(-recent::ALL_FOR_MS).ms(), opened.plus_ms(-recent::FOR_MS).ms());
+    let rows: Vec<IncidentRow> = collect(statement.query(params![all, most, recent::MOST as i64]), body)?;
     rows.into_iter()
         .map(|incident| {
             let timeline = timeline(connection, incident.no)?;

@@ -24,6 +24,7 @@ pub mod parents;
 pub mod past;
 mod priorities;
 pub mod problem;
+pub mod recent;
 mod redundancy;
 pub mod standins;
 mod test_pages;
@@ -46,9 +47,6 @@ use super::{
     record::{IncidentState, Loaded, Page, ProblemRow, Row},
     time::Timestamp,
 };
-
-/// Resolved incidents stay on the desk for this long, for views and mirrors.
-const KEEP_RESOLVED_MS: i64 = 24 * 3_600_000;
 
 /// What the desk wants of the engine besides effects: an event for hosts of a scope.
 #[derive(Debug, Clone)]
@@ -287,9 +285,7 @@ impl Desk {
                 self.call_due(no, now, &mut step);
             }
         }
-        self.incidents.retain(|_, incident| {
-            incident.row.resolved.is_none_or(|at| now.since_ms(at) < KEEP_RESOLVED_MS) || incident.has_queued()
-        });
+        recent::forget_others(&mut self.incidents, now);
         step
     }
 
@@ -380,7 +376,7 @@ impl Desk {
     }
 
     /// All incidents that are open or were resolved lately.
-    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+    pub fn incidents(&self) -> impl ExactSizeIterator<Item = &Incident> {
         self.incidents.values()
     }
 

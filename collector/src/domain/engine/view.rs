@@ -55,6 +55,9 @@ impl Engine {
                 };
                 incidents.insert(no, Arc::new(view));
             }
+        }
+        if self.snapshot.incidents.len() > self.desk.incidents().len() {
+            let incidents = Arc::make_mut(&mut self.snapshot.incidents);
             incidents.retain(|no, _| self.desk.incident(*no).is_some());
         }
     }

@@ -232,6 +232,21 @@ async fn what_each_kind_takes_adds_up_to_its_file() {
 }
 
 #[tokio::test]
+async fn of_incidents_that_are_over_the_latest_thousand_of_a_day_are_given_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), NOW).unwrap();
+    // The later the number the longer it is over; the first 1 200 within 20 min.
+    let over = |no: i64| incident(no, IncidentState::Resolved, Some(-no * 1_000));
+    let given_back = async |store: &Store| store.load().await.unwrap().incidents.len();
+    store.commit((600..=1_900).map(over).collect()).await.unwrap();
+    assert_eq!(given_back(&store).await, 1_000);
+    store.commit((1..600).map(over).collect()).await.unwrap();
+    assert_eq!(given_back(&store).await, 1_200, "all of the last 20 min");
+    store.commit(vec![incident(2_000, IncidentState::Open, None)]).await.unwrap();
+    assert_eq!(given_back(&store).await, 1_201);
+}
+
+#[tokio::test]
 async fn incidents_that_are_over_are_remembered_for_thirteen_months_the_latest_first() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path(), NOW).unwrap();

@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     domain::{
         changed::Changed,
+        desk::recent,
         event::Command,
         hold::what_of,
         priority::Priority,
@@ -74,6 +75,8 @@ struct IncidentsPage {
     has_receivers: bool,
     /// Maintenance windows and silences that last now.
     lasting: usize,
+    /// How many of the resolved are listed at most, where there may have been more.
+    most: Option<usize>,
 }
 
 /// The list: what is open first, then what was resolved within the last day.
@@ -89,6 +92,7 @@ pub(in crate::web) async fn list(
         let resolved = view.row.state == IncidentState::Resolved;
         (resolved, view.priority, std::cmp::Reverse(view.row.severity), std::cmp::Reverse(view.row.no))
     });
+    let over = views.iter().filter(|view| view.row.state == IncidentState::Resolved).count();
     let pages = views.len().div_ceil(PER_PAGE).max(1);
     let page = asked.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
     let shown = views.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE);
@@ -112,6 +116,7 @@ pub(in crate::web) async fn list(
         page,
         pages,
         lasting: snapshot.holds.iter().filter(|hold| hold.at(now).is_some()).count(),
+        most: Some(recent::MOST).filter(|most| over >= *most),
         has_receivers: !web.context.config.receivers.is_empty(),
     })
 }

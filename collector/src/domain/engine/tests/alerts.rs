@@ -263,3 +263,29 @@ fn labels_of_what_others_say_lead_by_routes_and_are_silenced() {
     let held = fleet.engine.snapshot().incidents.values().filter(|view| view.held.is_some()).count();
     assert_eq!(held, 2);
 }
+
+#[test]
+fn of_what_is_over_the_latest_thousand_stay_at_hand_and_all_of_the_last_twenty_minutes() {
+    // Nobody is told, so that nothing waits to be sent.
+    let mut fleet = Fleet::with(&[], Roster::default(), START);
+    fleet.until(2_000);
+    for n in 0..1_010_i64 {
+        let n_text = n.to_string();
+        let labels = [("alertname", "Slow"), ("severity", "critical"), ("n", n_text.as_str())];
+        fleet.says(&labels, 2 * MINUTE + n);
+    }
+    let at_hand = |fleet: &Fleet| {
+        let all = fleet.engine.snapshot().incidents;
+        (all.len(), all.keys().next().map(|no| no.0), all.keys().last().map(|no| no.0))
+    };
+    fleet.until(19 * MINUTE);
+    assert_eq!(at_hand(&fleet), (1_010, Some(1), Some(1_010)));
+    assert!(fleet.engine.snapshot().incidents.values().all(|view| view.row.state == IncidentState::Resolved));
+    fleet.says(&SLOW, 20 * MINUTE);
+    fleet.until(30 * MINUTE);
+    assert_eq!(at_hand(&fleet), (1_001, Some(11), Some(1_011)), "the oldest have gone, and what is open stays");
+    fleet.until(26 * 60 * MINUTE);
+    fleet.says(&SLOW, 20 * MINUTE);
+    fleet.until(26 * 60 * MINUTE + 40_000);
+    assert_eq!(at_hand(&fleet), (1, Some(1_012), Some(1_012)), "after a day none does");
+}

@@ -3,18 +3,20 @@
 
 use std::path::Path;
 
-use muster_collector::domain::{
-    event::Severity,
-    host::{Cause, State},
-    ids::{HostId, HostNo, IncidentNo, PageId},
-    labels::{Admission, Class, Facts, Profile},
-    record::{
-        Delivery, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Observed, Page, PageKind, Row, SpanRow,
+use muster_collector::{
+    domain::{
+        host::{Cause, State},
+        ids::{HostId, HostNo, IncidentNo, PageId},
+        labels::{Admission, Class, Facts, Profile},
+        record::{
+            Delivery, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Observed, Page, PageKind, Row, SpanRow,
+        },
+        severity::Severity,
+        time::Timestamp,
+        watch::Watch,
     },
-    time::Timestamp,
-    watch::Watch,
+    store::Store,
 };
-use muster_collector::store::Store;
 use muster_tests::{Collector, eventually};
 use serde_json::{Value, json};
 

@@ -8,15 +8,14 @@ use muster_collector::domain::{
     desk::handoffs::HandoffRow,
     device::Device,
     dismissal::Dismissal,
+    finding::FindingRow,
     heartbeat::HeartbeatRow,
     hold::Hold,
     host::checks::CheckRow,
     ids::{AbsenceNo, DismissalNo, HoldNo, HostNo, IncidentNo, OverrideNo, PageId},
     labels::Profile,
     oncall::{absence::Absence, rotation::Override, test_page::TestPageRow},
-    record::{
-        FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Loaded, Observed, Page, ProblemRow, Row, SpanRow,
-    },
+    record::{IncidentEventRow, IncidentRow, LivenessRow, Loaded, Observed, Page, ProblemRow, Row, SpanRow},
     time::Timestamp,
 };
 

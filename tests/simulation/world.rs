@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 use muster_collector::domain::{
     engine::Engine,
-    event::{Effect, Ending, Event, HostEvent, Look, Outcome, Severity, Why},
+    event::{Effect, Ending, Event, HostEvent, Look, Outcome, Why},
     ids::{HostId, HostNo, SessionId},
     labels::{Admission, Class, Facts, Profile},
     layers::{Layer, Layers},
     oncall::{Messenger, Roster},
     record::{Delivery, Page, PageKind, Row},
+    severity::Severity,
     time::Timestamp,
     watch::Watch,
 };

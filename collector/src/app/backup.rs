@@ -16,11 +16,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     clock::Clock,
     config::{self, Config},
-    domain::{
-        backup::Failed,
-        event::{Event, Severity},
-        time::Timestamp,
-    },
+    domain::{backup::Failed, event::Event, severity::Severity, time::Timestamp},
     mailbox::Mailbox,
     store::{
         Store, StoreError,

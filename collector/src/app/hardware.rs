@@ -20,10 +20,10 @@ use crate::{
     board::Board,
     clock::Clock,
     domain::{
-        event::{Event, HostEvent, Judgement},
+        event::{Event, HostEvent},
+        finding::{FindingRow, Judgement},
         hardware::Facts,
         ids::HostNo,
-        record::FindingRow,
         reliability::{Watched, batches, follow},
         rules::hardware::{
             growth::WINDOW_DAYS,

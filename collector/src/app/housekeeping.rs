@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
-    domain::event::{Event, Severity},
+    domain::{event::Event, severity::Severity},
     identity::Identity,
     mailbox::Mailbox,
     store::Store,

@@ -18,7 +18,8 @@ use crate::{
     config::Config,
     domain::{
         calendar::zone,
-        event::{Event, Severity},
+        event::Event,
+        severity::Severity,
         sla::{
             delivery::{Closed, Delivery, Due, Issue, Outcome, Plan, State, Way, trouble},
             force::{self, present},

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::domain::{
     hardware::{self, Kind, LARGEST_BYTES},
+    reliability::share::Share,
     rules::hardware::{
-        self as rules, Finding,
-        score::{self, Share},
+        self as rules, Finding, score,
         series::{self, Limits, Series},
     },
 };

@@ -7,13 +7,13 @@ use super::{
 };
 use crate::domain::{
     calendar::weekday_of,
-    event::Severity,
     heartbeat::{
         Heartbeat,
         expectation::{Deadline, Expectation},
         schedule::Schedule,
     },
     rules::Unit,
+    severity::Severity,
 };
 
 /// Most of them.

@@ -6,23 +6,25 @@ use super::{
     read::{CLASS, short_text},
     section::Section,
 };
-use crate::domain::{
-    calendar::{self, Recurring, weekday_of},
-    event::Severity,
-    heartbeat::schedule::Schedule,
-    hold::Scope,
-    labels::Class,
-    oncall::{
-        Contact, Messenger, Person, Roster,
-        absence::Exceptions,
-        policy::{Policy, Step, Target},
-        rotation::{Layer, Length, Rotation},
-        route::RouteRule,
+use crate::{
+    domain::{
+        calendar::{self, Recurring, weekday_of},
+        heartbeat::schedule::Schedule,
+        hold::Scope,
+        labels::Class,
+        oncall::{
+            Contact, Messenger, Person, Roster,
+            absence::Exceptions,
+            policy::{Policy, Step, Target},
+            rotation::{Layer, Length, Rotation},
+            route::RouteRule,
+        },
+        priority::Priority,
+        rules::Unit,
+        severity::Severity,
     },
-    priority::Priority,
-    rules::Unit,
+    notify::receiver::ReceiverConfig,
 };
-use crate::notify::receiver::ReceiverConfig;
 
 /// Most of each kind.
 pub(super) const MOST: usize = 500;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{receiver_services, section::Section};
 use crate::{
-    domain::{event::Severity, network::Network},
+    domain::{network::Network, severity::Severity},
     notify::{
         alertmanager::AlertmanagerConfig,
         email::{EmailConfig, Encryption},

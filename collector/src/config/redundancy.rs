@@ -9,8 +9,8 @@ use super::{
 };
 use crate::domain::{
     device::declared::Fleet,
-    event::Severity,
     redundancy::{Group, Member, circles},
+    severity::Severity,
 };
 
 /// Most groups.

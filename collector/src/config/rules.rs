@@ -8,9 +8,9 @@ use super::{
     section::{Section, Source},
 };
 use crate::domain::{
-    event::Severity,
     labels::Class,
     rules::{Change, Line, RULES, Rule, Selector, Settings},
+    severity::Severity,
 };
 
 /// Most lines of `[overrides]`; each is tried on every host.

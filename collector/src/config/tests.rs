@@ -20,7 +20,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{domain::event::Severity, notify::receiver::ReceiverKind};
+use crate::{domain::severity::Severity, notify::receiver::ReceiverKind};
 
 const EXAMPLE: &str = include_str!("../../../deploy/collector.example.toml");
 

@@ -1,6 +1,7 @@
 //! When the records are copied, and when that is a problem.
 
-use super::{event::Severity, heartbeat::schedule::Schedule, time::Timestamp};
+use super::{heartbeat::schedule::Schedule, time::Timestamp};
+use crate::domain::severity::Severity;
 
 /// A failed backup is tried again after so long, in milliseconds.
 const AGAIN_MS: i64 = 15 * 60_000;

@@ -14,6 +14,7 @@ use super::{
     desk::standins::Away,
     device::{Device, obstacle::Reply},
     dismissal,
+    finding::Judgement,
     heartbeat::Ping,
     hold::{Hold, own::OwnWindow},
     ids::{AbsenceNo, DismissalNo, HoldNo, HostId, HostNo, IncidentNo, OverrideNo, PageId, SessionId},
@@ -23,6 +24,7 @@ use super::{
     priority::Priority,
     record::{Page, Row},
     reliability::Batch,
+    severity::Severity,
     sla::burn::Burn,
     time::Timestamp,
 };
@@ -231,62 +233,6 @@ pub enum Look {
     Silent,
     /// Shared address, filtered since ever, or no right to look.
     CannotTell,
-}
-
-/// How bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing; opens no incident.
-    Info,
-    /// Low urgency; wakes nobody by default.
-    Warning,
-    /// Wakes somebody.
-    Critical,
-}
-
-impl Severity {
-    /// The severity's word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-/// One judged fact about a component: what a rule says of a part now.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
-    /// Which component, such as `/var` or `nginx.service`.
-    pub part: String,
-    /// Which rule, such as `filesystem_space`.
-    pub rule: &'static str,
-    /// What it says.
-    pub verdict: Verdict,
-    /// What names the cause where several judgements have one: those of a host with the same name here are one trouble.
-    pub cause: Option<String>,
-}
-
-/// What a rule says.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// The trouble holds.
-    Holds {
-        /// How bad.
-        severity: Severity,
-        /// In words with figures and units: `/var: 3.1 GiB of 100 GiB free (3 %), below 5 %`.
-        evidence: String,
-    },
-    /// The trouble is over.
-    Cleared {
-        /// In words with figures.
-        evidence: String,
-    },
-    /// No way to say.
-    CannotTell(String),
 }
 
 /// Services through which people may answer, as [`Principal::via`] names them.

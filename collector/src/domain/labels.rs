@@ -1,15 +1,17 @@
 //! What a host is called and how it is classed.
 
+pub mod remote_checks;
+
 use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    device::obstacle::RemoteChecks,
     ids::{HostId, HostNo},
     layers::{Effective, Layers},
     watch::Watch,
 };
+use crate::domain::labels::remote_checks::RemoteChecks;
 
 /// Free labels of one host.
 pub const MOST_LABELS: usize = 30;

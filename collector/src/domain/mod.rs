@@ -1,8 +1,8 @@
 //! The decisions and their words. No tokio, no IO, no clock: `now` is always an argument.
 //!
-//! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn readings into judgements
-//! where the readings are, in the host's slot, and some want [`evidence`] from the host; [`trend`] keeps a short past of
-//! some; [`hardware`] is what parts say of themselves, [`inventory`] what a host
+//! [`host`] judges one host, [`desk`] looks at the fleet, [`engine`] runs both. [`rules`] turn [`readings`] into judgements
+//! where the readings are, in the host's slot, each with its [`severity`], and some want [`evidence`] from the host; what they
+//! find wrong is a [`finding`]; [`trend`] keeps a short past of some readings; [`hardware`] is what parts say of themselves, [`inventory`] what a host
 //! consists of; [`settings`] is what agents are told. [`changed`] is what changed on
 //! a host lately, [`record`] what must be durable before anybody hears of it,
 //! [`snapshot`] what the edges may read. What a host is labelled with comes in [`layers`], from its agent, its token,
@@ -25,6 +25,7 @@ pub mod dismissal;
 pub mod engine;
 pub mod event;
 pub mod evidence;
+pub mod finding;
 pub mod flapping;
 pub mod hardware;
 pub mod heartbeat;
@@ -41,6 +42,7 @@ pub mod os_support;
 pub mod page;
 pub mod priority;
 pub mod proof;
+pub mod readings;
 pub mod record;
 pub mod redundancy;
 pub mod relabelling;
@@ -49,6 +51,7 @@ pub mod retention;
 pub mod rules;
 pub mod selection;
 pub mod settings;
+pub mod severity;
 pub mod sheet;
 pub mod sla;
 pub mod snapshot;

@@ -13,7 +13,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{event::Severity, hold::Subject, labels::Class};
+use super::{hold::Subject, labels::Class};
+use crate::domain::severity::Severity;
 
 /// The label that says how important what carries it is.
 const LABEL: &str = "priority";

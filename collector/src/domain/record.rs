@@ -12,7 +12,7 @@ use super::{
     desk::handoffs::HandoffRow,
     device::Device,
     dismissal::Dismissal,
-    event::Severity,
+    finding::FindingRow,
     flapping::Changes,
     heartbeat::HeartbeatRow,
     hold::Hold,
@@ -24,10 +24,11 @@ use super::{
     proof::Proof,
     time::Timestamp,
 };
+use crate::domain::severity::Severity;
 
 pub use self::{
     calls::{Call, Escalation},
-    trouble::{FindingRow, ProblemRow},
+    trouble::ProblemRow,
 };
 
 /// One row to write. Upserts replace by key; appends never change what is there.

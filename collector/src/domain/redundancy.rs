@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{event::Severity, labels::matches_pattern};
+use super::labels::matches_pattern;
+use crate::domain::severity::Severity;
 
 /// A group, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use super::{
     desk::holds::HeldBy,
     device::{Device, Said, obstacle::Obstacle},
     dismissal::Dismissal,
-    event::Severity,
     heartbeat::HeartbeatView,
     hold::Hold,
     host::{Cause, State, checks::CheckRow, ledger::OpenSpan},
@@ -14,10 +13,11 @@ use super::{
     labels::Profile,
     oncall::{absence::Exceptions, test_page::TestPageRow},
     priority::Priority,
-    record::{FindingRow, IncidentEventRow, IncidentRow, Page},
+    record::{IncidentEventRow, IncidentRow, Page},
     settings::Part,
     time::Timestamp,
 };
+use crate::domain::{finding::FindingRow, severity::Severity};
 
 /// The fleet as of `at`. Cloning is cheap: every part is shared.
 #[derive(Debug, Clone, Default)]

@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    event::{Event, Severity},
+    event::Event,
     record::Delivery,
     snapshot::{IncidentView, Snapshot},
     time::Timestamp,
 };
+use crate::domain::severity::Severity;
 
 /// A page that nobody has taken for this long should have gone, in milliseconds.
 const STUCK_MS: i64 = 600_000;

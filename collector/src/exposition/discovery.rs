@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{ExpositionContext, refusal};
-use crate::domain::{host::dictionary::text, labels::Admission, snapshot::HostView};
+use crate::domain::{labels::Admission, readings::dictionary::text, snapshot::HostView};
 
 /// One group of targets; ours have one target each.
 #[derive(Debug, Serialize)]

@@ -16,7 +16,7 @@ use std::{
 use flate2::read::GzDecoder;
 
 use super::{family::Family, gzip::Compressors, smartctl};
-use crate::domain::{host::dictionary::text::Format, ids::HostNo, time::Timestamp};
+use crate::domain::{ids::HostNo, readings::dictionary::text::Format, time::Timestamp};
 
 /// The source that smartctl_exporter has too.
 const SMARTCTL: &str = "smartctl-json";

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::host::dictionary::{
+use crate::domain::readings::dictionary::{
     FamilyType,
     text::{self, Format},
 };

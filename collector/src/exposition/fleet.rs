@@ -4,15 +4,11 @@ use axum::{extract::State, response::Response};
 
 use super::{ExpositionContext, family::Family, hardware, inventory, negotiation::Wanted, own, page, service_levels};
 use crate::domain::{
-    event::Severity,
-    host::{
-        State as Liveness,
-        checks::Status,
-        dictionary::text::{self, Format},
-        slots::Slots,
-    },
+    host::{State as Liveness, checks::Status, slots::Slots},
     labels::Admission,
+    readings::dictionary::text::{self, Format},
     record::IncidentState,
+    severity::Severity,
     snapshot::{HostView, Snapshot},
 };
 

@@ -3,8 +3,8 @@
 
 use super::{ExpositionContext, family::Family};
 use crate::domain::{
-    host::dictionary::text::{self, Format},
     labels::Admission,
+    readings::dictionary::text::{self, Format},
     rules::hardware::{Part, named, summary::VERDICTS},
     snapshot::Snapshot,
 };

@@ -9,11 +9,7 @@ use axum::{
 };
 
 use super::{ExpositionContext, evidence::NAMES, negotiation::Wanted, page};
-use crate::domain::{
-    host::{dictionary::text::Format, slot::Slot},
-    ids::HostNo,
-    labels::Admission,
-};
+use crate::domain::{host::slot::Slot, ids::HostNo, labels::Admission, readings::dictionary::text::Format};
 
 /// Readings younger than this are fresh whatever the interval (design.md, faces).
 const FRESH_MS: i64 = 30_000;

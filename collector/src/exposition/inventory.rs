@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{ExpositionContext, family::Family};
 use crate::domain::{
-    host::dictionary::text::{self, Format},
     labels::Admission,
     os_support::Tier,
+    readings::dictionary::text::{self, Format},
     snapshot::Snapshot,
 };
 

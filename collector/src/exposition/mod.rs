@@ -141,7 +141,7 @@ fn refusal(status: StatusCode, reason: String) -> Response {
 pub fn negotiated(
     headers: &axum::http::HeaderMap,
     is_near: bool,
-) -> (crate::domain::host::dictionary::text::Format, bool) {
+) -> (crate::domain::readings::dictionary::text::Format, bool) {
     (negotiation::format(headers), negotiation::coding(headers, is_near) == negotiation::Coding::Gzip)
 }
 

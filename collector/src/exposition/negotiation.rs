@@ -14,7 +14,7 @@ use axum::{
 };
 
 use super::ExpositionContext;
-use crate::domain::host::dictionary::text::Format;
+use crate::domain::readings::dictionary::text::Format;
 
 /// How a body travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 
-use crate::domain::host::dictionary::{
+use crate::domain::readings::dictionary::{
     FamilyType,
     text::{self, Format},
 };

@@ -14,7 +14,7 @@ use super::{
     negotiation::{Coding, Wanted},
     refusal,
 };
-use crate::domain::host::dictionary::text::Format;
+use crate::domain::readings::dictionary::text::Format;
 
 /// Compressing more than this takes milliseconds: it is not done where others wait for their answers.
 const INLINE_BYTES: usize = 256 * 1024;

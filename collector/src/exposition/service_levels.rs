@@ -2,7 +2,7 @@
 
 use super::{Levels, family::Family};
 use crate::domain::{
-    host::dictionary::text::{self, Format},
+    readings::dictionary::text::{self, Format},
     sla::{
         budget::Budget,
         burn::{Burn, WINDOWS},

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::family::Family;
 use crate::domain::{
-    host::dictionary::{FamilyType, text::Format},
+    readings::dictionary::{FamilyType, text::Format},
     time::Timestamp,
 };
 

@@ -1,25 +1,25 @@
-use crate::domain::host::dictionary::unit::Unit;
+use crate::domain::{
+    finding::FindingRow,
+    host::{
+        Cause, State,
+        check_ledger::CheckLedger,
+        checks::{CheckRow, Status},
+        ledger::OpenSpan,
+        slot::ReadingsUpdate,
+    },
+    ids::SessionId,
+    labels::{Admission, Class, Facts, Profile},
+    readings::dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
+    record::Observed,
+    severity::Severity,
+    watch::Watch,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{body::Body, http::Request};
 use tower::ServiceExt;
 
 use super::*;
-use crate::domain::{
-    event::Severity,
-    host::{
-        Cause, State,
-        check_ledger::CheckLedger,
-        checks::{CheckRow, Status},
-        dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry},
-        ledger::OpenSpan,
-        slot::ReadingsUpdate,
-    },
-    ids::SessionId,
-    labels::{Admission, Class, Facts, Profile},
-    record::{FindingRow, Observed},
-    watch::Watch,
-};
 
 mod evidence;
 mod service_levels;

@@ -15,12 +15,10 @@ use crate::{
     domain::{
         event::Why,
         hold::{self, own::OwnWindow},
-        host::{
-            dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
-            slot::ReadingsUpdate,
-        },
+        host::slot::ReadingsUpdate,
         ids::HostNo,
         labels::Facts,
+        readings::dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
     },
     identity::{EnrolFacts, LateRequest},
 };

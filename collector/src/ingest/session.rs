@@ -32,9 +32,10 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Ending, Event, HostEvent, Severity},
+        event::{Ending, Event, HostEvent},
         ids::{HostNo, SessionId},
         labels::Profile,
+        severity::Severity,
         time::Timestamp,
     },
     identity::{Denied, Presented, Standing},

@@ -26,9 +26,9 @@ use crate::{
     clock::Clock,
     domain::{
         alert::OWN_ANNOTATION,
-        event::Severity,
         ids::IncidentNo,
         record::IncidentState,
+        severity::Severity,
         snapshot::{IncidentView, Snapshot},
         time::Timestamp,
     },

@@ -9,7 +9,7 @@ use axum::{Json, Router, extract::State, routing::post};
 use tokio::{net::TcpListener, sync::mpsc};
 
 use super::*;
-use crate::domain::{event::Severity, record::IncidentRow};
+use crate::domain::{record::IncidentRow, severity::Severity};
 
 pub(in crate::notify) fn incident(
     no: i64,

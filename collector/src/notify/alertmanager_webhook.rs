@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::event::Severity,
+        domain::severity::Severity,
         notify::{
             outbox::tests::words,
             sink::{Do, Sink, check_trouble_is_tried_again, life, word},

@@ -11,10 +11,7 @@ use tokio::sync::watch;
 use super::outbox::{Patience, until_stopped};
 use crate::{
     clock::Clock,
-    domain::{
-        event::{Event, Severity},
-        time::Timestamp,
-    },
+    domain::{event::Event, severity::Severity, time::Timestamp},
     links::Links,
     mailbox::Mailbox,
 };

@@ -2,7 +2,7 @@
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::domain::event::Severity;
+use crate::domain::severity::Severity;
 
 /// Figures about notifications, by receiver.
 #[derive(Debug, Clone)]

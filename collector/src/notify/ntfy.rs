@@ -17,9 +17,9 @@ use super::{
     text,
 };
 use crate::domain::{
-    event::Severity,
     priority::Priority,
     record::{Page, PageKind},
+    severity::Severity,
 };
 
 /// Longest message, in bytes; ntfy makes an attachment of a longer one.
@@ -202,10 +202,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::page::PageFacts;
-    use crate::notify::{
-        outbox::tests::words,
-        sink::{Do, Sink, check_trouble_is_tried_again, life, word},
+    use crate::{
+        domain::page::PageFacts,
+        notify::{
+            outbox::tests::words,
+            sink::{Do, Sink, check_trouble_is_tried_again, life, word},
+        },
     };
 
     const TAKEN: Do = Do::Answer(200, r#"{"id":"sPs71M8A2T","time":1643935928,"event":"message","topic":"on-call"}"#);

@@ -12,10 +12,10 @@ use tokio::{
 use super::*;
 use crate::{
     domain::{
-        event::Severity,
         ids::IncidentNo,
         proof::Proof,
         record::{Delivery, IncidentState, PageKind},
+        severity::Severity,
         time::Timestamp,
     },
     notify::{

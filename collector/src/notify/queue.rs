@@ -16,9 +16,10 @@ use std::{
 
 use super::receiver::Sent;
 use crate::domain::{
-    event::{Outcome, Severity},
+    event::Outcome,
     ids::{IncidentNo, PageId},
     record::Page,
+    severity::Severity,
     time::Timestamp,
 };
 

@@ -16,7 +16,7 @@ use super::{
     twilio::{self, TwilioConfig},
     webhook::WebhookConfig,
 };
-use crate::domain::{event::Severity, record::Page};
+use crate::domain::{record::Page, severity::Severity};
 
 /// `[[receiver]]`: one configured receiver.
 #[derive(Debug, Clone)]

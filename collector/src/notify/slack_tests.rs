@@ -1,12 +1,14 @@
 //! Slack against a server that answers as its references say.
 
 use super::*;
-use crate::domain::event::Severity;
-use crate::notify::{
-    outbox::tests::page,
-    receiver::{ReceiverConfig, ReceiverKind},
-    sink::{Do, Sink, check_trouble_is_tried_again, life, word},
-    template::Templates,
+use crate::{
+    domain::severity::Severity,
+    notify::{
+        outbox::tests::page,
+        receiver::{ReceiverConfig, ReceiverKind},
+        sink::{Do, Sink, check_trouble_is_tried_again, life, word},
+        template::Templates,
+    },
 };
 
 fn slack(way: Way) -> Slack {

@@ -14,8 +14,8 @@ use super::{
     text,
 };
 use crate::domain::{
-    event::Severity,
     record::{Page, PageKind},
+    severity::Severity,
 };
 
 /// Largest message, in bytes: Teams refuses what is larger than some 28 KB.

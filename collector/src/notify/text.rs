@@ -3,10 +3,10 @@
 //! What is not known is left out, never invented: fields whose source does not exist yet have no line.
 
 use crate::domain::{
-    event::Severity,
     ids::{IncidentNo, PageId},
     page::{Next, PageFacts, Past},
     record::{Delivery, IncidentState, Page, PageKind},
+    severity::Severity,
     time::Timestamp,
 };
 

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{
-    event::{Event, Severity},
-    time::Timestamp,
-};
+use crate::domain::{event::Event, severity::Severity, time::Timestamp};
 
 /// A receiver that has failed for this long is a problem of its own; shorter failures end by themselves.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -166,7 +166,7 @@ mod tests {
         super::sink::{Do, Sink},
         *,
     };
-    use crate::domain::event::Severity;
+    use crate::domain::severity::Severity;
 
     fn watchdog(sink: &Sink, path: &str, unwell: Unwell) -> (Watchdog, Registry) {
         let (registry, url) = (Registry::new(), SecretUrl::new(sink.url(path)));

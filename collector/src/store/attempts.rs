@@ -54,8 +54,8 @@ fn read(connection: &Connection, incident: IncidentNo) -> Result<Vec<Attempts>, 
 mod tests {
     use super::*;
     use crate::domain::{
-        event::Severity,
         record::{Delivery, IncidentState, Page, PageKind, Row},
+        severity::Severity,
     };
 
     fn page(id: i64, incident: i64) -> Row {

@@ -4,11 +4,10 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::{AuditOf, StoreError, chain, in_state, json, word};
 use crate::domain::{
+    finding::FindingRow,
     host::checks::CheckRow,
     labels::Profile,
-    record::{
-        AttemptRow, AuditRow, FindingRow, IncidentEventRow, IncidentRow, LivenessRow, Page, ProblemRow, Row, SpanRow,
-    },
+    record::{AttemptRow, AuditRow, IncidentEventRow, IncidentRow, LivenessRow, Page, ProblemRow, Row, SpanRow},
     time::Timestamp,
 };
 

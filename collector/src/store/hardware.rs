@@ -11,7 +11,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 
 use super::{FACTS_FILE, Fact, Store, StoreError, storage_error};
-use crate::domain::{evidence::PROCESSES, ids::HostNo, rules::hardware::standing::is_since_first, time::Timestamp};
+use crate::domain::{
+    ids::HostNo,
+    rules::{PROCESSES, hardware::standing::is_since_first},
+    time::Timestamp,
+};
 
 /// Of a part, so many of the latest are kept whatever their age.
 const LATEST: usize = 8;

@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::StoreError;
-use crate::domain::event::Severity;
+use crate::domain::severity::Severity;
 
 /// Given back to the disk when a commit finds it full: enough for some ten thousand incidents.
 pub(super) const RESERVE_BYTES: u64 = 32 * 1024 * 1024;

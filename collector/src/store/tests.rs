@@ -35,7 +35,7 @@ use super::{
     people::{ApiTokenRow, Person, Role, WebSessionRow},
 };
 use crate::domain::{
-    event::Severity,
+    finding::FindingRow,
     host::{
         Cause, State,
         check_ledger::{CheckLedger, CheckSpanRow},
@@ -45,9 +45,10 @@ use crate::domain::{
     labels::{Admission, Class, Facts, Profile},
     layers::Layer,
     record::{
-        AttemptRow, AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Loaded,
-        Observed, Page, PageKind, ProblemRow, Row, SpanRow,
+        AttemptRow, AuditRow, Delivery, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Loaded, Observed,
+        Page, PageKind, ProblemRow, Row, SpanRow,
     },
+    severity::Severity,
     time::Timestamp,
     watch::Watch,
 };

@@ -2,9 +2,9 @@
 
 use crate::domain::{
     desk::problem::finding_key,
+    finding::FindingRow,
     hold::{Hold, Kind, Labels, Subject, confirmed_labels, what_of},
     labels::Profile,
-    record::FindingRow,
     time::Timestamp,
 };
 

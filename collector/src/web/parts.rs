@@ -3,7 +3,7 @@
 use super::Web;
 use crate::{
     domain::{
-        record::FindingRow,
+        finding::FindingRow,
         rules::hardware::{
             named as rule_named,
             sheet::{self, LOG_MS, Past, Sheet},

@@ -6,8 +6,9 @@ use super::{Web, problem::Problem};
 use crate::{
     domain::{
         evidence::{ASKED_EVERY_MS, Order, Process, Taken, nearest},
+        finding::FindingRow,
         ids::HostNo,
-        record::{FindingRow, IncidentRow},
+        record::IncidentRow,
         rules::Rule,
         time::Timestamp,
     },

@@ -2,7 +2,8 @@
 
 use super::words;
 use crate::domain::{
-    host::slot::{Slot, SourceState},
+    host::slot::Slot,
+    readings::source::SourceState,
     rules::{FILESYSTEM_SPACE, Thresholds},
     time::Timestamp,
 };

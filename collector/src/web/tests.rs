@@ -21,7 +21,8 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     domain::{
-        event::{Answer, Command, Event, Severity},
+        event::{Answer, Command, Event},
+        finding::FindingRow,
         heartbeat::secrets::PingSecrets,
         host::{
             Cause, State,
@@ -33,9 +34,8 @@ use crate::{
         ids::{HostId, HostNo, IncidentNo, PageId},
         labels::{Admission, Class, Facts, Profile},
         layers::{Layer, Layers},
-        record::{
-            AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, Observed, Page, PageKind,
-        },
+        record::{AuditRow, Delivery, IncidentEventRow, IncidentRow, IncidentState, Observed, Page, PageKind},
+        severity::Severity,
         snapshot::{HostView, IncidentView, Snapshot},
         time::Timestamp,
         watch::Watch,

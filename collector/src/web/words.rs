@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::domain::{event::Severity, host::State, time::Timestamp};
+use crate::domain::{host::State, severity::Severity, time::Timestamp};
 
 /// `2026-11-21 10:14:03 +01:00`
 pub(super) fn clock_time(at: Timestamp, zone: &TimeZone) -> String {

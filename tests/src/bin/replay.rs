@@ -10,9 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use muster_collector::domain::rules::hardware::{
-    score::{Share, Tally, tally},
-    series::{self, Limits, RULES, Series},
+use muster_collector::domain::{
+    reliability::share::Share,
+    rules::hardware::{
+        score::{Tally, tally},
+        series::{self, Limits, RULES, Series},
+    },
 };
 use muster_tests::measure::figures::{Table, flag, progress, say};
 

@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
-use muster_collector::domain::host::dictionary::{
-    Dictionary, DictionaryUpdate, FamilyEntry, FamilyType, Interner, SeriesEntry,
-    draft::{Allowance, Draft, Omissions},
-    unit::Unit,
+use muster_collector::domain::{
+    readings::dictionary::{
+        Dictionary, DictionaryUpdate, FamilyEntry, FamilyType, Interner, SeriesEntry,
+        draft::{Allowance, Draft, Omissions},
+        unit::Unit,
+    },
+    rules::{Index, Inputs, Memory, Thresholds},
+    time::Timestamp,
 };
-use muster_collector::domain::rules::{Inputs, Memory, Thresholds};
-use muster_collector::domain::time::Timestamp;
 
 /// As recorded by `tests/fixtures/busy/record`: names, then a line for each reading, an empty cell repeats the one above.
 const RECORDING: &str = include_str!("../../fixtures/busy/readings.tsv");
@@ -85,7 +87,7 @@ fn applied(machine: &Machine) -> (Arc<Dictionary>, Vec<Vec<f64>>, Omissions) {
     let (mut draft, mut omissions) = (Draft::default(), Omissions::default());
     let update = DictionaryUpdate { families, series, retired: vec![], bytes: vec![] };
     draft.grow(update, &mut Allowance::default(), &mut omissions, Timestamp::from_ms(0));
-    let (dictionary, _) = draft.seal(&Interner::default());
+    let (dictionary, _) = draft.seal(&Interner::<Dictionary>::default());
     let in_place = |reading: &Vec<f64>| {
         let mut values = vec![f64::NAN; dictionary.size()];
         for (id, value) in (1_u32..).zip(reading) {
@@ -115,10 +117,12 @@ fn main() {
     let reports: u32 = given.unwrap_or(20_000);
     let (dictionary, readings, omissions) = applied(&Machine::recorded());
     let (mut memory, thresholds, mut told) = (Memory::default(), Thresholds::default(), 0);
+    let index = Index::of(&dictionary);
     let begun = cpu_us();
     for (n, values) in (0..u64::from(reports)).zip(readings.iter().cycle()) {
         let inputs = Inputs {
             dictionary: &dictionary,
+            index: &index,
             values,
             sources: &[],
             omissions: &omissions,

@@ -9,15 +9,20 @@
 use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result};
-use muster_collector::domain::event::Severity;
-use muster_collector::domain::ids::{HostId, HostNo};
-use muster_collector::domain::labels::{Admission, Class, Facts, Profile};
-use muster_collector::domain::layers::{Layer, Layers};
-use muster_collector::domain::record::{FindingRow, Row};
-use muster_collector::domain::time::Timestamp;
-use muster_collector::domain::trend::{Minutes, READINGS, Series, phase_of, row_of};
-use muster_collector::domain::watch::Watch;
-use muster_collector::store::Store;
+use muster_collector::{
+    domain::{
+        finding::FindingRow,
+        ids::{HostId, HostNo},
+        labels::{Admission, Class, Facts, Profile},
+        layers::{Layer, Layers},
+        record::Row,
+        severity::Severity,
+        time::Timestamp,
+        trend::{Minutes, READINGS, Series, phase_of, row_of},
+        watch::Watch,
+    },
+    store::Store,
+};
 use muster_tests::measure::figures::{Table, flag, percentile, progress, say, short};
 use muster_tests::{Collector, http};
 use tokio::time::Instant;

@@ -5,20 +5,31 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 
-use muster_collector::domain::host::dictionary::text::Format;
-use muster_collector::domain::host::slot::{SOURCES, Slot};
-use muster_collector::domain::host::slots::Slots;
-use muster_collector::domain::ids::{HostNo, SessionId};
-use muster_collector::domain::time::Timestamp;
-use muster_collector::domain::watch::Watch;
-use muster_collector::ingest::decode::{self, Heard};
-use muster_collector::{config, exposition, identity, notify};
+use muster_collector::{
+    config,
+    domain::{
+        host::{
+            slot::{SOURCES, Slot},
+            slots::Slots,
+        },
+        ids::{HostNo, SessionId},
+        readings::dictionary::text::Format,
+        time::Timestamp,
+        watch::Watch,
+    },
+    exposition, identity,
+    ingest::decode::{self, Heard},
+    notify,
+};
 use muster_proto::v1::{self, agent_message::Body, record};
 use prost::Message as _;
 use rcgen::{CertificateParams, KeyPair};
 
-use super::damage::{Rng, damaged, damaged_text};
-use super::{Parser, Read, Row, agent, page, promise};
+use super::{
+    Parser, Read, Row, agent,
+    damage::{Rng, damaged, damaged_text},
+    page, promise,
+};
 
 const ACCEPT: [&str; 2] =
     ["application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "gzip;q=1.0, *;q=0"];

@@ -5,23 +5,28 @@ use std::io::Write as _;
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use flate2::{Compression, write::GzEncoder};
-use muster_collector::domain::changed::{Changed, ChangedRow, Kind};
-use muster_collector::domain::event::Severity;
-use muster_collector::domain::host::{Cause, State};
-use muster_collector::domain::ids::{HostId, HostNo, IncidentNo, PageId};
-use muster_collector::domain::inventory::{
-    Head, Status,
-    delta::Part,
-    hash::{self, Hash, Sum},
+use muster_collector::{
+    domain::{
+        changed::{Changed, ChangedRow, Kind},
+        finding::FindingRow,
+        host::{Cause, State},
+        ids::{HostId, HostNo, IncidentNo, PageId},
+        inventory::{
+            Head, Status,
+            delta::Part,
+            hash::{self, Hash, Sum},
+        },
+        labels::{Admission, Class, Facts, Profile},
+        record::{
+            AttemptRow, AuditRow, Delivery, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Observed, Page,
+            PageKind, Row, SpanRow,
+        },
+        severity::Severity,
+        time::Timestamp,
+        watch::Watch,
+    },
+    store::{Fact, Store},
 };
-use muster_collector::domain::labels::{Admission, Class, Facts, Profile};
-use muster_collector::domain::record::{
-    AttemptRow, AuditRow, Delivery, FindingRow, IncidentEventRow, IncidentRow, IncidentState, LivenessRow, Observed,
-    Page, PageKind, Row, SpanRow,
-};
-use muster_collector::domain::time::Timestamp;
-use muster_collector::domain::watch::Watch;
-use muster_collector::store::{Fact, Store};
 use serde_json::{Value, json};
 
 const MINUTE_MS: i64 = 60_000;

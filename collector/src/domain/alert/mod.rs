@@ -8,7 +8,8 @@ mod words;
 use std::collections::BTreeMap;
 
 use self::words::words;
-use super::{event::Severity, record::AlertRow, time::Timestamp};
+use super::{record::AlertRow, time::Timestamp};
+use crate::domain::severity::Severity;
 
 /// An alert that does not say when it ends is over after this unless it is said again, as for Alertmanager
 /// (`resolve_timeout`).

@@ -3,10 +3,11 @@
 use super::{Desk, DeskStep, incident::Incident, problem};
 use crate::domain::{
     alert::{Alert, RESOLVE_TIMEOUT_MS, Tally},
-    event::{Answer, Effect, Severity},
+    event::{Answer, Effect},
     hold::{Labels, Subject},
     ids::IncidentNo,
     record::{IncidentRow, ProblemRow, Row},
+    severity::Severity,
     time::Timestamp,
 };
 

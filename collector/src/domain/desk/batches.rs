@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Desk, DeskStep, problem::Problem};
-use crate::domain::{event::Severity, record::ProblemRow, reliability::Batch, time::Timestamp};
+use crate::domain::{record::ProblemRow, reliability::Batch, severity::Severity, time::Timestamp};
 
 /// What kind of problem it is.
 pub(super) const KIND: &str = "batch";

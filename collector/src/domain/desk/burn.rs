@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Desk, DeskStep, cut, incident::Incident, problem::Problem};
 use crate::domain::{
     calendar::Span,
-    event::{Effect, Severity},
+    event::Effect,
     ids::{HostNo, IncidentNo},
     record::{IncidentRow, ProblemRow},
+    severity::Severity,
     sla::burn::{Burn, Lately, Rule, bad_ms},
     time::Timestamp,
 };

@@ -14,11 +14,12 @@ use super::{
     problem,
 };
 use crate::domain::{
-    event::{Effect, HostEvent, Severity},
+    event::{Effect, HostEvent},
     host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo},
     labels::Profile,
     record::{PageKind, Row},
+    severity::Severity,
     time::Timestamp,
 };
 

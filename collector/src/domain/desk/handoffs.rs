@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::{Desk, DeskStep};
 use crate::domain::{
     calendar::{self, Edge, NIGHT, Span, date_at},
-    event::{Effect, Severity},
+    event::Effect,
     ids::PageId,
     oncall::rotation::Rotation,
     proof::Proof,
     record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
+    severity::Severity,
     time::Timestamp,
 };
 

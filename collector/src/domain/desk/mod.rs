@@ -38,7 +38,7 @@ use self::{
 use super::{
     changed::Changed,
     dismissal::Dismissal,
-    event::{Answer, Command, Effect, HostEvent, Principal, Severity},
+    event::{Answer, Command, Effect, HostEvent, Principal},
     hold::Hold,
     host::{Cause, State, change::HostChange},
     ids::{HostNo, IncidentNo, PageId},
@@ -47,6 +47,7 @@ use super::{
     record::{IncidentState, Loaded, Page, ProblemRow, Row},
     time::Timestamp,
 };
+use crate::domain::severity::Severity;
 
 /// What the desk wants of the engine besides effects: an event for hosts of a scope.
 #[derive(Debug, Clone)]

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::{Desk, DeskStep, facts::in_full};
 use crate::domain::{
     changed,
-    event::{Answer, Effect, Severity},
+    event::{Answer, Effect},
     ids::{IncidentNo, PageId},
     oncall::Destination,
     page::{NAMES_TOLD, PageFacts},
     proof::Proof,
     record::{Delivery, IncidentRow, IncidentState, Page, PageKind, Row},
+    severity::Severity,
     time::Timestamp,
 };
 

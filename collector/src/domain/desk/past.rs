@@ -52,9 +52,9 @@ impl Pasts {
 mod tests {
     use super::*;
     use crate::domain::{
-        event::Severity,
         ids::{HostNo, IncidentNo},
         record::IncidentState,
+        severity::Severity,
         time::Timestamp,
     };
 

@@ -2,12 +2,13 @@
 
 use crate::domain::{
     alert::Alert,
-    event::Severity,
+    finding::FindingRow,
     host::{Cause, State, checks::CheckRow},
     ids::HostNo,
     labels::Profile,
-    record::{FindingRow, ProblemRow},
+    record::ProblemRow,
     redundancy::{Count, Group},
+    severity::Severity,
     time::Timestamp,
     watch::Watch,
 };

@@ -10,7 +10,7 @@ use super::{
     problem,
 };
 use crate::domain::{
-    event::{Effect, Severity},
+    event::Effect,
     host::{
         State,
         checks::{CheckRow, Status},
@@ -18,6 +18,7 @@ use crate::domain::{
     ids::{HostNo, IncidentNo},
     record::{ProblemRow, Row},
     redundancy::{Count, Group, Known, Member, Standing},
+    severity::Severity,
     time::Timestamp,
     watch::Watch,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Desk, DeskStep, problem};
 use crate::domain::{
-    event::{Answer, Effect, Principal, Severity},
+    event::{Answer, Effect, Principal},
     ids::{IncidentNo, PageId},
     oncall::{
         Contact,
@@ -12,6 +12,7 @@ use crate::domain::{
     },
     proof::Proof,
     record::{Delivery, IncidentState, Page, PageFacts, PageKind, Row},
+    severity::Severity,
     time::Timestamp,
 };
 

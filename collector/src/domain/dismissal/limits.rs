@@ -2,8 +2,8 @@
 
 use super::past::Fate;
 use crate::domain::{
-    event::Severity,
     rules::{Effective, Rule},
+    severity::Severity,
 };
 
 /// How bad a trouble was at its worst.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
-    event::Severity,
     rules::{Change, Line, Selector, Settings},
+    severity::Severity,
 };
 
 const GIB: f64 = 1_073_741_824.0;

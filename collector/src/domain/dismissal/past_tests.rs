@@ -1,10 +1,10 @@
 use super::*;
 use crate::domain::{
     calendar::{Recurring, Span},
-    event::Severity,
     hold::{Kind, Scope},
     ids::HoldNo,
     record::IncidentState,
+    severity::Severity,
 };
 
 const MINUTE: i64 = 60_000;

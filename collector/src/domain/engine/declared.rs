@@ -9,10 +9,11 @@ use crate::domain::{
         declared::{self, Declared, Fleet},
         plan::is_circle,
     },
-    event::{Answer, Command, Effect, Severity},
+    event::{Answer, Command, Effect},
     ids::{HostId, HostNo},
     labels::Admission,
     record::{AuditRow, Row},
+    severity::Severity,
     time::Timestamp,
 };
 

@@ -6,17 +6,11 @@
 
 mod processes;
 
-use super::{
-    event::{Judgement, Verdict},
-    record::FindingRow,
-    rules::Rule,
-    time::Timestamp,
-};
+use super::{rules::Rule, time::Timestamp};
+use crate::domain::finding::{FindingRow, Judgement, Verdict};
 
 pub use self::processes::{Order, Process, Processes, Taken};
 
-/// The source of the processes that take most of the machine.
-pub const PROCESSES: &str = "processes";
 /// A host is asked at most once within this, in milliseconds.
 pub const ASKED_EVERY_MS: i64 = 60_000;
 
@@ -41,7 +35,7 @@ pub fn nearest(since: Timestamp, before: Option<Taken>, after: Option<Taken>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{event::Severity, ids::HostNo};
+    use crate::domain::{ids::HostNo, severity::Severity};
 
     fn holds(rule: &'static str, severity: Severity) -> Judgement {
         Judgement {
@@ -89,6 +83,6 @@ mod tests {
         let asking: Vec<_> = crate::domain::rules::RULES.iter().filter(|rule| rule.evidence.is_some()).collect();
         let names: Vec<_> = asking.iter().map(|rule| rule.name).collect();
         assert_eq!(names, ["memory_exhausted", "oom_kill", "swap_storm", "cpu_pressure", "io_pressure"]);
-        assert!(asking.iter().all(|rule| rule.evidence == Some(PROCESSES)));
+        assert!(asking.iter().all(|rule| rule.evidence == Some(crate::domain::rules::PROCESSES)));
     }
 }

@@ -4,8 +4,7 @@
 
 use serde::Deserialize;
 
-use super::PROCESSES;
-use crate::domain::{host::dictionary::text::clean, time::Timestamp};
+use crate::domain::{readings::dictionary::text::clean, rules::PROCESSES, time::Timestamp};
 
 /// The only way of writing them that is known.
 const FORMAT: u32 = 1;

@@ -13,8 +13,11 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use self::expectation::Expectation;
-use super::{event::Severity, time::Timestamp};
-use crate::domain::hold::{Labels, Subject};
+use super::time::Timestamp;
+use crate::domain::{
+    hold::{Labels, Subject},
+    severity::Severity,
+};
 
 /// Most of what a job says that is kept, in bytes; of more the end, where the error stands.
 pub const SAID_BYTES: usize = 4_096;

@@ -1,7 +1,7 @@
 //! What a step of a host leads to: effects for the edges, and changes, which are all that the desk ever hears of it.
 
 use super::{Cause, State, checks::CheckRow};
-use crate::domain::{changed::Kind, event::Effect, record::FindingRow, time::Timestamp};
+use crate::domain::{changed::Kind, event::Effect, finding::FindingRow, time::Timestamp};
 
 /// All that the desk ever hears of a host.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,10 +14,11 @@ use super::{
     machine::Host,
 };
 use crate::domain::{
-    event::{Effect, Severity},
+    event::Effect,
     ids::HostNo,
     labels::{Class, Profile},
     record::Row,
+    severity::Severity,
     time::Timestamp,
     watch::Watch,
 };

@@ -6,9 +6,11 @@ use super::{
     machine::Host,
 };
 use crate::domain::{
-    event::{CloseReason, Effect, Judgement, Severity, Verdict},
+    event::{CloseReason, Effect},
+    finding::{FindingRow, Judgement, Verdict},
     labels::Admission,
-    record::{FindingRow, Row},
+    record::Row,
+    severity::Severity,
     time::Timestamp,
 };
 

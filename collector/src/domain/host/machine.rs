@@ -16,9 +16,10 @@ use super::{
 use crate::domain::{
     changed,
     event::{AliveProof, CloseReason, Effect, Ending, HostEvent, Look, Why},
+    finding::FindingRow,
     ids::SessionId,
     labels::{Admission, Facts, Profile},
-    record::{FindingRow, LivenessRow, Observed, Row},
+    record::{LivenessRow, Observed, Row},
     time::Timestamp,
     watch::Watch,
 };

@@ -6,13 +6,13 @@ pub mod change;
 pub mod check_ledger;
 pub mod checks;
 pub mod device;
-pub mod dictionary;
 #[cfg(test)]
 mod drain_tests;
 mod findings;
 pub mod ledger;
 pub mod machine;
 pub mod parts;
+mod sealed;
 pub mod slot;
 pub mod slots;
 pub mod suspicion;

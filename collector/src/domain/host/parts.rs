@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::dictionary::{Dictionary, is_absent};
+use crate::domain::readings::dictionary::{Dictionary, is_absent};
 
 /// Names said of one kind; more are counted.
 const NAMED: usize = 3;

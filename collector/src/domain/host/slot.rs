@@ -4,7 +4,6 @@
 //! need is beside the lock in atomics, so that a beat is a store and the sweep over all hosts takes no lock at all.
 
 mod readings;
-mod source;
 mod trends;
 
 use std::sync::{
@@ -13,23 +12,21 @@ use std::sync::{
 };
 
 use self::readings::{commit, sources_after, stage};
-pub use self::source::{Source, SourceState};
-use super::{
-    dictionary::{
-        ABSENT, Dictionary, DictionaryUpdate, Interner, Saying,
-        block::Labels,
-        draft::{Allowance, Draft, Omissions},
-        is_absent,
-        text::Format,
-    },
-    parts::Parts,
-    slots::Silence,
-};
+use super::{parts::Parts, sealed::Sealed, slots::Silence};
 use crate::domain::{
     changed::Kind,
-    event::Judgement,
+    finding::{FindingRow, Judgement},
     ids::{HostNo, SessionId},
-    record::FindingRow,
+    readings::{
+        dictionary::{
+            ABSENT, DictionaryUpdate, Interner, Saying,
+            block::Labels,
+            draft::{Allowance, Draft, Omissions},
+            is_absent,
+            text::Format,
+        },
+        source::Source,
+    },
     rules::{self, Thresholds},
     time::Timestamp,
     trend::{self, forecast::Filling},
@@ -91,7 +88,7 @@ pub struct Slot {
 /// What all slots share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    pub(super) interner: Interner,
+    pub(super) interner: Interner<Sealed>,
 }
 
 #[derive(Debug)]
@@ -99,7 +96,7 @@ struct State {
     /// Whether the session has not sent readings yet. Until then what the session before it said is shown.
     fresh: bool,
     draft: Option<Box<Draft>>,
-    dictionary: Arc<Dictionary>,
+    sealed: Arc<Sealed>,
     /// What was said for the dictionary and the draft.
     said: Saying,
     /// The same of the stream before, if all of it is in the dictionary.
@@ -143,16 +140,11 @@ pub struct Figures {
 }
 
 impl Slot {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        dictionary: Arc<Dictionary>,
-        thresholds: Arc<Thresholds>,
-        host: HostNo,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, sealed: Arc<Sealed>, thresholds: Arc<Thresholds>, host: HostNo) -> Self {
         let state = State {
             fresh: true,
             draft: None,
-            dictionary,
+            sealed,
             said: Saying::default(),
             resumable: Saying::default(),
             values: Vec::new(),
@@ -279,7 +271,7 @@ impl Slot {
     pub fn grow(&self, session: SessionId, update: DictionaryUpdate, now: Timestamp) -> Result<(), SlotError> {
         let mut state = self.lock_for(session)?;
         let state = &mut *state;
-        let mut draft = state.draft.take().unwrap_or_else(|| Box::new(Draft::of(&state.dictionary)));
+        let mut draft = state.draft.take().unwrap_or_else(|| Box::new(Draft::of(&state.sealed.dictionary)));
         let checked = draft.check(&update);
         if checked.is_ok() {
             state.said = state.said.and(&update.bytes);
@@ -300,22 +292,23 @@ impl Slot {
         let learned = state.draft.is_some();
         let mut parts = Vec::new();
         if let Some(draft) = &state.draft {
-            let (dictionary, hidden) = draft.seal(&self.shared.interner);
+            let (sealed, hidden) = draft.seal(&self.shared.interner);
+            let (dictionary, former) = (&sealed.dictionary, &state.sealed.dictionary);
             let mut values = if state.fresh {
                 vec![ABSENT; dictionary.size()]
             } else {
-                dictionary.carry_over(&state.dictionary, &state.values)
+                dictionary.carry_over(former, &state.values)
             };
-            let staged = stage(update, &dictionary, &values, update.full).map_err(SlotError::Malformed)?;
+            let staged = stage(update, dictionary, &values, update.full).map_err(SlotError::Malformed)?;
             commit(update.full, &staged, &mut values);
-            let before = Parts::of(&state.dictionary, &state.values);
-            parts = Parts::of(&dictionary, &values).since(&before);
-            (state.dictionary, state.values, state.draft) = (dictionary, values, None);
+            let before = Parts::of(former, &state.values);
+            parts = Parts::of(dictionary, &values).since(&before);
+            (state.sealed, state.values, state.draft) = (sealed, values, None);
             state.omissions.invalid += hidden;
             state.allowance.begin(now);
         } else {
             let anew = update.full || state.fresh;
-            let staged = stage(update, &state.dictionary, &state.values, anew).map_err(SlotError::Malformed)?;
+            let staged = stage(update, &state.sealed.dictionary, &state.values, anew).map_err(SlotError::Malformed)?;
             commit(anew, &staged, &mut state.values);
         }
         if let Some(sources) = sources {
@@ -325,7 +318,8 @@ impl Slot {
         state.agent_ahead_ms = update.agent_wall_ms.saturating_sub(now.ms());
         let first = std::mem::take(&mut state.fresh);
         let inputs = rules::Inputs {
-            dictionary: &state.dictionary,
+            dictionary: &state.sealed.dictionary,
+            index: &state.sealed.rules,
             values: &state.values,
             sources: &state.sources,
             omissions: &state.omissions,
@@ -338,7 +332,7 @@ impl Slot {
         let judgements = state.memory.judge(&inputs);
         let restarted = state.memory.take_restarted().into_iter().map(|words| (Kind::Service, words));
         let changes = parts.into_iter().map(|words| (Kind::Part, words)).chain(restarted).collect();
-        state.trends.sample(state.dictionary.trends(), &state.values, update.agent_wall_ms, now);
+        state.trends.sample(&state.sealed.trends, &state.values, update.agent_wall_ms, now);
         drop(guard);
         let was_silent = self.heard(session, now);
         Ok(Applied { judgements, changes, learned, tell_heard: first || was_silent })
@@ -386,7 +380,7 @@ impl Slot {
     /// Calls `f` with labels and value of each series of `metric` that has one now. `f` must not use this slot.
     pub fn for_each(&self, metric: &str, f: &mut dyn FnMut(&Labels, f64)) {
         let state = self.lock();
-        state.dictionary.each(metric, &mut |place, labels| {
+        state.sealed.dictionary.each(metric, &mut |place, labels| {
             let value = state.values[place as usize];
             if !is_absent(value) {
                 f(labels, value);
@@ -397,9 +391,9 @@ impl Slot {
     /// Whether it shows a family whose name begins so.
     #[must_use]
     pub fn says_any_of(&self, beginning: &str) -> bool {
-        let dictionary = Arc::clone(&self.lock().dictionary);
+        let sealed = Arc::clone(&self.lock().sealed);
         // They are sorted by name.
-        let blocks = dictionary.blocks();
+        let blocks = sealed.dictionary.blocks();
         let first = blocks.partition_point(|block| block.name() < beginning);
         blocks.get(first).is_some_and(|block| block.name().starts_with(beginning))
     }
@@ -407,11 +401,11 @@ impl Slot {
     /// Appends what the host's own exporter would say, but for the page's end.
     pub fn render(&self, format: Format, out: &mut Vec<u8>) {
         // Copied, so that a scrape of 20 000 series does not keep the host's readings waiting.
-        let (dictionary, values) = {
+        let (sealed, values) = {
             let state = self.lock();
-            (Arc::clone(&state.dictionary), state.values.clone())
+            (Arc::clone(&state.sealed), state.values.clone())
         };
-        dictionary.render(format, &values, out);
+        sealed.dictionary.render(format, &values, out);
     }
 
     /// When readings last arrived.
@@ -459,7 +453,7 @@ impl Slot {
     /// How many series are shown.
     #[must_use]
     pub fn series(&self) -> usize {
-        self.lock().dictionary.size()
+        self.lock().sealed.dictionary.size()
     }
 
     /// What of this stream's declarations is not shown.
@@ -469,7 +463,7 @@ impl Slot {
     }
 
     /// Names of the families left out because the host says too much, at most
-    /// [`LEFT_OUT_NAMED`](super::dictionary::draft::LEFT_OUT_NAMED).
+    /// [`LEFT_OUT_NAMED`](crate::domain::readings::dictionary::draft::LEFT_OUT_NAMED).
     #[must_use]
     pub fn left_out(&self) -> Vec<String> {
         self.lock().omissions.families.clone()

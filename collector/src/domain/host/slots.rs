@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    dictionary::Dictionary,
+    sealed::Sealed,
     slot::{Shared, Slot},
 };
 use crate::domain::{
+    finding::FindingRow,
     ids::{HostNo, SessionId},
     labels::Profile,
-    record::FindingRow,
+    readings::dictionary::Dictionary,
     rules::Settings,
     time::Timestamp,
     watch::Watch,
@@ -34,7 +35,7 @@ pub struct Silence {
 pub struct Slots {
     shared: Arc<Shared>,
     settings: RwLock<Settings>,
-    empty: Arc<Dictionary>,
+    empty: Arc<Sealed>,
     // Written when a host reports for the first time; everything else reads.
     slots: RwLock<HashMap<HostNo, Arc<Slot>>>,
 }
@@ -52,7 +53,7 @@ impl Slots {
         Self {
             shared: Arc::default(),
             settings: RwLock::new(settings),
-            empty: Arc::new(Dictionary::empty()),
+            empty: Arc::new(Dictionary::empty().into()),
             slots: RwLock::default(),
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::class::Class;
 use super::{Fields, apply::Difference, field, first_of, name, versions};
-use crate::domain::host::dictionary::text::clean;
+use crate::domain::readings::dictionary::text::clean;
 
 /// Rows that are listed of one event; more are counted.
 pub const LISTED: usize = 500;

@@ -2,10 +2,10 @@
 
 use super::{field, first_of};
 use crate::domain::{
-    event::{Judgement, Severity, Verdict},
+    finding::{FindingRow, Judgement, Verdict},
     host::State,
     labels::Admission,
-    record::FindingRow,
+    severity::Severity,
     snapshot::HostView,
     time::Timestamp,
 };

@@ -18,7 +18,8 @@ pub mod turns;
 use std::collections::BTreeMap;
 
 use self::{policy::Policy, rotation::Rotation, route::RouteRule, runbook::Runbook};
-use super::{event::Severity, heartbeat::schedule::Schedule, redundancy::Group};
+use super::{heartbeat::schedule::Schedule, redundancy::Group};
+use crate::domain::severity::Severity;
 
 /// A way to reach a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -156,11 +156,11 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::domain::{
-        event::Severity,
         hold::{Labels, Scope, Subject},
         labels::Class,
         oncall::{Messenger, route::RouteRule},
         priority::Priority,
+        severity::Severity,
     };
 
     fn route(site: &str, least: Severity, receivers: &[&str], go_on: bool) -> RouteRule {

@@ -2,9 +2,9 @@
 
 use crate::domain::{
     calendar::Recurring,
-    event::Severity,
     hold::{Scope, Subject},
     priority::Priority,
+    severity::Severity,
     time::Timestamp,
 };
 

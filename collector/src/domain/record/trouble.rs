@@ -4,31 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::AlertRow;
 use crate::domain::{
-    event::Severity,
     ids::{HostNo, IncidentNo},
+    severity::Severity,
     time::Timestamp,
 };
-
-/// A judged fact about a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FindingRow {
-    /// Which host.
-    pub host: HostNo,
-    /// Which component.
-    pub part: String,
-    /// Which rule.
-    pub rule: String,
-    /// Open or cleared.
-    pub open: bool,
-    /// How bad.
-    pub severity: Severity,
-    /// Since when.
-    pub since: Timestamp,
-    /// In words with figures.
-    pub evidence: String,
-    /// What names the cause where several findings have one: a part that fails and takes others with it.
-    pub cause: Option<String>,
-}
 
 /// Anything wrong that the desk knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

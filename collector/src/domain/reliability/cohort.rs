@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Life, YEAR_HOURS, survival};
-use crate::domain::{rules::hardware::score::Share, time::Timestamp};
+use crate::domain::{reliability::share::Share, time::Timestamp};
 
 /// Fewer drives say nothing: with none of nine failing the rate may still be a third.
 pub const LEAST: usize = 10;

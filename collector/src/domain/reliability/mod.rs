@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod cohort;
 pub mod life;
+pub mod share;
 mod survival;
 
 pub use self::{

@@ -2,7 +2,7 @@
 //! (they count from the age at which they were first seen) and such as are still alive.
 
 use super::YEAR_HOURS;
-use crate::domain::rules::hardware::score::Share;
+use crate::domain::reliability::share::Share;
 
 /// A drive's age, in hours of being on, when it came into sight and when it left it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,7 +7,7 @@ use super::{
     catalogue::{Limit, Rule},
     judging::{Bad, Judging, level},
 };
-use crate::domain::host::dictionary::{Dictionary, is_absent};
+use crate::domain::readings::dictionary::{Dictionary, is_absent};
 
 /// `certificate_expiry`
 pub(super) static EXPIRY: Rule = Rule {
@@ -45,7 +45,7 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
     let mut judged = BTreeSet::new();
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this century are far below 2^52")]
     let now_s = inputs.now.ms() as f64 / 1_000.0;
-    for place in &dictionary.rules().certificates {
+    for place in &inputs.index.certificates {
         let ends_s = inputs.value(*place);
         if is_absent(ends_s) || !ends_s.is_finite() {
             continue;

@@ -11,7 +11,7 @@ use super::{
     judging::{Bad, Judging, level},
     words::percent,
 };
-use crate::domain::{event::Severity, host::dictionary::is_absent};
+use crate::domain::{readings::dictionary::is_absent, severity::Severity};
 
 pub(super) use self::places::{Places, errors, places};
 use self::space::Space;
@@ -140,8 +140,8 @@ pub(super) fn judge(judging: &mut Judging<'_>, writable: &mut Writable) {
     }
     let anything_open = ALL.iter().any(|rule| judging.standing.any(rule));
     let mut judged = BTreeSet::new();
-    let dictionary = judging.inputs.dictionary;
-    for places in &dictionary.rules().filesystems {
+    let (index, dictionary) = (judging.inputs.index, judging.inputs.dictionary);
+    for places in &index.filesystems {
         let Some(space) = Space::read(judging.inputs, *places) else { continue };
         let part = dictionary.label(places.size, "mountpoint");
         if anything_open {
@@ -234,7 +234,7 @@ fn read_only(judging: &mut Judging<'_>, part: &str, turned: bool) {
 fn settle_unseen(judging: &mut Judging<'_>, rule: &'static Rule, part: &str) {
     let (inputs, dictionary) = (judging.inputs, judging.inputs.dictionary);
     let failed = |place: &u32| inputs.value(*place) == 1.0 && dictionary.label(*place, "mountpoint") == part;
-    if dictionary.rules().filesystem_errors.iter().any(failed) {
+    if inputs.index.filesystem_errors.iter().any(failed) {
         judging.doubt(rule, part, &format!("{part}: the file system did not answer"));
     } else {
         // Opened in this very pass it is not: those were seen.

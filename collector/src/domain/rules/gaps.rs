@@ -5,7 +5,7 @@ use super::{
     catalogue::{Limit, Rule},
     judging::Judging,
 };
-use crate::domain::event::Severity;
+use crate::domain::severity::Severity;
 
 /// `unreported`
 pub(super) static UNREPORTED: Rule = Rule {

@@ -10,7 +10,7 @@ use super::{
     catalogue::{Limit, Rule},
     judging::{Bad, Judging, level},
 };
-use crate::domain::{event::Severity, host::dictionary::Dictionary};
+use crate::domain::{readings::dictionary::Dictionary, severity::Severity};
 
 /// `temperature_high`
 pub(super) static HOT: Rule = Rule {
@@ -142,10 +142,10 @@ impl Turning {
 /// Judges all sensors of a host.
 pub(super) fn judge(judging: &mut Judging<'_>, turning: &mut Turning) {
     let inputs = judging.inputs;
-    for sensor in &inputs.dictionary.rules().temperatures {
+    for sensor in &inputs.index.temperatures {
         temperature(judging, sensor);
     }
-    let fans = &inputs.dictionary.rules().fans;
+    let fans = &inputs.index.fans;
     for fan in fans {
         let rpm = inputs.value(fan.input);
         let stands = turning.stands(fan.input, rpm, inputs.uptime_ms);

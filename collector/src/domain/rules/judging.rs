@@ -1,10 +1,7 @@
 //! One pass over one host's readings: what every rule needs to turn a level into a finding.
 
 use super::{Effective, Inputs, pending::Pending, standing::Standing};
-use crate::domain::{
-    event::{Judgement, Severity},
-    rules::catalogue::Rule,
-};
+use crate::domain::{finding::Judgement, rules::catalogue::Rule, severity::Severity};
 
 /// One pass.
 pub(super) struct Judging<'a> {

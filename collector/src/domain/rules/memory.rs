@@ -8,7 +8,7 @@ use super::{
     single::Single,
     words::{bytes, percent},
 };
-use crate::domain::{event::Severity, evidence::PROCESSES};
+use crate::domain::{rules::PROCESSES, severity::Severity};
 
 /// `memory_exhausted`
 pub(super) static EXHAUSTED: Rule = Rule {

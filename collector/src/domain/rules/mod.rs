@@ -40,15 +40,13 @@ use self::{
     single::{Single, Singles},
     standing::Standing,
 };
-use super::{
-    event::Judgement,
-    host::{
+use super::{time::Timestamp, trend::forecast::Filling};
+use crate::domain::{
+    finding::{FindingRow, Judgement},
+    readings::{
         dictionary::{Dictionary, draft::Omissions, is_absent},
-        slot::{Source, SourceState},
+        source::{Source, SourceState},
     },
-    record::FindingRow,
-    time::Timestamp,
-    trend::forecast::Filling,
 };
 
 pub use self::{
@@ -61,6 +59,9 @@ pub use self::{
 /// Between readings further apart than this nobody watched: what was running starts anew. Three intervals of the slowest
 /// watch level.
 const UNSEEN_MS: u64 = 180_000;
+
+/// The source of evidence that says which processes take most of the machine.
+pub const PROCESSES: &str = "processes";
 
 /// Where the rules' inputs are in a dictionary; made once when it is sealed.
 #[derive(Debug, Default)]
@@ -105,6 +106,8 @@ impl Index {
 pub struct Inputs<'a> {
     /// What the values mean.
     pub dictionary: &'a Dictionary,
+    /// Where the rules look in it.
+    pub index: &'a Index,
     /// The latest values, by place.
     pub values: &'a [f64],
     /// What the sources say of themselves.
@@ -130,7 +133,7 @@ impl Inputs<'_> {
 
     /// NaN where there is none.
     fn single(&self, single: Single) -> f64 {
-        self.dictionary.rules().singles.place(single).map_or(f64::NAN, |place| {
+        self.index.singles.place(single).map_or(f64::NAN, |place| {
             let value = self.value(place);
             if is_absent(value) { f64::NAN } else { value }
         })

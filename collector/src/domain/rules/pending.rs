@@ -4,7 +4,7 @@
 //! no finding opens earlier for a restart, and at most one `for` later.
 
 use super::{catalogue::Rule, standing::OPEN};
-use crate::domain::event::Severity;
+use crate::domain::severity::Severity;
 
 /// What waits; most hosts have none.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use super::{
     single::Single,
     words::percent,
 };
-use crate::domain::{evidence::PROCESSES, host::dictionary::Dictionary};
+use crate::domain::{readings::dictionary::Dictionary, rules::PROCESSES};
 
 /// `cpu_pressure`
 pub(super) static CPU: Rule = Rule {
@@ -87,7 +87,7 @@ pub(super) fn judge(judging: &mut Judging<'_>, minutes: &Minutes) {
 fn processors_wanted(judging: &mut Judging<'_>, minutes: &Minutes) {
     let applies = judging.applies(&CPU);
     let Some(waited) = minutes.rate(Counter::CpuWaiting, applies.limits[CPU_FOR]) else { return };
-    let count = f64::from(judging.inputs.dictionary.rules().processors.max(1));
+    let count = f64::from(judging.inputs.index.processors.max(1));
     let load = judging.inputs.single(Single::Load5) / count;
     let previous = judging.crossed(&CPU, "processors");
     let (warning, hysteresis) = (applies.limits[WARNING], applies.limits[HYSTERESIS]);

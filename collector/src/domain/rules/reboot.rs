@@ -5,7 +5,7 @@ use super::{
     catalogue::{Limit, Rule},
     judging::Judging,
 };
-use crate::domain::{event::Severity, time::Timestamp};
+use crate::domain::{severity::Severity, time::Timestamp};
 
 /// `reboot_loop`
 pub(super) static LOOP: Rule = Rule {

@@ -1,7 +1,7 @@
 //! A host says more than it may: whole families of its readings are not shown.
 
 use super::{catalogue::Rule, judging::Judging};
-use crate::domain::{event::Severity, host::dictionary::draft::SERIES};
+use crate::domain::{readings::dictionary::draft::SERIES, severity::Severity};
 
 /// `series_left_out`
 pub(super) static LEFT_OUT: Rule = Rule {

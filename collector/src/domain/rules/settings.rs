@@ -11,9 +11,9 @@ use std::{
 
 use super::catalogue::{LIMITS, RULES, Rule};
 use crate::domain::{
-    event::Severity,
     ids::HostNo,
     labels::{Class, Profile, matches_pattern},
+    severity::Severity,
 };
 
 /// What a line changes of a rule; what it does not say stays as it is.

@@ -1,6 +1,6 @@
 //! Readings of which a host has one: where they are in its dictionary.
 
-use crate::domain::host::dictionary::Dictionary;
+use crate::domain::readings::dictionary::Dictionary;
 
 macro_rules! singles {
     ($($name:ident $metric:literal,)*) => {

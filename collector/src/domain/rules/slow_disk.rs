@@ -7,7 +7,7 @@ use super::{
     catalogue::{Limit, Rule},
     judging::Judging,
 };
-use crate::domain::{event::Severity, host::dictionary::Dictionary};
+use crate::domain::{readings::dictionary::Dictionary, severity::Severity};
 
 /// `disk_slow`
 pub(super) static SLOW: Rule = Rule {
@@ -146,7 +146,7 @@ impl Work {
 /// Judges all disks of a host.
 pub(super) fn judge(judging: &mut Judging<'_>, work: &mut Work) {
     let inputs = judging.inputs;
-    let disks = &inputs.dictionary.rules().disks;
+    let disks = &inputs.index.disks;
     if disks.is_empty() {
         return;
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::catalogue::Rule;
 use crate::domain::{
-    event::{Judgement, Severity, Verdict},
-    record::FindingRow,
+    finding::{FindingRow, Judgement, Verdict},
+    severity::Severity,
 };
 
 /// Most open findings of one rule on one host: a host with 20 000 full file systems has one trouble, not 20 000.

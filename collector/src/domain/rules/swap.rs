@@ -7,7 +7,7 @@ use super::{
     minutes::{Counter, LONGEST_S, Minutes},
     words::percent,
 };
-use crate::domain::{event::Severity, evidence::PROCESSES};
+use crate::domain::{rules::PROCESSES, severity::Severity};
 
 /// `swap_storm`
 pub(super) static STORM: Rule = Rule {

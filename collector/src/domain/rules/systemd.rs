@@ -7,7 +7,7 @@ use super::{
     catalogue::{Limit, Rule},
     judging::Judging,
 };
-use crate::domain::{event::Severity, host::dictionary::Dictionary};
+use crate::domain::{readings::dictionary::Dictionary, severity::Severity};
 
 /// `systemd_unit_failed`
 pub(super) static FAILED: Rule = Rule {
@@ -106,7 +106,7 @@ pub(super) fn judge(judging: &mut Judging<'_>, restarts: &mut Restarts) {
 fn failed(judging: &mut Judging<'_>) {
     let (inputs, dictionary) = (judging.inputs, judging.inputs.dictionary);
     let name = |place: &u32| dictionary.label(*place, "name");
-    let units = &dictionary.rules().failed_units;
+    let units = &inputs.index.failed_units;
     let failed: BTreeSet<&str> = units.iter().filter(|place| inputs.value(**place) == 1.0).map(name).collect();
     for unit in &failed {
         let applies = inputs.thresholds.at(&FAILED, || unit);
@@ -123,7 +123,7 @@ fn failed(judging: &mut Judging<'_>) {
 fn restarting(judging: &mut Judging<'_>, restarts: &mut Restarts) {
     let (inputs, dictionary) = (judging.inputs, judging.inputs.dictionary);
     let begun = std::mem::replace(&mut restarts.begun, true);
-    for place in &dictionary.rules().restarts {
+    for place in &inputs.index.restarts {
         let count = inputs.value(*place);
         if count > 0.0 {
             let unit = dictionary.label(*place, "name");

@@ -8,7 +8,7 @@ use super::{
     judging::{Bad, Judging, level},
     words::percent,
 };
-use crate::domain::host::dictionary::Dictionary;
+use crate::domain::readings::dictionary::Dictionary;
 
 /// `cpu_throttled`
 pub(super) static THROTTLED: Rule = Rule {
@@ -77,7 +77,7 @@ impl Hours {
 /// Judges all packages of a host.
 pub(super) fn judge(judging: &mut Judging<'_>, hours: &mut Hours) {
     let inputs = judging.inputs;
-    let packages = &inputs.dictionary.rules().packages;
+    let packages = &inputs.index.packages;
     if packages.is_empty() {
         return;
     }

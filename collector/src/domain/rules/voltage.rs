@@ -11,7 +11,7 @@ use super::{
     heat::{Key, each},
     judging::Judging,
 };
-use crate::domain::{event::Severity, host::dictionary::Dictionary};
+use crate::domain::{readings::dictionary::Dictionary, severity::Severity};
 
 /// `voltage_out_of_band`
 pub(super) static OUT: Rule = Rule {
@@ -105,7 +105,7 @@ pub(super) fn sensors(dictionary: &Dictionary) -> Box<[Sensor]> {
 /// Judges all of a host's.
 pub(super) fn judge(judging: &mut Judging<'_>) {
     let inputs = judging.inputs;
-    for sensor in &inputs.dictionary.rules().voltages {
+    for sensor in &inputs.index.voltages {
         one(judging, sensor);
     }
 }

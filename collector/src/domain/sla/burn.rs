@@ -20,7 +20,7 @@ use super::{
     report::Known,
     target::Target,
 };
-use crate::domain::{calendar::Span, event::Severity, ids::HostNo, time::Timestamp};
+use crate::domain::{calendar::Span, ids::HostNo, severity::Severity, time::Timestamp};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::reading::Series;
-use crate::domain::host::dictionary::{Dictionary, is_absent};
+use crate::domain::readings::dictionary::{Dictionary, is_absent};
 
 /// File systems that are the kernel's own affair, or fill with memory.
 const QUIET_FILE_SYSTEMS: [&str; 10] =

@@ -7,7 +7,7 @@ use super::{
     minutes::{Minutes, row_of},
     reading::Series,
 };
-use crate::domain::{host::dictionary::is_absent, time::Timestamp};
+use crate::domain::{readings::dictionary::is_absent, time::Timestamp};
 
 const MINUTE_MS: i64 = 60_000;
 /// Samples held as they are; then they are packed to what came before.

@@ -3,7 +3,7 @@
 use FamilyType::{Counter, Gauge};
 
 use super::{Drive, Family, number};
-use crate::domain::host::dictionary::{FamilyType, text::Format};
+use crate::domain::readings::dictionary::{FamilyType, text::Format};
 
 /// One family: name, type, help, and the places where it may stand with what one is there; the first that says it counts.
 struct Number(&'static str, FamilyType, &'static str, &'static [(&'static str, f64)]);

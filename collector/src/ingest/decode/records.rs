@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{DecodeError, HostClock, SEQUENCE_MAX, STRING_BYTES, bytes16, clock, limit};
 use crate::domain::{
-    host::dictionary::text::clean,
     inventory::{Head, Status, delta::Part},
+    readings::dictionary::text::clean,
     time::Timestamp,
 };
 

@@ -6,8 +6,8 @@ use muster_proto::v1::{self, ask::What, collector_message::Body};
 
 use super::Running;
 use crate::domain::{
-    event::Judgement,
     evidence::{ASKED_EVERY_MS, wanted},
+    finding::Judgement,
     time::Timestamp,
 };
 

@@ -8,12 +8,13 @@ use muster_proto::v1::{self, collector_message::Body};
 use super::Running;
 use crate::{
     domain::{
-        device::obstacle::{RemoteChecks, Reply},
-        event::{HostEvent, Judgement, Severity, Verdict},
+        device::obstacle::Reply,
+        event::HostEvent,
+        finding::{FindingRow, Judgement, Verdict},
         ids::HostNo,
-        labels::{Class, Profile},
-        record::FindingRow,
+        labels::{Class, Profile, remote_checks::RemoteChecks},
         settings::shelf::Answer,
+        severity::Severity,
         watch::Watch,
     },
     ingest::Context,

@@ -11,7 +11,7 @@ use super::{Answered, command, hosts::find, incidents::number_of, list as page_o
 use crate::{
     domain::{
         calendar::Span,
-        event::{Answer, Command, Severity},
+        event::{Answer, Command},
         hold::{Labels, Subject, confirmed_labels, what_of},
         ids::OverrideNo,
         oncall::{
@@ -21,6 +21,7 @@ use crate::{
         },
         priority::{Priority, derived},
         record::AlertRow,
+        severity::Severity,
         snapshot::{HostView, Snapshot},
         time::Timestamp,
     },

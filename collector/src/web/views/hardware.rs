@@ -9,7 +9,7 @@ use axum::{Extension, extract::State as Given};
 
 use super::{Badge, Frame, Shown, When, show};
 use crate::{
-    domain::{event::Severity, record::FindingRow, rules::hardware::named, snapshot::HostView},
+    domain::{finding::FindingRow, rules::hardware::named, severity::Severity, snapshot::HostView},
     web::{Shared, Web, accepted::accepted, access::Caller, words},
 };
 

@@ -12,8 +12,8 @@ use super::{Badge, Frame, Shown, When, show};
 use crate::{
     domain::{
         calendar,
-        event::Severity,
         heartbeat::{HeartbeatView, State},
+        severity::Severity,
     },
     web::{
         Shared, Web,

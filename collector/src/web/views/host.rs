@@ -22,11 +22,12 @@ use crate::{
     domain::{
         device::obstacle::Obstacle,
         event::Command,
+        finding::FindingRow,
         host::{State, checks::CheckRow},
         ids::HostNo,
         labels::{Admission, Profile},
         layers::{Layer, Says},
-        record::{FindingRow, IncidentState},
+        record::IncidentState,
         rules::{Rule, hardware::named as is_hardware},
         settings::shelf::Standing,
         snapshot::{DeviceView, HostView, Snapshot},

@@ -43,9 +43,9 @@ use super::{
 };
 use crate::{
     domain::{
-        event::Severity,
         host::{State, checks::Status},
         record::{IncidentState, PageKind},
+        severity::Severity,
         snapshot::Snapshot,
         time::Timestamp,
     },

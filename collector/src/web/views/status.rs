@@ -13,11 +13,11 @@ use serde::Deserialize;
 use super::{Badge, Frame, Shown, When, show, spark::Spark};
 use crate::{
     domain::{
-        event::Severity,
         host::State,
         labels::Admission,
         record::IncidentState,
         selection::Selection,
+        severity::Severity,
         snapshot::{HostView, Snapshot},
         trend::sketch::Line,
     },

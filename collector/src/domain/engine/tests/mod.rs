@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 use super::*;
 use crate::domain::{
-    event::{AliveProof, Ending, Judgement, Look, Outcome, ReplyId, Severity, Verdict, Why},
+    event::{AliveProof, Ending, Look, Outcome, ReplyId, Why},
+    finding::{Judgement, Verdict},
     heartbeat::schedule::Schedule,
     host::Cause,
     ids::SessionId,
@@ -12,6 +13,7 @@ use crate::domain::{
     layers::{Layer, Layers},
     oncall::Messenger,
     record::{IncidentState, LivenessRow, Observed, Page, PageKind, SpanRow},
+    severity::Severity,
     watch::Watch,
 };
 

@@ -1,7 +1,7 @@
 //! Which agents are chosen to watch: those that say that they take checks, and never one that refuses.
 
 use super::{checks::restarted, *};
-use crate::domain::device::obstacle::{RemoteChecks, Reply};
+use crate::domain::{device::obstacle::Reply, labels::remote_checks::RemoteChecks};
 
 impl Fleet {
     fn answers(&mut self, no: i64, remote_checks: RemoteChecks) {

@@ -1,7 +1,10 @@
 //! From an update's gaps and differences to places and values, all checked before anything changes.
 
-use super::{ReadingsUpdate, SOURCES, Source, SourceState};
-use crate::domain::host::dictionary::{ABSENT, Dictionary, HIDDEN, text, unit::Unit};
+use super::{ReadingsUpdate, SOURCES};
+use crate::domain::readings::{
+    dictionary::{ABSENT, Dictionary, HIDDEN, text, unit::Unit},
+    source::{Source, SourceState},
+};
 
 /// The places and new values of an update; hidden series are read over. `anew`: the values before do not count.
 pub(super) fn stage(

@@ -1,11 +1,12 @@
 use super::*;
-use crate::domain::host::dictionary::unit::Unit;
 use crate::domain::{
-    event::{Severity, Verdict},
-    host::{
-        dictionary::{FamilyEntry, FamilyType, SeriesEntry},
-        slots::Slots,
+    finding::Verdict,
+    host::slots::Slots,
+    readings::{
+        dictionary::{FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
+        source::SourceState,
     },
+    severity::Severity,
 };
 
 const HOST: HostNo = HostNo(7);

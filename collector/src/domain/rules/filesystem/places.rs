@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::host::dictionary::Dictionary;
+use crate::domain::readings::dictionary::Dictionary;
 
 /// Where one file system's readings are.
 #[derive(Debug, Clone, Copy)]

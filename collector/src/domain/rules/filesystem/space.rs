@@ -2,11 +2,11 @@
 
 use super::{FREE_HYSTERESIS, Places, figure};
 use crate::domain::{
-    event::Severity,
     rules::{
         Inputs,
         words::{bytes, percent},
     },
+    severity::Severity,
 };
 
 /// What is left of what there is.

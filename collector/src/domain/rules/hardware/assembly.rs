@@ -2,8 +2,8 @@
 
 use super::finding::{Finding, Part, Weight};
 use crate::domain::{
-    event::Severity,
     hardware::assembly::{Assembly, Count, Piece, Role, State},
+    severity::Severity,
 };
 
 const REPLACE: &str = "replace this member";

@@ -5,11 +5,11 @@ use super::{
     nvme, plausible, scsi,
 };
 use crate::domain::{
-    event::Severity,
     hardware::{
         attribute::{Attribute, Meaning, WhenFailed},
         drive::{Drive, SelfVerdict, TestOutcome},
     },
+    severity::Severity,
 };
 
 /// Reallocated sectors that are a sign on rotating disks: below 17 the yearly failure rate stays under 8 % (Scrutiny's

@@ -6,8 +6,8 @@ use super::{
     plausible::since,
 };
 use crate::domain::{
-    event::Severity,
     hardware::{Port, Transport},
+    severity::Severity,
 };
 
 /// Counters of the link that tell of cable, optic or port, each with how much of it within the window is told.

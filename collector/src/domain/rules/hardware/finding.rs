@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::event::Severity;
+use crate::domain::severity::Severity;
 
 /// Longest text of a part, in characters: the longest that a standard has room for is 80 (a SCSI name string); a path of udev may
 /// be longer.

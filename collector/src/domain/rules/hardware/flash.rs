@@ -1,7 +1,7 @@
 //! Soldered flash: how much of its life and of its spare blocks is used, as the chip itself says. It cannot be replaced alone.
 
 use super::finding::{Finding, Part, Weight};
-use crate::domain::{event::Severity, hardware::Flash};
+use crate::domain::{hardware::Flash, severity::Severity};
 
 /// Steps of `DEVICE_LIFE_TIME_EST`: 90-100 % of its life is used, and more than it was made for (JESD84-B51, 7.4.26).
 const LIFE_NEARLY_USED: u64 = 10;

@@ -10,8 +10,8 @@ use super::{
     series::Limits,
 };
 use crate::domain::{
-    event::Severity,
     hardware::{Facts, attribute::Meaning, drive::Drive},
+    severity::Severity,
 };
 
 /// Back to here a count is looked at, in days: of drives whose bad sectors grew within a week one in five failed within forty

@@ -2,8 +2,8 @@
 
 use super::finding::{Finding, Part, Weight};
 use crate::domain::{
-    event::Severity,
     hardware::kernel_log::{Event, Family, Log},
+    severity::Severity,
 };
 
 /// Corrected memory errors of one module that are too many; fewer come to a third of all machines in a year (Google 2009), and

@@ -6,7 +6,7 @@ use super::{
     growth::WINDOW_DAYS,
     plausible::since,
 };
-use crate::domain::{event::Severity, hardware::nic::Nic};
+use crate::domain::{hardware::nic::Nic, severity::Severity};
 
 /// Damaged frames among those received that blame the cable, 0-1 (node_exporter's mixin: 1 %).
 const DAMAGED_FRAMES: f64 = 0.01;

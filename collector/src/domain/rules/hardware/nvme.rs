@@ -5,8 +5,8 @@ use super::{
     finding::{Finding, Weight},
 };
 use crate::domain::{
-    event::Severity,
     hardware::drive::{Drive, NvmeHealth},
+    severity::Severity,
 };
 
 /// Bits of the critical warning (NVM Express base specification 2.0, figure 207).

@@ -7,12 +7,12 @@ use super::{
     plausible::since,
 };
 use crate::domain::{
-    event::Severity,
     hardware::{
         gpu::Gpu,
         memory::{Fitted, Memory},
         power::{Battery, Power, Supply},
     },
+    severity::Severity,
 };
 
 /// Less memory than before is a module that is gone from so much on: what kernels reserve differs by less, and the smallest

@@ -6,7 +6,7 @@ use super::{
     growth::WINDOW_DAYS,
     plausible::since,
 };
-use crate::domain::{event::Severity, hardware::Pcie};
+use crate::domain::{hardware::Pcie, severity::Severity};
 
 /// So many corrected errors within the window are told: ten a minute, all the time. Some platforms make them all the time
 /// (endlessm/linux#625), so that they wake nobody.

@@ -4,7 +4,7 @@ use super::{
     drive::part,
     finding::{Finding, Weight},
 };
-use crate::domain::{event::Severity, hardware::drive::Drive};
+use crate::domain::{hardware::drive::Drive, severity::Severity};
 
 /// Defects that grew and are a sign alone; SAS drives replace some over their life.
 const GROWN_DEFECTS: u64 = 100;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Part, Weight};
 use crate::domain::{
-    event::Severity,
     hardware::sensors::{Ends, Level, Sensor, Sensors},
+    severity::Severity,
 };
 
 /// What is to be done about an old entry.

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::finding::{Finding, Part, Weight};
 use crate::domain::{
     csv::{self, Cell},
-    event::Severity,
+    severity::Severity,
 };
 
 /// Days within which growth counts.

@@ -12,9 +12,8 @@ use super::{
     wear::{Refused, Worn},
 };
 use crate::domain::{
-    event::{Judgement, Verdict},
+    finding::{FindingRow, Judgement, Verdict},
     hardware::{self, Facts, Kind},
-    record::FindingRow,
     reliability::Watched,
     time::Timestamp,
 };

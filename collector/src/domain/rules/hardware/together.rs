@@ -16,13 +16,13 @@ use super::{
     standing::{Seen, component},
 };
 use crate::domain::{
-    event::Severity,
     hardware::{
         Facts,
         assembly::{Piece, Role, State},
         drive::Identity,
         topology::Topology,
     },
+    severity::Severity,
 };
 
 /// Rules that see that something went wrong with a drive and not where: on its medium, on the way to it, or above it.

@@ -3,15 +3,14 @@
 use std::{cell::Cell, sync::Arc};
 
 use crate::domain::{
-    event::{Judgement, Verdict},
+    finding::{FindingRow, Judgement, Verdict},
     host::{
-        dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
         slot::{ReadingsUpdate, Slot},
         slots::Slots,
     },
     ids::{HostId, HostNo, SessionId},
     labels::{Admission, Class, Facts, Profile},
-    record::FindingRow,
+    readings::dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
     rules::Settings,
     time::Timestamp,
     watch::Watch,

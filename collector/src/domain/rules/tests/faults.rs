@@ -1,12 +1,12 @@
 //! For each rule a fault that opens its finding and a recovery that closes it, once each.
 
 use super::{
-    super::{Inputs, Memory, Thresholds},
+    super::{Index, Inputs, Memory, Thresholds},
     bench::{Bench, DAY_MS, STEP_S, rows, said},
 };
 use crate::domain::{
-    host::dictionary::{
-        DictionaryUpdate, FamilyEntry, FamilyType, Interner, SeriesEntry,
+    readings::dictionary::{
+        Dictionary, DictionaryUpdate, FamilyEntry, FamilyType, Interner, SeriesEntry,
         draft::{Allowance, Draft, Omissions},
         unit::Unit,
     },
@@ -332,7 +332,8 @@ fn a_file_system_that_its_trend_fills_within_a_day_is_told_by_the_slow_end_of_th
     };
     let mut omissions = Omissions::default();
     draft.grow(update, &mut Allowance::default(), &mut omissions, Timestamp::from_ms(0));
-    let (dictionary, _) = draft.seal(&Interner::default());
+    let (dictionary, _) = draft.seal(&Interner::<Dictionary>::default());
+    let index = Index::of(&dictionary);
     let mut values = [0.0; 2];
     for (id, value) in [(1, 1e12), (2, 4e11)] {
         values[dictionary.place(id).unwrap() as usize] = value;
@@ -357,6 +358,7 @@ fn a_file_system_that_its_trend_fills_within_a_day_is_told_by_the_slow_end_of_th
             uptime_ms += 60_000;
             told.extend(memory.judge(&Inputs {
                 dictionary: &dictionary,
+                index: &index,
                 values: &values,
                 sources: &[],
                 omissions: &omissions,

@@ -5,23 +5,23 @@ mod replay;
 mod resolve;
 mod restart;
 
-use crate::domain::host::dictionary::unit::Unit;
+use crate::domain::{
+    finding::Verdict,
+    host::{
+        slot::{ReadingsUpdate, Slot},
+        slots::Slots,
+    },
+    ids::{HostNo, SessionId},
+    readings::dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry, unit::Unit},
+    severity::Severity,
+    time::Timestamp,
+    watch::Watch,
+};
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{
-    event::{Severity, Verdict},
-    host::{
-        dictionary::{DictionaryUpdate, FamilyEntry, FamilyType, SeriesEntry},
-        slot::{ReadingsUpdate, Slot},
-        slots::Slots,
-    },
-    ids::{HostNo, SessionId},
-    time::Timestamp,
-    watch::Watch,
-};
 
 const HOST: HostNo = HostNo(1);
 const SESSION: SessionId = SessionId(1);

@@ -2,9 +2,9 @@
 
 use super::bench::{Bench, profile};
 use crate::domain::{
-    event::Severity,
     labels::Class,
     rules::{Change, Line, RULES, Rule, Selector, Settings, Thresholds},
+    severity::Severity,
 };
 
 fn line(origin: &str, name: &str, selector: Selector, severity: Option<Severity>, limits: &[(&str, f64)]) -> Line {

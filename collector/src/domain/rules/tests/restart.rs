@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::bench::{Bench, rows};
 use crate::domain::{
-    event::{Judgement, Severity, Verdict},
+    finding::{Judgement, Verdict},
     rules::Rule,
+    severity::Severity,
 };
 
 const SERIES: [&str; 9] = [

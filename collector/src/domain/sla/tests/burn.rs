@@ -5,10 +5,10 @@ use super::{
     *,
 };
 use crate::domain::{
-    event::Severity,
     host::Cause,
     ids::{HoldNo, HostNo},
     record::Observed,
+    severity::Severity,
     sla::{
         burn::{Burn, BurnAlerts, LONGEST_MS, Lately, Pace, RULES, Rule, WINDOWS, bad_ms},
         history::Planned,

@@ -9,15 +9,15 @@ use axum::{
 use super::super::{Badge, Frame, Shown, When, show};
 use crate::{
     domain::{
-        event::Severity,
+        finding::FindingRow,
         hardware::assembly::State,
-        record::FindingRow,
         rules::hardware::{
             Confidence, Evidence, Finding, Verdict, Weight,
             catalogue::{Rule, all},
             named as rule_named,
             sheet::{Course, InArray, Past, Sheet, named},
         },
+        severity::Severity,
         snapshot::{HostView, Snapshot},
         time::Timestamp,
     },

@@ -10,7 +10,7 @@ use super::{
     WELL, check_cases, judged,
 };
 use crate::domain::{
-    event::Severity::{self, Info, Warning},
+    severity::Severity::{self, Info, Warning},
     time::Timestamp,
 };
 

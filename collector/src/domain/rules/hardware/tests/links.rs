@@ -6,9 +6,9 @@ use super::{
     WELL, check_cases,
 };
 use crate::domain::{
-    event::Severity,
     hardware,
     rules::hardware::{Finding, growth},
+    severity::Severity,
 };
 
 /// What is worse in a text than in another, both of this kind.

@@ -16,8 +16,8 @@ mod together;
 
 use super::{Finding, Verdict, judge, verdict};
 use crate::domain::{
-    event::Severity,
     hardware::{self, Kind},
+    severity::Severity,
 };
 
 /// Kind as it was told from the content, verdict, and what the rules said.

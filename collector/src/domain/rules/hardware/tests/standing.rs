@@ -2,9 +2,9 @@
 
 use super::super::standing::{Seen, component, differences, findings, understood};
 use crate::domain::{
-    event::{Judgement, Severity, Verdict},
+    finding::{FindingRow, Judgement, Verdict},
     ids::HostNo,
-    record::FindingRow,
+    severity::Severity,
     time::Timestamp,
 };
 

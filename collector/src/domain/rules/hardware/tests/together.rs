@@ -7,9 +7,9 @@ use super::super::{
     together::Group,
 };
 use crate::domain::{
-    event::{Severity, Verdict},
+    finding::{FindingRow, Verdict},
     ids::HostNo,
-    record::FindingRow,
+    severity::Severity,
     time::Timestamp,
 };
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::host::dictionary::unit::Unit;
+use crate::domain::readings::dictionary::unit::Unit;
 
 const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 
@@ -87,7 +87,7 @@ fn after_the_first_dictionary_a_thousand_new_series_a_minute_are_allowed_over_te
 
 #[test]
 fn a_draft_of_a_sealed_dictionary_seals_into_the_same() {
-    let interner = Interner::default();
+    let interner: Interner = Interner::default();
     let mut stream = Stream::new();
     stream.declare(2, 10, 3, NOW);
     stream.declare(1, 0, 3, NOW);
@@ -106,7 +106,7 @@ fn a_draft_of_a_sealed_dictionary_seals_into_the_same() {
 
 #[test]
 fn dictionaries_that_nobody_uses_are_forgotten() {
-    let interner = Interner::default();
+    let interner: Interner = Interner::default();
     for n in 0..5_000 {
         let mut stream = Stream::new();
         stream.declare(n, 0, 1, NOW);

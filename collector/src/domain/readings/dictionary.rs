@@ -1,8 +1,8 @@
 //! What the numbers of a stream mean: families and series, shared between hosts that say the same.
 //!
 //! While a stream declares, a [`draft`] grows; at the first readings after a change it is sealed into a [`Dictionary`]:
-//! prepared exposition text per family ([`block`]) in output order, the place of each series id in it, and the indexes
-//! of rules and trends. Sealed ones are immutable and interned, whole and by family, so that a thousand alike machines cost one.
+//! prepared exposition text per family ([`block`]) in output order, and the place of each series id in it. Sealed ones are
+//! immutable and interned, whole, with what is made of them, and by family, so that a thousand alike machines cost one.
 
 pub mod block;
 pub mod draft;
@@ -19,7 +19,6 @@ use self::{
     text::Format,
     unit::Unit,
 };
-use crate::domain::{rules::Index, trend};
 
 /// The type of a family, as in the exposition format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,8 +142,6 @@ pub struct Dictionary {
     /// Counters, by number, whose name in OpenMetrics is taken by another family.
     homonyms: Box<[usize]>,
     layout: Arc<Layout>,
-    rules: Index,
-    trends: trend::Index,
 }
 
 /// Which id is where: the same for hosts that differ only in what labels say.
@@ -170,11 +167,7 @@ impl Dictionary {
 
     fn new(layout: Arc<Layout>, blocks: Vec<Arc<Block>>) -> Self {
         let homonyms = homonyms(&blocks);
-        let (rules, trends) = (Index::default(), trend::Index::default());
-        let mut dictionary = Self { blocks: blocks.into(), homonyms, layout, rules, trends };
-        dictionary.rules = Index::of(&dictionary);
-        dictionary.trends = trend::Index::of(&dictionary);
-        dictionary
+        Self { blocks: blocks.into(), homonyms, layout }
     }
 
     /// How many series are shown; values are kept for these, by place.
@@ -234,18 +227,6 @@ impl Dictionary {
                 }
             }
         }
-    }
-
-    /// The rules' index into this dictionary.
-    #[must_use]
-    pub fn rules(&self) -> &Index {
-        &self.rules
-    }
-
-    /// The trends' index into this dictionary.
-    #[must_use]
-    pub fn trends(&self) -> &trend::Index {
-        &self.trends
     }
 
     /// The families, sorted by name.
@@ -333,34 +314,40 @@ fn digest_bytes(context: ring::digest::Context) -> [u8; 32] {
     context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// Sealed dictionaries and their families by digest, as long as a host uses them.
-#[derive(Debug, Default)]
-pub struct Interner {
+/// Sealed dictionaries, each as what is made of it, and their families by digest, as long as a host uses them.
+#[derive(Debug)]
+pub struct Interner<T = Dictionary> {
     blocks: Pool<Block>,
     layouts: Pool<Layout>,
-    dictionaries: Pool<Dictionary>,
+    dictionaries: Pool<T>,
 }
 
-impl Interner {
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { blocks: Pool::default(), layouts: Pool::default(), dictionaries: Pool::default() }
+    }
+}
+
+impl<T: From<Dictionary>> Interner<T> {
     /// How many distinct dictionaries and families are in use.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
         (self.dictionaries.live(), self.blocks.live())
     }
 
-    fn seal(&self, families: Vec<(u32, FamilyPlace)>, blocks: Vec<Block>, series: Vec<(u32, u32)>) -> Arc<Dictionary> {
+    fn seal(&self, families: Vec<(u32, FamilyPlace)>, blocks: Vec<Block>, series: Vec<(u32, u32)>) -> Arc<T> {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         let layout = Layout::new(families, &blocks, series);
         let digest = layout.digest();
         context.update(&digest);
-        let layout = self.layouts.share(digest, layout);
+        let layout = self.layouts.share(digest, || layout);
         let share = |block: Block| {
             let digest = block.digest();
             context.update(&digest);
-            self.blocks.share(digest, block)
+            self.blocks.share(digest, || block)
         };
         let blocks = blocks.into_iter().map(share).collect();
-        self.dictionaries.share(digest_bytes(context), Dictionary::new(layout, blocks))
+        self.dictionaries.share(digest_bytes(context), || Dictionary::new(layout, blocks).into())
     }
 }
 
@@ -382,7 +369,7 @@ impl<T> Pool<T> {
     /// Below this many entries nobody looks for dead ones.
     const FIRST_PURGE: usize = 1_024;
 
-    fn share(&self, digest: [u8; 32], thing: T) -> Arc<T> {
+    fn share(&self, digest: [u8; 32], make: impl FnOnce() -> T) -> Arc<T> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (pool, purge_at) = &mut *inner;
         if let Some(known) = pool.get(&digest).and_then(Weak::upgrade) {
@@ -393,7 +380,7 @@ impl<T> Pool<T> {
             // Twice what lives: each purge is paid for by as many insertions.
             *purge_at = Self::FIRST_PURGE.max(2 * pool.len());
         }
-        let shared = Arc::new(thing);
+        let shared = Arc::new(make());
         pool.insert(digest, Arc::downgrade(&shared));
         shared
     }

@@ -255,7 +255,7 @@ impl Draft {
     /// Seals what was declared: families of one name become one; series that are duplicates, or no part of their
     /// family's type, are hidden and counted.
     #[must_use]
-    pub fn seal(&self, interner: &Interner) -> (Arc<Dictionary>, u64) {
+    pub fn seal<T: From<Dictionary>>(&self, interner: &Interner<T>) -> (Arc<T>, u64) {
         let mut builders: BTreeMap<&str, BlockBuilder> = BTreeMap::new();
         for family in self.families.values().filter(|family| family.state == FamilyState::Shown) {
             let new = || BlockBuilder::new(&family.name, family.kind, &family.help, family.unit);

@@ -77,3 +77,20 @@ async fn hosts_are_found_by_the_version_of_their_agent() {
         assert!(view.contains(&format!("name=\"agent\" value=\"{asked}\"")), "it stays in the form: {view}");
     }
 }
+
+#[tokio::test]
+async fn a_list_that_has_not_all_that_was_resolved_says_how_many_and_where_the_others_are() {
+    let now = Clock::start().now();
+    let one = Arc::clone(hostile_fleet(now).incidents.values().next().unwrap());
+    for (resolved, is_said) in [(999, false), (1_000, true)] {
+        let over = |no: i64| {
+            let mut view = (*one).clone();
+            (view.row.no, view.row.state, view.row.resolved) = (IncidentNo(no), IncidentState::Resolved, Some(now));
+            (IncidentNo(no), Arc::new(view))
+        };
+        let incidents = Arc::new((1..=resolved).map(over).collect());
+        let stage = Stage::new(Snapshot { incidents, ..Snapshot::default() }, |_| {});
+        let page = text(stage.ask(loopback(), request(&Method::GET, "/incidents", &[], "")).await).await;
+        assert_eq!(page.contains("The latest 1000; an older one"), is_said, "{resolved}");
+    }
+}

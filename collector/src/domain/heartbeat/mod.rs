@@ -2,7 +2,7 @@
 //!
 //! A job that has never said anything is no trouble. Once it has, a success is due each period, by a time of the day, or
 //! after each time at which a crontab or a timer begins it; when that and the grace have passed without one, it is late. What could not be heard because the collector itself was
-//! away is not held against the job: [`HeartbeatRow::away`].
+//! away is not held against the job: [`Heartbeat::away`].
 
 pub mod expectation;
 pub mod schedule;

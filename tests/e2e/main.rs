@@ -9,6 +9,7 @@ mod alerts;
 mod answers;
 mod backup;
 mod bad_input;
+mod balancer;
 mod bill_of_materials;
 mod browser;
 mod burn;

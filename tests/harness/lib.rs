@@ -5,6 +5,7 @@
 //! test with the remedy; `tests/run` leaves such tests out and says so.
 
 pub mod agent;
+pub mod balancer;
 pub mod browser;
 pub mod collector;
 pub mod container;

@@ -1,7 +1,6 @@
 //! When the records are copied, and when that is a problem.
 
-use super::{heartbeat::schedule::Schedule, time::Timestamp};
-use crate::domain::severity::Severity;
+use super::{heartbeat::schedule::Schedule, severity::Severity, time::Timestamp};
 
 /// A failed backup is tried again after so long, in milliseconds.
 const AGAIN_MS: i64 = 15 * 60_000;

@@ -22,6 +22,8 @@ const START_PERCENT: i64 = 25;
 const STOP_PERCENT: i64 = 10;
 /// A slot without a change.
 const SLOT_MS: i64 = 60_000;
+/// What came and went longer ago does not count, in milliseconds.
+pub const LOOKS_BACK_MS: i64 = SLOTS * SLOT_MS;
 
 /// When a thing came and went lately, and whether it flaps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

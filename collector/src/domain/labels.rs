@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
+use self::remote_checks::RemoteChecks;
 use super::{
     ids::{HostId, HostNo},
     layers::{Effective, Layers},
     watch::Watch,
 };
-use crate::domain::labels::remote_checks::RemoteChecks;
 
 /// Free labels of one host.
 pub const MOST_LABELS: usize = 30;

@@ -13,8 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{hold::Subject, labels::Class};
-use crate::domain::severity::Severity;
+use super::{hold::Subject, labels::Class, severity::Severity};
 
 /// The label that says how important what carries it is.
 const LABEL: &str = "priority";

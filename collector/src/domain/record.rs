@@ -22,9 +22,9 @@ use super::{
     oncall::{Destination, absence::Absence, rotation::Override, test_page::TestPageRow},
     priority::Priority,
     proof::Proof,
+    severity::Severity,
     time::Timestamp,
 };
-use crate::domain::severity::Severity;
 
 pub use self::{
     calls::{Call, Escalation},

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use super::{
     event::Event,
     record::Delivery,
+    severity::Severity,
     snapshot::{IncidentView, Snapshot},
     time::Timestamp,
 };
-use crate::domain::severity::Severity;
 
 /// A page that nobody has taken for this long should have gone, in milliseconds.
 const STUCK_MS: i64 = 600_000;

@@ -8,8 +8,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use self::words::words;
-use super::{record::AlertRow, time::Timestamp};
-use crate::domain::severity::Severity;
+use super::{record::AlertRow, severity::Severity, time::Timestamp};
 
 /// An alert that does not say when it ends is over after this unless it is said again, as for Alertmanager
 /// (`resolve_timeout`).

@@ -45,9 +45,9 @@ use super::{
     labels::Profile,
     oncall::{Roster, absence::Exceptions},
     record::{IncidentState, Loaded, Page, ProblemRow, Row},
+    severity::Severity,
     time::Timestamp,
 };
-use crate::domain::severity::Severity;
 
 /// What the desk wants of the engine besides effects: an event for hosts of a scope.
 #[derive(Debug, Clone)]

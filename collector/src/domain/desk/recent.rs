@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Incident;
-use crate::domain::{ids::IncidentNo, time::Timestamp};
+use crate::domain::{flapping, ids::IncidentNo, time::Timestamp};
 
 /// Resolved incidents stay at hand for this long, for views and mirrors.
 pub const FOR_MS: i64 = 24 * 3_600_000;
 /// The latest of them only: each takes some 19 KiB with its timeline and pages.
 pub const MOST: usize = 1_000;
-/// So long all of them stay, because their trouble may be back and they would be open again: what
-/// [flapping](crate::domain::flapping) looks back on.
-pub const ALL_FOR_MS: i64 = 20 * 60_000;
+/// So long all of them stay, because their trouble may be back and they would be open again.
+pub const ALL_FOR_MS: i64 = flapping::LOOKS_BACK_MS;
 
 /// Forgets those that are over for too long, and the oldest of too many; none with a page still to be sent, whose outcome
 /// finds its page only through its incident.

@@ -6,8 +6,11 @@
 
 mod processes;
 
-use super::{rules::Rule, time::Timestamp};
-use crate::domain::finding::{FindingRow, Judgement, Verdict};
+use super::{
+    finding::{FindingRow, Judgement, Verdict},
+    rules::Rule,
+    time::Timestamp,
+};
 
 pub use self::processes::{Order, Process, Processes, Taken};
 

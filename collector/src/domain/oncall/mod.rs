@@ -18,8 +18,7 @@ pub mod turns;
 use std::collections::BTreeMap;
 
 use self::{policy::Policy, rotation::Rotation, route::RouteRule, runbook::Runbook};
-use super::{heartbeat::schedule::Schedule, redundancy::Group};
-use crate::domain::severity::Severity;
+use super::{heartbeat::schedule::Schedule, redundancy::Group, severity::Severity};
 
 /// A way to reach a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

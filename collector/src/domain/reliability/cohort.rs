@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Life, YEAR_HOURS, survival};
-use crate::domain::{reliability::share::Share, time::Timestamp};
+use super::{Life, YEAR_HOURS, share::Share, survival};
+use crate::domain::time::Timestamp;
 
 /// Fewer drives say nothing: with none of nine failing the rate may still be a third.
 pub const LEAST: usize = 10;

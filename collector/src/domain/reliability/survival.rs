@@ -1,8 +1,7 @@
 //! Which share of drives reaches an age: Kaplan and Meier (1958), with drives that were not watched from their first hour on
 //! (they count from the age at which they were first seen) and such as are still alive.
 
-use super::YEAR_HOURS;
-use crate::domain::reliability::share::Share;
+use super::{YEAR_HOURS, share::Share};
 
 /// A drive's age, in hours of being on, when it came into sight and when it left it.
 #[derive(Debug, Clone, Copy, PartialEq)]
